@@ -1,0 +1,182 @@
+"""What the state remembers of each possible send, and what an answer proved about it."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class AttemptKind(StrEnum):
+    """Why an attempt was made."""
+
+    INITIAL = "initial"  # the order as listed
+    TOP_UP = "top_up"  # the difference after the quantity was raised
+    REORDER = "reorder"  # the part that was not delivered
+    REPLACEMENT = "replacement"  # a cancelled order, bought anew
+    INSTALMENT = "instalment"  # one run of a drip done by the runner
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands. Open states hold the order's slot: no second attempt may be marked."""
+
+    SENDING = "sending"  # marked; the answer is not known yet
+    PLACED = "placed"  # the panel gave an order id
+    IN_DOUBT = "in_doubt"  # it may exist; a person decides
+    ABANDONED = "abandoned"  # a person gave it up: counts as spent
+    REFUSED = "refused"  # a known refusal: nothing was bought
+    NOT_SENT = "not_sent"  # proof that no byte left, or a person's decision
+
+
+OPEN_STATES = frozenset({AttemptState.SENDING, AttemptState.PLACED, AttemptState.IN_DOUBT, AttemptState.ABANDONED})
+
+
+class LiveStatus(StrEnum):
+    """A panel's status word, folded (PROTOCOL, status)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFUNDED = "refunded"
+    FAILED = "failed"  # not safely final: polled on, shown as stalled
+    UNKNOWN = "unknown"  # a word that is not understood, or no answer yet
+
+
+FINAL_STATUSES = frozenset({LiveStatus.COMPLETED, LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
+
+
+class OutcomeKind(StrEnum):
+    """What the answer to one `add` proved."""
+
+    PLACED = "placed"  # the answer holds a usable order id
+    REFUSED = "refused"  # a known refusal text and no id: nothing was bought
+    NOT_SENT = "not_sent"  # the transport proves that no byte left
+    IN_DOUBT = "in_doubt"  # anything else: it may exist, a person decides
+
+
+class RefusalReason(StrEnum):
+    """Why a panel refused; decides whether the run goes on."""
+
+    KEY = "key"  # key or account not accepted: stop asking this panel
+    FUNDS = "funds"  # not enough money: stop buying on this panel
+    RATE = "rate"  # too many requests: wait, then try again
+    DUPLICATE = "duplicate"  # the panel has an active order for this link
+    QUANTITY = "quantity"
+    LINK = "link"
+    SERVICE = "service"
+    REQUEST = "request"  # a parameter, drip-feed or action the panel does not take
+    LISTED = "listed"  # a text that the profile lists under `refusals`
+
+
+class Phase(StrEnum):
+    """How far a request got; the proof behind `not_sent`."""
+
+    QUEUED = "queued"  # no connection yet: nothing was sent
+    CONNECTING = "connecting"  # DNS, TCP or TLS: nothing was sent
+    SENDING = "sending"  # a connection was ready: bytes may have left
+    ANSWERING = "answering"  # the status line arrived, the body did not
+    ANSWERED = "answered"  # a complete answer arrived
+
+
+class Outcome(NamedTuple):
+    """What is known after one `add`, ready to be recorded. All text is cleaned and free of the key."""
+
+    kind: OutcomeKind
+    panel_order_id: str | None = None
+    reason: RefusalReason | None = None  # with REFUSED
+    message: str = ""  # for people: the panel's words or what happened
+    phase: Phase = Phase.ANSWERED
+    http_status: int | None = None
+    retry_after: float | None = None  # seconds, with RefusalReason.RATE where the panel says so
+    stops_panel: bool = False  # redirects and ids we own already: nothing more may be sent there
+
+
+class NewAttempt(NamedTuple):
+    """A mark to be written: everything that is about to be sent, but the key."""
+
+    campaign: str
+    order_id: str
+    kind: AttemptKind
+    slot: int  # 0 for the initial attempt; numbers later ones of the same kind
+    panel: str
+    service: str
+    link: str
+    quantity: int
+    runs: int | None
+    interval: int | None
+    rate: Decimal  # per 1000, that the plan was priced with
+    expected_charge: Decimal
+
+
+class StatusSeen(NamedTuple):
+    """One order's status as a panel told it; None means the answer did not say."""
+
+    attempt_id: int
+    status: LiveStatus
+    status_text: str  # the panel's word, cleaned
+    charge: Decimal | None
+    start_count: int | None
+    remains: int | None
+    currency: str | None
+    checked_at: datetime
+    error: str = ""  # the panel's error for this id, cleaned; then `status` is UNKNOWN
+
+
+class Attempt(NamedTuple):
+    """One row of the journal."""
+
+    id: int
+    campaign: str
+    order_id: str
+    kind: AttemptKind
+    slot: int
+    panel: str
+    service: str
+    link: str
+    quantity: int
+    runs: int | None
+    interval: int | None
+    rate: Decimal
+    expected_charge: Decimal
+    state: AttemptState
+    run_id: str
+    marked_at: datetime
+    settled_at: datetime | None
+    panel_order_id: str | None
+    message: str
+    phase: Phase | None
+    status: LiveStatus
+    status_text: str
+    first_charge: Decimal | None  # first nonzero charge seen
+    charge: Decimal | None  # latest charge seen
+    start_count: int | None
+    remains: int | None
+    checked_at: datetime | None
+    missing_in_a_row: int  # consecutive "no such order" answers
+
+    @property
+    def address(self) -> str:
+        """`campaign/order_id`."""
+        return f"{self.campaign}/{self.order_id}"
+
+    @property
+    def units(self) -> int:
+        """Units ordered in total: quantity x runs."""
+        return self.quantity * (self.runs or 1)
+
+    @property
+    def is_final(self) -> bool:
+        """True if placed and the panel calls it finished."""
+        return self.state is AttemptState.PLACED and self.status in FINAL_STATUSES
+
+    @property
+    def is_live(self) -> bool:
+        """True if placed and not finished: polled."""
+        return self.state is AttemptState.PLACED and self.status not in FINAL_STATUSES
+
+    @property
+    def is_in_flight(self) -> bool:
+        """True while it may still be working on the panel: the same service and link must wait."""
+        return self.is_live or self.state in (AttemptState.SENDING, AttemptState.IN_DOUBT)

@@ -1,0 +1,71 @@
+"""Time as an argument: UTC for records, monotonic seconds for waiting."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the engine may know of time."""
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards; only differences mean anything."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds` of this clock."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present moment, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """`time.monotonic()`."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """`asyncio.sleep()`."""
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that moves only when told to, or when somebody sleeps on it; for tests and rehearsals."""
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
+        self._elapsed = 0.0
+
+    def now(self) -> datetime:
+        """The moment it was last moved to, UTC."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds it was moved by since it was made."""
+        return self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by `seconds`."""
+        self._now += timedelta(seconds=seconds)
+        self._elapsed += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Move forward at once, and let other tasks run."""
+        self.advance(max(seconds, 0.0))
+        await asyncio.sleep(0)
+
+
+def to_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and `Z`: sorts as text in time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def from_text(text: str) -> datetime:
+    """The moment that `to_text` wrote."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,41 @@
+"""What happens during a run, told as it happens: to the progress display, the event stream and the log."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """The kinds of event; `facts` of each are listed behind it."""
+
+    RUN_STARTED = "run_started"  # command
+    REFRESH_STARTED = "refresh_started"  # panel, live
+    STATUSES = "statuses"  # panel, asked, answered
+    PLANNED = "planned"  # place, wait, blocked, in_doubt, ok, cost
+    SUBMIT_STARTED = "submit_started"  # panel, orders
+    MARKED = "marked"  # order is about to be sent
+    SETTLED = "settled"  # outcome, panel_order_id, cost, message
+    RATE_LOWERED = "rate_lowered"  # panel, per_minute, message
+    PANEL_STOPPED = "panel_stopped"  # panel, message
+    DRAINING = "draining"  # in_flight
+    NOTE = "note"  # message
+    RUN_FINISHED = "run_finished"  # exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened."""
+
+    type: EventType
+    time: datetime
+    run_id: str
+    order: str | None = None  # an address
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+def nobody(_event: Event) -> None:
+    """A listener that does not listen."""

@@ -1,0 +1,142 @@
+"""What a user asks for: campaigns, their orders, and the panels they go to. No I/O, no file formats."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from runner.core.money import ZERO
+from runner.core.text import Secret
+
+SANDBOX = "sandbox"  # the one panel name that is built in
+
+
+class Order(NamedTuple):
+    """One desired line of a campaign.
+
+    A tuple and not a dataclass: a million of them must fit into memory and be made in a second.
+    """
+
+    campaign: str
+    id: str
+    service: str  # opaque text, as all ids
+    link: str
+    quantity: int  # per run
+    runs: int | None  # drip-feed: deliveries; None means one, at once
+    interval: int | None  # drip-feed: minutes between runs
+    source: str  # file as the user named it
+    line: int  # in `source`, from 1
+
+    @property
+    def address(self) -> str:
+        """`campaign/id`: unique over all campaigns."""
+        return f"{self.campaign}/{self.id}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The address as a pair, for look-ups."""
+        return (self.campaign, self.id)
+
+    @property
+    def units(self) -> int:
+        """Units delivered in total: quantity x runs."""
+        return self.quantity * (self.runs or 1)
+
+
+class OnChange(StrEnum):
+    """What to do when a placed order's line in the file was edited."""
+
+    ERROR = "error"  # refuse the whole apply
+    KEEP = "keep"  # leave the purchase as it is
+    TOP_UP = "top_up"  # buy the positive difference of quantity
+    REPLACE = "replace"  # cancel and buy again
+
+
+class OnShort(StrEnum):
+    """What to do when the panel delivered only a part, or nothing."""
+
+    ACCEPT = "accept"  # leave it
+    REORDER = "reorder"  # buy the missing part again
+
+
+class RefillWhen(StrEnum):
+    """When to ask for a refill."""
+
+    NEVER = "never"
+    DUE = "due"  # whenever the interval has passed
+    DROP = "drop"  # only when a counts file shows a drop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefillPolicy:
+    """Refill wishes of a campaign."""
+
+    when: RefillWhen = RefillWhen.NEVER
+    every: timedelta = timedelta(hours=24)
+    within: timedelta = timedelta(days=30)  # written `for:`
+    max: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a campaign wants done when reality differs from the file."""
+
+    on_change: OnChange = OnChange.ERROR
+    on_partial: OnShort = OnShort.ACCEPT
+    on_canceled: OnShort = OnShort.ACCEPT
+    refill: RefillPolicy = field(default_factory=RefillPolicy)
+    max_price_increase: Decimal = ZERO  # a fraction: 0.05 is 5 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Caps in the panel's currency; None means no cap."""
+
+    total: Decimal | None = None  # over the campaign's life
+    per_run: Decimal | None = None  # of one apply
+    keep_balance: Decimal | None = None  # must stay on the account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One YAML file, checked: every order is inside `links` and has a unique id."""
+
+    name: str
+    panel: str
+    links: tuple[str, ...]
+    budget: Budget
+    policy: Policy
+    orders: Sequence[Order]
+    moved: Mapping[str, str]  # new id -> former id
+    removed: frozenset[str]
+    source: str
+    digest: str  # SHA-256 of the file and of the CSV files it names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySource:
+    """Where an API key comes from; exactly one is set (none for the sandbox)."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelProfile:
+    """How to speak with one panel."""
+
+    name: str
+    url: str
+    key: KeySource | Secret
+    currency: str | None = None  # ISO code; None: whatever `balance` reports
+    parallel_add: int = 4  # requests in flight
+    parallel_read: int = 4
+    add_per_minute: float | None = None  # None: not limited
+    status_per_minute: float | None = None
+    connect_timeout: float = 10.0  # seconds
+    read_timeout: float = 90.0  # seconds
+    exclusive: bool = False  # nobody else spends this balance
+    settle: timedelta = timedelta(minutes=10)  # how long a lost order may still appear
+    refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel

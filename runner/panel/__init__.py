@@ -1,0 +1,1 @@
+"""Speaks: forms out, answers in, parsed once by content. Knows nothing of files or state."""

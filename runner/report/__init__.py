@@ -1,0 +1,1 @@
+"""Tells: plans, progress, results and ledgers as text for people and JSON for programs."""
