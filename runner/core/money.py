@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 ZERO = Decimal(0)
 PER = Decimal(1000)  # rates are per 1000 units
 CENT = Decimal("0.01")
+_TOO_LARGE = 30  # decimal digits: no panel counts further, and a huge exponent would eat memory
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,11})?\Z")
 
@@ -25,7 +26,7 @@ def parse_panel_number(value: object) -> Decimal | None:
         number = Decimal(str(value).strip())
     except (InvalidOperation, ValueError):
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
+    return number if number.is_finite() and abs(number.adjusted()) < _TOO_LARGE else None
 
 
 def plain(amount: Decimal) -> str:
