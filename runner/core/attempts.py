@@ -177,6 +177,11 @@ class Attempt(NamedTuple):
         return self.state is AttemptState.PLACED and self.status not in FINAL_STATUSES
 
     @property
+    def is_open_doubt(self) -> bool:
+        """True if it may exist on the panel and nobody has decided yet."""
+        return self.state is AttemptState.IN_DOUBT
+
+    @property
     def is_in_flight(self) -> bool:
         """True while it may still be working on the panel: the same service and link must wait."""
-        return self.is_live or self.state in (AttemptState.SENDING, AttemptState.IN_DOUBT)
+        return self.is_live or self.is_open_doubt or self.state is AttemptState.SENDING

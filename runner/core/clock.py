@@ -63,7 +63,7 @@ class ManualClock:
 
 def to_text(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`: sorts as text in time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:

@@ -72,6 +72,12 @@ class KeyRejected(PanelUnreachable):
     """The panel does not accept the API key; asking again may block the address."""
 
 
+class Interrupted(RunnerError):
+    """Ctrl-C or SIGTERM before anything was sent, or with nothing in doubt."""
+
+    code = ExitCode.INTERRUPTED
+
+
 class UsageError(RunnerError):
     """Options or arguments that don't fit together."""
 

@@ -63,5 +63,11 @@ class Panel(Protocol):
         An id missing from the answer has no entry in what comes back.
         """
 
+    async def add_turn(self) -> None:
+        """Return when the rate allows one more `add`; safe to cancel."""
+
+    def slow_down_adds(self, retry_after: float | None) -> float:
+        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate; the new one, per minute."""
+
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
         """Send one order, once, and say what the answer proves. Never raises for anything that the network does."""

@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up themselves; they need Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNNER := $(BIN)/runner
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench bench-full lock clean
+
+help:
+	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
+	@echo "make test   lint, types, import contracts and tests"
+	@echo "make check  the same without the tests"
+	@echo "make bench  measure the budgets (bench-full: with a million orders)"
+	@echo "make lock   renew the hash-pinned requirements"
+
+# Hash-pinned: what runs here is what was tested.
+$(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.ready
+	@sh docs/demo.sh $(RUNNER)
+
+check: $(VENV)/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -n 2 --cov=runner --cov-report=term:skip-covered
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.ready
+	$(BIN)/python -m benchmarks --full
+
+lock: $(VENV)/.ready
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --extra dev --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,127 @@
+"""`runner apply`: one reconcile pass, asked for on a terminal, bound to a saved plan, or with --yes."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.options import CALLING, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.plan import next_command
+from runner.core.errors import GuardRefused, Interrupted, PlanStale, UsageError
+from runner.core.orders import SANDBOX
+
+if TYPE_CHECKING:
+    from runner.cli.wiring import Inputs
+    from runner.engine.result import ApplyResult
+    from runner.planning.checksum import SavedPlan
+    from runner.planning.plan import Plan
+
+
+@click.command()
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, REPORT)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
+@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
+@click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
+def apply(yes: bool, no_input: bool, max_cost: Decimal | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+    """Buy what campaign FILES list and the state does not hold; or carry out a saved plan, PLAN.json.
+
+    Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
+    """
+    from runner.cli.wiring import need_inputs, start_logging
+
+    settings = Settings(**flags)
+    start_logging(settings)
+    saved = _saved_plan(settings)
+    if saved is not None:
+        settings = _for_saved(settings, saved)
+    inputs = need_inputs(settings)
+    asking = _Consent(settings, saved, may_buy=yes, may_ask=not no_input and sys.stdin.isatty() and sys.stderr.isatty())
+    result = asyncio.run(_apply(settings, inputs, asking, max_cost))
+    _show(settings, result)
+    return result.exit_code
+
+
+def _saved_plan(settings: Settings) -> "SavedPlan | None":
+    """The plan file, if the one FILE is one."""
+    plans = [name for name in settings.files if name.endswith(".json")]
+    if not plans:
+        return None
+    if len(settings.files) > 1 or settings.select or settings.exclude:
+        raise UsageError("a saved plan stands alone: no other files, no --select, no --exclude")
+    from runner.report.plan_file import load_plan
+
+    return load_plan(Path(plans[0]))
+
+
+def _for_saved(settings: Settings, saved: "SavedPlan") -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, files=tuple(saved.digests), select=saved.select, exclude=saved.exclude)
+
+
+class _Consent:
+    """Sees the fresh plan before the first action, and says whether to begin."""
+
+    def __init__(self, settings: Settings, saved: "SavedPlan | None", *, may_buy: bool, may_ask: bool) -> None:
+        self._settings = settings
+        self._saved = saved
+        self._may_buy = may_buy
+        self._may_ask = may_ask
+        self.pause: Callable[[], None] = lambda: None  # takes the progress display off the screen before a question
+
+    def __call__(self, plan: "Plan") -> bool:
+        """True to begin. Raises `PlanStale`, `Interrupted` or `GuardRefused`; nothing has been sent then."""
+        if self._saved is not None:
+            from runner.planning.checksum import differences
+
+            if changes := differences(self._saved, plan):
+                raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", "run runner plan --out again")
+            return True
+        if self._may_buy or all(action.panel == SANDBOX for action in plan.purchases()):
+            return True
+        if not self._may_ask:
+            raise GuardRefused(
+                f"{len(plan.purchases())} order(s) to place and nobody to ask; nothing was sent",
+                "add --yes, or save a plan with runner plan --out plan.json and apply that",
+            )
+        from runner.report.text import render_plan
+
+        self.pause()
+        render_plan(plan, self._settings.stderr(), next_command(self._settings, None))
+        if not click.confirm("Place these orders?", default=False, err=True):
+            raise Interrupted("not confirmed; nothing was sent")
+        return True
+
+
+async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, max_cost: Decimal | None) -> "ApplyResult":
+    from runner.cli.output import listener
+    from runner.cli.wiring import open_session
+    from runner.engine.run import Wish
+    from runner.engine.run import apply as run_pass
+
+    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
+    with listener(settings) as listen:
+        asking.pause = getattr(listen, "pause", asking.pause)
+        async with open_session(settings, inputs, "apply", listen) as session:
+            result = await run_pass(session, wish, asking)
+            await session.journal.end_run(session.run_id, result.exit_code, session.clock.now())
+    return result
+
+
+def _show(settings: Settings, result: "ApplyResult") -> None:
+    from runner.cli.output import write_reports
+    from runner.report.as_json import apply_chunks
+    from runner.report.text import render_apply
+
+    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
+        stream.writelines(apply_chunks(result))
+
+    if settings.format == "json":
+        as_json(click.get_text_stream("stdout"))
+    elif settings.format == "text":
+        render_apply(result, settings.stdout())
+    write_reports(settings, as_json, lambda screen: render_apply(result, screen))

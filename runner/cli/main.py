@@ -1,0 +1,106 @@
+"""The command group, and the one place where errors become a line on stderr and an exit code."""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from runner import __version__
+from runner.core.errors import ExitCode, RunnerError
+
+# command -> (module, help line): the modules load when their command is used, so that --help answers at once
+COMMANDS = {
+    "init": ("start", "Write a first campaign, panels.yaml and .gitignore lines."),
+    "validate": ("validate", "Check campaign files and panels.yaml; needs no network."),
+    "plan": ("plan", "Show what apply would do, its cost and whether it may."),
+    "apply": ("apply", "Buy what is missing: one reconcile pass."),
+    "status": ("status", "What was asked against what there is, order by order."),
+    "report": ("status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
+    "services": ("panels", "List what the panels sell."),
+    "balance": ("panels", "Show what the accounts hold."),
+    "schema": ("start", "Print a JSON schema (for editors and scripts)."),
+    "completion": ("start", "Print the shell completion script."),
+    "sandbox": ("sandbox", "The simulated panel, as a server on loopback."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Every command, in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # same
+        """The command itself, imported now; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"runner.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # same
+        """The help lines, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+EPILOG = (
+    "Exit codes: 0 fine, 2 changes pending (--detailed-exitcode), 10 invalid input, 11 refused by a guard, "
+    "12 state refused, 13 panel unreachable, 14 partly done, 15 in doubt, 64 usage, 130 interrupted."
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULK_RUNNER"},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Place bulk orders listed in YAML campaign files on an order panel; running it again is always safe.
+
+    FILES are campaign files; without any, campaigns/*.yaml. Try it: runner init, runner validate, runner apply.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit the process with a code of `ExitCode`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command line; every error ends here as one line and a next step."""
+    try:
+        code = cli.main(arguments, prog_name="runner", standalone_mode=False)
+    except RunnerError as error:
+        complain(error.message, error.hint)
+        return error.code
+    except click.exceptions.Abort:
+        complain("interrupted; nothing was sent")
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing more can be told, and nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        complain(f"unexpected failure: {type(error).__name__}: {error}", "run again with --debug for a traceback")
+        return ExitCode.FAILURE
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def complain(message: str, hint: str = "") -> None:
+    """One line on stderr, and the next step on a second."""
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    if hint:
+        click.echo(f"  next: {hint}", err=True)

@@ -1,0 +1,138 @@
+"""Flags that several commands share, and the typed settings they become."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from runner.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.core.orders import Order
+    from runner.report.screen import Screen
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Amount(click.ParamType):
+    """A decimal amount of money, `60.00`."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401  # click's signature
+        """The exact amount; a usage error for anything else."""
+        from runner.core.money import parse_amount
+
+        try:
+            return parse_amount(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not an amount; write it like 60.00", param, ctx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The shared flags of one call."""
+
+    files: tuple[str, ...] = ()
+    state: str = "state/runner.db"
+    panels: str = "panels.yaml"
+    format: str = "text"
+    reports: tuple[tuple[str, Path], ...] = ()
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    lock_timeout: float = 0.0
+    parallel: int | None = None
+    quiet: bool = False
+    color: bool = True
+    debug: bool = False
+    log_file: Path | None = None
+
+    @property
+    def selection(self) -> "Callable[[Order], bool] | None":
+        """Which orders take part, by glob over the address; None for all."""
+        if not self.select and not self.exclude:
+            return None
+
+        def selected(order: "Order") -> bool:
+            address = order.address
+            wanted = not self.select or any(fnmatchcase(address, glob) for glob in self.select)
+            return wanted and not any(fnmatchcase(address, glob) for glob in self.exclude)
+
+        return selected
+
+    def stdout(self) -> "Screen":
+        """Where data goes."""
+        from runner.report.screen import Screen
+
+        return Screen(click.get_text_stream("stdout"), colour=None if self.color else False)
+
+    def stderr(self) -> "Screen":
+        """Where progress, prompts and complaints go."""
+        from runner.report.screen import Screen
+
+        return Screen(click.get_text_stream("stderr"), colour=None if self.color else False)
+
+
+def _report(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    pairs = []
+    for value in values:
+        kind, separator, path = value.partition("=")
+        if kind not in ("text", "json") or not separator or not path:
+            raise UsageError(
+                f"--report {value}: not FORMAT=PATH", "FORMAT is text or json, e.g. --report json=report.json"
+            )
+        pairs.append((kind, Path(path)))
+    return tuple(pairs)
+
+
+FILES = click.argument("files", nargs=-1, type=click.Path())
+STATE = click.option(
+    "--state", default="state/runner.db", show_default=True, envvar="BULK_RUNNER_STATE", help="State database."
+)
+PANELS = click.option(
+    "--panels", default="panels.yaml", show_default=True, envvar="BULK_RUNNER_PANELS", help="Panel profiles."
+)
+SELECT = click.option("--select", multiple=True, metavar="GLOB", help="Only orders whose campaign/id matches.")
+EXCLUDE = click.option("--exclude", multiple=True, metavar="GLOB", help="Not the orders whose campaign/id matches.")
+LOCK = click.option(
+    "--lock-timeout", type=float, default=0.0, show_default=True, metavar="SECONDS", help="Wait for the state lock."
+)
+PARALLEL = click.option(
+    "--parallel", type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."
+)
+REPORT = click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    callback=_report,
+    help="Also write the result: text, json.",
+)
+QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
+COLOR = click.option("--no-color", "color", is_flag=True, flag_value=False, default=True, help="No colours.")
+DEBUG = click.option("--debug", is_flag=True, help="Log every request (never the key) to stderr; tracebacks.")
+LOG_FILE = click.option("--log-file", type=click.Path(path_type=Path), help="Append the log to a file.")
+
+
+def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """`--format` with the choices that a command has."""
+    return click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="Output.")
+
+
+def options(*decorators: Callable[[Decorated], Decorated]) -> Callable[[Decorated], Decorated]:
+    """Several shared flags at once, in the order given."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+READING = (FILES, STATE, PANELS, SELECT, EXCLUDE, COLOR, DEBUG)
+CALLING = (LOCK, PARALLEL, QUIET, LOG_FILE)

@@ -1,0 +1,109 @@
+"""`runner plan`: what apply would do, its cost, and whether it may."""
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.options import CALLING, READING, REPORT, Amount, Settings, format_option, options
+from runner.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.cli.wiring import Inputs
+    from runner.planning.plan import Plan
+
+
+@click.command()
+@options(*READING, format_option("text", "json"), *CALLING, REPORT)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
+)
+@click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
+@click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
+def plan(out: Path | None, no_refresh: bool, detailed_exitcode: bool, max_cost: Decimal | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+    """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
+
+    Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
+    """
+    from runner.cli.wiring import need_inputs, start_logging
+
+    settings = Settings(**flags)
+    start_logging(settings)
+    inputs = need_inputs(settings)
+    if no_refresh:
+        made = _from_memory(settings, inputs, max_cost)
+    else:
+        made = asyncio.run(_refreshed(settings, inputs, max_cost))
+    show_plan(settings, made, next_command(settings, out))
+    if out is not None:
+        from runner.report.plan_file import save_plan
+
+        save_plan(out, made)
+    return plan_exit_code(made, detailed=detailed_exitcode)
+
+
+def plan_exit_code(made: "Plan", *, detailed: bool) -> ExitCode:
+    """10 and 11 win over 15, and 15 over 2."""
+    if made.exit_code is not ExitCode.OK:
+        return made.exit_code
+    if made.has_doubts:
+        return ExitCode.IN_DOUBT
+    return ExitCode.CHANGES if detailed and made.actions else ExitCode.OK
+
+
+def next_command(settings: Settings, out: Path | None) -> str:
+    """The line that would carry the plan out, with the flags that made it."""
+    if out is not None:
+        return f"runner apply {out}"
+    words = ["runner apply", *settings.files]
+    words += [f"--select '{glob}'" for glob in settings.select] + [f"--exclude '{glob}'" for glob in settings.exclude]
+    if settings.state != "state/runner.db":
+        words.append(f"--state {settings.state}")
+    return " ".join(words)
+
+
+def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
+    """The plan on stdout in the format asked for, and in every --report file."""
+    from runner.cli.output import write_reports
+    from runner.planning.checksum import checksum
+    from runner.report.as_json import plan_chunks
+    from runner.report.text import render_plan
+
+    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
+        stream.writelines(plan_chunks(made, checksum(made)))
+
+    if settings.format == "json":
+        as_json(click.get_text_stream("stdout"))
+    else:
+        render_plan(made, settings.stdout(), next_line)
+    write_reports(settings, as_json, lambda screen: render_plan(made, screen, next_line))
+
+
+def _from_memory(settings: Settings, inputs: "Inputs", max_cost: Decimal | None) -> "Plan":
+    from runner.planning.diff import make_plan
+    from runner.store.lineage import check
+    from runner.store.lock import is_free
+    from runner.store.paths import StatePaths
+    from runner.store.queries import read_state
+
+    paths = StatePaths.at(settings.state)
+    check(paths)
+    recorded = read_state(paths, lock_is_free=is_free(paths))
+    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, now=datetime.now(UTC))
+
+
+async def _refreshed(settings: Settings, inputs: "Inputs", max_cost: Decimal | None) -> "Plan":
+    from runner.cli.output import listener
+    from runner.cli.wiring import open_session
+    from runner.engine.run import Wish, prepare
+
+    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
+    with listener(settings) as listen:
+        async with open_session(settings, inputs, "plan", listen) as session:
+            made, _ = await prepare(session, wish)
+            await session.journal.end_run(session.run_id, made.exit_code, session.clock.now())
+    return made

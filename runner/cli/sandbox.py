@@ -1,0 +1,57 @@
+"""`runner sandbox serve`: the simulated panel for anybody who speaks its API."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from runner.cli.options import Amount
+
+
+@click.group()
+def sandbox() -> None:
+    """The simulated panel: documented API, real HTTP, no money."""
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8008, show_default=True, help="0: any free port.")
+@click.option(
+    "--db", type=click.Path(path_type=Path), default=Path("state/sandbox.db"), show_default=True, help="Its file."
+)
+@click.option("--speed", type=float, default=1.0, show_default=True, help="Panel minutes per real second.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Decides how orders fare.")
+@click.option("--latency", type=float, default=0.0, show_default=True, help="Seconds before each answer.")
+@click.option("--balance", type=Amount(), default="1000.00", show_default=True, help="What a new account holds.")
+@click.option(
+    "--key", envvar="BULK_RUNNER_SANDBOX_KEY", default="sandbox-key", show_default=True, help="API key to accept."
+)
+@click.option("--duplicate-links", type=click.Choice(["accept", "reject"]), default="accept", show_default=True)
+@click.option("--control", is_flag=True, help="Also serve /_control: faults, clock, orders (for tests).")
+def serve(
+    *,
+    port: int,
+    db: Path,
+    speed: float,
+    seed: int,
+    latency: float,
+    balance: Decimal,
+    key: str,
+    duplicate_links: str,
+    control: bool,
+) -> None:
+    """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it."""
+    from runner.core.clock import SystemClock
+    from runner.sandbox.serve import serve_forever
+    from runner.sandbox.settings import SandboxSettings
+
+    settings = SandboxSettings(
+        key=key,
+        balance=balance,
+        speed=speed,
+        seed=seed,
+        latency=latency,
+        duplicate_links=duplicate_links,
+        control=control,
+    )
+    asyncio.run(serve_forever(db, port=port, settings=settings, clock=SystemClock()))

@@ -1,0 +1,33 @@
+"""`runner validate`: every check that needs no network."""
+
+from typing import Any
+
+import click
+
+from runner.cli.options import COLOR, DEBUG, FILES, PANELS, Settings, format_option, options
+from runner.core.errors import ExitCode
+
+
+@click.command()
+@options(FILES, PANELS, format_option("text", "json"), COLOR, DEBUG)
+def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+    """Check campaign FILES (default campaigns/*.yaml) and panels.yaml: syntax, schema, rules. Needs no network.
+
+    Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
+    """
+    from runner.cli.wiring import read_inputs
+    from runner.core.diagnostics import Severity
+    from runner.report.text import Validation, render_validation
+
+    settings = Settings(**flags)
+    inputs, diagnostics = read_inputs(settings)
+    if settings.format == "json":
+        from runner.report.as_json import validate_document, write_json
+
+        write_json(click.get_text_stream("stdout"), validate_document(diagnostics))
+    else:
+        orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
+        found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
+        render_validation(found, settings.stdout())
+    failed = any(one.severity is Severity.ERROR for one in diagnostics)
+    return ExitCode.INVALID if failed else ExitCode.OK

@@ -1,0 +1,192 @@
+"""Puts the rooms together for one call: inputs, state, panels, signals. The only place that knows them all."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from runner.cli.options import Settings
+from runner.core.clock import SystemClock
+from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.errors import ExitCode, InvalidInput
+from runner.core.events import Listener, nobody
+from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
+from runner.core.text import Secret
+from runner.engine.session import Session
+from runner.panel.client import PanelClient
+from runner.store.paths import StatePaths
+
+SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The user's files, checked."""
+
+    campaigns: tuple[Campaign, ...]
+    profiles: Mapping[str, PanelProfile]
+    warnings: tuple[Diagnostic, ...]
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """Names of the panels that the campaigns order on, sorted."""
+        return tuple(sorted({campaign.panel for campaign in self.campaigns}))
+
+
+def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
+    """Campaigns and profiles with every diagnostic, errors among them."""
+    from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
+    from runner.files.panels import load_panels
+
+    paths = find_campaigns(settings.files, Path())
+    loaded = load_campaigns(paths)
+    profiles, found = load_panels(Path(settings.panels))
+    diagnostics = (*loaded.diagnostics, *found)
+    if not found:
+        diagnostics += check_panels(loaded, profiles)
+    warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
+    return Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings), tuple(sorted(diagnostics))
+
+
+def need_inputs(settings: Settings) -> Inputs:
+    """Campaigns and profiles without an error; otherwise every error on stderr, and exit 10."""
+    inputs, diagnostics = read_inputs(settings)
+    errors = [one for one in diagnostics if one.severity is Severity.ERROR]
+    if errors:
+        show_diagnostics(settings, diagnostics)
+        raise InvalidInput(
+            f"{len(errors)} error(s) in the files above; nothing was sent", "mend them, then runner validate"
+        )
+    if not settings.quiet:
+        show_diagnostics(settings, inputs.warnings)
+    return inputs
+
+
+def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
+    """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
+    from runner.files.panels import load_panels
+
+    profiles, found = load_panels(Path(settings.panels))
+    if any(one.severity is Severity.ERROR for one in found):
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"{settings.panels} has errors", "mend them, then runner validate")
+    return profiles
+
+
+def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
+    """One line each on stderr."""
+    from runner.report.text import render_diagnostics
+
+    render_diagnostics(diagnostics, settings.stderr())
+
+
+@asynccontextmanager
+async def open_panels(
+    settings: Settings, names: Collection[str], profiles: Mapping[str, PanelProfile]
+) -> AsyncIterator[dict[str, PanelClient]]:
+    """A client for each named panel; the sandbox is started here, inside this process, and ends with it."""
+    from runner.files.panels import read_key
+
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        clients: dict[str, PanelClient] = {}
+        for name in names:
+            profile = await stack.enter_async_context(_sandbox(settings)) if name == SANDBOX else profiles[name]
+            if settings.parallel:
+                profile = replace(profile, parallel_add=settings.parallel, parallel_read=settings.parallel)
+            key = read_key(profile.key, name) if isinstance(profile.key, KeySource) else profile.key
+            client = PanelClient(profile, key, clock=clock, rng=random.Random())  # noqa: S311  # jitter, no secret
+            clients[name] = await stack.enter_async_context(client)
+        yield clients
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
+    """The built-in panel beside the state, so that the next run meets the same orders."""
+    from runner.sandbox.serve import SandboxServer
+    from runner.sandbox.settings import SandboxSettings
+
+    book = StatePaths.at(settings.state).db.with_name("sandbox.db")
+    async with SandboxServer(book, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()) as server:
+        yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(SANDBOX_KEY), currency="USD", exclusive=True)
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings, inputs: Inputs, command: str, listen: Listener = nobody
+) -> AsyncIterator[Session]:
+    """Lock, lineage, backup, journal, panels: everything a run may write with. Raises `StateRefused` and exits 12.
+
+    Keys and panels are opened first: a missing key must not leave a trace in the state.
+    """
+    from runner.store.backup import backup
+    from runner.store.journal import open_journal
+    from runner.store.lineage import check
+    from runner.store.lock import acquire
+
+    clock = SystemClock()
+    paths = StatePaths.at(settings.state)
+    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    async with AsyncExitStack() as stack:
+        lock = await acquire(paths, command, clock, settings.lock_timeout)
+        stack.callback(lock.release)
+        check(paths)
+        if command == "apply":
+            backup(paths, clock)
+        panels = await stack.enter_async_context(open_panels(settings, inputs.panels, inputs.profiles))
+        journal = await stack.enter_async_context(open_journal(paths, lock, clock))
+        await journal.begin_run(run_id, command, clock.now())
+        session = Session(run_id=run_id, journal=journal, panels=panels, clock=clock, listen=listen)
+        with _signals(session):
+            yield session
+
+
+@contextmanager
+def _signals(session: Session) -> Iterator[None]:
+    """Ctrl-C and SIGTERM: the first drains, the second leaves at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if session.stop.requested:
+            in_flight = session.stop.in_flight
+            print(f"\nleaving now; {in_flight} order(s) in flight will be in doubt", file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(ExitCode.IN_DOUBT if in_flight else ExitCode.INTERRUPTED)
+        session.stop.request()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def start_logging(settings: Settings) -> None:
+    """Send the runner's log to stderr (--debug) and to a file (--log-file, private). Nothing logs a key or a form."""
+    log = logging.getLogger("runner")
+    log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.debug:
+        on_screen = logging.StreamHandler(click.get_text_stream("stderr"))
+        on_screen.setFormatter(form)
+        log.addHandler(on_screen)
+    if settings.log_file:
+        try:
+            os.close(os.open(settings.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+            in_file = logging.FileHandler(settings.log_file, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"--log-file {settings.log_file}: {error.strerror}", "name a file you may write"
+            ) from error
+        in_file.setFormatter(form)
+        log.addHandler(in_file)

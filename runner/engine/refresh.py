@@ -1,0 +1,98 @@
+"""Asks the panels how things stand: catalogue, balance, and statuses of live orders in batches of 100."""
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+
+from runner.core.attempts import Attempt
+from runner.core.catalogue import BalanceSeen
+from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.core.events import EventType
+from runner.core.recorded import Recorded
+from runner.engine.ports import Panel
+from runner.engine.session import Session
+
+BATCH = 100  # ids a panel takes in one call (panel-api: "up to 100 IDs")
+
+
+async def refresh(session: Session, recorded: Recorded) -> None:
+    """Bring catalogue, balance and live orders of every panel of the session up to date in the journal.
+
+    Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read: nothing may be bought unseen.
+    """
+    live: dict[str, list[Attempt]] = {name: [] for name in session.panels}
+    for attempts in recorded.attempts.values():
+        for attempt in attempts:
+            if attempt.is_live and attempt.panel in live:
+                live[attempt.panel].append(attempt)
+    async with session.stop.interruptible():
+        await asyncio.gather(
+            *(
+                _refresh_panel(session, panel, live[name], known=name in recorded.catalogues)
+                for name, panel in session.panels.items()
+            )
+        )
+
+
+async def _refresh_panel(session: Session, panel: Panel, live: Sequence[Attempt], *, known: bool) -> None:
+    """Balance first: it is the cheapest proof that the panel answers and takes the key."""
+    session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(live))
+    await refresh_balance(session, panel)
+    await _refresh_catalogue(session, panel, known=known)
+    await refresh_statuses(session, panel, live)
+
+
+async def refresh_balance(session: Session, panel: Panel) -> None:
+    """Read and record one panel's balance."""
+    balance = await panel.balance()
+    seen = BalanceSeen(panel=panel.profile.name, balance=balance, seen_at=session.clock.now())
+    await session.journal.see_balance(seen)
+
+
+async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:
+    """An unreadable list keeps the former one, and says so (PROTOCOL, services)."""
+    try:
+        catalogue = await panel.services(session.clock.now())
+    except KeyRejected:
+        raise
+    except PanelUnreachable as error:
+        if not known:
+            raise
+        session.tell(EventType.NOTE, message=f"{error.message}; the former price list is kept")
+        return
+    await session.journal.see_catalogue(catalogue)
+
+
+async def refresh_statuses(session: Session, panel: Panel, live: Sequence[Attempt]) -> None:
+    """Poll `live` orders in ceil(n/100) calls, `parallel_read` at a time, and record each batch as it comes."""
+    batches = _batches(live)
+
+    async def work() -> None:
+        for batch in batches:  # one iterator shared by all workers
+            wanted = {attempt.panel_order_id: attempt.id for attempt in batch if attempt.panel_order_id}
+            seen = await panel.statuses(wanted, session.clock.now())
+            await session.journal.see_statuses(seen)
+            session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(wanted), answered=len(seen))
+
+    await asyncio.gather(*(work() for _ in range(panel.profile.parallel_read)))
+
+
+async def refresh_placed(session: Session, attempt_ids: Collection[int]) -> None:
+    """Poll what this run has just bought, so that the report holds charges and not guesses; then the balances."""
+    recorded = await session.journal.recorded()
+    bought: dict[str, list[Attempt]] = {}
+    for attempts in recorded.attempts.values():
+        for attempt in attempts:
+            if attempt.id in attempt_ids:
+                bought.setdefault(attempt.panel, []).append(attempt)
+    async with session.stop.interruptible():
+        for name, attempts_of_panel in bought.items():
+            await refresh_statuses(session, session.panels[name], attempts_of_panel)
+        for name in bought:
+            await refresh_balance(session, session.panels[name])
+
+
+def _batches(live: Sequence[Attempt]) -> Iterator[list[Attempt]]:
+    attempts = iter(live)
+    while batch := list(islice(attempts, BATCH)):
+        yield batch

@@ -1,0 +1,166 @@
+"""One reconcile pass: settle left-overs, refresh, plan, guards, submit, poll, balance, ledger."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from runner.core.attempts import OutcomeKind
+from runner.core.errors import ExitCode, Interrupted, PanelUnreachable
+from runner.core.events import EventType
+from runner.core.money import plain
+from runner.core.orders import Campaign, Order
+from runner.core.recorded import Recorded
+from runner.engine.refresh import refresh, refresh_placed
+from runner.engine.result import ApplyResult, OrderResult
+from runner.engine.session import Session
+from runner.engine.submit import Submission
+from runner.planning.allowance import Purchase
+from runner.planning.diff import make_plan
+from runner.planning.guards import allowance
+from runner.planning.ledger import make_ledger
+from runner.planning.plan import ActionKind, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks of one pass."""
+
+    campaigns: Sequence[Campaign]
+    selection: Callable[[Order], bool] | None = None
+    max_cost: Decimal | None = None
+
+
+async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
+    """Everything up to the first action: left-overs become doubts, panels are read, the plan is made.
+
+    Raises `PanelUnreachable` and `KeyRejected`; nothing has been sent then.
+    """
+    for attempt in await session.journal.doubt_left_overs(session.clock.now()):
+        session.tell(
+            EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
+        )
+    await session.journal.rename(_renames(wish.campaigns))
+    await refresh(session, await session.journal.recorded())
+    recorded = await session.journal.recorded()
+    plan = make_plan(wish.campaigns, recorded, selection=wish.selection, max_cost=wish.max_cost)
+    counts = plan.summary
+    session.tell(
+        EventType.PLANNED,
+        **{kind: counts.get(kind, 0) for kind in ("place", "wait", "blocked", "in_doubt", "ok")},
+        cost=None if plan.cost is None else plain(plan.cost),
+    )
+    return plan, recorded
+
+
+async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -> ApplyResult:
+    """One pass. `confirm` sees the plan and says whether to begin; it may raise to refuse.
+
+    A plan with problems or refusals is never begun, whatever `confirm` says.
+    """
+    plan, recorded = await prepare(session, wish)
+    results: list[OrderResult] = []
+    submissions: list[Submission] = []
+    code = plan.exit_code
+    if code is ExitCode.OK and plan.purchases() and confirm(plan):
+        submissions = await _submit(session, wish, plan, recorded)
+        results = [result for submission in submissions for result in submission.results.values()]
+    placed_ids = {attempt_id for submission in submissions for attempt_id in submission.placed_ids}
+    if placed_ids:
+        try:
+            await refresh_placed(session, placed_ids)
+        except (PanelUnreachable, Interrupted) as error:
+            session.tell(EventType.NOTE, message=f"{error.message}; the report shows expected charges instead")
+    if submissions:
+        recorded = await session.journal.recorded()
+    return _conclude(session, plan, recorded, results, code)
+
+
+async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> list[Submission]:
+    """All panels side by side; a stop on one does not touch the others."""
+    caps = allowance(wish.campaigns, recorded, plan)
+    by_panel: dict[str, list[Purchase]] = {}
+    for purchase in _purchases(plan, recorded):
+        by_panel.setdefault(purchase.panel, []).append(purchase)
+    owned = _owned_ids(recorded)
+    submissions = {
+        name: Submission(session, session.panels[name], caps, owned.setdefault(name, set())) for name in by_panel
+    }
+    await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
+    return list(submissions.values())
+
+
+def _purchases(plan: Plan, recorded: Recorded) -> list[Purchase]:
+    return [
+        Purchase(
+            action.order,
+            action.panel,
+            recorded.catalogues[action.panel].services[action.order.service].rate,
+            action.cost,
+        )
+        for action in plan.purchases()
+        if action.cost is not None
+    ]
+
+
+def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:
+    owned: dict[str, set[str]] = {}
+    for attempts in recorded.attempts.values():
+        for attempt in attempts:
+            if attempt.panel_order_id is not None:
+                owned.setdefault(attempt.panel, set()).add(attempt.panel_order_id)
+    return owned
+
+
+def _renames(campaigns: Sequence[Campaign]) -> list[tuple[str, str, str]]:
+    """(campaign, former id, new id) for every move, oldest name first, so that chains end at the last name."""
+    renames: list[tuple[str, str, str]] = []
+    for campaign in campaigns:
+        waiting = dict(campaign.moved)
+        while waiting:
+            ready = [new for new, former in waiting.items() if former not in waiting]
+            renames += [(campaign.name, waiting.pop(new), new) for new in ready]
+    return renames
+
+
+def _conclude(
+    session: Session, plan: Plan, recorded: Recorded, results: list[OrderResult], code: ExitCode
+) -> ApplyResult:
+    count = _count(results)
+    tried = {result.order for result in results}
+    results += [
+        OrderResult(action.order.address, OutcomeKind.IN_DOUBT, None, action.cost, action.reason)
+        for action in plan.actions
+        if action.kind is ActionKind.IN_DOUBT and action.order.address not in tried
+    ]
+    doubts = sum(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
+    doubts = max(doubts, _count(results)[OutcomeKind.IN_DOUBT])
+    untried = len(plan.purchases()) - len(tried)
+    if code is ExitCode.OK:
+        if doubts:
+            code = ExitCode.IN_DOUBT
+        elif session.stop.requested:
+            code = ExitCode.INTERRUPTED
+        elif count[OutcomeKind.REFUSED] or count[OutcomeKind.NOT_SENT] or (tried and untried):
+            code = ExitCode.PARTLY
+    return ApplyResult(
+        run_id=session.run_id,
+        exit_code=code,
+        placed=count[OutcomeKind.PLACED],
+        refused=count[OutcomeKind.REFUSED],
+        not_sent=count[OutcomeKind.NOT_SENT],
+        in_doubt=doubts,
+        refills=0,
+        cancels=0,
+        orders=results,
+        plan=plan,
+        report=make_ledger(recorded, panels=session.panels.keys()),
+        interrupted=session.stop.requested,
+    )
+
+
+def _count(results: Sequence[OrderResult]) -> Mapping[OutcomeKind, int]:
+    counts = dict.fromkeys(OutcomeKind, 0)
+    for result in results:
+        counts[result.outcome] += 1
+    return counts

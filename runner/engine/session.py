@@ -1,0 +1,25 @@
+"""What one run works with; made by the command line, or by a test, and passed down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.core.clock import Clock
+from runner.core.events import Event, EventType, Listener, nobody
+from runner.engine.ports import Journal, Panel
+from runner.engine.stopping import Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The ports of one run, its clock and its listener."""
+
+    run_id: str
+    journal: Journal
+    panels: Mapping[str, Panel]
+    clock: Clock
+    listen: Listener = nobody
+    stop: Stop = field(default_factory=Stop)
+
+    def tell(self, kind: EventType, order: str | None = None, **facts: str | int | None) -> None:
+        """Tell the listener what happened, now."""
+        self.listen(Event(type=kind, time=self.clock.now(), run_id=self.run_id, order=order, facts=facts))

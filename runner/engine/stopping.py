@@ -1,0 +1,47 @@
+"""How a run ends early: reads are cut off at once, sends are drained. Knows nothing of signals themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from runner.core.errors import Interrupted
+
+
+class Stop:
+    """One run's wish to end. `request()` is what a signal handler calls; safe to call again."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.in_flight = 0  # sends whose outcome is not recorded yet
+        self._reading: asyncio.Task[object] | None = None
+        self._wakers: set[Callable[[], None]] = set()
+
+    def request(self) -> None:
+        """End the run: cancel what only reads, let what was marked finish, mark nothing more."""
+        self.requested = True
+        if self._reading is not None:
+            self._reading.cancel()
+        for wake in tuple(self._wakers):
+            wake()
+
+    def on_request(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when the run should end."""
+        self._wakers.add(wake)
+
+    @asynccontextmanager
+    async def interruptible(self) -> AsyncIterator[None]:
+        """Work inside may be cut off anywhere: it only reads. Raises `Interrupted` when it was."""
+        if self.requested:
+            raise Interrupted("interrupted; nothing was sent")
+        task = asyncio.current_task()
+        self._reading = task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self.requested:
+                raise
+            if task is not None:
+                task.uncancel()
+            raise Interrupted("interrupted; nothing was sent") from None
+        finally:
+            self._reading = None

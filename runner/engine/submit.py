@@ -1,0 +1,202 @@
+"""Sends marked orders and records what their answers prove. The heart: read this file to know why nothing is bought twice.
+
+The order of things for each purchase is fixed: a turn under the rate, the caps, the mark (committed), the send
+(once), the outcome (committed). Nothing here retries a send whose answer is not proof.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
+
+from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
+from runner.core.errors import JournalBroken, RunnerError, StateRefused
+from runner.core.events import EventType
+from runner.core.money import plain
+from runner.engine.ports import Panel
+from runner.engine.result import OrderResult
+from runner.engine.session import Session
+from runner.planning.allowance import Allowance, Purchase
+
+TRIES = 5  # sends of one order in one run that provably bought nothing: rate limit, or no connection
+PAUSE = 1.0  # seconds after the first failed connection; doubled each time
+
+_STOPS = {
+    RefusalReason.KEY: "the panel does not accept the key or the account",
+    RefusalReason.FUNDS: "the panel says that the balance does not cover the order",
+}
+
+
+class Submission:
+    """The purchases of one plan on one panel, sent by `parallel_add` workers from one queue."""
+
+    def __init__(self, session: Session, panel: Panel, allowance: Allowance, owned_ids: set[str]) -> None:
+        self._session = session
+        self._panel = panel
+        self._allowance = allowance
+        self._owned_ids = owned_ids  # every order id of this panel that the state holds; grows as orders are placed
+        self._waiting: set[asyncio.Task[object]] = set()  # workers that hold no mark: may be cancelled
+        self.results: dict[str, OrderResult] = {}  # by address; the last try counts
+        self.placed_ids: set[int] = set()  # attempt ids
+        self.stopped = ""  # why nothing more is marked; empty while all is well
+        session.stop.on_request(self._interrupt)
+
+    async def submit(self, purchases: Sequence[Purchase]) -> None:
+        """Send every purchase that may still be sent; returns when all outcomes are recorded.
+
+        Cancelling it stops the marking and still waits for what is in flight: no outcome is lost.
+        """
+        self._session.tell(EventType.SUBMIT_STARTED, panel=self._panel.profile.name, orders=len(purchases))
+        sending = asyncio.ensure_future(self._run_workers(iter(purchases)))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            self._stop("interrupted")
+            await sending
+            raise
+
+    async def _run_workers(self, queue: Iterator[Purchase]) -> None:
+        # gather and not a TaskGroup: one worker's failure must not cancel another between its send and its outcome.
+        workers = (self._work(queue) for _ in range(self._panel.profile.parallel_add))
+        for failure in await asyncio.gather(*workers, return_exceptions=True):
+            if failure is not None:
+                raise failure
+
+    async def _work(self, queue: Iterator[Purchase]) -> None:
+        try:
+            await self._take_from(queue)
+        except BaseException:
+            self._stop("unexpected failure")
+            raise
+
+    async def _take_from(self, queue: Iterator[Purchase]) -> None:
+        for purchase in queue:
+            for tries in range(TRIES):
+                if not await self._idle(self._panel.add_turn()):
+                    return
+                outcome = await self._send(purchase)
+                if outcome is None:
+                    return
+                if outcome.kind is OutcomeKind.NOT_SENT:
+                    await self._idle(self._session.clock.sleep(PAUSE * 2**tries))
+                elif outcome.reason is not RefusalReason.RATE:
+                    break
+            else:
+                self._stop(self.results[purchase.order.address].message)
+
+    async def _idle(self, wait: Awaitable[None]) -> bool:
+        """Wait while holding no mark; False when the run must end instead."""
+        task = asyncio.current_task()
+        if task is None:
+            return False
+        self._waiting.add(task)
+        try:
+            await wait
+        except asyncio.CancelledError:
+            if not self.stopped:
+                raise
+            task.uncancel()
+        finally:
+            self._waiting.discard(task)
+        return not self.stopped
+
+    async def _send(self, purchase: Purchase) -> Outcome | None:
+        """One mark, one send, one outcome. None when the mark was not allowed, so nothing was sent."""
+        session, order = self._session, purchase.order
+        attempt = new_attempt(purchase)
+        if refusal := self._allowance.take(attempt):
+            self._stop(refusal)
+            return None
+        try:
+            attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
+        except StateRefused as error:
+            self._allowance.give_back(attempt)
+            self._note(purchase, Outcome(OutcomeKind.NOT_SENT, message=error.message, phase=Phase.QUEUED))
+            self._stop(error.message)
+            return None
+        session.stop.in_flight += 1
+        session.tell(EventType.MARKED, order.address)
+        outcome = await self._panel.add(attempt, self._owned_ids)
+        if outcome.panel_order_id is not None:
+            self._owned_ids.add(outcome.panel_order_id)
+        try:
+            await session.journal.settle(attempt_id, outcome, session.clock.now())
+        except RunnerError as error:
+            outcome = _unrecorded(outcome, error)
+        session.stop.in_flight -= 1
+        self._conclude(purchase, attempt, attempt_id, outcome)
+        return outcome
+
+    def _conclude(self, purchase: Purchase, attempt: NewAttempt, attempt_id: int, outcome: Outcome) -> None:
+        """Count, give money back that was surely not spent, and stop where going on would be wrong."""
+        name = self._panel.profile.name
+        if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.NOT_SENT):
+            self._allowance.give_back(attempt)
+        if outcome.kind is OutcomeKind.PLACED:
+            self.placed_ids.add(attempt_id)
+        elif outcome.kind is OutcomeKind.IN_DOUBT:
+            self._stop(f"{purchase.order.address} is in doubt: {outcome.message}")
+        elif outcome.reason is RefusalReason.RATE:
+            per_minute = self._panel.slow_down_adds(outcome.retry_after)
+            self._session.tell(
+                EventType.RATE_LOWERED, panel=name, per_minute=round(per_minute), message=outcome.message
+            )
+        elif outcome.reason in _STOPS:
+            self._stop(f"{_STOPS[outcome.reason]}: {outcome.message}")
+        if outcome.stops_panel:
+            self._stop(outcome.message)
+        self._note(purchase, outcome)
+
+    def _note(self, purchase: Purchase, outcome: Outcome) -> None:
+        cost = purchase.cost
+        self._session.tell(
+            EventType.SETTLED,
+            purchase.order.address,
+            outcome=outcome.kind.value,
+            panel_order_id=outcome.panel_order_id,
+            cost=plain(cost),
+            message=outcome.message,
+        )
+        self.results[purchase.order.address] = OrderResult(
+            purchase.order.address, outcome.kind, outcome.panel_order_id, cost, outcome.message
+        )
+
+    def _stop(self, why: str) -> None:
+        """Mark nothing more on this panel; what was marked goes on to its outcome."""
+        if self.stopped:
+            return
+        self.stopped = why
+        self._session.tell(EventType.PANEL_STOPPED, panel=self._panel.profile.name, message=why)
+        for task in self._waiting:
+            task.cancel()
+
+    def _interrupt(self) -> None:
+        self._session.tell(EventType.DRAINING, in_flight=self._session.stop.in_flight)
+        self._stop("interrupted")
+
+
+def new_attempt(purchase: Purchase) -> NewAttempt:
+    """The mark for a purchase: all that will be sent."""
+    order = purchase.order
+    return NewAttempt(
+        campaign=order.campaign,
+        order_id=order.id,
+        kind=AttemptKind.INITIAL,
+        slot=0,
+        panel=purchase.panel,
+        service=order.service,
+        link=order.link,
+        quantity=order.quantity,
+        runs=order.runs,
+        interval=order.interval,
+        rate=purchase.rate,
+        expected_charge=purchase.cost,
+    )
+
+
+def _unrecorded(outcome: Outcome, error: RunnerError) -> Outcome:
+    """An outcome that could not be written: its mark stays, so it is a doubt, and the id goes to the user at once."""
+    what = f"placed as order {outcome.panel_order_id}" if outcome.panel_order_id else outcome.kind.value
+    return outcome._replace(
+        kind=OutcomeKind.IN_DOUBT,
+        message=f"{what}, but that could not be recorded ({error.message}); keep this line",
+        stops_panel=isinstance(error, JournalBroken) or outcome.stops_panel,
+    )

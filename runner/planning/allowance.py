@@ -1,0 +1,51 @@
+"""What one run may still spend, counted down before every mark: the plan's caps, once more and by ourselves.
+
+The panel's balance is not trusted during a run: several panels book parallel orders late (PROTOCOL, add).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.attempts import NewAttempt
+from runner.core.money import for_people
+from runner.core.orders import Order
+
+
+class Purchase(NamedTuple):
+    """A placement of a plan that may begin, with the price it was planned at."""
+
+    order: Order
+    panel: str
+    rate: Decimal  # per 1000
+    cost: Decimal
+
+
+class Allowance:
+    """Money left under every cap of one run. A campaign or panel without an entry has no cap of its own."""
+
+    def __init__(self, campaigns: Mapping[str, Decimal], panels: Mapping[str, Decimal]) -> None:
+        self._campaigns = dict(campaigns)
+        self._panels = dict(panels)
+
+    def take(self, attempt: NewAttempt) -> str:
+        """Reserve the attempt's expected charge under both caps; empty text, or why it does not fit (nothing taken)."""
+        cost = attempt.expected_charge
+        for what, caps, name in (
+            ("campaign", self._campaigns, attempt.campaign),
+            ("panel", self._panels, attempt.panel),
+        ):
+            left = caps.get(name)
+            if left is not None and cost > left:
+                return f"{attempt.campaign}/{attempt.order_id} costs {for_people(cost)}, {what} {name} has {for_people(left)} left"
+        self._add(attempt, -cost)
+        return ""
+
+    def give_back(self, attempt: NewAttempt) -> None:
+        """Return what `take` reserved, for an attempt that provably bought nothing."""
+        self._add(attempt, attempt.expected_charge)
+
+    def _add(self, attempt: NewAttempt, amount: Decimal) -> None:
+        for caps, name in ((self._campaigns, attempt.campaign), (self._panels, attempt.panel)):
+            if name in caps:
+                caps[name] += amount
