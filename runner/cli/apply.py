@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,8 @@ from runner.core.orders import SANDBOX
 if TYPE_CHECKING:
     from runner.cli.wiring import Inputs
     from runner.engine.result import ApplyResult
-    from runner.planning.checksum import SavedPlan
     from runner.planning.plan import Plan
+    from runner.report.plan_file import PlanFile
 
 
 @click.command()
@@ -45,7 +46,7 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, **flags: Any) -> 
     return result.exit_code
 
 
-def _saved_plan(settings: Settings) -> "SavedPlan | None":
+def _saved_plan(settings: Settings) -> "PlanFile | None":
     """The plan file, if the one FILE is one."""
     plans = [name for name in settings.files if name.endswith(".json")]
     if not plans:
@@ -57,29 +58,47 @@ def _saved_plan(settings: Settings) -> "SavedPlan | None":
     return load_plan(Path(plans[0]))
 
 
-def _for_saved(settings: Settings, saved: "SavedPlan") -> Settings:
-    from dataclasses import replace
+def _for_saved(settings: Settings, saved: "PlanFile") -> Settings:
+    return replace(settings, files=tuple(saved.saved.digests), select=saved.select, exclude=saved.exclude)
 
-    return replace(settings, files=tuple(saved.digests), select=saved.select, exclude=saved.exclude)
+
+_AGAIN = "look at a new one: runner plan --out plan.json"
 
 
 class _Consent:
     """Sees the fresh plan before the first action, and says whether to begin."""
 
-    def __init__(self, settings: Settings, saved: "SavedPlan | None", *, may_buy: bool, may_ask: bool) -> None:
+    def __init__(self, settings: Settings, saved: "PlanFile | None", *, may_buy: bool, may_ask: bool) -> None:
         self._settings = settings
         self._saved = saved
         self._may_buy = may_buy
         self._may_ask = may_ask
         self.pause: Callable[[], None] = lambda: None  # takes the progress display off the screen before a question
 
+    def check_state(self) -> None:
+        """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
+        if self._saved is None:
+            return
+        from runner.store.lineage import check, noted
+        from runner.store.paths import StatePaths
+
+        paths = StatePaths.at(self._settings.state)
+        check(paths)
+        present, saved = noted(paths), self._saved.saved
+        if present is None or (present.lineage, present.serial) != (saved.lineage, saved.serial):
+            raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
+
+    def _refuse_stale(self, plan: "Plan") -> None:
+        from runner.planning.checksum import differences
+
+        if self._saved is not None and (changes := differences(self._saved.saved, plan)):
+            raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", _AGAIN)
+
     def __call__(self, plan: "Plan") -> bool:
         """True to begin. Raises `PlanStale`, `Interrupted` or `GuardRefused`; nothing has been sent then."""
         if self._saved is not None:
-            from runner.planning.checksum import differences
-
-            if changes := differences(self._saved, plan):
-                raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", "run runner plan --out again")
+            # The serial was compared when the lock was taken; since then this very run has written.
+            self._refuse_stale(replace(plan, serial=self._saved.saved.serial))
             return True
         if self._may_buy or all(action.panel == SANDBOX for action in plan.purchases()):
             return True
@@ -106,7 +125,7 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, max_cos
     wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
     with listener(settings) as listen:
         asking.pause = getattr(listen, "pause", asking.pause)
-        async with open_session(settings, inputs, "apply", listen) as session:
+        async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
             result = await run_pass(session, wish, asking)
             await session.journal.end_run(session.run_id, result.exit_code, session.clock.now())
     return result
@@ -121,7 +140,7 @@ def _show(settings: Settings, result: "ApplyResult") -> None:
         stream.writelines(apply_chunks(result))
 
     if settings.format == "json":
-        as_json(click.get_text_stream("stdout"))
+        as_json(sys.stdout)
     elif settings.format == "text":
         render_apply(result, settings.stdout())
     write_reports(settings, as_json, lambda screen: render_apply(result, screen))

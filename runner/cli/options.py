@@ -1,5 +1,6 @@
 """Flags that several commands share, and the typed settings they become."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[Decimal]):
     """A decimal amount of money, `60.00`."""
 
     name = "amount"
@@ -68,13 +69,13 @@ class Settings:
         """Where data goes."""
         from runner.report.screen import Screen
 
-        return Screen(click.get_text_stream("stdout"), colour=None if self.color else False)
+        return Screen(sys.stdout, colour=None if self.color else False)
 
     def stderr(self) -> "Screen":
         """Where progress, prompts and complaints go."""
         from runner.report.screen import Screen
 
-        return Screen(click.get_text_stream("stderr"), colour=None if self.color else False)
+        return Screen(sys.stderr, colour=None if self.color else False)
 
 
 def _report(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:

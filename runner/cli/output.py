@@ -27,16 +27,11 @@ def write_reports(settings: Settings, as_json: Callable[[TextIO], None], as_text
 @contextmanager
 def listener(settings: Settings) -> Iterator[Listener]:
     """Progress on stderr as the terminal allows; with --format jsonl every event on stdout, flushed."""
-    from runner.report.progress import jsonl_listener, progress
+    from runner.report.event_lines import EventLines, together
+    from runner.report.progress import Progress
 
-    with progress(settings.stderr(), quiet=settings.quiet) as shown:
+    with Progress(settings.stderr(), quiet=settings.quiet) as shown:
         if settings.format != "jsonl":
             yield shown
             return
-        written = jsonl_listener(sys.stdout)
-
-        def both(event: object) -> None:
-            shown(event)  # type: ignore[arg-type]
-            written(event)  # type: ignore[arg-type]
-
-        yield both
+        yield together(shown, EventLines(sys.stdout))

@@ -1,6 +1,7 @@
 """`runner services` and `runner balance`: ask the panels, remember nothing."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,7 +36,7 @@ def services(names: tuple[str, ...], search: str | None, **flags: Any) -> None: 
             or any(text in field.casefold() for field in (service.name, service.category, service.type))
         ]
     if settings.format == "json":
-        write_json(click.get_text_stream("stdout"), services_document(found))
+        write_json(sys.stdout, services_document(found))
     else:
         render_services(found, settings.stdout())
 
@@ -50,13 +51,14 @@ def balance(names: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # cl
     settings = Settings(**flags)
     found = asyncio.run(_balances(settings, names))
     if settings.format == "json":
-        write_json(click.get_text_stream("stdout"), balance_document(found))
+        write_json(sys.stdout, balance_document(found))
     else:
         render_balances(found, settings.stdout())
 
 
 async def _services(settings: Settings, names: tuple[str, ...]) -> "list[tuple[str, Service]]":
-    from runner.cli.wiring import SystemClock, open_panels
+    from runner.cli.wiring import open_panels
+    from runner.core.clock import SystemClock
 
     profiles, chosen = _chosen(settings, names)
     found = []
@@ -68,8 +70,9 @@ async def _services(settings: Settings, names: tuple[str, ...]) -> "list[tuple[s
 
 
 async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":
-    from runner.cli.wiring import SystemClock, open_panels
+    from runner.cli.wiring import open_panels
     from runner.core.catalogue import BalanceSeen
+    from runner.core.clock import SystemClock
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:

@@ -1,7 +1,8 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
 import asyncio
-from datetime import UTC, datetime
+import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def plan(out: Path | None, no_refresh: bool, detailed_exitcode: bool, max_cost: 
     if out is not None:
         from runner.report.plan_file import save_plan
 
-        save_plan(out, made)
+        save_plan(out, made, settings.select, settings.exclude)
     return plan_exit_code(made, detailed=detailed_exitcode)
 
 
@@ -77,7 +78,7 @@ def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
         stream.writelines(plan_chunks(made, checksum(made)))
 
     if settings.format == "json":
-        as_json(click.get_text_stream("stdout"))
+        as_json(sys.stdout)
     else:
         render_plan(made, settings.stdout(), next_line)
     write_reports(settings, as_json, lambda screen: render_plan(made, screen, next_line))
@@ -93,17 +94,21 @@ def _from_memory(settings: Settings, inputs: "Inputs", max_cost: Decimal | None)
     paths = StatePaths.at(settings.state)
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
-    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, now=datetime.now(UTC))
+    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost)
 
 
 async def _refreshed(settings: Settings, inputs: "Inputs", max_cost: Decimal | None) -> "Plan":
     from runner.cli.output import listener
     from runner.cli.wiring import open_session
     from runner.engine.run import Wish, prepare
+    from runner.store.lineage import noted
+    from runner.store.paths import StatePaths
 
     wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
     with listener(settings) as listen:
         async with open_session(settings, inputs, "plan", listen) as session:
             made, _ = await prepare(session, wish)
             await session.journal.end_run(session.run_id, made.exit_code, session.clock.now())
-    return made
+    # Closing the run was the last thing written: a saved plan binds to the state as it is left.
+    left = noted(StatePaths.at(settings.state))
+    return made if left is None else replace(made, serial=left.serial)

@@ -43,7 +43,7 @@ def serve(
     """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it."""
     from runner.core.clock import SystemClock
     from runner.sandbox.serve import serve_forever
-    from runner.sandbox.settings import SandboxSettings
+    from runner.sandbox.settings import DuplicateLinks, SandboxSettings
 
     settings = SandboxSettings(
         key=key,
@@ -51,7 +51,7 @@ def serve(
         speed=speed,
         seed=seed,
         latency=latency,
-        duplicate_links=duplicate_links,
+        duplicate_links=DuplicateLinks(duplicate_links),
         control=control,
     )
-    asyncio.run(serve_forever(db, port=port, settings=settings, clock=SystemClock()))
+    asyncio.run(serve_forever(db, port=port, settings=settings, announce=click.echo, clock=SystemClock()))

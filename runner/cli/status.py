@@ -1,6 +1,7 @@
 """`runner status` and `runner report`: read what is remembered; with --refresh, ask the panels first."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
         stream.writelines(status_chunks(standings))
 
     if settings.format == "json":
-        as_json(click.get_text_stream("stdout"))
+        as_json(sys.stdout)
     else:
         render_status(standings, settings.stdout(), now)
     write_reports(settings, as_json, lambda screen: render_status(standings, screen, now))
@@ -63,7 +64,7 @@ def report(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
         write_json(stream, report_document(ledger))
 
     if settings.format == "json":
-        as_json(click.get_text_stream("stdout"))
+        as_json(sys.stdout)
     else:
         render_report(ledger, settings.stdout())
     write_reports(settings, as_json, lambda screen: render_report(ledger, screen))

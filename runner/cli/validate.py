@@ -1,5 +1,6 @@
 """`runner validate`: every check that needs no network."""
 
+import sys
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
     if settings.format == "json":
         from runner.report.as_json import validate_document, write_json
 
-        write_json(click.get_text_stream("stdout"), validate_document(diagnostics))
+        write_json(sys.stdout, validate_document(diagnostics))
     else:
         orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
         found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)

@@ -7,18 +7,16 @@ import random
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import click
 
 from runner.cli.options import Settings
 from runner.core.clock import SystemClock
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import ExitCode, InvalidInput
-from runner.core.events import Listener, nobody
+from runner.core.events import EventType, Listener, nobody
 from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
 from runner.core.text import Secret
 from runner.engine.session import Session
@@ -122,11 +120,16 @@ async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
 
 @asynccontextmanager
 async def open_session(
-    settings: Settings, inputs: Inputs, command: str, listen: Listener = nobody
+    settings: Settings,
+    inputs: Inputs,
+    command: str,
+    listen: Listener = nobody,
+    once_locked: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Session]:
-    """Lock, lineage, backup, journal, panels: everything a run may write with. Raises `StateRefused` and exits 12.
+    """Lock, lineage, backup, panels, journal: everything a run may write with. Raises `StateRefused` and exits 12.
 
-    Keys and panels are opened first: a missing key must not leave a trace in the state.
+    `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
+    missing key leaves no trace in the state.
     """
     from runner.store.backup import backup
     from runner.store.journal import open_journal
@@ -139,6 +142,7 @@ async def open_session(
     async with AsyncExitStack() as stack:
         lock = await acquire(paths, command, clock, settings.lock_timeout)
         stack.callback(lock.release)
+        once_locked()
         check(paths)
         if command == "apply":
             backup(paths, clock)
@@ -146,6 +150,9 @@ async def open_session(
         journal = await stack.enter_async_context(open_journal(paths, lock, clock))
         await journal.begin_run(run_id, command, clock.now())
         session = Session(run_id=run_id, journal=journal, panels=panels, clock=clock, listen=listen)
+        session.tell(EventType.RUN_STARTED, command=command)
+        if journal.note:
+            session.tell(EventType.NOTE, message=journal.note)
         with _signals(session):
             yield session
 
@@ -177,7 +184,7 @@ def start_logging(settings: Settings) -> None:
     log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
     if settings.debug:
-        on_screen = logging.StreamHandler(click.get_text_stream("stderr"))
+        on_screen = logging.StreamHandler(sys.stderr)
         on_screen.setFormatter(form)
         log.addHandler(on_screen)
     if settings.log_file:

@@ -45,11 +45,11 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     recorded = await session.journal.recorded()
     plan = make_plan(wish.campaigns, recorded, selection=wish.selection, max_cost=wish.max_cost)
     counts = plan.summary
-    session.tell(
-        EventType.PLANNED,
-        **{kind: counts.get(kind, 0) for kind in ("place", "wait", "blocked", "in_doubt", "ok")},
-        cost=None if plan.cost is None else plain(plan.cost),
-    )
+    facts: dict[str, str | int | None] = {
+        kind: counts.get(kind, 0) for kind in ("place", "wait", "blocked", "in_doubt", "ok")
+    }
+    facts["cost"] = None if plan.cost is None else plain(plan.cost)
+    session.tell(EventType.PLANNED, None, **facts)
     return plan, recorded
 
 

@@ -20,6 +20,6 @@ class Session:
     listen: Listener = nobody
     stop: Stop = field(default_factory=Stop)
 
-    def tell(self, kind: EventType, order: str | None = None, **facts: str | int | None) -> None:
+    def tell(self, kind: EventType, order: str | None = None, /, **facts: str | int | None) -> None:
         """Tell the listener what happened, now."""
         self.listen(Event(type=kind, time=self.clock.now(), run_id=self.run_id, order=order, facts=facts))

@@ -31,17 +31,19 @@ class Stop:
     @asynccontextmanager
     async def interruptible(self) -> AsyncIterator[None]:
         """Work inside may be cut off anywhere: it only reads. Raises `Interrupted` when it was."""
-        if self.requested:
-            raise Interrupted("interrupted; nothing was sent")
+        self._refuse_if_requested()
         task = asyncio.current_task()
         self._reading = task
         try:
             yield
         except asyncio.CancelledError:
-            if not self.requested:
-                raise
-            if task is not None:
+            if task is not None and self.requested:
                 task.uncancel()
-            raise Interrupted("interrupted; nothing was sent") from None
+            self._refuse_if_requested()
+            raise
         finally:
             self._reading = None
+
+    def _refuse_if_requested(self) -> None:
+        if self.requested:
+            raise Interrupted("interrupted while reading; nothing more was sent")
