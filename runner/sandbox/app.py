@@ -1,0 +1,84 @@
+"""The panel over HTTP: one POST form in, one JSON answer out, with the fault switches between. No SQL, no simulation."""
+
+import json
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from runner.core.clock import Clock
+from runner.sandbox.book import Book
+from runner.sandbox.calls import INCORRECT_REQUEST, Calls
+from runner.sandbox.control import Control
+from runner.sandbox.distort import ELSEWHERE, JSON_TYPE, json_answer, play
+from runner.sandbox.faults import FaultBoard, FaultKind
+from runner.sandbox.settings import SandboxSettings
+
+API = "/api/v2"
+CONTROL = "/_control/"
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 50
+
+
+class PanelApp:
+    """Answers every HTTP request of one panel; give `handle` to `aiohttp.web.Server`.
+
+    The low-level server without router and middlewares: they would cost a third of an answer.
+    """
+
+    def __init__(self, *, book: Book, settings: SandboxSettings, faults: FaultBoard, clock: Clock) -> None:
+        self._book = book
+        self._settings = settings
+        self._faults = faults
+        self._clock = clock
+        self._calls = Calls(book, settings)
+        self._control = Control(book=book, faults=faults) if settings.control else None
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = request.path
+        if path == API:
+            return await self._api(request)
+        if path == ELSEWHERE:
+            self._book.counts["elsewhere"] += 1
+            return json_answer({"error": "Moved"})
+        if self._control is not None and path.startswith(CONTROL):
+            return await self._control.handle(request, path.removeprefix(CONTROL))
+        return web.Response(text="Not Found", status=404)
+
+    async def _api(self, request: web.BaseRequest) -> web.StreamResponse:
+        form = await self._form(request)
+        action = "unknown" if form is None else self._calls.name_of(form)
+        self._book.counts[action] += 1
+        if self._settings.latency:
+            await self._clock.sleep(self._settings.latency)
+        if form is None:
+            return json_answer({"error": INCORRECT_REQUEST})
+        if self._faults:
+            return await self._faulty(request, form, action)
+        return web.Response(body=json.dumps(self._calls.answer(form)).encode(), content_type=JSON_TYPE)
+
+    async def _faulty(self, request: web.BaseRequest, form: dict[str, str], action: str) -> web.StreamResponse:
+        delay, fault = self._faults.draw(action)
+        if delay:
+            await self._clock.sleep(delay)
+        if fault is None:
+            return json_answer(self._calls.answer(form))
+        if fault.kind is FaultKind.LATE_PLACING and action == "add":
+            # In a panel that stands still each second counts as a minute of its hand-moved clock.
+            self._calls.take_late(form, fault.seconds * (self._book.speed or 1.0))
+        answer = self._calls.answer(form) if fault.carries_out else {"error": INCORRECT_REQUEST}
+        return await play(request, fault, json.dumps(answer).encode(), self._clock)
+
+    @staticmethod
+    async def _form(request: web.BaseRequest) -> dict[str, str] | None:
+        """The form's fields; None for anything but one POST form, each field once, nothing in the address."""
+        if request.method != "POST" or request.query_string or request.content_type != _FORM:
+            return None
+        try:
+            pairs = parse_qsl(
+                (await request.read()).decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+            )
+        except (ValueError, ConnectionError):  # no UTF-8, too many fields; hung up in the middle
+            return None
+        form = dict(pairs)
+        return form if len(form) == len(pairs) else None

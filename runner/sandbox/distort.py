@@ -1,0 +1,129 @@
+"""Puts a faulty answer on the wire. Knows HTTP and faults, nothing of orders."""
+
+import json
+import socket
+import struct
+
+from aiohttp import web
+
+from runner.core.clock import Clock
+from runner.sandbox.calls import ACTIVE_ORDER
+from runner.sandbox.faults import Fault, FaultKind
+
+ELSEWHERE = "/elsewhere"  # where redirects lead; nobody who is careful ever asks for it
+JSON_TYPE = "application/json"
+_HTML_TYPE = "text/html"
+_LINGER_NOT = struct.pack("ii", 1, 0)  # close with RST instead of FIN
+_BLANKS = 64 * 1024
+_DRIBBLES = 10  # pieces of a slow body
+_UNSENT = 64  # bytes announced and never sent
+
+_PAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body><h1>Please wait</h1></body></html>\n"
+_WARNING = (
+    b'<br />\n<b>Warning</b>:  Undefined array key "api" in <b>/var/www/panel/api.php</b> on line <b>214</b><br />\n'
+)
+
+
+def json_answer(answer: object, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """An ordinary JSON answer."""
+    return web.Response(body=json.dumps(answer).encode(), status=status, content_type=JSON_TYPE, headers=headers)
+
+
+def reset(request: web.BaseRequest) -> web.Response:
+    """Reset the connection at once; what is returned can't reach anybody."""
+    transport = request.transport
+    if transport is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        transport.abort()
+    return web.Response()
+
+
+async def _cut(request: web.BaseRequest, body: bytes, *, chunked: bool) -> web.StreamResponse:
+    """Half of the body, then the end of the connection."""
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+    if chunked:
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = len(body) + _UNSENT
+    await response.prepare(request)
+    await response.write(body[: max(len(body) // 2, 1)])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _dribble(request: web.BaseRequest, body: bytes, seconds: float, clock: Clock) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+    response.content_length = len(body)
+    await response.prepare(request)
+    step = -(-len(body) // _DRIBBLES)
+    pieces = [body[start : start + step] for start in range(0, len(body), step)]
+    for piece in pieces:
+        await clock.sleep(seconds / len(pieces))
+        await response.write(piece)
+    return response
+
+
+async def _inflate(request: web.BaseRequest, body: bytes, size: int) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+    response.content_length = size + len(body)
+    await response.prepare(request)
+    for start in range(0, size, _BLANKS):
+        await response.write(b" " * min(_BLANKS, size - start))
+    await response.write(body)
+    return response
+
+
+def _plain(fault: Fault, body: bytes) -> web.Response | None:
+    """The faulty answers that are complete HTTP responses."""
+    status = fault.status or 200
+    match fault.kind:
+        case FaultKind.STATUS_5XX:
+            return web.Response(text=fault.text or "Service Unavailable", status=fault.status or 503)
+        case FaultKind.RATE_LIMIT if status == 200 and fault.status:  # noqa: PLR2004  # HTTP
+            return json_answer({"error": "Rate limit exceeded"})
+        case FaultKind.RATE_LIMIT:
+            retry = {"Retry-After": f"{fault.seconds:g}"}
+            return json_answer({"error": "Too many requests"}, status=fault.status or 429, headers=retry)
+        case FaultKind.REDIRECT:
+            return web.Response(status=fault.status or 307, headers={"Location": ELSEWHERE})
+        case FaultKind.DUPLICATE_REFUSAL:
+            return json_answer({"error": ACTIVE_ORDER}, status=status)
+        case FaultKind.EMPTY_BODY:
+            return web.Response(status=status, content_type=_HTML_TYPE)
+        case FaultKind.HTML_BODY:
+            return web.Response(body=_PAGE, status=status, content_type=_HTML_TYPE)
+        case FaultKind.NOT_JSON:
+            return web.Response(text=fault.text or "OK", status=status)
+        case FaultKind.BOM_PREFIX:
+            return web.Response(body=b"\xef\xbb\xbf" + body, status=status, content_type=_HTML_TYPE)
+        case FaultKind.PHP_WARNING:
+            return web.Response(body=_WARNING + body, status=status, content_type=_HTML_TYPE)
+        case FaultKind.ID_ZERO:
+            return json_answer({"order": 0}, status=status)
+        case FaultKind.ERROR_AFTER_PLACING:
+            text = fault.text or "Something went wrong, please try again later"
+            return json_answer({"error": text}, status=status)
+        case FaultKind.ANSWER:
+            return web.Response(text=fault.text, status=status, content_type=JSON_TYPE)
+        case _:
+            return None
+
+
+async def play(request: web.BaseRequest, fault: Fault, body: bytes, clock: Clock) -> web.StreamResponse:
+    """Answer as the fault wants it; `body` is what the panel would have said. Never raises when the client hangs up."""
+    response = _plain(fault, body)
+    if response is not None:
+        return response
+    try:
+        match fault.kind:
+            case FaultKind.TRUNCATED | FaultKind.CUT_CHUNK:
+                return await _cut(request, body, chunked=fault.kind is FaultKind.CUT_CHUNK)
+            case FaultKind.SLOW:
+                return await _dribble(request, body, fault.seconds, clock)
+            case FaultKind.HUGE_BODY:
+                return await _inflate(request, body, fault.size)
+            case _:  # RESET_BEFORE, RESET_AFTER, LATE_PLACING
+                return reset(request)
+    except ConnectionError:
+        return web.Response()
