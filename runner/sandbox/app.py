@@ -35,9 +35,9 @@ class PanelApp:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path = request.path
+        path, _, query = request.raw_path.partition("?")  # `request.path` builds a URL first
         if path == API:
-            return await self._api(request)
+            return await self._api(request, query)
         if path == ELSEWHERE:
             self._book.counts["elsewhere"] += 1
             return json_answer({"error": "Moved"})
@@ -45,8 +45,8 @@ class PanelApp:
             return await self._control.handle(request, path.removeprefix(CONTROL))
         return web.Response(text="Not Found", status=404)
 
-    async def _api(self, request: web.BaseRequest) -> web.StreamResponse:
-        form = await self._form(request)
+    async def _api(self, request: web.BaseRequest, query: str) -> web.StreamResponse:
+        form = await self._form(request, query)
         action = "unknown" if form is None else self._calls.name_of(form)
         self._book.counts[action] += 1
         if self._settings.latency:
@@ -70,9 +70,10 @@ class PanelApp:
         return await play(request, fault, json.dumps(answer).encode(), self._clock)
 
     @staticmethod
-    async def _form(request: web.BaseRequest) -> dict[str, str] | None:
+    async def _form(request: web.BaseRequest, query: str) -> dict[str, str] | None:
         """The form's fields; None for anything but one POST form, each field once, nothing in the address."""
-        if request.method != "POST" or request.query_string or request.content_type != _FORM:
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if request.method != "POST" or query or kind != _FORM:
             return None
         try:
             pairs = parse_qsl(

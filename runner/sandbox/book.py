@@ -97,7 +97,7 @@ class Book:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            self._sql = sqlite3.connect(path, timeout=2.0, isolation_level=None)
+            self._sql = sqlite3.connect(path, timeout=1.0, isolation_level=None)
         except (OSError, sqlite3.Error) as problem:
             raise StateRefused(f"the sandbox's book {path} can't be opened: {problem}") from problem
         try:

@@ -39,7 +39,7 @@ orders = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(order=orders, moments=st.lists(st.floats(0, 20_000), min_size=2, max_size=12))
 def test_delivery_only_grows_and_statuses_only_move_on(order, moments):
     seen = [progress(order, now) for now in sorted(moments)]
@@ -51,7 +51,7 @@ def test_delivery_only_grows_and_statuses_only_move_on(order, moments):
         assert 0 <= p.charge <= order.charge
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(order=orders)
 def test_every_order_ends_and_its_end_agrees_with_its_status_and_its_refund(order):
     end = end_of(order, 0.0)
