@@ -1,0 +1,38 @@
+"""A table cell that loses its middle when the column is too narrow. The only module that imports rich at its top."""
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.text import Text
+
+from runner.report.style import Span
+
+_SHORTEST = 12  # cells: less of a link says nothing
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` terminal cells of `text`: its beginning and its end around an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    tail_cells = (width - 1) // 2
+    head = set_cell_size(text, width - 1 - tail_cells).rstrip()
+    tail = set_cell_size(text[::-1], tail_cells)[::-1].lstrip()
+    return f"{head}…{tail}"
+
+
+class Elided:
+    """Text that fits any width from `_SHORTEST` to its own."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Shrinks to a stump, grows to the whole text."""
+        whole = min(cell_len(self._span.text), options.max_width)
+        return Measurement(min(_SHORTEST, whole), whole)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line."""
+        yield Text(shorten(self._span.text, options.max_width), style=self._span.style.value, no_wrap=True)

@@ -1,0 +1,167 @@
+"""Saved plans: written by `plan --out`, read back by `apply PLAN.json`.
+
+A plan file is the document of `plan --format json` with one more key, `binding`. Whether it is intact and still true is
+`planning.checksum`'s to say.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from runner.core.errors import InvalidInput
+from runner.planning.checksum import SavedAction, SavedPlan, checksum
+from runner.planning.plan import ActionKind, Plan
+from runner.report.as_json import PLAN_FORMAT, plan_chunks
+
+_HINT = "make a new one: runner plan --out FILE"
+_AMOUNT = re.compile(r"-?[0-9]{1,30}\.[0-9]{2,30}\Z")  # as `core.money.plain` writes it
+_KINDS = frozenset(kind.value for kind in ActionKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFile:
+    """A saved plan with the selection it was made under: the same one makes the fresh plan that it is compared with."""
+
+    saved: SavedPlan
+    select: tuple[str, ...] = ()  # globs over addresses
+    exclude: tuple[str, ...] = ()
+
+
+class _Wrong(Exception):
+    """What does not fit, in a few words."""
+
+
+def save_plan(path: Path, plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+    """Write a plan file, whole or not at all. Raises `InvalidInput` where that is not possible."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="ascii") as stream:
+            stream.writelines(plan_file_chunks(plan, select, exclude))
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InvalidInput(f"{path}: {error.strerror}", "name a file that you may write, with --out") from error
+
+
+def load_plan(path: Path) -> PlanFile:
+    """Read a plan file. Raises `InvalidInput` if it can't be read or is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}", _HINT) from error
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is not a saved plan: it is not UTF-8 text", _HINT) from None
+    return parse_plan_file(text, str(path))
+
+
+def plan_file_chunks(plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[str]:
+    """The text of a plan file piece by piece: a million actions are never one string."""
+    binding = {
+        "lineage": plan.lineage,
+        "serial": plan.serial,
+        "digests": dict(plan.digests),
+        "select": list(select),
+        "exclude": list(exclude),
+    }
+    return plan_chunks(plan, checksum(plan), {"binding": binding})
+
+
+def parse_plan_file(text: str, name: str) -> PlanFile:
+    """What the plan file `name` holds; pure. Raises `InvalidInput` if it is no plan file of this version."""
+    try:
+        return _plan_file(json.loads(text, parse_float=_no_float, parse_constant=_no_float))
+    except (_Wrong, ValueError, RecursionError) as error:
+        raise InvalidInput(f"{name} is not a saved plan: {_words(error)}", _HINT) from None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno} is not JSON"
+    return str(error) if isinstance(error, _Wrong) else "it can't be read as JSON"
+
+
+def _no_float(text: str) -> object:
+    raise _Wrong(f"{text[:20]} is a number with a fraction; amounts are quoted")
+
+
+def _plan_file(document: object) -> PlanFile:
+    top = _mapping(document, "the document")
+    version = top.get("format_version")
+    if version != PLAN_FORMAT or isinstance(version, bool):
+        raise _Wrong(f"its format_version is not {PLAN_FORMAT}")
+    if "binding" not in top:
+        raise _Wrong("it has no `binding`: the output of plan --format json can't be applied")
+    binding = _mapping(top["binding"], "binding")
+    digests = _mapping(binding.get("digests"), "binding.digests")
+    actions = top.get("actions")
+    if not isinstance(actions, list):
+        raise _Wrong("actions is not a list")
+    saved = SavedPlan(
+        lineage=_text(binding, "lineage"),
+        serial=_whole(binding, "serial"),
+        digests={file: _text(digests, file) for file in digests},
+        actions=[_action(each) for each in actions],
+        checksum=_text(top, "checksum"),
+    )
+    return PlanFile(saved=saved, select=_texts(binding, "select"), exclude=_texts(binding, "exclude"))
+
+
+def _action(value: object) -> SavedAction:
+    row = _mapping(value, "an action")
+    kind = _text(row, "action")
+    if kind not in _KINDS:
+        raise _Wrong(f"{kind[:20]!r} is no action")
+    return SavedAction(
+        order=_text(row, "order"),
+        action=kind,
+        service=_text(row, "service"),
+        link=_text(row, "link"),
+        quantity=_whole(row, "quantity"),
+        runs=_whole_or_none(row, "runs"),
+        interval=_whole_or_none(row, "interval"),
+        cost=_cost(row),
+    )
+
+
+def _mapping(value: object, what: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise _Wrong(f"{what} is not an object")
+    return value
+
+
+def _text(row: Mapping[str, object], key: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise _Wrong(f"{key} is not a text")
+    return value
+
+
+def _texts(row: Mapping[str, object], key: str) -> tuple[str, ...]:
+    values = row.get(key)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _Wrong(f"{key} is not a list of texts")
+    return tuple(values)
+
+
+def _whole(row: Mapping[str, object], key: str) -> int:
+    value = row.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Wrong(f"{key} is not a whole number")
+    return value
+
+
+def _whole_or_none(row: Mapping[str, object], key: str) -> int | None:
+    return None if row.get(key) is None else _whole(row, key)
+
+
+def _cost(row: Mapping[str, object]) -> Decimal | None:
+    if row.get("cost") is None:
+        return None
+    text = _text(row, "cost")
+    if not _AMOUNT.match(text):
+        raise _Wrong("cost is not an amount")
+    return Decimal(text)

@@ -1,0 +1,206 @@
+"""Where text for people goes: a terminal (rich: colours, fitted tables) or a pipe (plain lines, nothing cut).
+
+Everything written here is made harmless first. rich is imported only when a terminal is really written to: `--help`
+must stay fast.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from runner.core.text import clean
+from runner.report.style import Span, Style, Written
+from runner.report.wording import NOTHING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+_LONGEST = 4000  # characters of one cell or line: a link may have 2,000
+_DEFAULT_WIDTH = 80
+_NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instead
+_MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
+_GAP = 2  # columns between columns
+_NAME_SHARE = 0.4
+
+
+class Fit(Enum):
+    """What a table column does on a terminal that is too narrow. Off a terminal nothing is ever cut."""
+
+    KEEP = auto()  # stays whole
+    NAME = auto()  # loses its middle beyond two fifths of the screen: addresses
+    MIDDLE = auto()  # loses its middle: links differ at both ends
+    END = auto()  # loses its end: reasons that need no study
+    WRAP = auto()  # goes on in the next line
+
+
+class Column(NamedTuple):
+    """One column of a table."""
+
+    title: str
+    fit: Fit = Fit.KEEP
+    right: bool = False  # numbers
+
+
+class Screen:
+    """A stream that knows what it is. `terminal`, `width` and `colour` are found out unless given.
+
+    `NO_COLOR` and `TERM=dumb` are obeyed; a dumb terminal counts as no terminal at all.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        terminal: bool | None = None,
+        width: int | None = None,
+        colour: bool | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.stream = stream
+        self.is_terminal = _is_terminal(stream, environ) if terminal is None else terminal
+        self.width = max(width or _width_of(stream, environ), _NARROWEST)
+        self.colour = self.is_terminal and (not environ.get("NO_COLOR") if colour is None else colour)
+        self._console: Console | None = None
+        self._begun = False
+        _never_fail_on_encoding(stream)
+
+    @property
+    def console(self) -> "Console":
+        """The rich console behind a terminal; also for live displays."""
+        if self._console is None:
+            from rich.console import Console  # 60 ms that only a terminal needs
+
+            self._console = Console(
+                file=self.stream,
+                force_terminal=True,
+                force_jupyter=False,
+                color_system="standard" if self.colour else None,
+                no_color=not self.colour,
+                width=self.width,
+                markup=False,
+                emoji=False,
+                highlight=False,
+                legacy_windows=False,
+            )
+        return self._console
+
+    def blank(self) -> None:
+        """An empty line between two parts; none before the first."""
+        if self._begun:
+            self.stream.write("\n")
+
+    def line(self, *spans: Written, indent: int = 0) -> None:
+        """Spans joined by single spaces; on a terminal wrapped at words, with the indent kept."""
+        self._begun = True
+        pieces = [piece for span in spans if (piece := _harmless(span)).text]
+        if not self.is_terminal:
+            self.stream.write(" " * indent + " ".join(piece.text for piece in pieces) + "\n")
+            return
+        from rich.text import Text
+
+        text = Text(" ").join(_rich_text(piece) for piece in pieces)
+        for part in text.wrap(self.console, self.width - indent):
+            part.rstrip()
+            self.console.print(Text(" " * indent) + part, soft_wrap=True)
+
+    def heading(self, text: str, *more: Written) -> None:
+        """After an empty line, the name of a section with what is said beside it."""
+        self.blank()
+        self.line(Span(text, Style.HEADING), *more)
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int = 2) -> None:
+        """Rows under column titles. Off a terminal rows stream: one line each, columns padded, empty cells a dash."""
+        self._begun = True
+        if self.is_terminal:
+            self._rich_table(columns, rows, indent)
+        else:
+            for line in _plain_table(columns, rows):
+                self.stream.write(" " * indent + line + "\n")
+
+    def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+
+        titled = any(column.title for column in columns)
+        table = Table(
+            box=None, show_header=titled, header_style="dim", pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False
+        )
+        for column in columns:
+            table.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                no_wrap=column.fit in (Fit.KEEP, Fit.NAME),
+                overflow="fold" if column.fit is Fit.WRAP else "ellipsis",
+                max_width=int(self.width * _NAME_SHARE) if column.fit is Fit.NAME else None,
+            )
+        for row in rows:
+            table.add_row(*(_rich_cell(column, cell) for column, cell in zip(columns, row, strict=True)))
+        self.console.print(Padding(table, (0, 0, 0, indent), expand=False))
+
+
+def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """Columns of the stream's own terminal: stdout may be a pipe while stderr is not."""
+    if environ.get("COLUMNS", "").isdecimal():
+        return int(environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH
+
+
+def _never_fail_on_encoding(stream: TextIO) -> None:
+    """A Latin-1 pipe shows an escape where it can't write an ellipsis, and the command goes on."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _harmless(written: Written) -> Span:
+    return Span(_bare(written), written.style if isinstance(written, Span) else Style.PLAIN)
+
+
+def _bare(written: Written) -> str:
+    """The text, made harmless."""
+    text = written.text if isinstance(written, Span) else written
+    if text.isprintable() and len(text) <= _LONGEST:  # excludes all that `clean` escapes, ten times faster
+        return text
+    return clean(text, _LONGEST)
+
+
+def _rich_text(span: Span) -> "Text":
+    from rich.text import Text
+
+    return Text(span.text, style=span.style.value)
+
+
+def _rich_cell(column: Column, written: Written) -> "RenderableType":
+    span = _harmless(written)
+    if column.fit in (Fit.MIDDLE, Fit.NAME):
+        from runner.report.elided import Elided
+
+        return Elided(span)
+    text = _rich_text(span)
+    text.no_wrap = column.fit is not Fit.WRAP
+    return text
+
+
+def _plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -> Iterator[str]:
+    """Lines of a table whose widths the first rows set; a longer cell later pushes its line out, nothing is lost."""
+    texts = ([_bare(cell) or NOTHING for cell in row] for row in rows)
+    first = list(islice(texts, _MEASURED_ROWS))
+    titles = [column.title for column in columns]
+    measured = [titles, *first]
+    widths = [max(len(row[place]) for row in measured) for place in range(len(columns))]
+    for row in chain([titles] if any(titles) else [], first, texts):
+        cells = (
+            text.rjust(width) if column.right else text.ljust(width)
+            for column, text, width in zip(columns, row, widths, strict=True)
+        )
+        yield (" " * _GAP).join(cells).rstrip()

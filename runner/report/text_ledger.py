@@ -1,0 +1,118 @@
+"""Text of `report`: where the money is. Also the money part of an apply's result."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from runner.core.money import ZERO
+from runner.planning.ledger import Account, Ledger, LedgerLine
+from runner.report.screen import Column, Fit, Screen
+from runner.report.style import Span, Style, Written, attention, bad, dim, strong
+from runner.report.wording import money
+
+_FIRST = 20  # lines of one table on a terminal
+
+
+def render_report(ledger: Ledger, out: Screen) -> None:
+    """Totals with the balance, then the same money by campaign, by service and by day."""
+    render_money(ledger, out)
+    for title, lines, latest in (
+        ("By campaign:", ledger.campaigns, False),
+        ("By service:", ledger.services, False),
+        ("By day:", ledger.days, True),
+    ):
+        _lines(title, lines, out, latest=latest)
+
+
+def render_money(ledger: Ledger, out: Screen) -> None:
+    """The totals; by panel where panels' currencies differ."""
+    if ledger.spent is None:
+        out.heading("Money by panel:", attention("several currencies are never added"))
+        _table(ledger.panels, out)
+        _accounts(ledger.accounts, out)
+        return
+    out.heading("Money:", dim(f"in {ledger.currency}") if ledger.currency else "")
+    rows: list[list[Written]] = [
+        ["spent", strong(money(ledger.spent)), dim("charged, less refunds")],
+        ["refunded", money(ledger.refunded), dim("came back")],
+        ["reserved", money(ledger.reserved), dim("placed, not charged yet: at the expected price")],
+        ["in doubt", _warned(ledger.in_doubt, Style.BAD), dim("may have been bought: counted at full price")],
+        ["balance", strong(money(ledger.balance)), dim("as the panel said last")],
+        ["unexplained", _warned(ledger.unexplained, Style.ATTENTION), *_explanation(ledger.unexplained)],
+    ]
+    out.table([Column(""), Column("", right=True), Column("", Fit.WRAP)], rows)
+    if len(ledger.panels) > 1:
+        _lines("By panel:", ledger.panels, out)
+        _accounts(ledger.accounts, out)
+
+
+def _accounts(accounts: Sequence[Account], out: Screen) -> None:
+    """Each panel's balance against the books."""
+    if not accounts:
+        return
+
+    def rows() -> Iterator[list[Written]]:
+        for account in accounts:
+            yield [
+                account.panel,
+                money(account.balance, account.currency),
+                _warned(account.unexplained, Style.ATTENTION),
+                *_explanation(account.unexplained),
+            ]
+
+    out.heading("Balances:")
+    columns = [Column("", Fit.NAME), Column("balance", right=True), Column("unexplained", right=True)]
+    out.table([*columns, Column("", Fit.WRAP)], rows())
+
+
+def _warned(amount: Decimal | None, style: Style) -> Written:
+    return Span(money(amount), style) if amount else money(amount)
+
+
+def _explanation(unexplained: Decimal | None) -> list[Span]:
+    if unexplained is None:
+        return [dim("no balance has been seen")]
+    if unexplained > ZERO:
+        return [attention("gone from the balance and in no book: other spending, or a changed charge")]
+    if unexplained < ZERO:
+        return [attention("came into the balance and is in no book: a deposit, or a late refund")]
+    return [dim("balance and books agree")]
+
+
+def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool = False) -> None:
+    """A table of at most `_FIRST` lines on a terminal: the last ones of `latest`, else the first."""
+    if not lines:
+        return
+    out.heading(title)
+    left = len(lines) - _FIRST
+    if not out.is_terminal or left <= 0:
+        _table(lines, out)
+        return
+    _table(lines[-_FIRST:] if latest else lines[:_FIRST], out)
+    out.line(dim(f"… and {left:,} {'earlier' if latest else 'more'} (--format json lists all)"), indent=2)
+
+
+def _table(lines: Sequence[LedgerLine], out: Screen) -> None:
+    several = len({line.currency for line in lines}) > 1
+
+    def rows() -> Iterator[list[Written]]:
+        for line in lines:
+            yield [
+                line.name,
+                *([line.currency or "?"] if several else []),
+                f"{line.orders:,}",
+                money(line.spent),
+                _quiet_zero(line.refunded),
+                _quiet_zero(line.reserved),
+                bad(money(line.in_doubt)) if line.in_doubt else dim(money(ZERO)),
+            ]
+
+    columns = [
+        Column("", Fit.MIDDLE),
+        *([Column("currency")] if several else []),
+        *(Column(title, right=True) for title in ("orders", "spent", "refunded", "reserved", "in doubt")),
+    ]
+    out.table(columns, rows())
+
+
+def _quiet_zero(amount: Decimal) -> Written:
+    return money(amount) if amount else dim(money(amount))

@@ -1,0 +1,268 @@
+"""Text of `plan`: what a person needs to decide in ten seconds, and at the end the verdict and the next command."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+
+from runner.core.errors import ExitCode
+from runner.core.money import ZERO
+from runner.planning.plan import Action, ActionKind, Plan
+from runner.report.screen import Column, Fit, Screen
+from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
+from runner.report.text_lists import render_diagnostics
+from runner.report.wording import count, minutes, money, words
+
+_SMALL = 20  # purchases that are listed one by one
+_FIRST = 10  # listed of each other kind
+_FIRST_PIPED = 1000  # the same off a terminal, where people grep
+
+_DONE_BY_APPLY = (
+    ActionKind.PLACE,
+    ActionKind.TOP_UP,
+    ActionKind.REPLACE,
+    ActionKind.REORDER,
+    ActionKind.REFILL,
+    ActionKind.CANCEL,
+)
+_FREE = frozenset({ActionKind.REFILL, ActionKind.CANCEL})
+_HELD = {
+    ActionKind.WAIT: ("Waits", Style.ATTENTION, Fit.END, "a later apply places them"),
+    ActionKind.BLOCKED: ("Blocked", Style.BAD, Fit.WRAP, "not placed until the reason is gone"),
+    ActionKind.IN_DOUBT: ("In doubt", Style.BAD, Fit.WRAP, "may exist on the panel; never sent again by itself"),
+}
+
+
+def render_plan(plan: Plan, out: Screen, next_command: str = "runner apply") -> None:
+    """The whole plan: by campaign, what is held back and why, balances, problems, verdict, next command."""
+    by_kind = _by_kind(plan.actions)
+    acting = sum(len(by_kind.get(kind, ())) for kind in _DONE_BY_APPLY)
+    if acting:
+        _totals(plan, out)
+        if acting <= _SMALL or not out.is_terminal:
+            for kind in _DONE_BY_APPLY:
+                _purchases(plan, kind, by_kind.get(kind, ()), out)
+    for kind in _HELD:
+        _held(kind, by_kind.get(kind, ()), out)
+    _balances(plan, out)
+    _problems(plan, out)
+    if plan.notes:
+        out.blank()
+    for note in plan.notes:
+        out.line(attention("note:"), note)
+    out.blank()
+    render_verdict(plan, out, next_command)
+
+
+def render_verdict(plan: Plan, out: Screen, next_command: str = "runner apply") -> None:
+    """Whether apply may begin, in one line, and what to type next; also for stderr beside `--format json`."""
+    summary = plan.summary
+    if plan.problems:
+        out.line(bad(f"Not valid: {count(len(plan.problems), 'problem')} in the files, named above. Nothing is sent."))
+        out.line("Next: correct the files, then", command("runner plan"))
+        return
+    if plan.refusals:
+        for refusal in plan.refusals:
+            out.line(bad(f"Refused by {refusal.guard}:"), strong(refusal.subject), refusal.message)
+        out.line("Nothing is sent. Next: change what is named above, then", command("runner plan"))
+        return
+    acting = sum(summary.get(kind, 0) for kind in _DONE_BY_APPLY)
+    if acting:
+        what = [_done_words(kind, summary[kind]) for kind in _DONE_BY_APPLY if kind in summary]
+        out.line(good(f"Ready: {', '.join(what)} for {_cost(plan)}."), *_held_words(summary))
+    elif held := _held_words(summary):
+        out.line(attention("Nothing to place now."), *held)
+    else:
+        out.line(good(f"Nothing to do: {count(plan.ok, 'order')} as asked."))
+    if plan.has_doubts:
+        doubts = count(summary[ActionKind.IN_DOUBT], "order")
+        out.line(attention(f"In doubt: {doubts} may exist on the panel. Settle with"), command("runner doubt list"))
+    if acting:
+        out.line("Next:", command(next_command))
+
+
+def _done_words(kind: ActionKind, number: int) -> str:
+    return count(number, "order" if kind is ActionKind.PLACE else words(kind))
+
+
+def _held_words(summary: Mapping[str, int]) -> list[Span]:
+    told = [f"{summary[kind]:,} {words(kind)}" for kind in _HELD if kind in summary]
+    return [dim(f"Held back: {', '.join(told)}.")] if told else []
+
+
+def _cost(plan: Plan) -> str:
+    """The cost of the plan, per currency where there are several."""
+    if plan.cost is not None:
+        return money(plan.cost, plan.currency)
+    sums: dict[str, Decimal] = {}
+    for panel in plan.money.values():
+        if panel.cost:
+            currency = panel.balance.currency if panel.balance else ""
+            sums[currency] = sums.get(currency, ZERO) + panel.cost
+    return " + ".join(money(amount, currency) for currency, amount in sums.items()) or "an unknown cost"
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Orders, units and cost of a group."""
+
+    orders: int = 0
+    units: int = 0
+    cost: Decimal = field(default=ZERO)
+    unpriced: int = 0
+
+    def add(self, action: Action) -> None:
+        self.orders += 1
+        self.units += action.order.units
+        if action.cost is not None:
+            self.cost += action.cost
+        elif action.kind not in _FREE:
+            self.unpriced += 1
+
+    def cells(self, currency: str | None, style: Style) -> list[Written]:
+        cost = money(self.cost, currency) if not self.unpriced else "unknown"
+        return [Span(f"{self.orders:,}", style), Span(f"{self.units:,}", style), Span(cost, style)]
+
+
+def _totals(plan: Plan, out: Screen) -> None:
+    """One row per campaign and, below it, one per service and kind."""
+    campaigns: dict[tuple[str, str], _Sum] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, ActionKind], _Sum]] = {}
+    for action in plan.actions:
+        if action.kind in _HELD:
+            continue
+        campaign = (action.order.campaign, action.panel)
+        if campaign not in campaigns:
+            campaigns[campaign] = _Sum()
+            groups[campaign] = {}
+        campaigns[campaign].add(action)
+        group = (action.order.service, action.kind)
+        if group not in groups[campaign]:
+            groups[campaign][group] = _Sum()
+        groups[campaign][group].add(action)
+
+    def rows() -> Iterator[list[Written]]:
+        for (name, panel), whole in campaigns.items():
+            currency = _currency(plan, panel)
+            yield [strong(name), f"on {panel}", *whole.cells(currency, Style.STRONG)]
+            for (service, kind), part in groups[(name, panel)].items():
+                label = f"service {service}" + ("" if kind is ActionKind.PLACE else f", {words(kind)}")
+                yield [dim(name) if not out.is_terminal else "", label, *part.cells(currency, Style.PLAIN)]
+
+    title = "To do:" if plan.exit_code is ExitCode.OK else "Asked for:"
+    out.heading(title, dim(f"({count(plan.ok, 'order')} already as asked)") if plan.ok else "")
+    columns = [
+        Column("campaign", Fit.MIDDLE),
+        Column("", Fit.MIDDLE),
+        Column("orders", right=True),
+        Column("units", right=True),
+        Column("cost", right=True),
+    ]
+    out.table(columns, rows())
+
+
+def _purchases(plan: Plan, kind: ActionKind, actions: Sequence[Action], out: Screen) -> None:
+    """Orders that apply would act on, one by one."""
+    if not actions:
+        return
+    out.heading(f"{words(kind).capitalize()} ({len(actions):,}):")
+    limit = _SMALL if out.is_terminal else _FIRST_PIPED
+
+    def rows() -> Iterator[list[Written]]:
+        for action in islice(actions, limit):
+            cost = (
+                dim("free")
+                if kind in _FREE and action.cost is None
+                else money(action.cost, _currency(plan, action.panel))
+            )
+            yield [*_kind_cell(kind, out), action.order.address, action.order.link, _amount(action), cost]
+
+    columns = [
+        *_kind_column(out),
+        Column("order", Fit.NAME),
+        Column("link", Fit.MIDDLE),
+        Column("units", right=True),
+        Column("cost", right=True),
+    ]
+    out.table(columns, rows())
+    _and_more(len(actions) - limit, out)
+
+
+def _held(kind: ActionKind, actions: Sequence[Action], out: Screen) -> None:
+    """Orders that apply would leave alone, with the reason of each."""
+    if not actions:
+        return
+    title, style, fit, meaning = _HELD[kind]
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    out.heading(f"{title} ({len(actions):,}):", meaning)
+
+    def rows() -> Iterator[list[Written]]:
+        for action in islice(actions, limit):
+            link = [] if out.is_terminal else [action.order.link]
+            yield [*_kind_cell(kind, out), Span(action.order.address, style), *link, action.reason]
+
+    link = [] if out.is_terminal else [Column("link")]
+    out.table([*_kind_column(out), Column("order", Fit.NAME), *link, Column("reason", fit)], rows())
+    _and_more(len(actions) - limit, out)
+
+
+def _kind_column(out: Screen) -> list[Column]:
+    """Off a terminal each line says itself what it is."""
+    return [] if out.is_terminal else [Column("action")]
+
+
+def _kind_cell(kind: ActionKind, out: Screen) -> list[Written]:
+    return [] if out.is_terminal else [kind.value]
+
+
+def _and_more(left: int, out: Screen) -> None:
+    if left > 0:
+        out.line(dim(f"… and {left:,} more (--format json lists all)"), indent=2)
+
+
+def _amount(action: Action) -> str:
+    """`1,000`, or `5 x 1,000 every 1 h`, as the line in the file says."""
+    order = action.order
+    if order.runs is None:
+        return f"{order.quantity:,}"
+    pause = f" every {minutes(order.interval)}" if order.interval else ""
+    return f"{order.runs:,} x {order.quantity:,}{pause}"
+
+
+def _balances(plan: Plan, out: Screen) -> None:
+    """Before and after, per panel."""
+    if not plan.money:
+        return
+    out.heading("Balance:")
+    rows: list[list[Written]] = []
+    for panel in plan.money.values():
+        if panel.balance is None or panel.after is None:
+            rows.append([panel.panel, attention("not known"), ""])
+            continue
+        after = money(panel.after, panel.balance.currency)
+        doubts = dim(f"({money(panel.in_doubt)} in doubt counted as spent)") if panel.in_doubt else ""
+        change = f"{money(panel.balance.amount)} -> {after}" if panel.after != panel.balance.amount else after
+        rows.append([panel.panel, bad(change) if panel.after < ZERO else strong(change), doubts])
+    out.table([Column("", Fit.MIDDLE), Column("", right=True), Column("", Fit.WRAP)], rows)
+
+
+def _problems(plan: Plan, out: Screen) -> None:
+    """What is wrong in the files, with the place of each."""
+    if not plan.problems:
+        return
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    out.heading(f"Problems ({len(plan.problems):,}):")
+    render_diagnostics(plan.problems[:limit], out, indent=2)
+    _and_more(len(plan.problems) - limit, out)
+
+
+def _currency(plan: Plan, panel: str) -> str | None:
+    seen = plan.money.get(panel)
+    return seen.balance.currency if seen is not None and seen.balance is not None else plan.currency
+
+
+def _by_kind(actions: Sequence[Action]) -> dict[ActionKind, list[Action]]:
+    kinds: dict[ActionKind, list[Action]] = {}
+    for action in actions:
+        kinds.setdefault(action.kind, []).append(action)
+    return kinds

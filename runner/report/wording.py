@@ -1,0 +1,60 @@
+"""Counts, amounts and durations in words; the same everywhere a person reads them."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from runner.core.money import for_people
+
+NOTHING = "-"  # an empty cell: columns stay countable for awk
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_IRREGULAR = {"status": "statuses"}
+
+
+def count(number: int, noun: str) -> str:
+    """`1 order`, `1,225 orders`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {_IRREGULAR.get(noun, noun + 's')}"
+
+
+def money(amount: Decimal | None, currency: str | None = None) -> str:
+    """`1,131.30 USD`; the amount alone without a currency; `unknown` for None."""
+    if amount is None:
+        return "unknown"
+    return f"{for_people(amount)} {currency}" if currency else for_people(amount)
+
+
+def number(value: int | None) -> str:
+    """`1,000`, or a dash."""
+    return NOTHING if value is None else f"{value:,}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min`, `2 h`, `5 d`: one unit, never more exact than anybody needs."""
+    whole = max(int(seconds + 0.5), 0)
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR} h"
+    return f"{whole // _DAY} d"
+
+
+def minutes(interval: int) -> str:
+    """`90 min`, `2 h`: exact."""
+    return f"{interval} min" if interval % _MINUTE else f"{interval // _MINUTE} h"
+
+
+def ago(moment: datetime | None, now: datetime | None) -> str:
+    """`3 min ago`; the UTC minute when no present is given; `never` for None."""
+    if moment is None:
+        return "never"
+    if now is None:
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return f"{duration((now - moment).total_seconds())} ago"
+
+
+def words(name: str) -> str:
+    """A word of the domain as people write it: `in_doubt` is `in doubt`."""
+    return name.replace("_", " ")
