@@ -1,0 +1,149 @@
+"""The lock that keeps two runs apart: an OS lock on a file that is never deleted, with its holder's name in it.
+
+The system drops the lock when its holder dies, so there are no stale locks; the text inside is only for people.
+"""
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from runner.core.clock import Clock, to_text
+from runner.core.errors import StateRefused
+from runner.core.text import clean
+from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
+
+_POLL = 0.1  # seconds between tries
+_GRACE = 0.25  # seconds always waited: readers hold the lock for microseconds to see whether it is free
+_LARGEST_HOLDER = 4096  # bytes
+
+
+class Holder(NamedTuple):
+    """Who holds the lock, as told by the lock file."""
+
+    pid: int
+    host: str
+    user: str
+    command: str
+    started_at: str
+
+    def __str__(self) -> str:
+        return f"`{self.command}` (pid {self.pid} of {self.user} on {self.host}, since {self.started_at})"
+
+
+class StateLock:
+    """The right to write the state. Made by `acquire`; a context manager that releases."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self._path = path
+        self._handle: int | None = handle
+
+    def still_held(self) -> bool:
+        """False once released, or when the lock file was removed or replaced and others could lock its successor."""
+        if self._handle is None:
+            return False
+        try:
+            there = os.stat(self._path)  # noqa: PTH116  # before every group of marks: Path.stat costs three times as much
+        except OSError:
+            return False
+        ours = os.fstat(self._handle)
+        return (ours.st_ino, ours.st_dev) == (there.st_ino, there.st_dev)
+
+    def release(self) -> None:
+        """Let others in; harmless when done twice."""
+        if self._handle is None:
+            return
+        handle, self._handle = self._handle, None
+        os.ftruncate(handle, 0)
+        os.close(handle)  # which unlocks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float = 0.0) -> StateLock:  # noqa: ASYNC109  # waits on the given clock, not the loop's
+    """The lock of this state, waiting for it up to `timeout` seconds; StateRefused naming its holder otherwise.
+
+    Creates the state's directory and the lock file where they are missing.
+    """
+    make_directory(paths.lock.parent)
+    deadline = clock.monotonic() + max(timeout, _GRACE)
+    while True:
+        try:
+            handle = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        except OSError as error:
+            raise cannot_write(paths.lock, error) from error
+        try:
+            if _try_lock(paths.lock, handle, fcntl.LOCK_EX):
+                lock = StateLock(paths.lock, handle)
+                if lock.still_held():  # else somebody replaced the file between open and lock: take the new one
+                    _sign(handle, command, clock)
+                    return lock
+        except BaseException:
+            os.close(handle)
+            raise
+        holder = _holder(handle)
+        os.close(handle)
+        if clock.monotonic() >= deadline:
+            raise StateRefused(
+                f"the state {paths.db} is locked by {holder or 'another run'}",
+                "wait until it has finished, or let this run wait with --lock-timeout 10m",
+            )
+        await clock.sleep(_POLL)
+
+
+def is_free(paths: StatePaths) -> bool:
+    """True if no run holds the lock at this moment; creates nothing. False where that can't be seen."""
+    try:
+        handle = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        return _try_lock(paths.lock, handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
+
+
+def _try_lock(path: Path, handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks
+        raise StateRefused(
+            f"{path} can't be locked: {error.strerror or error}", "keep the state on a local disk (--state)"
+        ) from error
+    return True
+
+
+def _sign(handle: int, command: str, clock: Clock) -> None:
+    holder = Holder(os.getpid(), socket.gethostname(), _user(), command, to_text(clock.now()))
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, (json.dumps(holder._asdict()) + "\n").encode(), 0)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return str(os.getuid())
+
+
+def _holder(handle: int) -> Holder | None:
+    try:
+        facts = json.loads(os.pread(handle, _LARGEST_HOLDER, 0))
+        texts = (clean(str(facts[name])) for name in ("host", "user", "command", "started_at"))
+        return Holder(int(facts["pid"]), *texts)
+    except (ValueError, KeyError, TypeError, RecursionError):  # being written at this moment, or damaged
+        return None

@@ -1,0 +1,104 @@
+"""Opens the state for writing: privately, in the right lineage, with the newest schema, and durably or not at all."""
+
+import sqlite3
+import uuid
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from runner.core.clock import Clock
+from runner.core.errors import StateRefused
+from runner.store import lineage
+from runner.store.backup import backup
+from runner.store.journal_ops import Writer
+from runner.store.lineage import Lineage
+from runner.store.lock import StateLock
+from runner.store.migrate import ensure_schema
+from runner.store.paths import StatePaths, make_directory, make_private_file
+from runner.store.reading import unreadable
+
+_BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
+_SYNCHRONOUS_FULL = 2
+
+
+class Opened(NamedTuple):
+    """A writer, and what its user should be told about the state."""
+
+    writer: Writer
+    note: str | None
+
+
+def open_writer(paths: StatePaths, lock: StateLock, clock: Clock) -> Opened:
+    """The one writer of this state, made and migrated where needed; StateRefused if it may not or can't be written."""
+    if not lock.still_held():
+        raise StateRefused(f"the lock {paths.lock} is not held", "run again")
+    note = lineage.check(paths)
+    make_directory(paths.db.parent)
+    make_private_file(paths.db)
+    engine = _engine(paths)
+    try:
+        ensure_schema(engine, lambda: backup(paths, clock))
+        connection = engine.connect()
+        try:
+            _refuse_unless_durable(connection, paths)
+            known = _lineage(connection)
+            writer = Writer(connection, paths, lock, known.lineage, known.serial)
+        except BaseException:
+            connection.close()
+            raise
+    except SQLAlchemyError as error:
+        raise unreadable(paths, getattr(error, "orig", None) or error) from error
+    if lineage.noted(paths) is None:
+        try:
+            lineage.note_down(paths, known)
+        except StateRefused:
+            writer.close()
+            raise
+    return Opened(writer, note)
+
+
+def _engine(paths: StatePaths) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # Transactions are begun by the event below: the driver's own begin would be deferred, and only before DML.
+        # The writer's thread is not the one that opens the connection; it is the only one that uses it.
+        return sqlite3.connect(paths.db, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
+    """Read the settings back: with synchronous=NORMAL a power cut loses marks, and without a WAL readers block us."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise AssertionError("a connection without its driver")
+    (mode,) = driver.execute("PRAGMA journal_mode").fetchone()
+    (synchronous,) = driver.execute("PRAGMA synchronous").fetchone()
+    if mode != "wal" or synchronous != _SYNCHRONOUS_FULL:
+        raise StateRefused(
+            f"{paths.db} can't be written durably here (journal mode {mode}, synchronous {synchronous})",
+            "keep the state on a local disk (--state)",
+        )
+
+
+def _lineage(connection: Connection) -> Lineage:
+    """The database's lineage, given to it now if it is new."""
+    with connection.begin():
+        rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
+        meta = {str(row[0]): str(row[1]) for row in rows}
+        if not meta:
+            meta = {"lineage": str(uuid.uuid4()), "serial": "0"}
+            connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+    return Lineage(meta["lineage"], int(meta["serial"]))

@@ -1,0 +1,81 @@
+"""Where the state lives on disk, and how private it is. No database, no lock."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.core.errors import StateRefused, UsageError
+
+DEFAULT = Path("state/runner.db")
+PRIVATE_DIRECTORY = 0o700  # purchases and links are nobody else's business
+PRIVATE_FILE = 0o600
+
+_POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
+_OTHERS = 0o077
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatePaths:
+    """The database and what lies beside it."""
+
+    db: Path
+    lock: Path  # held by the run that may write; never deleted
+    lineage: Path  # committed to git by the user
+    backups: Path
+
+    @classmethod
+    def at(cls, path: str | Path = DEFAULT) -> "StatePaths":
+        """The state whose database is `path`; UsageError if that can't be the name of a database file."""
+        text = os.fspath(path)
+        if _POSTGRESQL.match(text):  # the text may hold a password: it is not repeated
+            raise UsageError(
+                "PostgreSQL is not supported by this version", "name an SQLite file: --state state/runner.db"
+            )
+        if "://" in text or not text:
+            raise UsageError("the state is not named by a file path", "name an SQLite file: --state state/runner.db")
+        db = Path(text)
+        if db.is_dir():
+            raise UsageError(f"{db} is a directory", f"name the database file: --state {db / 'runner.db'}")
+        # Two links to one database must meet at one lock.
+        home = db.resolve().parent if db.is_symlink() else db.parent
+        return cls(db=db, lock=home / "runner.lock", lineage=db.parent / "lineage.json", backups=db.parent / "backups")
+
+
+def make_directory(path: Path) -> None:
+    """Create `path`, readable by its owner only, if it is missing; StateRefused if that can't be done."""
+    try:
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StateRefused:
+    """The refusal for a place of the state that can't be written."""
+    return StateRefused(
+        f"can't write to {path}: {error.strerror or error}",
+        "make it writable for this user, or name another place with --state",
+    )
+
+
+def make_private_file(path: Path) -> None:
+    """Create `path` empty if it is missing, and take it from all but its owner.
+
+    SQLite gives the WAL and its index the permissions of the database file, so this covers them too.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        found = path.stat()
+        if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
+            path.chmod(PRIVATE_FILE)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync_directory(path: Path) -> None:
+    """Return once the names in directory `path` are on the disk; OSError if they may not be."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,113 @@
+"""The read side: everything remembered, in one read of the database. Plain sqlite3, as SQLAlchemy takes 0.45 s to import.
+
+Nothing here writes or checkpoints (see `reading`).
+"""
+
+import gc
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from runner.core.attempts import Attempt
+from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
+from runner.core.clock import from_text
+from runner.core.recorded import Recorded
+from runner.store.lineage import compare, found, noted
+from runner.store.paths import StatePaths
+from runner.store.reading import reading, revision, unreadable
+from runner.store.revisions import refuse_unknown
+from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
+
+_FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
+
+
+def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
+    """All that is committed, as of one moment; empty for a fresh project.
+
+    With `lock_is_free` nobody is sending, so what is left in `sending` is shown as in doubt. StateRefused if the
+    database is missing, foreign, older than the lineage file knows, damaged, or of another schema.
+    """
+    in_file = noted(paths)  # before the database, which is committed first: see lineage.check
+    if not paths.db.exists():
+        compare(paths, in_file, None)
+        return Recorded()
+    try:
+        with reading(paths) as connection, _without_collection():
+            in_database = found(connection, paths)
+            compare(paths, in_file, in_database)
+            if in_database is None:
+                return Recorded()
+            refuse_unknown(revision(connection))
+            first, last = _balances(connection, "min"), _balances(connection, "max")
+            return Recorded(
+                lineage=in_database.lineage,
+                serial=in_database.serial,
+                attempts=_attempts(connection, left_overs_in_doubt=lock_is_free),
+                catalogues=_catalogues(connection),
+                first_balances=first,
+                last_balances=last,
+            )
+    except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
+        raise unreadable(paths, error) from error
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause cyclic garbage collection: rows make no cycles, and looking for some doubles the time of a large read."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> dict[tuple[str, str], list[Attempt]]:
+    rows = connection.execute(f"SELECT {ATTEMPT_COLUMNS} FROM attempts ORDER BY id")  # noqa: S608  # our own column names
+    by_order: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in attempts_from(rows, left_overs_in_doubt=left_overs_in_doubt):
+        key = (attempt.campaign, attempt.order_id)
+        if key in by_order:
+            by_order[key].append(attempt)
+        else:
+            by_order[key] = [attempt]
+    return by_order
+
+
+def _catalogues(connection: sqlite3.Connection) -> dict[str, Catalogue]:
+    services: dict[str, dict[str, Service]] = {}
+    for panel, id_, name, type_, category, rate, least, most, refill, cancel, dripfeed in connection.execute(
+        "SELECT panel, id, name, type, category, rate, min, max, refill, cancel, dripfeed FROM services ORDER BY rowid"
+    ):
+        services.setdefault(panel, {})[id_] = Service(
+            id=id_,
+            name=name,
+            type=type_,
+            category=category,
+            rate=Decimal(rate),
+            min=least,
+            max=most,
+            refill=_FLAGS[refill],
+            cancel=_FLAGS[cancel],
+            dripfeed=_FLAGS[dripfeed],
+        )
+    return {
+        panel: Catalogue(panel=panel, services=services.get(panel, {}), fetched_at=from_text(fetched_at))
+        for panel, fetched_at in connection.execute("SELECT panel, fetched_at FROM catalogues")
+    }
+
+
+def _balances(connection: sqlite3.Connection, which: str) -> dict[str, BalanceSeen]:
+    rows = connection.execute(
+        "SELECT panel, amount, currency, seen_at FROM balances "  # noqa: S608  # `min` or `max`
+        f"WHERE id IN (SELECT {which}(id) FROM balances GROUP BY panel)"
+    )
+    return {
+        panel: BalanceSeen(
+            panel=panel, balance=Balance(amount=Decimal(amount), currency=currency), seen_at=from_text(seen_at)
+        )
+        for panel, amount, currency, seen_at in rows
+    }

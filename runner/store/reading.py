@@ -1,0 +1,59 @@
+"""The read-only door to the database: plain sqlite3, for queries, the lineage check and backups.
+
+Nothing here writes or checkpoints. SQLite before 3.51.3 can lose committed pages when two connections checkpoint at
+once, and Python ships older ones: the journal's connection is the only one that may.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import quote
+
+from runner.core.errors import StateRefused
+from runner.store.paths import StatePaths
+
+BUSY_TIMEOUT = 5.0  # seconds; readers of a WAL wait only while it is recovered
+
+
+def connect_reader(paths: StatePaths) -> sqlite3.Connection:
+    """A connection that can't write; sqlite3.Error if there is no database."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(paths.db.absolute()))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextmanager
+def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
+    """One read transaction: all that is read inside is of one moment. StateRefused if the database can't be read."""
+    try:
+        with closing(connect_reader(paths)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise unreadable(paths, error) from error
+
+
+def unreadable(paths: StatePaths, error: Exception) -> StateRefused:
+    """The refusal for a database that is damaged, is none, or can't be opened."""
+    return StateRefused(
+        f"the state {paths.db} can't be read: {error}",
+        f"restore the newest copy from {paths.backups} or from your own backup; do not delete lineage.json",
+    )
+
+
+def holds_tables(connection: sqlite3.Connection, paths: StatePaths) -> bool:
+    """True for a state, False for an empty file; StateRefused for somebody else's database."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not names:
+        return False
+    if not {"alembic_version", "meta", "attempts"} <= names:
+        raise StateRefused(f"{paths.db} is a database, but not a state of the runner", "name another file with --state")
+    return True
+
+
+def revision(connection: sqlite3.Connection) -> str:
+    """The schema's revision, as Alembic noted it; `none` where the note was lost."""
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return "none" if row is None else str(row[0])

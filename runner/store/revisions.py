@@ -1,0 +1,17 @@
+"""Which schemas this version knows. Free of imports that cost time: readers look here too."""
+
+from collections.abc import Sequence
+
+from runner.core.errors import StateRefused
+
+REVISIONS = ("0001",)  # oldest first; a test compares this with migrations/versions
+HEAD = REVISIONS[-1]
+
+
+def refuse_unknown(revision: str, known: Sequence[str] = REVISIONS) -> None:
+    """StateRefused if a schema is not one of `known`: a newer version of the runner wrote it."""
+    if revision not in known:
+        raise StateRefused(
+            f"the state was written by a newer version of the runner (schema {revision}, this one knows {known[-1]})",
+            "upgrade the runner",
+        )
