@@ -1,9 +1,27 @@
-"""Charges, refunds, reservations and the balance, reconciled, with one line *unexplained*. Pure."""
+"""Charges, refunds, reservations and the balance, reconciled, with one line *unexplained*. Pure.
 
-from collections.abc import Sequence
+The one place that says what an attempt has cost; guards and reports use it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.catalogue import BalanceSeen
+from runner.core.money import ZERO
+from runner.core.recorded import Recorded
+
+_RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
+_PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
+_DECIMALS = 2  # fewer are trimmed zeros: no panel rounds money to less
+# Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
+_PLACED = AttemptState.PLACED
+_ABANDONED = AttemptState.ABANDONED
+_CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)
+_GIVEN_BACK = (LiveStatus.CANCELED, LiveStatus.REFUNDED)
 
 
 class LedgerLine(NamedTuple):
@@ -18,9 +36,21 @@ class LedgerLine(NamedTuple):
     in_doubt: Decimal  # expected charge of what may have been bought
 
 
+class Account(NamedTuple):
+    """One panel's balance against the books; amounts in `currency`."""
+
+    panel: str
+    currency: str | None
+    balance: Decimal | None  # last seen
+    unexplained: Decimal | None  # gone from the balance and in no book; negative: came in; None: no balance seen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The whole account; amounts are None when the panels' currencies differ."""
+    """The whole account; amounts are None when the panels' currencies differ.
+
+    A name has one line for each currency it was spent in.
+    """
 
     currency: str | None
     spent: Decimal | None
@@ -33,3 +63,214 @@ class Ledger:
     services: Sequence[LedgerLine]  # name is `panel/service`
     days: Sequence[LedgerLine]  # name is the UTC day of the mark, YYYY-MM-DD
     panels: Sequence[LedgerLine]
+    accounts: Sequence[Account] = ()  # by panel
+
+
+class Booked(NamedTuple):
+    """What one attempt has cost."""
+
+    spent: Decimal = ZERO
+    refunded: Decimal = ZERO
+    reserved: Decimal = ZERO
+    in_doubt: Decimal = ZERO
+
+    @property
+    def committed(self) -> Decimal:
+        """What counts against a budget: doubts at full price."""
+        return self.spent + self.reserved + self.in_doubt
+
+
+_NOTHING = Booked()
+
+
+def book(attempt: Attempt) -> Booked | None:
+    """What an attempt has cost; None if nothing was bought: it isn't counted.
+
+    =====================  ==========================================================  ==========================
+    state                  charge                                                      booked
+    =====================  ==========================================================  ==========================
+    refused, not sent                                                                  not counted
+    sending, in doubt                                                                  in doubt, expected charge
+    abandoned                                                                          spent, expected charge
+    placed                 none or 0 seen                                              reserved, expected charge
+    placed, given back     0, and never another                                        nothing
+    placed                 latest >= first: raised, or not rewritten                   spent, latest
+    placed, final          latest < first, agrees with `remains`, or that is unknown   spent, latest; rest refunded
+    placed, given back     0 after another                                             first refunded
+    placed                 latest < first otherwise: nobody vouches for a refund       spent, first
+    =====================  ==========================================================  ==========================
+
+    *Given back* is canceled or refunded. What a panel pays back without such evidence shows up as *unexplained*.
+    """
+    state = attempt.state
+    if state is _PLACED:
+        return _book_placed(attempt)
+    if state in _CLOSED:
+        return None
+    if state is _ABANDONED:
+        return Booked(spent=attempt.expected_charge)
+    return Booked(in_doubt=attempt.expected_charge)
+
+
+def _book_placed(attempt: Attempt) -> Booked:
+    latest = attempt.charge
+    first = attempt.first_charge or latest
+    if first is None or first <= ZERO:
+        if latest is not None and latest == ZERO and attempt.status in _GIVEN_BACK:
+            return _NOTHING
+        return Booked(reserved=attempt.expected_charge)
+    if latest is None or latest < ZERO:  # no figure, or one that means nothing
+        return Booked(spent=first)
+    if latest >= first:
+        return Booked(latest)
+    if attempt.is_final and _is_refund(attempt, first, latest):
+        return Booked(spent=latest, refunded=first - latest)
+    return Booked(spent=first)
+
+
+def _is_refund(attempt: Attempt, first: Decimal, latest: Decimal) -> bool:
+    """True if nothing contradicts that `first - latest` was paid back for the units not delivered."""
+    if latest == ZERO and attempt.status in _GIVEN_BACK:
+        return True
+    remains, units = attempt.remains, attempt.units
+    if remains is None or remains > units:
+        return True
+    kept = first * (units - max(remains, 0)) / units
+    return abs(latest - kept) <= _half_unit(first, latest) + first * _RELATIVE
+
+
+def _half_unit(*amounts: Decimal) -> Decimal:
+    """Half a unit of the last decimal shown by any of `amounts`; of cents if they show fewer."""
+    exponents = [one.as_tuple().exponent for one in amounts]
+    return Decimal(5).scaleb(min(-_DECIMALS, *(e for e in exponents if isinstance(e, int))) - 1)
+
+
+class _Group(NamedTuple):
+    """Attempts that every kind of line counts together."""
+
+    campaign: str
+    panel: str
+    service: str
+    day: str
+
+
+class _Sum:
+    """A growing line."""
+
+    __slots__ = ("in_doubt", "orders", "refunded", "reserved", "spent")
+
+    def __init__(self) -> None:
+        self.orders = 0
+        self.spent = self.refunded = self.reserved = self.in_doubt = ZERO
+
+    def add(self, booked: Booked, orders: int = 1) -> None:
+        self.orders += orders
+        self.spent += booked.spent
+        self.refunded += booked.refunded
+        self.reserved += booked.reserved
+        self.in_doubt += booked.in_doubt
+
+    def booked(self) -> Booked:
+        return Booked(self.spent, self.refunded, self.reserved, self.in_doubt)
+
+
+def make_ledger(
+    recorded: Recorded,
+    panels: Collection[str] | None = None,
+    currencies: Mapping[str, str] | None = None,
+) -> Ledger:
+    """The books of `panels` (default: all that the state knows); `currencies` names those of panels never asked."""
+    groups: dict[_Group, _Sum] = {}
+    between: dict[str, _Sum] = {}  # by panel: marked between its first and its last balance
+    windows = {
+        panel: (recorded.first_balances[panel].seen_at, last.seen_at)
+        for panel, last in recorded.last_balances.items()
+        if panel in recorded.first_balances
+    }
+    for attempts in recorded.attempts.values():
+        for attempt in attempts:
+            panel = attempt.panel
+            booked = book(attempt) if panels is None or panel in panels else None
+            if booked is None:
+                continue
+            day = attempt.marked_at.astimezone(UTC).date().isoformat()
+            group = _Group(attempt.campaign, panel, attempt.service, day)
+            groups.setdefault(group, _Sum()).add(booked)
+            window = windows.get(panel)
+            if window is not None and window[0] <= attempt.marked_at <= window[1]:
+                between.setdefault(panel, _Sum()).add(booked)
+    known = {group.panel for group in groups} | {
+        panel for panel in recorded.last_balances if panels is None or panel in panels
+    }
+    currency_of: dict[str, str | None] = dict.fromkeys(known) | {
+        panel: currency for panel, currency in (currencies or {}).items() if panel in known
+    }
+    currency_of |= {panel: seen.balance.currency for panel, seen in recorded.last_balances.items() if panel in known}
+    accounts = [_account(panel, currency_of[panel], recorded, between.get(panel) or _Sum()) for panel in sorted(known)]
+    return _ledger(groups, accounts, currency_of)
+
+
+def _account(panel: str, currency: str | None, recorded: Recorded, between: _Sum) -> Account:
+    first, last = recorded.first_balances.get(panel), recorded.last_balances.get(panel)
+    balance = None if last is None else last.balance.amount
+    if first is None or last is None or first.balance.currency != last.balance.currency:
+        return Account(panel, currency, balance, None)
+    return Account(panel, currency, balance, _unexplained(first, last, between))
+
+
+def _unexplained(first: BalanceSeen, last: BalanceSeen, between: _Sum) -> Decimal:
+    """What the balance lost between two looks and no book shows.
+
+    Nothing is made of less than half a unit of the balance's last decimal plus 0.00001 for each attempt: coarser
+    rounding of many charges does add up to an amount that is shown.
+    """
+    if first == last:  # one look brackets nothing
+        return ZERO
+    gone = first.balance.amount - last.balance.amount
+    difference = gone - between.spent - between.reserved
+    tolerance = _half_unit(first.balance.amount, last.balance.amount) + _PER_ATTEMPT * between.orders
+    return ZERO if abs(difference) <= tolerance else difference
+
+
+def _ledger(
+    groups: Mapping[_Group, _Sum], accounts: Sequence[Account], currency_of: Mapping[str, str | None]
+) -> Ledger:
+    found = {account.currency for account in accounts}
+    mixed = len(found) > 1 or (len(accounts) > 1 and None in found)
+    total = _Sum()
+    for one in groups.values():
+        total.add(one.booked(), one.orders)
+    return Ledger(
+        currency=None if mixed or not found else found.pop(),
+        spent=None if mixed else total.spent,
+        refunded=None if mixed else total.refunded,
+        reserved=None if mixed else total.reserved,
+        in_doubt=None if mixed else total.in_doubt,
+        balance=None if mixed else _sum_if_known([account.balance for account in accounts]),
+        unexplained=None if mixed else _sum_if_known([account.unexplained for account in accounts]),
+        campaigns=_lines(groups, currency_of, lambda group: group.campaign),
+        services=_lines(groups, currency_of, lambda group: f"{group.panel}/{group.service}"),
+        days=_lines(groups, currency_of, lambda group: group.day),
+        panels=_lines(groups, currency_of, lambda group: group.panel),
+        accounts=accounts,
+    )
+
+
+def _sum_if_known(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [one for one in amounts if one is not None]
+    return sum(known, ZERO) if known and len(known) == len(amounts) else None
+
+
+def _lines(
+    groups: Mapping[_Group, _Sum], currency_of: Mapping[str, str | None], name_of: Callable[[_Group], str]
+) -> list[LedgerLine]:
+    """Lines by name and currency, sorted; panels of unknown currency are not added to one another."""
+    sums: dict[tuple[str, str, str], _Sum] = {}
+    for group, one in groups.items():
+        currency = currency_of[group.panel]
+        key = (name_of(group), currency or "", "" if currency else group.panel)
+        sums.setdefault(key, _Sum()).add(one.booked(), one.orders)
+    return [
+        LedgerLine(name, currency or None, one.orders, *one.booked())
+        for (name, currency, _), one in sorted(sums.items(), key=lambda item: item[0])
+    ]

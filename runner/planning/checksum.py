@@ -1,0 +1,150 @@
+"""What a saved plan binds to, and how a fresh one differs from it. Pure: reading and writing plan files is not done here."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from runner.core.money import plain
+from runner.planning.plan import Action, Plan
+
+_AT_ONCE = 500  # rows encoded in one call; part of the checksum's definition
+_SHOWN = 5  # differences told one by one; the rest are counted
+
+# Escapes everything outside ASCII: one text for one plan, and a lone surrogate can't stop it.
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode
+
+
+class SavedAction(NamedTuple):
+    """One line of a plan file: all that decides what would be sent and what it would cost."""
+
+    order: str  # address
+    action: str
+    service: str
+    link: str
+    quantity: int
+    runs: int | None
+    interval: int | None
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    """What a plan file holds."""
+
+    lineage: str
+    serial: int
+    digests: Mapping[str, str]  # campaign file -> SHA-256
+    actions: Sequence[SavedAction]
+    checksum: str
+
+
+def checksum(plan: Plan) -> str:
+    """SHA-256 (hex) over lineage, serial, digests and every decision. The panel is in the campaign's digest."""
+    return _digest(plan.lineage, plan.serial, plan.digests, decisions(plan))
+
+
+def decisions(plan: Plan) -> Iterator[SavedAction]:
+    """The actions of a plan as a plan file holds them, in order."""
+    return map(_decision, plan.actions)
+
+
+def is_intact(saved: SavedPlan) -> bool:
+    """True if a plan file still says what was written into it."""
+    return _digest(saved.lineage, saved.serial, saved.digests, saved.actions) == saved.checksum
+
+
+def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
+    """Why a saved plan may not be applied, in words; empty if a fresh plan decides exactly the same."""
+    if not is_intact(saved):
+        return ["the plan file was altered after it was written"]
+    if saved.lineage != fresh.lineage:
+        return ["the plan was made from the state of another project"]
+    found = []
+    if saved.serial != fresh.serial:
+        found.append(f"the state has changed: its serial was {saved.serial} and is {fresh.serial}")
+    found += _changes_of_files(saved.digests, fresh.digests)
+    changes = _changes_of_actions(saved.actions, decisions(fresh))
+    found += changes[:_SHOWN]
+    if len(changes) > _SHOWN:
+        found.append(f"and {len(changes) - _SHOWN} more orders differ")
+    return found
+
+
+def _decision(action: Action) -> SavedAction:
+    order = action.order
+    return SavedAction(
+        order.address,
+        str(action.kind),
+        order.service,
+        order.link,
+        order.quantity,
+        order.runs,
+        order.interval,
+        action.cost,
+    )
+
+
+def _digest(lineage: str, serial: int, digests: Mapping[str, str], actions: Iterable[SavedAction]) -> str:
+    found = hashlib.sha256(_encode([lineage, serial, dict(digests)]).encode())
+    rows = _rows(actions)
+    while part := list(islice(rows, _AT_ONCE)):
+        found.update(b"\n" + _encode(part).encode())
+    return found.hexdigest()
+
+
+def _rows(actions: Iterable[SavedAction]) -> Iterator[tuple[str | int | None, ...]]:
+    """Actions with their cost as text: equal amounts are one text, however they are written."""
+    texts: dict[Decimal | None, str | None] = {None: None}
+    for order, action, service, link, quantity, runs, interval, cost in actions:
+        text = texts.get(cost)
+        if text is None and cost is not None:
+            text = texts[cost] = plain(cost)
+        yield (order, action, service, link, quantity, runs, interval, text)
+
+
+def _changes_of_files(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    edited = [f"{name} was edited" for name in after if name in before and before[name] != after[name]]
+    gone = [f"{name} is no longer among the files" for name in before if name not in after]
+    new = [f"{name} was not among the files" for name in after if name not in before]
+    return edited + gone + new
+
+
+def _changes_of_actions(before: Sequence[SavedAction], after: Iterable[SavedAction]) -> list[str]:
+    saved = {action.order: action for action in before}
+    fresh = {action.order: action for action in after}
+    changes = [
+        words
+        for address, action in fresh.items()
+        if (words := _change(saved.get(address), action))  # None: not in the saved plan
+    ]
+    changes += [
+        f"{address}: it was to {action.action}, now nothing"
+        for address, action in saved.items()
+        if address not in fresh
+    ]
+    if not changes and list(saved) != list(fresh):
+        changes.append("the orders come in another sequence")
+    return changes
+
+
+def _change(before: SavedAction | None, after: SavedAction) -> str:
+    if before is None:
+        return f"{after.order}: it was not in the plan, now {after.action}"
+    if before == after:
+        return ""
+    parts = [
+        f"{field} was {_word(was)}, now {_word(now)}"
+        for field, was, now in zip(SavedAction._fields, before, after, strict=True)
+        if was != now
+    ]
+    return f"{after.order}: {'; '.join(parts)}"
+
+
+def _word(value: Decimal | str | int | None) -> str:
+    if value is None:
+        return "none"
+    return plain(value) if isinstance(value, Decimal) else str(value)

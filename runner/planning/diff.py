@@ -1,0 +1,228 @@
+"""The plan: what is listed against what is recorded. Pure: files, state, prices and balances in, decisions out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC
+from decimal import Decimal
+
+from runner.core.attempts import Attempt, AttemptState
+from runner.core.catalogue import Balance
+from runner.core.diagnostics import Diagnostic
+from runner.core.money import ZERO, plain
+from runner.core.orders import Campaign, OnChange, Order
+from runner.core.recorded import Recorded
+from runner.planning.guards import Wanted, block_beyond, committed_panels, common_currency, exceeded_caps
+from runner.planning.history import DOUBTFUL, History, change_in_words, is_as_listed, known_as, purchase
+from runner.planning.plan import Action, ActionKind, PanelMoney, Plan, Refusal
+from runner.planning.pricing import Offer, Offers
+
+Selection = Callable[[Order], bool]
+
+_NOT_BOUGHT = "not bought yet"
+_CHOICES = "set policy.on_change to keep, restore the line, or give the new order a new id"
+
+
+def make_plan(
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    *,
+    selection: Selection | None = None,
+    max_cost: Decimal | None = None,
+    balances: Mapping[str, Balance] | None = None,
+) -> Plan:
+    """What `apply` would do about the orders of `campaigns`, in the order listed, and whether it may.
+
+    Orders that `selection` rejects are left out, neither counted nor planned. `balances` by panel default to the last
+    ones recorded. Linear in orders plus attempts.
+    """
+    if balances is None:
+        balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
+    draft = _Draft(campaigns, recorded, selection)
+    wanted = [draft.add(campaign) for campaign in campaigns]
+    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost)
+    left = block_beyond(draft.actions, caps, wanted)
+    costs = {one.campaign.panel: ZERO for one in wanted}
+    for one in left:
+        costs[one.campaign.panel] += one.cost
+    buying = {one.campaign.panel for one in left if one.orders} or costs.keys()
+    addable, currency = common_currency(buying, balances)
+    cost = sum(costs.values(), ZERO)
+    is_priced = not any(one.unpriced for one in left) and (addable or not cost)
+    return Plan(
+        actions=draft.actions,
+        ok=draft.ok,
+        money={
+            panel: PanelMoney(panel, balances.get(panel), costs[panel], draft.history.in_doubt(panel))
+            for panel in costs
+        },
+        problems=draft.problems,
+        refusals=[*draft.refusals, *(cap.refusal for cap in caps), *impossible],
+        notes=[*draft.notes, *_notes_on_money(wanted, draft.history, balances)],
+        cost=cost if is_priced else None,
+        currency=currency,
+        lineage=recorded.lineage,
+        serial=recorded.serial,
+        digests={campaign.source: campaign.digest for campaign in campaigns},
+    )
+
+
+class _Draft:
+    """The plan while it grows, one campaign after the other; no cap has been applied yet."""
+
+    def __init__(self, campaigns: Sequence[Campaign], recorded: Recorded, selection: Selection | None) -> None:
+        self.history = History(recorded, campaigns)
+        self.actions: list[Action] = []
+        self.ok = 0
+        self.problems: list[Diagnostic] = []
+        self.refusals: list[Refusal] = []
+        self.notes: list[str] = []
+        self._recorded = recorded
+        self._selection = selection
+        self._offers = {
+            panel: Offers(panel, recorded.catalogues.get(panel)) for panel in {one.panel for one in campaigns}
+        }
+
+    def add(self, campaign: Campaign) -> Wanted:
+        """Decide on every order of a campaign; what it would buy if there were no caps."""
+        name, panel, selection, append = campaign.name, campaign.panel, self._selection, self.actions.append
+        recorded, moved = self._recorded.attempts, campaign.moved
+        new, place = tuple.__new__, ActionKind.PLACE
+        offers, flights = self._offers[panel], self.history.flights(panel)
+        doubtful = self.history.doubtful[name]
+        unlisted = self.history.bought[name] | doubtful
+        held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard
+        orders, unpriced, cost = 0, 0, ZERO
+        for order in campaign.orders:
+            attempts = recorded.get((name, order.id), ())
+            known_id = order.id
+            if moved:
+                known_id, attempts = known_as(self._recorded, campaign, order.id)
+            if attempts:
+                unlisted.discard(known_id)
+            if selection is not None and not selection(order):
+                continue
+            if attempts:
+                if known_id in doubtful:
+                    append(_in_doubt(order, attempts, panel))
+                    continue
+                if open_one := purchase(attempts):
+                    self._keep(order, open_one, campaign, held["on_change"])
+                    continue
+            offer = offers[order.service, order.quantity, order.runs, order.interval]
+            if offer.code:
+                self.problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
+                append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+                continue
+            links = flights[order.service]
+            holder = links.get(order.link)
+            if holder is not None:
+                if not isinstance(holder, str):  # all orders that wait for it share one text
+                    holder = links[order.link] = _wait_for(holder)
+                append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
+                continue
+            if attempts and (risen := _risen_price(attempts, order, offer, campaign)):
+                held["price"].append(Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
+                append(held["price"][-1])
+                continue
+            links[order.link] = order
+            orders += 1
+            if offer.cost is None:
+                unpriced += 1
+            else:
+                cost += offer.cost
+            reason = _again(attempts[-1]) if attempts else _NOT_BOUGHT
+            append(new(Action, (order, place, reason, offer.cost, panel)))  # half the time of Action(...)
+        self.refusals += _refusals(name, held)
+        self.notes += _notes_on_unlisted(campaign, unlisted - doubtful, unlisted & doubtful)
+        return Wanted(campaign=campaign, orders=orders, cost=cost, unpriced=unpriced)
+
+    def _keep(self, order: Order, bought: Attempt, campaign: Campaign, held: list[Action]) -> None:
+        """Decide on an order that was bought or given up."""
+        if is_as_listed(bought, order, campaign.panel) or campaign.policy.on_change is OnChange.KEEP:
+            self.ok += 1
+            return
+        held.append(_changed(order, bought, campaign))
+        self.actions.append(held[-1])
+
+
+def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
+    doubts = [attempt for attempt in attempts if attempt.state in DOUBTFUL]
+    since = f"{doubts[0].marked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    reason = f"it may exist on the panel since {since}; check the panel's order page; it is never sent again by itself"
+    return Action(order, ActionKind.IN_DOUBT, reason, sum((one.expected_charge for one in doubts), ZERO), panel)
+
+
+def _changed(order: Order, bought: Attempt, campaign: Campaign) -> Action:
+    difference = change_in_words(bought, order, campaign.panel)
+    on_change = campaign.policy.on_change
+    if on_change is OnChange.ERROR:
+        reason = f"changed after it was bought ({difference}); {_CHOICES}"
+    else:
+        reason = f"changed after it was bought ({difference}); this version cannot {on_change} yet: {_CHOICES}"
+    return Action(order, ActionKind.BLOCKED, reason, None, campaign.panel)
+
+
+def _again(last: Attempt) -> str:
+    """Why an order whose attempts are all closed is placed again."""
+    if last.state is AttemptState.REFUSED:
+        return f"refused last time: {last.message}" if last.message else "refused last time"
+    return "was not sent last time"
+
+
+def _wait_for(holder: Attempt | Order) -> str:
+    if isinstance(holder, Order):
+        return f"this plan buys the same service and link as {holder.address}; a later apply places it"
+    if holder.state in DOUBTFUL:
+        return f"{holder.address}, for the same service and link, is in doubt; it waits until that is settled"
+    return f"{holder.address}, for the same service and link, is in flight; a later apply places it"
+
+
+def _risen_price(attempts: Sequence[Attempt], order: Order, offer: Offer, campaign: Campaign) -> str:
+    """Why the price keeps an order from being tried again; empty if it may be.
+
+    Compared with the rate of the newest attempt of this service on this panel: other services' prices say nothing.
+    """
+    rates = (one.rate for one in reversed(attempts) if one.service == order.service and one.panel == campaign.panel)
+    former = next(rates, None)
+    if former is None or offer.rate is None:
+        return ""
+    allowed = former * (1 + campaign.policy.max_price_increase)
+    if offer.rate <= allowed:
+        return ""
+    limit = f", more than the {plain(allowed)} that policy.max_price_increase allows" if allowed != former else ""
+    return (
+        f"the price was {plain(former)} per 1000 when it was planned and is {plain(offer.rate)} now{limit}; "
+        "raise policy.max_price_increase, or give the new order a new id"
+    )
+
+
+def _refusals(campaign: str, held: Mapping[str, Sequence[Action]]) -> Iterator[Refusal]:
+    """One refusal for all of a campaign's orders that one guard holds; the first of them is told."""
+    for guard, actions in held.items():
+        if actions:
+            first = actions[0]
+            count = f"{len(actions)} orders, the first of them: " if len(actions) > 1 else ""
+            yield Refusal(guard, campaign, f"{count}{first.order.address}: {first.reason}")
+
+
+def _notes_on_unlisted(campaign: Campaign, bought: set[str], doubtful: set[str]) -> Iterator[str]:
+    """Orders gone from the file. `removed:` silences what was bought, never a doubt."""
+    if gone := len(bought - campaign.removed):
+        yield f"{campaign.name}: {_number(gone)} no longer listed; {'it stays' if gone == 1 else 'they stay'} bought"
+    if doubtful:
+        yield f"{campaign.name}: {_number(len(doubtful))} no longer listed and in doubt; see `runner status`"
+
+
+def _number(orders: int) -> str:
+    return "1 order is" if orders == 1 else f"{orders} orders are"
+
+
+def _notes_on_money(wanted: Sequence[Wanted], history: History, balances: Mapping[str, Balance]) -> Iterator[str]:
+    """What the caps could not take into account."""
+    for panel in sorted({one.campaign.panel for one in wanted if one.unpriced}):
+        yield f"no price list of {panel} remembered: run without --no-refresh"
+    for panel in sorted({one.campaign.panel for one in wanted if one.orders} - set(balances)):
+        yield f"no balance of {panel} remembered: what can be paid for is not checked"
+    for one in wanted:
+        if one.campaign.budget.total is not None:
+            for panel in committed_panels(one.campaign, history, balances)[1]:
+                yield f"{one.campaign.name}: past orders on {panel} are in another currency and not in budget.total"

@@ -1,0 +1,236 @@
+"""Caps on what a plan may spend: budgets, balance, --max-cost. Pure; the plan is checked whole, before its first action."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from runner.core.catalogue import Balance
+from runner.core.money import ZERO, plain
+from runner.core.orders import Campaign
+from runner.core.recorded import Recorded
+from runner.planning.allowance import Allowance
+from runner.planning.history import History
+from runner.planning.plan import Action, ActionKind, Plan, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one campaign would buy if there were no caps."""
+
+    campaign: Campaign
+    orders: int
+    cost: Decimal  # of those with a known price
+    unpriced: int = 0  # orders whose price is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """One limit and what is held against it; `planned` and `room` in one currency."""
+
+    guard: str
+    subject: str  # campaign, panel, or `plan`
+    campaigns: frozenset[str]  # whose purchases count
+    planned: Decimal
+    room: Decimal  # what may be planned under the limit; negative when it is overdrawn already
+    limit: str  # the limit in words, with its numbers
+    remedy: str  # what to do
+    currency: str | None
+
+    @property
+    def shortfall(self) -> Decimal:
+        """By how much the plan is over the limit."""
+        return self.planned - self.room
+
+    @property
+    def refusal(self) -> Refusal:
+        """The whole apply is refused, with the numbers."""
+        planned, short = amount(self.planned, self.currency), amount(self.shortfall, self.currency)
+        message = f"{planned} planned, but {self.limit}: {short} too much; {self.remedy}"
+        return Refusal(self.guard, self.subject, message)
+
+    @property
+    def reason(self) -> str:
+        """Why an order beyond the limit is blocked; the same text for all of them."""
+        return f"beyond {self.guard} of {self.subject}: {self.limit}; {amount(self.planned, self.currency)} is planned"
+
+
+def amount(value: Decimal, currency: str | None) -> str:
+    """The exact amount with its currency where known."""
+    return f"{plain(value)} {currency}" if currency else plain(value)
+
+
+def common_currency(panels: Iterable[str], balances: Mapping[str, Balance]) -> tuple[bool, str | None]:
+    """Whether amounts of these panels may be added, and in which currency; unknown ones fit only with themselves."""
+    names = list(panels)
+    currencies = {balances[name].currency if name in balances else None for name in names}
+    if len(currencies) == 1 and (len(names) == 1 or None not in currencies):
+        return True, currencies.pop()
+    return not names, None
+
+
+def exceeded_caps(
+    wanted: Sequence[Wanted], history: History, balances: Mapping[str, Balance], max_cost: Decimal | None
+) -> tuple[list[Cap], list[Refusal]]:
+    """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
+
+    A cap under which nothing is planned is never exceeded.
+    """
+    buying = [one for one in wanted if one.orders]
+    caps = [cap for one in buying for cap in _budget_caps(one, history, balances)]
+    for panel in dict.fromkeys(one.campaign.panel for one in buying):
+        if panel in balances:
+            caps += _balance_caps(panel, wanted, history.in_doubt(panel), balances[panel])
+    impossible: list[Refusal] = []
+    if max_cost is not None and buying:
+        addable, currency = common_currency(dict.fromkeys(one.campaign.panel for one in buying), balances)
+        if addable:
+            caps.append(_max_cost_cap(max_cost, buying, currency))
+        else:
+            message = "--max-cost needs one currency, and the panels of this plan differ; apply them one by one"
+            impossible.append(Refusal("max-cost", "plan", message))
+    return [cap for cap in caps if cap.planned > cap.room], impossible
+
+
+def allowance(campaigns: Sequence[Campaign], recorded: Recorded, plan: Plan) -> Allowance:
+    """What the run that begins `plan` may spend: every cap, and on no panel more than the plan says."""
+    history = History(recorded, campaigns)
+    balances = {panel: money.balance for panel, money in plan.money.items() if money.balance is not None}
+    wanted = [Wanted(campaign=campaign, orders=0, cost=ZERO) for campaign in campaigns]
+    by_campaign = {
+        one.campaign.name: min(cap.room for cap in caps)
+        for one in wanted
+        if (caps := _budget_caps(one, history, balances))
+    }
+    by_panel = {panel: money.cost for panel, money in plan.money.items()}
+    for panel, balance in balances.items():
+        caps = _balance_caps(panel, wanted, history.in_doubt(panel), balance)
+        by_panel[panel] = min(by_panel[panel], *(cap.room for cap in caps))
+    return Allowance(by_campaign, by_panel)
+
+
+def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balance]) -> list[Cap]:
+    campaign, budget = wanted.campaign, wanted.campaign.budget
+    currency = balances[campaign.panel].currency if campaign.panel in balances else None
+    caps = []
+    if budget.total is not None:
+        counted, _ = committed_panels(campaign, history, balances)
+        used = sum((history.committed[campaign.name][panel] for panel in counted), ZERO)
+        limit = f"budget.total is {amount(budget.total, currency)} with {amount(used, currency)} committed already"
+        caps.append(("budget.total", budget.total - used, limit))
+    if budget.per_run is not None:
+        caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {amount(budget.per_run, currency)}"))
+    return [
+        Cap(
+            guard=guard,
+            subject=campaign.name,
+            campaigns=frozenset({campaign.name}),
+            planned=wanted.cost,
+            room=room,
+            limit=limit,
+            remedy=f"raise {guard}, or apply fewer orders with --select",
+            currency=currency,
+        )
+        for guard, room, limit in caps
+    ]
+
+
+def committed_panels(
+    campaign: Campaign, history: History, balances: Mapping[str, Balance]
+) -> tuple[list[str], list[str]]:
+    """Panels whose past purchases count against a campaign's total, and those that can't: known to bill another currency."""
+    own = balances.get(campaign.panel)
+    counted: list[str] = []
+    foreign: list[str] = []
+    for panel in history.committed[campaign.name]:
+        theirs = balances.get(panel)
+        differs = own is not None and theirs is not None and own.currency != theirs.currency
+        (foreign if differs else counted).append(panel)
+    return counted, foreign
+
+
+def _balance_caps(panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance) -> list[Cap]:
+    """The account itself, shared by all campaigns on the panel, and the part of it that must stay."""
+    here = [one for one in wanted if one.campaign.panel == panel]
+    keep = max((one.campaign.budget.keep_balance or ZERO for one in here), default=ZERO)
+    currency = balance.currency
+    held = f" with {amount(in_doubt, currency)} in doubt" if in_doubt else ""
+    account = f"the balance is {amount(balance.amount, currency)}{held}"
+    caps = [("balance", balance.amount - in_doubt, account, "add funds, or apply fewer orders with --select")]
+    if keep > ZERO:
+        kept = f"{account} and budget.keep_balance is {amount(keep, currency)}"
+        remedy = "add funds, lower budget.keep_balance, or apply fewer orders with --select"
+        caps.append(("budget.keep_balance", balance.amount - in_doubt - keep, kept, remedy))
+    return [
+        Cap(
+            guard=guard,
+            subject=panel,
+            campaigns=frozenset(one.campaign.name for one in here),
+            planned=sum((one.cost for one in here), ZERO),
+            room=room,
+            limit=limit,
+            remedy=remedy,
+            currency=currency,
+        )
+        for guard, room, limit, remedy in caps
+    ]
+
+
+def _max_cost_cap(max_cost: Decimal, buying: Sequence[Wanted], currency: str | None) -> Cap:
+    return Cap(
+        guard="max-cost",
+        subject="plan",
+        campaigns=frozenset(one.campaign.name for one in buying),
+        planned=sum((one.cost for one in buying), ZERO),
+        room=max_cost,
+        limit=f"--max-cost is {amount(max_cost, currency)}",
+        remedy="raise --max-cost, or apply fewer orders with --select",
+        currency=currency,
+    )
+
+
+def block_beyond(actions: list[Action], caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """Turn, in order, each purchase that no longer fits under one of `caps` into a blocked one, in place; what is left.
+
+    What is left fits under every cap; a blocked order takes no room from those behind it.
+    """
+    if not caps:
+        return wanted
+    used = [ZERO] * len(caps)
+    reasons = [cap.reason for cap in caps]
+    applying: dict[str, list[int]] = {one.campaign.name: [] for one in wanted}
+    for number, cap in enumerate(caps):
+        for campaign in cap.campaigns:
+            applying[campaign].append(number)
+    left = {one.campaign.name: _Left() for one in wanted}
+    place = ActionKind.PLACE
+    for position, action in enumerate(actions):
+        if action.kind is not place:
+            continue
+        numbers = applying[action.order.campaign]
+        cost = action.cost or ZERO
+        beyond = next((n for n in numbers if used[n] + cost > caps[n].room), None)
+        if beyond is not None:
+            actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reasons[beyond])
+            continue
+        for n in numbers:
+            used[n] += cost
+        left[action.order.campaign].add(action.cost)
+    return [left[one.campaign.name].of(one.campaign) for one in wanted]
+
+
+class _Left:
+    """What a campaign still buys, being counted."""
+
+    __slots__ = ("cost", "orders", "unpriced")
+
+    def __init__(self) -> None:
+        self.orders = self.unpriced = 0
+        self.cost = ZERO
+
+    def add(self, cost: Decimal | None) -> None:
+        self.orders += 1
+        self.unpriced += cost is None
+        self.cost += cost or ZERO
+
+    def of(self, campaign: Campaign) -> Wanted:
+        return Wanted(campaign=campaign, orders=self.orders, cost=self.cost, unpriced=self.unpriced)

@@ -1,0 +1,139 @@
+"""What the state remembers, looked up and indexed for one planning pass. Decides nothing about money or actions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
+from runner.core.money import ZERO
+from runner.core.orders import Campaign, Order
+from runner.core.recorded import Recorded
+from runner.planning.ledger import book
+
+# Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
+_PLACED = AttemptState.PLACED
+_INITIAL = AttemptKind.INITIAL
+DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
+CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
+
+_TERMS = ("panel", "service", "link", "quantity", "runs", "interval")
+
+# Who holds a (service, link) of a panel: an attempt in flight, an order of this plan, or the ready reason to wait for it.
+Flights = dict[str, dict[str, Attempt | Order | str]]
+
+
+def is_open(attempts: Sequence[Attempt]) -> bool:
+    """True if one of an order's attempts may exist, exists, or was given up: it is never bought again by itself."""
+    for attempt in attempts:  # noqa: SIM110  # a generator costs as much as all else in a plan of placed orders
+        if attempt.state not in CLOSED:
+            return True
+    return False
+
+
+def known_as(recorded: Recorded, campaign: Campaign, order_id: str) -> tuple[str, Sequence[Attempt]]:
+    """The id under which the state knows an order, and its attempts; the order's own id and none if it doesn't.
+
+    Follows `moved:` through chains. An open attempt of a former id wins over closed ones of the present id: a rename
+    onto an id that was refused once must not buy again.
+    """
+    attempts = recorded.attempts
+    own = attempts.get((campaign.name, order_id), ())
+    if not campaign.moved or is_open(own):
+        return order_id, own
+    known: tuple[str, Sequence[Attempt]] = (order_id, own)
+    seen = {order_id}
+    former = campaign.moved.get(order_id)
+    while former is not None and former not in seen:
+        seen.add(former)
+        theirs = attempts.get((campaign.name, former), ())
+        if is_open(theirs):
+            return former, theirs
+        if theirs and not known[1]:
+            known = (former, theirs)
+        former = campaign.moved.get(former)
+    return known
+
+
+def purchase(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The newest open initial attempt, or the newest open one of any kind; None if nothing was bought."""
+    newest = None
+    for attempt in reversed(attempts):
+        if attempt.state in CLOSED:
+            continue
+        if attempt.kind is _INITIAL:
+            return attempt
+        newest = newest or attempt
+    return newest
+
+
+def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
+    """True if the order's line still says what was bought. Later kinds of attempt carry other quantities: not compared."""
+    return bought.kind is not _INITIAL or (
+        bought.quantity == order.quantity
+        and bought.link == order.link
+        and bought.service == order.service
+        and bought.runs == order.runs
+        and bought.interval == order.interval
+        and bought.panel == panel
+    )
+
+
+def change_in_words(bought: Attempt, order: Order, panel: str) -> str:
+    """`bought: quantity 1000; listed: quantity 2000`, naming only what differs."""
+    was = {field: getattr(bought, field) for field in _TERMS}
+    now = {field: panel if field == "panel" else getattr(order, field) for field in _TERMS}
+    differing = [field for field in _TERMS if was[field] != now[field]]
+    return f"bought: {_in_words(was, differing)}; listed: {_in_words(now, differing)}"
+
+
+def _in_words(terms: Mapping[str, object], fields: Sequence[str]) -> str:
+    return ", ".join(f"{field} {terms[field]}" if terms[field] is not None else f"no {field}" for field in fields)
+
+
+class History:
+    """One pass over all attempts: what is in flight, what is in doubt, what each campaign has committed."""
+
+    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful")
+
+    def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign]) -> None:
+        self._flights: dict[str, Flights] = {}
+        self._in_doubt: dict[str, Decimal] = {}
+        self.bought: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids placed or given up
+        self.doubtful: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids that may exist
+        # Campaign -> panel -> what counts against the total budget, of campaigns that have one.
+        self.committed: dict[str, dict[str, Decimal]] = {
+            campaign.name: {} for campaign in campaigns if campaign.budget.total is not None
+        }
+        for (campaign, order_id), attempts in recorded.attempts.items():
+            self._index(campaign, order_id, attempts)
+            if campaign in self.committed:
+                self._commit(self.committed[campaign], attempts)
+
+    def _index(self, campaign: str, order_id: str, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            state = attempt.state
+            if state in CLOSED:
+                continue
+            doubtful = state in DOUBTFUL
+            if doubtful or (state is _PLACED and attempt.status not in FINAL_STATUSES):  # Attempt.is_in_flight
+                self.flights(attempt.panel)[attempt.service][attempt.link] = attempt
+            if doubtful:
+                self._in_doubt[attempt.panel] = self.in_doubt(attempt.panel) + attempt.expected_charge
+            ids = (self.doubtful if doubtful else self.bought).get(campaign)
+            if ids is not None:
+                ids.add(order_id)
+
+    def _commit(self, sums: dict[str, Decimal], attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            if (booked := book(attempt)) is not None:
+                sums[attempt.panel] = sums.get(attempt.panel, ZERO) + booked.committed
+
+    def flights(self, panel: str) -> Flights:
+        """Service -> link -> holder of one panel; the plan adds its own purchases."""
+        if panel not in self._flights:
+            self._flights[panel] = defaultdict(dict)
+        return self._flights[panel]
+
+    def in_doubt(self, panel: str) -> Decimal:
+        """Full price of all that may have been bought on a panel, from any campaign."""
+        return self._in_doubt.get(panel, ZERO)

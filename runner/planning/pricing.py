@@ -1,0 +1,84 @@
+"""What a panel would charge for an order, and whether its catalogue sells it like that. Pure; knows no state."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.catalogue import Catalogue, Service
+from runner.core.money import ZERO, expected_charge, plain
+
+
+class Offer(NamedTuple):
+    """A panel's side of an order's terms: a price, or the rule that the order breaks."""
+
+    cost: Decimal | None  # expected charge; None: no catalogue known, or a rule is broken
+    rate: Decimal | None  # per 1000
+    code: str = ""  # of the broken rule, for the diagnostic; empty: none is broken
+    message: str = ""
+
+
+_UNPRICED = Offer(None, None)
+
+# service, quantity, runs, interval
+Terms = tuple[str, int, int | None, int | None]
+
+
+class Offers(dict[Terms, Offer]):
+    """The offers of one panel by terms, worked out on first use: a million orders share a handful of them."""
+
+    __slots__ = ("_ids_by_name", "_panel", "_services")
+
+    def __init__(self, panel: str, catalogue: Catalogue | None) -> None:
+        super().__init__()
+        self._panel = panel
+        self._services = None if catalogue is None else catalogue.services
+        self._ids_by_name: dict[str, str] | None = None
+
+    def __missing__(self, terms: Terms) -> Offer:
+        offer = self[terms] = self._offer(*terms)
+        return offer
+
+    def _offer(self, service_id: str, quantity: int, runs: int | None, interval: int | None) -> Offer:
+        if runs is not None and interval is None:
+            return _broken("runs-without-interval", f"runs {runs} needs an interval: the minutes between two runs")
+        if self._services is None:
+            return _UNPRICED
+        service = self._services.get(service_id)
+        if service is None:
+            return _broken("unknown-service", self._unknown(service_id))
+        broken = _broken_rule(service, quantity, runs)
+        return broken or Offer(expected_charge(service.rate, quantity, runs), service.rate)
+
+    def _unknown(self, service_id: str) -> str:
+        """The message for a service that isn't sold; names one that was probably meant."""
+        services = self._services or {}
+        if self._ids_by_name is None:
+            self._ids_by_name = {service.name.casefold(): service.id for service in services.values() if service.name}
+        meant = self._ids_by_name.get(service_id.strip().casefold(), service_id.strip().lstrip("0#"))
+        hint = f"did you mean {meant}? " if meant in services else ""
+        return f"{self._panel} sells no service {service_id}; {hint}`runner services` lists what it sells"
+
+
+def _broken(code: str, message: str) -> Offer:
+    return Offer(None, None, code, message)
+
+
+def _broken_rule(service: Service, quantity: int, runs: int | None) -> Offer | None:
+    """The catalogue rule that the terms break, if any.
+
+    Panels check min and max per run or on the total (PROTOCOL, add): both must fit.
+    """
+    if not service.is_default:
+        return _broken("not-default", f"service {service.id} is of type {service.type!r}; only Default can be ordered")
+    if runs is not None and service.dripfeed is False:
+        return _broken("no-dripfeed", f"service {service.id} has no drip-feed; leave runs and interval out")
+    if quantity < service.min:
+        return _broken(
+            "quantity-range", f"quantity {quantity} is below service {service.id}'s minimum of {service.min}"
+        )
+    total = quantity * (runs or 1)
+    if max(quantity, total) > service.max:
+        words = f"quantity {quantity}" if total == quantity else f"quantity {quantity} x {runs} runs = {total}"
+        return _broken("quantity-range", f"{words} is above service {service.id}'s maximum of {service.max}")
+    if service.rate < ZERO:  # it would pay for other orders in every sum
+        return _broken("bad-price", f"service {service.id} has a negative price, {plain(service.rate)} per 1000")
+    return None

@@ -1,0 +1,218 @@
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from runner.core.attempts import AttemptState, LiveStatus, NewAttempt
+from runner.core.errors import ExitCode
+from runner.core.orders import Order
+from runner.planning.diff import make_plan
+from runner.planning.guards import allowance
+from runner.planning.plan import Action, ActionKind
+from tests.planning.builders import (
+    D,
+    a_balance,
+    a_campaign,
+    a_catalogue,
+    a_charged_attempt,
+    an_attempt,
+    an_order,
+    kinds,
+    reasons,
+    recorded_with,
+)
+
+THREE = [an_order("a"), an_order("b"), an_order("c")]  # 0.90 each
+
+
+def two_panels(first: str = "USD", second: str = "EUR"):
+    return recorded_with(
+        catalogues=[a_catalogue(), a_catalogue(panel="other")],
+        balances=[a_balance("100.00", first), a_balance("100.00", second, "other")],
+    )
+
+
+def on_other(*orders: Order, **changes):
+    return replace(a_campaign(*orders, name="summer", **changes), panel="other")
+
+
+def test_a_plan_within_all_its_caps_may_begin():
+    campaign = a_campaign(*THREE, total="2.70", per_run="2.70", keep_balance="97.30")
+    plan = make_plan([campaign], recorded_with(), max_cost=D("2.70"))
+    assert (list(plan.refusals), plan.cost, plan.exit_code) == ([], D("2.70"), ExitCode.OK)
+
+
+@pytest.mark.parametrize(
+    ("caps", "balance", "max_cost", "guard", "subject"),
+    [
+        ({"total": "2.69"}, "100.00", None, "budget.total", "spring"),
+        ({"per_run": "2.69"}, "100.00", None, "budget.per_run", "spring"),
+        ({"keep_balance": "97.31"}, "100.00", None, "budget.keep_balance", "sandbox"),
+        ({}, "2.69", None, "balance", "sandbox"),
+        ({}, "100.00", "2.69", "max-cost", "plan"),
+    ],
+)
+def test_a_cent_beyond_a_cap_refuses_the_apply_and_blocks_the_orders_beyond(caps, balance, max_cost, guard, subject):
+    recorded = recorded_with(balances=[a_balance(balance)])
+    plan = make_plan([a_campaign(*THREE, **caps)], recorded, max_cost=None if max_cost is None else D(max_cost))
+    (refusal,) = plan.refusals
+    assert (refusal.guard, refusal.subject, plan.exit_code) == (guard, subject, ExitCode.GUARD)
+    assert "2.70 USD planned" in refusal.message
+    assert "0.01 USD too much" in refusal.message
+    assert list(kinds(plan).values()) == [ActionKind.PLACE, ActionKind.PLACE, ActionKind.BLOCKED]
+    assert guard in reasons(plan)["spring/c"]
+    assert plan.cost == D("1.80")
+
+
+def test_an_order_that_still_fits_behind_one_that_does_not_is_not_called_blocked():
+    orders = [an_order("a"), an_order("b", quantity=5000), an_order("c", quantity=100)]
+    plan = make_plan([a_campaign(*orders, per_run="1.00")], recorded_with())
+    assert list(kinds(plan).values()) == [ActionKind.PLACE, ActionKind.BLOCKED, ActionKind.PLACE]
+
+
+def test_the_total_budget_counts_what_was_spent_reserved_doubted_and_given_up_also_when_no_longer_listed():
+    past = [
+        a_charged_attempt("0.90", "0.90", LiveStatus.COMPLETED, order_id="old-1"),  # spent 0.90
+        an_attempt(an_order("old-2")),  # reserved 0.90
+        an_attempt(an_order("old-3"), AttemptState.IN_DOUBT),  # 0.90
+        an_attempt(an_order("old-4"), AttemptState.ABANDONED),  # 0.90
+        an_attempt(an_order("old-5"), AttemptState.REFUSED),  # nothing
+        an_attempt(an_order("x", campaign="autumn")),  # another campaign's
+    ]
+    enough = make_plan([a_campaign(an_order(), total="4.50")], recorded_with(*past))
+    assert list(enough.refusals) == []
+    short = make_plan([a_campaign(an_order(), total="4.49")], recorded_with(*past))
+    (refusal,) = short.refusals
+    assert "budget.total is 4.49 USD with 3.60 USD committed already" in refusal.message
+
+
+def test_the_total_budget_counts_refunds_as_given_back():
+    refunded = a_charged_attempt("0.90", "0.00", LiveStatus.CANCELED, remains=1000, order_id="old")
+    plan = make_plan([a_campaign(an_order(), total="0.90")], recorded_with(refunded))
+    assert list(plan.refusals) == []
+
+
+def test_doubts_of_any_campaign_count_against_the_balance_at_full_price():
+    doubt = an_attempt(an_order("x", campaign="autumn"), AttemptState.IN_DOUBT)
+    recorded = recorded_with(doubt, balances=[a_balance("1.79")])
+    plan = make_plan([a_campaign(an_order())], recorded)
+    (refusal,) = plan.refusals
+    assert refusal.guard == "balance"
+    assert "the balance is 1.79 USD with 0.90 USD in doubt" in refusal.message
+
+
+def test_doubts_count_before_what_must_be_kept():
+    doubt = an_attempt(an_order("x", campaign="autumn"), AttemptState.IN_DOUBT)
+    fits = make_plan([a_campaign(an_order(), keep_balance="98.20")], recorded_with(doubt))
+    assert list(fits.refusals) == []
+    short = make_plan([a_campaign(an_order(), keep_balance="98.21")], recorded_with(doubt))
+    assert [refusal.guard for refusal in short.refusals] == ["budget.keep_balance"]
+
+
+def test_two_campaigns_share_the_balance_of_their_panel():
+    campaigns = [a_campaign(an_order("a")), a_campaign(an_order("b"), name="summer")]
+    plan = make_plan(campaigns, recorded_with(balances=[a_balance("1.00")]))
+    assert [refusal.guard for refusal in plan.refusals] == ["balance"]
+    assert kinds(plan) == {"spring/a": ActionKind.PLACE, "summer/b": ActionKind.BLOCKED}
+
+
+def test_the_highest_keep_balance_of_a_panels_campaigns_holds_for_all_of_them():
+    campaigns = [a_campaign(an_order("a")), a_campaign(an_order("b"), name="summer", keep_balance="99.00")]
+    plan = make_plan(campaigns, recorded_with())
+    assert [(refusal.guard, refusal.subject) for refusal in plan.refusals] == [("budget.keep_balance", "sandbox")]
+
+
+def test_an_empty_account_violates_the_balance_and_what_must_be_kept():
+    plan = make_plan([a_campaign(an_order(), keep_balance="5.00")], recorded_with(balances=[a_balance("0.00")]))
+    assert [refusal.guard for refusal in plan.refusals] == ["balance", "budget.keep_balance"]
+
+
+def test_a_negative_balance_refuses_even_a_free_order():
+    free = a_catalogue(a_catalogue().services["1"]._replace(rate=D(0)))
+    plan = make_plan([a_campaign(an_order())], recorded_with(catalogues=[free], balances=[a_balance("-0.01")]))
+    assert [refusal.guard for refusal in plan.refusals] == ["balance"]
+    assert kinds(plan) == {"spring/teaser": ActionKind.BLOCKED}
+
+
+def test_guards_never_refuse_when_nothing_is_planned():
+    campaign = a_campaign(an_order(), total="0.10", per_run="0.10", keep_balance="50.00")
+    recorded = recorded_with(an_attempt(), balances=[a_balance("-3.00")])
+    plan = make_plan([campaign], recorded, max_cost=D(0))
+    assert (list(plan.refusals), plan.exit_code) == ([], ExitCode.OK)
+
+
+def test_a_waiting_order_takes_no_room_under_a_cap():
+    same = an_order("b", link=an_order("a").link)
+    plan = make_plan([a_campaign(an_order("a"), same, per_run="0.90")], recorded_with())
+    assert list(plan.refusals) == []
+
+
+def test_every_violated_guard_has_its_own_refusal():
+    campaign = a_campaign(*THREE, total="1.00", per_run="1.00")
+    plan = make_plan([campaign], recorded_with(balances=[a_balance("1.00")]), max_cost=D("1.00"))
+    assert [refusal.guard for refusal in plan.refusals] == ["budget.total", "budget.per_run", "balance", "max-cost"]
+
+
+def test_max_cost_is_for_the_whole_plan():
+    campaigns = [a_campaign(an_order("a")), on_other(an_order("b"))]
+    plan = make_plan(campaigns, two_panels("USD", "USD"), max_cost=D("1.00"))
+    assert kinds(plan) == {"spring/a": ActionKind.PLACE, "summer/b": ActionKind.BLOCKED}
+
+
+def test_max_cost_over_two_currencies_is_refused_with_an_explanation():
+    campaigns = [a_campaign(an_order("a")), on_other(an_order("b"))]
+    plan = make_plan(campaigns, two_panels("USD", "EUR"), max_cost=D("100.00"))
+    (refusal,) = plan.refusals
+    assert refusal.guard == "max-cost"
+    assert "needs one currency" in refusal.message
+
+
+def test_max_cost_needs_only_the_currency_of_the_panels_that_are_bought_on():
+    campaigns = [a_campaign(an_order("a")), on_other()]
+    plan = make_plan(campaigns, two_panels("USD", "EUR"), max_cost=D("0.90"))
+    assert (list(plan.refusals), plan.cost, plan.currency) == ([], D("0.90"), "USD")
+
+
+def test_fresh_balances_win_over_remembered_ones():
+    fresh = a_balance("0.50").balance
+    plan = make_plan([a_campaign(an_order())], recorded_with(), balances={"sandbox": fresh})
+    assert plan.money["sandbox"].balance == fresh
+    assert [refusal.guard for refusal in plan.refusals] == ["balance"]
+
+
+def test_an_unknown_balance_is_noted():
+    plan = make_plan([a_campaign(an_order())], recorded_with(balances=[]))
+    assert list(plan.notes) == ["no balance of sandbox remembered: what can be paid for is not checked"]
+    assert (plan.currency, plan.cost) == (None, D("0.90"))
+
+
+def test_past_orders_in_another_currency_are_noted_and_not_added_to_the_budget():
+    recorded = replace(two_panels(), attempts={("summer", "old"): [an_attempt(an_order("old", campaign="summer"))]})
+    plan = make_plan([on_other(an_order(), total="0.90")], recorded)
+    assert list(plan.refusals) == []
+    assert "summer: past orders on sandbox are in another currency and not in budget.total" in plan.notes
+
+
+def a_mark(action: Action, cost: Decimal | None = None) -> NewAttempt:
+    attempt = an_attempt(action.order)
+    fields = {field: getattr(attempt, field) for field in NewAttempt._fields}
+    return NewAttempt(**fields | {"expected_charge": action.cost if cost is None else cost})
+
+
+def test_the_allowance_of_a_run_covers_its_plan_and_not_a_cent_more():
+    campaign = a_campaign(*THREE, total="50.00", keep_balance="1.00")
+    recorded = recorded_with()
+    plan = make_plan([campaign], recorded)
+    caps = allowance([campaign], recorded, plan)
+    marks = [a_mark(action) for action in plan.purchases()]
+    assert [caps.take(mark) for mark in marks] == ["", "", ""]
+    assert "panel sandbox has 0.00 left" in caps.take(marks[0]._replace(expected_charge=D("0.01")))
+
+
+@pytest.mark.parametrize("caps", [{"total": "1.00"}, {"per_run": "1.00"}, {"keep_balance": "99.00"}])
+def test_the_allowance_of_a_run_holds_every_cap_by_itself(caps):
+    recorded = recorded_with()
+    plan = make_plan([a_campaign(*THREE)], recorded)  # as if the guards had not been there
+    allowed = allowance([a_campaign(*THREE, **caps)], recorded, plan)
+    taken = [allowed.take(a_mark(action)) for action in plan.purchases()]
+    assert [not refusal for refusal in taken] == [True, False, False]
