@@ -72,13 +72,14 @@ def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
     from runner.cli.output import write_reports
     from runner.planning.checksum import checksum
     from runner.report.as_json import plan_chunks
-    from runner.report.text import render_plan
+    from runner.report.text import render_plan, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))
 
     if settings.format == "json":
         as_json(sys.stdout)
+        render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way
     else:
         render_plan(made, settings.stdout(), next_line)
     write_reports(settings, as_json, lambda screen: render_plan(made, screen, next_line))

@@ -1,0 +1,188 @@
+"""Reads one campaign file, with the CSV files it names, into a Campaign or into findings."""
+
+import hashlib
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runner.core.orders import Campaign
+from runner.core.text import clean
+from runner.files import header, nodes
+from runner.files.csv_rows import csv_row_node, read_rows, resolve_csv
+from runner.files.diagnose import report_errors
+from runner.files.findings import CampaignFindings
+from runner.files.gate import gate
+from runner.files.nodes import Node, plain
+from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
+from runner.files.source import BadText, CheckedFile, Unreadable
+from runner.files.yaml_events import Where, YamlProblem, YamlReader
+
+_TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed"}
+_FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header
+_DEFAULTS = ("service", "quantity", "runs", "interval", "protect")
+
+
+class CampaignFile(NamedTuple):
+    """What one file gave."""
+
+    campaign: Campaign | None  # None if there are errors
+    findings: CampaignFindings
+    name: str | None  # of the campaign, also where other things are wrong
+    name_place: tuple[int, int]
+    panel_place: tuple[int, int]
+
+
+def read_campaign(path: Path) -> CampaignFile:
+    """Read `path`; never raises for what a file holds. Its name in diagnostics is `str(path)`."""
+    known, unplaced = None, frozenset[int]()
+    reading = _Reading(path, known, unplaced)
+    if reading.came_late:
+        # `orders:` stood before what its rows need: read again, knowing the header.
+        known = reading.root
+        reading = _Reading(path, known, unplaced)
+    if reading.unplaced:
+        # A good file pays nothing for places; a wrong one is read again to find them.
+        reading = _Reading(path, known, reading.unplaced)
+    return reading.result()
+
+
+class _Reading:
+    """One pass over a file; `known` is the header and `wanted` the rows to keep places of, where an earlier pass found that."""
+
+    def __init__(self, path: Path, known: nodes.Mapping | None, wanted: AbstractSet[int]) -> None:
+        self._path = path
+        self._known = known
+        self._findings = CampaignFindings()
+        self._own = self._findings.of(str(path))
+        self._collector: OrderCollector | None = None
+        self._prints: list[tuple[str, bytes]] = []  # name and fingerprint of each CSV file read
+        self.root = nodes.Mapping(1, 1)
+        self.unplaced: AbstractSet[int] = frozenset()  # rows to be wanted in another pass
+        self.came_late = False  # the header went on behind the orders, and their rows did not know it
+        self._digest: str | None = None  # None: the file could not be read to its end
+        try:
+            with CheckedFile(path) as source:
+                reader = YamlReader(source, _TEXTS, self._own.error, wanted)
+                self.unplaced = reader.unplaced
+                self._read(reader)
+                self._digest = _digest(source.fingerprint(), self._prints)
+        except Unreadable as problem:
+            self._own.error(1, 1, "unreadable", f"the file {problem}")
+        except BadText as problem:
+            self._own.error(problem.line, problem.column, "encoding", problem.message)
+        except YamlProblem as problem:
+            self._own.error(problem.line, problem.column, problem.code, problem.message)
+
+    def _read(self, reader: YamlReader) -> None:
+        self.root = reader.begin()
+        first: dict[str, int] = {}
+        while (key := reader.key()) is not None:
+            is_new = reader.is_new_key(key, first)
+            value: Node | None = reader.begins_list() if key.text == "orders" and is_new else None
+            if value is not None:
+                self._read_rows(reader, self._known or self.root)
+            else:
+                value = reader.value()
+                self.came_late |= self._collector is not None and key.text in _FOR_ROWS and self._known is None
+            if is_new:
+                self.root.entries.append((key, value))
+        reader.finish()
+
+    def _read_rows(self, reader: YamlReader, known: nodes.Mapping) -> None:
+        values: dict[str, Any] = {key.text: plain(value, _TEXTS, key.text) for key, value in known}
+        name, defaults = values.get("campaign"), values.get("defaults", {})
+        usable = defaults if gate("campaign", "defaults").accepts(defaults) else None
+        collector = OrderCollector(str(name), header.link_rules(values.get("links")), self._findings)
+        self._collector = collector
+
+        def expand(row: Row, where: Where) -> None:
+            own = {name: row[name] for name in _DEFAULTS if name in row}
+            if problem := self._read_csv(row["from"], collector, None if usable is None else {**usable, **own}):
+                message = f"`from`: {clean(row['from'], 120)} {problem}"
+                self._own.error(*spot(reader.places(where), "from"), "unreadable", message)
+
+        origin = Origin(findings=self._own, places=reader.places, expand=expand)
+        for chunk in reader.rows():
+            collector.add(chunk, origin, usable)
+
+    def _read_csv(self, name: str, collector: OrderCollector, defaults: Mapping[str, Any] | None) -> str | None:
+        """Collect the rows of a CSV file; why it can't be opened, else None."""
+        folder = self._path.parent
+        findings = self._findings.of(str(folder / name))
+        try:
+            with CheckedFile(resolve_csv(name, folder)) as source:
+                origin = Origin(findings=findings, places=csv_row_node)
+                for chunk in read_rows(source, findings):
+                    collector.add(chunk, origin, defaults)
+                self._prints.append((name, source.fingerprint()))
+        except Unreadable as problem:
+            return str(problem)
+        except BadText as problem:
+            findings.error(problem.line, problem.column, "encoding", problem.message)
+        return None
+
+    def result(self) -> CampaignFile:
+        """Check the header and what only the whole list of orders can tell; the campaign if all is well."""
+        campaign = None
+        if self._digest is not None:
+            campaign = self._campaign(self._digest)
+        name = self.root.find("campaign")
+        text = name[1].text if name and isinstance(name[1], nodes.Scalar) else None
+        return CampaignFile(campaign, self._findings, text, self._place("campaign"), self._place("panel"))
+
+    def _campaign(self, digest: str) -> Campaign | None:
+        values: Any = plain(self.root, _TEXTS)
+        broken = self._broken_sections(values)
+        sections = {key.text: value for key, value in self.root if key.text not in broken}
+        if "links" in sections:
+            header.report_prefixes(sections["links"], self._own)
+        if "policy" in sections:
+            header.warn_of_policies_not_done_yet(sections["policy"], self._own)
+        if "defaults" in sections:
+            header.report_drip(sections["defaults"], self._own)
+        collector = self._collector or OrderCollector("", None, self._findings)
+        collector.finish()
+        nothing = nodes.Sequence(1, 1)
+        moved = header.moved(sections.get("moved", nothing), collector.ids, self._own)
+        removed = header.removed(sections.get("removed", nothing), collector.ids, moved, self._own)
+        if not collector.orders and not self._findings.errors:
+            message = "the campaign has no orders: nothing is bought, and nothing bought before is cancelled"
+            self._own.warning(*self._place("orders"), "no-orders", message)
+        if self._findings.errors:
+            return None
+        return Campaign(
+            name=values["campaign"],
+            panel=values["panel"],
+            links=tuple(values["links"]),
+            budget=header.budget(values.get("budget", {})),
+            policy=header.policy(values.get("policy", {})),
+            orders=collector.orders,
+            moved=moved,
+            removed=removed,
+            source=str(self._path),
+            digest=digest,
+        )
+
+    def _broken_sections(self, values: object) -> set[str]:
+        """Report what the schema finds in the header; the top-level keys that are not to be relied on."""
+        whole = gate("campaign")
+        if whole.accepts(values):
+            return set()
+        errors = whole.errors(values)
+        report_errors(errors, self.root, self._own)
+        return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+
+    def _place(self, name: str) -> tuple[int, int]:
+        entry = self.root.find(name)
+        place = entry[1] if entry else self.root
+        return place.line, place.column
+
+
+def _digest(own: bytes, others: list[tuple[str, bytes]]) -> str:
+    """SHA-256 over length, name and fingerprint of each file; the campaign file itself goes by no name."""
+    whole = hashlib.sha256(own)
+    for name, fingerprint in others:
+        encoded = name.encode()
+        whole.update(len(encoded).to_bytes(8, "big") + encoded + fingerprint)
+    return whole.hexdigest()

@@ -1,0 +1,114 @@
+"""Campaign files as a whole: which ones, all of them checked, names unique, panels known."""
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.errors import InvalidInput
+from runner.core.orders import SANDBOX, Campaign
+
+_FOLDER = "campaigns"
+_SUFFIXES = (".yaml", ".yml")
+_MANY = 10_000  # orders, from which on the garbage collector is told to leave them alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedCampaigns:
+    """What the files gave; a file with errors gives no campaign."""
+
+    campaigns: tuple[Campaign, ...]
+    diagnostics: tuple[Diagnostic, ...]  # sorted by place; errors and warnings
+    panel_places: Mapping[str, tuple[int, int]]  # campaign name -> line and column of its panel's name
+
+    @property
+    def has_errors(self) -> bool:
+        """True if a file can't be used."""
+        return any(one.severity is Severity.ERROR for one in self.diagnostics)
+
+
+def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
+    """The files named, or all of `campaigns/` under `base` if none is; InvalidInput if there is none.
+
+    Paths are relative if `base` is the working directory, so that messages show the names that the user knows.
+    """
+    shown = Path() if base.resolve() == Path.cwd() else base
+    if not arguments:
+        entries = (shown / _FOLDER).glob("*")
+        found = sorted(e for e in entries if e.suffix in _SUFFIXES and not e.name.startswith("."))
+        if not found:
+            raise InvalidInput(
+                f"no campaign files: {shown / _FOLDER}/*.yaml", "`runner init` writes a first one; or name your files"
+            )
+        return found
+    paths: dict[Path, Path] = {}
+    for argument in arguments:
+        path = shown / argument
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder", f"name the files in it, such as {path}/*.yaml")
+        if not path.exists():
+            raise InvalidInput(f"{path} does not exist", "check the name; `runner init` writes a first campaign")
+        paths.setdefault(path.resolve(), path)
+    return list(paths.values())
+
+
+def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
+    """Read and check all of `paths`; every error of every file at once, none raised."""
+    from runner.files.campaign_file import read_campaign  # yaml and the schema gate: only when reading
+
+    campaigns: list[Campaign] = []
+    diagnostics: list[Diagnostic] = []
+    panel_places: dict[str, tuple[int, int]] = {}
+    names: dict[str, str] = {}  # campaign name -> where it was first
+    with _no_garbage_collection():
+        for path in paths:
+            read = read_campaign(path)
+            diagnostics += read.findings.diagnostics()
+            line, column = read.name_place
+            if read.name in names:
+                message = (
+                    f"`campaign` {read.name} is used already in {names[read.name]}: give one of the two another name"
+                )
+                diagnostics.append(Diagnostic(str(path), line, column, "duplicate-campaign", message))
+                continue
+            if read.name is not None:
+                names[read.name] = f"{path}, line {line}"
+            if read.campaign is not None:
+                campaigns.append(read.campaign)
+                panel_places[read.campaign.name] = read.panel_place
+        if sum(len(campaign.orders) for campaign in campaigns) >= _MANY:
+            gc.freeze()
+    # Stable: what `findings` put last in a place stays last.
+    diagnostics.sort(key=lambda one: one[:3])
+    return LoadedCampaigns(campaigns=tuple(campaigns), diagnostics=tuple(diagnostics), panel_places=panel_places)
+
+
+def check_panels(loaded: LoadedCampaigns, profiles: Iterable[str]) -> tuple[Diagnostic, ...]:
+    """An error for each campaign whose panel is neither built in nor one of `profiles` (names, or a dict by name)."""
+    from runner.files.diagnose import did_you_mean  # only when reading
+
+    known = {SANDBOX, *profiles}
+    return tuple(
+        Diagnostic(
+            campaign.source,
+            *loaded.panel_places[campaign.name],
+            "unknown-panel",
+            f"unknown `panel` {campaign.panel}: {did_you_mean(campaign.panel, known)} (panels.yaml lists them)",
+        )
+        for campaign in loaded.campaigns
+        if campaign.panel not in known
+    )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    # A load makes millions of objects and no cycles; the collector would look through all of them again and again.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

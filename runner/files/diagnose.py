@@ -1,0 +1,171 @@
+"""Turns what jsonschema finds into words for people: field, what was found, what to write, and its place.
+
+The schemas carry the words themselves (`errorMessage`, `examples`), so that editors show the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.core.text import clean
+from runner.files import nodes
+from runner.files.findings import Findings
+from runner.files.nodes import Mapping, Node, Scalar, Style
+from runner.files.scalars import OddNumber, plain_value
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+_SHOWN = 60  # characters of a value in a message
+_CODES = {
+    "type": "wrong-type",
+    "pattern": "bad-format",
+    "enum": "bad-choice",
+    "const": "bad-choice",
+    "minimum": "out-of-range",
+    "maximum": "out-of-range",
+    "minLength": "bad-format",
+    "maxLength": "too-long",
+    "minItems": "empty-list",
+    "propertyNames": "bad-name",
+}
+_PLAIN_DIGITS = ": write plain digits, with no sign, point, exponent, separator or leading zero"
+
+
+class _Place(NamedTuple):
+    """Where an error belongs."""
+
+    key: Scalar | None
+    value: Node
+    field: str  # dotted
+
+
+def report_errors(
+    errors: "Iterable[ValidationError]", root: Node, findings: Findings, *, secrets: frozenset[str] = frozenset()
+) -> None:
+    """Add each of `errors`, found in the value of `root`, to `findings`; values under the keys `secrets` are never shown."""
+    errors = list(errors)
+    meant = {name for error in errors if error.validator == "additionalProperties" for name in _meant(error)}
+    told: set[tuple[object, ...]] = set()
+    before = findings.errors
+    of_wrong_type = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
+    for error in errors:
+        path = tuple(error.absolute_path)
+        if error.validator != "type" and path in of_wrong_type:
+            continue  # nothing else means anything then
+        if error.validator == "required" and (path, error.validator) in told:
+            continue  # one error tells all missing keys
+        told.add((path, error.validator))
+        _report(error, _locate(root, path), findings, meant, hidden=bool(secrets & set(path)))
+    if findings.errors == before:  # what the schema rejects is never passed over in silence
+        findings.error(root.line, root.column, "schema", "this does not fit the format: see `runner schema`")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` did you mean `x`?` if one is close, else a list of what is known."""
+    known = sorted(known)
+    close = get_close_matches(name, known, 1)
+    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(f'`{clean(k, _SHOWN)}`' for k in known)}"
+
+
+def _report(error: "ValidationError", place: _Place, findings: Findings, meant: set[str], *, hidden: bool) -> None:
+    line, column = place.value.line, place.value.column
+    inside = f" in `{place.field}`" if place.field else ""
+    details: Any = error.schema
+    rule: Any = error.validator_value
+    found: Any = error.instance
+    if error.validator == "additionalProperties" and isinstance(place.value, Mapping):
+        for key, _ in place.value:
+            if key.text not in details["properties"]:
+                _report_unknown(key, details["properties"], inside, findings, hidden=hidden)
+    elif error.validator == "required":
+        for name in rule:
+            if name not in found and name not in meant:
+                example = details["properties"][name].get("examples", ["…"])[0]
+                message = f"`{name}` is missing{inside}: add `{name}: {example}`"
+                findings.error(line, column, "missing-key", message)
+    elif error.validator == "oneOf":
+        names = [name for choice in rule for name in choice["required"]]
+        both = " and ".join(f"`{name}`" for name in names if name in found)
+        if both:
+            findings.error(line, column, "exclusive-keys", f"{both} exclude each other{inside}: keep one")
+        elif isinstance(place.value, Mapping) and any(key.style is Style.CELL for key, _ in place.value):
+            findings.error(line, column, "missing-key", f"`{names[0]}` is empty: fill the cell, or remove the row")
+        elif not meant.intersection(names):
+            wanted = " or ".join(f"`{name}: {details['properties'][name].get('examples', ['…'])[0]}`" for name in names)
+            findings.error(line, column, "missing-key", f"`{names[0]}` is missing{inside}: add {wanted}")
+    elif error.validator == "dependencies":
+        for name, needed in rule.items():
+            if name in found and "from" in found and isinstance(place.value, Mapping):
+                spot = _key(place.value, name)
+                message = f"`{name}` goes with `{needed[0]}` only, a CSV file has a column for it: remove it here"
+                findings.error(spot.line, spot.column, "exclusive-keys", message)
+    else:
+        if error.parent is None and "propertyNames" in error.absolute_schema_path and isinstance(place.value, Mapping):
+            spot = _key(place.value, str(found))
+            line, column = spot.line, spot.column
+        code = _CODES.get(str(error.validator), "schema")
+        advice = details.get("errorMessage", "is not what is expected here")
+        name = f"`{place.field}`" if place.field else "this"
+        findings.error(line, column, code, f"{name} {advice}" + ("" if hidden else _found(place.value, found, details)))
+
+
+def _report_unknown(key: Scalar, known: Iterable[str], inside: str, findings: Findings, *, hidden: bool) -> None:
+    if key.text == "<<":
+        findings.error(
+            key.line,
+            key.column,
+            "merge-key",
+            "merge keys (`<<`) are not used here: write the keys out, or use `defaults:`",
+        )
+        return
+    name = "key" if hidden else f"key `{clean(key.text, _SHOWN)}`"
+    findings.error(key.line, key.column, "unknown-key", f"unknown {name}{inside}: {did_you_mean(key.text, known)}")
+
+
+def _key(node: Mapping, name: str) -> Node:
+    """Where the key `name` stands, or the mapping if it has no such key."""
+    entry = node.find(name)
+    return entry[0] if entry else node
+
+
+def _meant(error: "ValidationError") -> set[str]:
+    """Keys that were probably meant by unknown ones: saying that they are missing too would be noise."""
+    properties: Any = error.schema["properties"]  # type: ignore[index]  # a schema with this keyword is an object
+    found: Any = error.instance
+    return {n for key in found if key not in properties for n in get_close_matches(str(key), properties, 1)}
+
+
+def _found(value: Node, found: object, details: dict[str, Any]) -> str:
+    if not isinstance(value, Scalar):
+        kind = "a list" if isinstance(value, nodes.Sequence) else "a mapping"
+        return "" if isinstance(found, list | dict) and "type" not in details else f"; found {kind}"
+    if not value.text and value.style is not Style.QUOTED:
+        return "; nothing stands here"
+    wants_number = "integer" in _types(details)
+    if value.style is Style.QUOTED:
+        would_fit = {bool: "boolean", int: "integer"}.get(type(plain_value(value.text)))
+        quotes = ": remove the quotes" if isinstance(found, str) and would_fit in _types(details) else ""
+        return f'; found "{clean(value.text, _SHOWN)}" in quotes{quotes}'
+    return f"; found `{clean(value.text, _SHOWN)}`" + (
+        _PLAIN_DIGITS if wants_number and isinstance(found, OddNumber) else ""
+    )
+
+
+def _types(details: dict[str, Any]) -> Sequence[str]:
+    types: str | list[str] = details.get("type", [])
+    return [types] if isinstance(types, str) else types
+
+
+def _locate(root: Node, path: Sequence[object]) -> _Place:
+    key, node, fields = None, root, []
+    for step in path:
+        if isinstance(node, Mapping):
+            entry = node.find(str(step))
+            if entry is None:
+                break
+            key, node = entry
+            fields.append(key.text)
+        elif isinstance(node, nodes.Sequence) and isinstance(step, int):
+            node = node.items[step]
+    return _Place(key, node, clean(".".join(fields), _SHOWN))

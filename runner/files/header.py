@@ -1,0 +1,156 @@
+"""Everything of a campaign but its orders: budget, policy, links, renames. Takes what the schema has accepted."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Any
+
+from runner.core.money import parse_amount
+from runner.core.orders import Budget, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
+from runner.core.text import clean
+from runner.files import nodes
+from runner.files.findings import Findings
+from runner.files.links import LinkRules, prefix_problem
+from runner.files.nodes import Node
+from runner.files.scalars import duration, fraction
+
+_KEPT = "is accepted but not done by this version yet"
+_NOT_YET = {  # key -> value -> what happens meanwhile
+    "on_change": {
+        "top_up": f"{_KEPT}: an edited order is an error, as with `error`",
+        "replace": f"{_KEPT}: an edited order is an error, as with `error`",
+    },
+    "on_partial": {"reorder": f"{_KEPT}: the missing part is shown and left, as with `accept`"},
+    "on_canceled": {"reorder": f"{_KEPT}: the order is shown and left, as with `accept`"},
+}
+
+
+def budget(values: Mapping[str, str]) -> Budget:
+    """The caps of `budget:`."""
+
+    def amount(name: str) -> Decimal | None:
+        return parse_amount(values[name]) if name in values else None
+
+    return Budget(total=amount("total"), per_run=amount("per_run"), keep_balance=amount("keep_balance"))
+
+
+def policy(values: Mapping[str, Any]) -> Policy:
+    """The wishes of `policy:`, with the defaults of Policy for what is left out."""
+    usual = Policy()
+    return Policy(
+        on_change=OnChange(values.get("on_change", usual.on_change)),
+        on_partial=OnShort(values.get("on_partial", usual.on_partial)),
+        on_canceled=OnShort(values.get("on_canceled", usual.on_canceled)),
+        refill=_refill(values.get("refill", {}), usual.refill),
+        max_price_increase=fraction(values.get("max_price_increase", "0%")),
+    )
+
+
+def _refill(values: Mapping[str, Any], usual: RefillPolicy) -> RefillPolicy:
+    return RefillPolicy(
+        when=RefillWhen(values.get("when", usual.when)),
+        every=duration(values["every"]) if "every" in values else usual.every,
+        within=duration(values["for"]) if "for" in values else usual.within,
+        max=values.get("max", usual.max),
+    )
+
+
+def warn_of_policies_not_done_yet(node: Node, findings: Findings) -> None:
+    """Say what of `policy:` this version only reads."""
+    if not isinstance(node, nodes.Mapping):
+        return
+    for key, value in node:
+        text = value.text if isinstance(value, nodes.Scalar) else ""
+        if meanwhile := _NOT_YET.get(key.text, {}).get(text):
+            findings.warning(value.line, value.column, "not-yet", f"`policy.{key.text}: {text}` {meanwhile}")
+        when = value.find("when") if key.text == "refill" and isinstance(value, nodes.Mapping) else None
+        if when and isinstance(when[1], nodes.Scalar) and when[1].text != RefillWhen.NEVER:
+            place = when[1]
+            message = "`policy.refill` is accepted but this version does not refill yet: no refill is asked for"
+            findings.warning(place.line, place.column, "not-yet", message)
+
+
+def report_drip(node: Node, findings: Findings) -> None:
+    """Report `drip` in a row or in `defaults:`, where it is."""
+    if isinstance(node, nodes.Mapping) and (entry := node.find("drip")):
+        message = "`drip: runner` is not done by this version yet: use the panel's drip-feed (`runs`, `interval`), or remove it"
+        findings.error(entry[1].line, entry[1].column, "not-yet", message)
+
+
+def link_rules(values: object) -> LinkRules | None:
+    """The rules of `links:`; None if something is wrong with them, which `report_prefixes` tells."""
+    if not isinstance(values, list) or not values:
+        return None
+    if not all(isinstance(prefix, str) and prefix_problem(prefix) is None for prefix in values):
+        return None
+    return LinkRules(values)
+
+
+def report_prefixes(node: Node, findings: Findings) -> None:
+    """Report each entry of `links:` that can't be one."""
+    for item in node.items if isinstance(node, nodes.Sequence) else []:
+        if isinstance(item, nodes.Scalar) and (problem := prefix_problem(item.text)):
+            findings.error(item.line, item.column, "link", f"`links` {problem}; found `{clean(item.text, 120)}`")
+
+
+def moved(node: Node, ids: Collection[str], findings: Findings) -> dict[str, str]:
+    """New id -> former id, as `moved:` lists them; wrong entries are reported."""
+    former: dict[str, str] = {}
+    renamed: set[str] = set()
+    entries = [_ends(item) for item in node.items] if isinstance(node, nodes.Sequence) else []
+    for source, target in entries:
+        if source.text in ids:
+            message = (
+                f"`moved.from` {source.text} is still an order of this file: remove this entry, or rename the order"
+            )
+            findings.error(source.line, source.column, "moved", message)
+        elif source.text in renamed:
+            message = f"`moved.from` {source.text} stands here twice: keep one, an order becomes one order"
+            findings.error(source.line, source.column, "moved", message)
+        if target.text in former:
+            message = f"`moved.to` {target.text} stands here twice: keep one, two orders can't become one"
+            findings.error(target.line, target.column, "moved", message)
+        renamed.add(source.text)
+        former.setdefault(target.text, source.text)
+    following = {source.text: target.text for source, target in entries}
+    for _, target in entries:
+        if target.text not in ids and target.text not in following:
+            message = f"`moved.to` {target.text} is no order of this file: name the id that the order has now"
+            findings.error(target.line, target.column, "moved", message)
+        elif _comes_round(target.text, following):
+            message = f"`moved` leads from {target.text} back to itself: remove an entry"
+            findings.error(target.line, target.column, "moved", message)
+    return former
+
+
+def removed(node: Node, ids: Collection[str], renamed: Mapping[str, str], findings: Findings) -> frozenset[str]:
+    """The ids of `removed:`; `renamed` is what `moved` gave. Wrong entries are reported."""
+    found: set[str] = set()
+    ends = {*renamed, *renamed.values()}
+    for item in node.items if isinstance(node, nodes.Sequence) else []:
+        text = item.text if isinstance(item, nodes.Scalar) else ""
+        problem = None
+        if text in ids:
+            problem = "is still an order of this file: remove the order, or this entry"
+        elif text in ends:
+            problem = "stands under `moved` too: keep one of the two"
+        elif text in found:
+            problem = "stands here twice: keep one"
+        if problem:
+            findings.error(item.line, item.column, "removed", f"`removed` {text} {problem}")
+        found.add(text)
+    return frozenset(found)
+
+
+def _ends(item: Node) -> tuple[nodes.Scalar, nodes.Scalar]:
+    ends = [item.find(name) for name in ("from", "to")] if isinstance(item, nodes.Mapping) else []
+    source, target = (entry[1] for entry in ends if entry)
+    if not (isinstance(source, nodes.Scalar) and isinstance(target, nodes.Scalar)):
+        raise TypeError("the schema lets no such entry through")
+    return source, target
+
+
+def _comes_round(start: str, following: Mapping[str, str]) -> bool:
+    step, steps = following.get(start), 0
+    while step is not None and step != start and steps <= len(following):
+        step, steps = following.get(step), steps + 1
+    return step == start

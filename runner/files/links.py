@@ -1,0 +1,144 @@
+"""Which links may be ordered for: inside one of a campaign's prefixes, and written so that no panel reads them otherwise.
+
+Pure. Panels decode links once or twice and resolve dots, so whatever could mean another page then is refused here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+LONGEST = 2048
+_PORTS = {"http": "80", "https": "443"}
+_HIGHEST_PORT = 65535
+_DECODINGS = 4  # rounds of percent-decoding looked through
+# Behind an allowed prefix, a link without any such character can't mean another page. A plain search: three times as fast
+# as the next one.
+doubtful = re.compile(r"[^A-Za-z0-9_~/?=&-]").search
+# Nor can a link of nothing but these characters, with no two dots in a row and none before a slash.
+_SAFE = re.compile(r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+").fullmatch
+_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL).fullmatch
+_HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?)(?:\.[^\W_](?:[\w-]*[^\W_])?)*|\[[0-9a-f:.]+\]").fullmatch
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DECODED_BY_PANELS = re.compile(r"[%+<]").search
+# Characters of other categories that show nothing: fillers, joiners, variation selectors, blank braille.
+_BLANKS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+class BadLink(ValueError):
+    """The link can't be used; the text says why and what to do."""
+
+
+class WebAddress(NamedTuple):
+    """A link taken apart, ready to be compared."""
+
+    scheme: str  # lower case
+    host: str  # lower case
+    port: str  # empty for the scheme's own
+    path: str  # as written, `/` if empty
+    query: str
+    fragment: str
+
+    @property
+    def site(self) -> tuple[str, str, str]:
+        """What must be equal for two addresses to be on one site."""
+        return (self.scheme, self.host, self.port)
+
+
+def parse_address(text: str) -> WebAddress:
+    """An http or https address of an unambiguous form; BadLink otherwise, whose text never holds user or password."""
+    if len(text) > LONGEST:
+        raise BadLink(f"is longer than {LONGEST} characters: shorten it")
+    for character in text:
+        if unicodedata.category(character)[0] in "CZ" or _BLANKS.match(character):
+            raise BadLink(f"holds the invisible or blank character U+{ord(character):04X}: remove it")
+    if "\\" in text:
+        raise BadLink("holds a backslash: write `/`")
+    found = _PARTS(text)
+    scheme = found[1].lower() if found else ""
+    if found is None or scheme not in _PORTS:
+        raise BadLink("must begin with https:// or http://")
+    _, authority, path, query, fragment = found.groups(default="")
+    if "@" in authority:
+        raise BadLink("holds a user name or password before `@`: remove it")
+    host, port = _host_and_port(authority.lower())
+    _check_path(path)
+    if _BAD_PERCENT.search(text):
+        raise BadLink("holds a `%` that encodes nothing: write %25")
+    return WebAddress(scheme, host, "" if port == _PORTS[scheme] else port, path or "/", query, fragment)
+
+
+class LinkRules:
+    """A campaign's `links:`; `problem` is asked for every order."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        """From prefixes that `prefix_problem` finds nothing wrong with."""
+        self._prefixes = tuple(prefixes)
+        addresses = [parse_address(prefix) for prefix in self._prefixes]
+        self._allowed = [(address.site, address.path.rstrip("/")) for address in addresses]
+        # For the hot loop: a link that begins with one of `starts` and has nothing `doubtful` from `shortest` on is fine.
+        self.starts = tuple(prefix.rstrip("/") + "/" for prefix in self._prefixes)
+        self.shortest = min(map(len, self.starts), default=0)
+
+    def surely_fine(self, link: str) -> bool:
+        """True if the link needs no closer look; quick."""
+        return link.startswith(self.starts) and _SAFE(link) is not None
+
+    def problem(self, link: str) -> str | None:
+        """Why the link may not be ordered for, and what to do; None if it may."""
+        try:
+            address = parse_address(link)
+        except BadLink as bad:
+            return str(bad)
+        for site, path in self._allowed:
+            if address.site == site and (address.path == path or address.path.startswith(path + "/")):
+                return None
+        shown = ", ".join(self._prefixes[:3]) + (", …" if len(self._prefixes) > len(self._prefixes[:3]) else "")
+        return f"is outside the campaign's `links:` ({shown}): correct it, or add its prefix there if the page is yours"
+
+
+def prefix_problem(prefix: str) -> str | None:
+    """Why a text can't stand in `links:`; None if it can."""
+    try:
+        address = parse_address(prefix)
+    except BadLink as bad:
+        return str(bad)
+    if address.query or address.fragment or prefix.endswith(("?", "#")):
+        return "is a prefix and ends with the path: remove everything from `?` or `#` on"
+    return None
+
+
+def may_be_decoded(link: str) -> bool:
+    """True for links that some panels change on their way (PROTOCOL, transport: decoded twice, tags stripped)."""
+    return _DECODED_BY_PANELS(link) is not None
+
+
+def _host_and_port(authority: str) -> tuple[str, str]:
+    host, colon, port = authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
+    if not colon:
+        host, port = authority, ""
+    elif not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= _HIGHEST_PORT):
+        raise BadLink("has a port that is no number from 1 to 65535: correct it")
+    if not _HOST(host):
+        raise BadLink("has no valid host name after `://`: correct it")
+    return host, port.lstrip("0")
+
+
+def _check_path(path: str) -> None:
+    decoded = path
+    for _ in range(_DECODINGS):
+        for segment in decoded.split("/"):
+            if segment.partition(";")[0] in (".", ".."):
+                raise BadLink("holds a `.` or `..` between slashes: write the path it leads to")
+        further = unquote(decoded)
+        if further == decoded:
+            return
+        if further.count("/") > decoded.count("/") or "\\" in further:
+            raise BadLink("hides a slash behind `%`: write the slash itself")
+        if any(unicodedata.category(character) == "Cc" for character in further):
+            raise BadLink("hides a control character behind `%`: remove it")
+        decoded = further
+    raise BadLink("is percent-encoded over and over: write it plainly")

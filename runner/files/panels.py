@@ -1,0 +1,160 @@
+"""Reads `panels.yaml` into profiles, and API keys from where the profiles say. Never shows a key."""
+
+import ipaddress
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.core.diagnostics import Diagnostic
+from runner.core.errors import InvalidInput
+from runner.core.orders import SANDBOX, KeySource, PanelProfile
+from runner.core.text import Secret
+from runner.files import nodes
+from runner.files.findings import Findings
+from runner.files.scalars import duration, per_minute
+
+_TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "key"})
+_SECRETS = frozenset({"key", "url"})  # people paste keys into the one and passwords into the other
+_PROFILE_CAP = 1 << 20  # bytes of panels.yaml
+_KEY_CAP = 4096  # bytes of a key file; keys have 32 or 64
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def load_panels(path: Path | None) -> tuple[dict[str, PanelProfile], tuple[Diagnostic, ...]]:
+    """The profiles of `panels.yaml` by name, without those that have errors, and what is wrong. No file: no profiles."""
+    if path is None or not path.exists():
+        return {}, ()
+    from runner.files.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
+    from runner.files.yaml_events import YamlProblem, YamlReader
+
+    findings = Findings(str(path))
+    profiles: dict[str, PanelProfile] = {}
+    try:
+        with CheckedFile(path, _PROFILE_CAP) as source:
+            root = YamlReader(source, _TEXTS, findings.error).document()
+        profiles = _profiles(root, path.parent, findings)
+    except Unreadable as problem:
+        findings.error(1, 1, "unreadable", f"the file {problem}")
+    except BadText as problem:
+        findings.error(problem.line, problem.column, "encoding", problem.message)
+    except YamlProblem as problem:
+        findings.error(problem.line, problem.column, problem.code, problem.message)
+    return profiles, tuple(findings.diagnostics())
+
+
+def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.environ) -> Secret:
+    """The API key of the panel `name`; InvalidInput if it is missing, unusable, or readable by others."""
+    if source.env is not None:
+        value = environ.get(source.env)
+        where = f"the environment variable {source.env}"
+        if value is None:
+            raise InvalidInput(f"no key for panel {name}: {where} is not set", f"set it, as in `export {source.env}=…`")
+    elif source.file is not None:
+        value = _key_from_file(source.file, name)
+        where = f"the file {source.file}"
+    else:
+        raise InvalidInput(f"no key for panel {name}", "write `key: {env: NAME}` in panels.yaml")
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise InvalidInput(f"the key for panel {name} is empty", f"put the key into {where}")
+    if not value.isprintable() or any(character.isspace() for character in value):
+        raise InvalidInput(
+            f"the key for panel {name} holds spaces or control characters",
+            f"put the key alone, on one line, into {where}",
+        )
+    return Secret(value)
+
+
+def _profiles(root: nodes.Mapping, folder: Path, findings: Findings) -> dict[str, PanelProfile]:
+    from runner.files.diagnose import report_errors
+    from runner.files.gate import gate
+
+    values: Any = nodes.plain(root, _TEXTS)
+    schema = gate("panels")
+    errors = [] if schema.accepts(values) else schema.errors(values)
+    if errors:
+        report_errors(errors, root, findings, secrets=_SECRETS)
+    broken = {tuple(error.absolute_path)[1] for error in errors if len(error.absolute_path) > 1}
+    listed = root.find("panels")
+    profiles = {}
+    for key, settings in listed[1] if listed and isinstance(listed[1], nodes.Mapping) else ():
+        if key.text == SANDBOX:
+            message = f"`{SANDBOX}` is built in and can't be set up: choose another name"
+            findings.error(key.line, key.column, "reserved-name", message)
+        elif key.text not in broken and isinstance(settings, nodes.Mapping):
+            url = settings.find("url")
+            place = url[1] if url else settings
+            if problem := _url_problem(values["panels"][key.text]["url"]):
+                findings.error(place.line, place.column, "url", f"`url` {problem}")
+            else:
+                profiles[key.text] = _profile(key.text, values["panels"][key.text], folder)
+    return profiles
+
+
+def _url_problem(url: str) -> str | None:
+    from runner.files.links import BadLink, parse_address
+
+    try:
+        address = parse_address(url)
+    except BadLink as bad:
+        return str(bad)
+    if address.fragment:
+        return "has a part behind `#`, which is never sent: remove it"
+    if address.scheme == "http" and not _is_loopback(address.host):
+        return "must begin with https://: the key travels in the request (http is for loopback only)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile:
+    """A profile from values that the schema accepts; PanelProfile's own defaults for what is left out."""
+    given: dict[str, Any] = {key: values[key] for key in ("currency", "exclusive") if key in values}
+    parallel, rate, timeout = (values.get(key, {}) for key in ("parallel", "rate", "timeout"))
+    given |= {f"parallel_{key}": number for key, number in parallel.items()}
+    given |= {f"{key}_per_minute": per_minute(text) for key, text in rate.items()}
+    given |= {f"{key}_timeout": duration(text).total_seconds() for key, text in timeout.items()}
+    if "settle" in values:
+        given["settle"] = duration(values["settle"])
+    if "refusals" in values:
+        given["refusals"] = tuple(values["refusals"])
+    key = values["key"]
+    file = str(folder / Path(key["file"]).expanduser()) if "file" in key else None
+    return PanelProfile(name=name, url=values["url"], key=KeySource(env=key.get("env"), file=file), **given)
+
+
+def _key_from_file(name: str, panel: str) -> str:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "bad name"
+        raise InvalidInput(
+            f"no key for panel {panel}: {name} can't be read ({reason})",
+            "create the file with `chmod 600`, the key in it",
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise InvalidInput(
+                f"no key for panel {panel}: {name} is not a regular file", "name a file that holds the key"
+            )
+        if status.st_mode & _OTHERS:
+            raise InvalidInput(f"others may open the key file {name} of panel {panel}", f"`chmod 600 {name}`")
+        content = file.read(_KEY_CAP + 1)
+    try:
+        if len(content) <= _KEY_CAP:
+            return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise InvalidInput(
+        f"the key file {name} of panel {panel} holds more or other than a key", "put the key alone into it"
+    )

@@ -1,0 +1,254 @@
+"""Rows of a campaign, from YAML or CSV, checked and made into orders; ids, and what must be unique.
+
+The hot part of reading: knows neither format, asks for places only when something is wrong.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from runner.core.orders import Order
+from runner.core.text import clean
+from runner.files import nodes
+from runner.files.diagnose import report_errors
+from runner.files.findings import SHOWN, CampaignFindings, Findings
+from runner.files.gate import gate
+from runner.files.header import report_drip
+from runner.files.links import LinkRules, doubtful, may_be_decoded
+from runner.files.nodes import Node
+
+Where = TypeVar("Where")  # whatever a format needs to find a row's places again
+Row = dict[str, Any]
+TEXTS = frozenset({"id", "link", "from"})  # fields of an order whose plain scalars are text
+_ID_BYTES = 8  # of a derived id: 16 hex digits
+_MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must not fill memory
+
+
+class Chunk(NamedTuple, Generic[Where]):
+    """Some rows: three columns of equal length."""
+
+    rows: list[Any]  # a Row where the format allows no doubt; the gate tells
+    lines: list[int]
+    wheres: list[Where]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin(Generic[Where]):
+    """The file that rows come from."""
+
+    findings: Findings
+    places: Callable[[Where], Node]
+    expand: Callable[[Row, Where], None] | None = None  # reads what a row names under `from`
+
+
+class _Clash(NamedTuple):
+    """An order whose id was taken already."""
+
+    findings: Findings
+    line: int
+    column: int
+    order: Order
+
+
+class _ServiceTexts(dict[int | str | None, str | None]):
+    """Services as opaque text, equal ones as one object; None stays None."""
+
+    def __missing__(self, service: int | str | None) -> str | None:
+        text = None if service is None else str(service)
+        if len(self) < _MEMO:
+            self[service] = text
+        return text
+
+
+class _Stems(dict[str | None, blake2b]):
+    """The hash of each service's part of a derived id."""
+
+    def __missing__(self, service: str | None) -> blake2b:
+        stem = blake2b(f"{service}\n".encode(), digest_size=_ID_BYTES)
+        if len(self) < _MEMO:
+            self[service] = stem
+        return stem
+
+
+def derived_id(service: str, link: str) -> str:
+    """The id of an order that names none: 16 hex digits that depend on service and link alone."""
+    return blake2b(f"{service}\n{link}".encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+class OrderCollector:
+    """Collects a campaign's orders; `finish` tells what only the whole list can tell."""
+
+    def __init__(self, campaign: str, links: LinkRules | None, findings: CampaignFindings) -> None:
+        """`links` is None if the campaign's own are wrong: then orders' links are not compared with them."""
+        self.orders: list[Order] = []
+        self.ids: set[str] = set()
+        self._campaign = campaign
+        self._links = links
+        self._findings = findings
+        self._gate = gate("campaign", "order")
+        self._services = _ServiceTexts()
+        self._stems = _Stems()
+        self._named = 0  # orders with an id of their own
+        self._clashes: list[_Clash] = []
+        self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
+
+    def add(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
+        """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
+        if not self._gate.accepts_all(chunk.rows):
+            chunk = self._right_rows(chunk, origin)
+        others = defaults or {}
+        default_service = others.get("service")
+        default_quantity = others.get("quantity")
+        default_runs = others.get("runs")
+        default_interval = others.get("interval")
+        campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
+        starts, shortest = (self._links.starts, self._links.shortest) if self._links else ((), 0)
+        stems = self._stems
+        append, take, new = self.orders.append, ids.add, tuple.__new__
+        for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
+            get = row.get
+            link = get("link")
+            if link is None:
+                self._expand(row, where, origin)
+                continue
+            service = services[get("service", default_service)]
+            quantity = get("quantity", default_quantity)
+            runs = get("runs", default_runs)
+            interval = get("interval", default_interval)
+            if (
+                service is None
+                or quantity is None
+                or (runs is None) is not (interval is None)
+                or "drip" in row
+                or not link.startswith(starts)
+                or doubtful(link, shortest)
+            ):
+                merged = {"service": service, "quantity": quantity, "runs": runs, "interval": interval}
+                if self._is_wrong(row, merged, line, where, origin, complete=defaults is not None):
+                    continue
+            order_id = get("id")
+            if order_id is None:
+                # derived_id, in half the time: a copied hash that knows the service already
+                hasher = stems[service].copy()
+                hasher.update(link.encode())
+                order_id = hasher.hexdigest()
+            else:
+                self._named += 1
+            # Order(…) takes twice as long: a NamedTuple's own __new__ is a Python function.
+            order = new(Order, (campaign, order_id, service, link, quantity, runs, interval, source, line))
+            if order_id in ids:
+                self._clash(order, row, where, origin)
+                continue
+            take(order_id)
+            append(order)
+
+    def finish(self) -> None:
+        """Report ids and service-and-link pairs that are not unique, and links that panels may change."""
+        mixed = self._same_service_and_link() if 0 < self._named < len(self.orders) + len(self._clashes) else []
+        wanted = {clash.order.id for clash in self._clashes} | {taken for _, taken in mixed}
+        first = {order.id: order for order in self.orders if order.id in wanted} if wanted else {}
+        for clash in self._clashes:
+            clash.findings.error(clash.line, clash.column, *_clash_words(clash.order, first[clash.order.id]))
+        for named, taken in mixed:
+            nameless = first[taken]
+            if (nameless.service, nameless.link) == (named.service, named.link):
+                message = (
+                    f"same service and link as order `{named.id}` {_place(named, nameless)}: "
+                    "add an `id:` here too, or remove one of them"
+                )
+                self._findings.of(nameless.source).error(nameless.line, 1, "needs-id", message)
+        for file, (count, line) in self._decoded.items():
+            links = "a link holds" if count == 1 else f"{count} links hold"
+            message = f"{links} `%`, `+` or `<`, which some panels decode twice or strip: check that the panel gets the right page"
+            self._findings.of(file).warning(line, 1, "link-decoded", message)
+
+    def _right_rows(self, chunk: Chunk[Where], origin: Origin[Where]) -> Chunk[Where]:
+        right: Chunk[Where] = Chunk([], [], [])
+        for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
+            if not self._gate.accepts(row):
+                if origin.findings.full:
+                    origin.findings.count_errors(1)
+                    continue
+                if errors := self._gate.errors(row):
+                    report_errors(errors, origin.places(where), origin.findings)
+                    continue
+            right.rows.append(row)
+            right.lines.append(line)
+            right.wheres.append(where)
+        return right
+
+    @staticmethod
+    def _expand(row: Row, where: Where, origin: Origin[Where]) -> None:
+        if "drip" in row:
+            report_drip(origin.places(where), origin.findings)
+        elif origin.expand is not None:
+            origin.expand(row, where)
+
+    def _is_wrong(
+        self, row: Row, merged: Mapping[str, Any], line: int, where: Where, origin: Origin[Where], *, complete: bool
+    ) -> bool:
+        """Look closely at one row that the hot loop could not prove right; True if it makes no order."""
+        findings = origin.findings
+        problems = [  # field, code, message
+            (name, "missing-key", f"`{name}` is missing: write it here or under `defaults:`")
+            for name in ("service", "quantity")
+            if merged[name] is None and complete
+        ]
+        if complete and (merged["runs"] is None) is not (merged["interval"] is None):
+            has, lacks = ("interval", "runs") if merged["runs"] is None else ("runs", "interval")
+            unit = "minutes between runs" if lacks == "interval" else "the number of deliveries"
+            message = f"`{has}` needs `{lacks}`, {unit}: write it here or under `defaults:`, or remove `{has}`"
+            problems.append((has, "runs-interval", message))
+        link = row["link"]
+        if self._links and not self._links.surely_fine(link):
+            if problem := self._links.problem(link):
+                problems.append(("link", "link", f"`link` {problem}; found `{clean(link, 120)}`"))
+            elif may_be_decoded(link):
+                count, first = self._decoded.get(findings.file, (0, line))
+                self._decoded[findings.file] = (count + 1, first)
+        wrong = len(problems) + ("drip" in row)
+        if findings.full:
+            findings.count_errors(wrong)
+        elif wrong:
+            node = origin.places(where)
+            for name, code, message in problems:
+                findings.error(*spot(node, name), code, message)
+            report_drip(node, findings)
+        return wrong > 0 or merged["service"] is None or merged["quantity"] is None
+
+    def _clash(self, order: Order, row: Row, where: Where, origin: Origin[Where]) -> None:
+        if len(self._clashes) >= SHOWN or origin.findings.full:
+            origin.findings.count_errors(1)
+            return
+        line, column = spot(origin.places(where), "id" if "id" in row else "link")
+        self._clashes.append(_Clash(origin.findings, line, column, order))
+
+    def _same_service_and_link(self) -> list[tuple[Order, str]]:
+        """Orders with an id of their own whose service and link another order has without one, with that one's id."""
+        found: dict[str, Order] = {}
+        for order in self.orders:
+            derived = derived_id(order.service, order.link)
+            if order.id != derived and derived in self.ids:
+                found.setdefault(derived, order)
+        return [(order, derived) for derived, order in found.items()]
+
+
+def _clash_words(order: Order, first: Order) -> tuple[str, str]:
+    if order.id == derived_id(order.service, order.link) == derived_id(first.service, first.link):
+        return (
+            "needs-id",
+            f"same service and link as the order {_place(first, order)}: add an `id:` to both, or remove one of them",
+        )
+    return "duplicate-id", f"`id` {order.id} is used already {_place(first, order)}: give one of the two another id"
+
+
+def _place(order: Order, seen_from: Order) -> str:
+    return f"in line {order.line}" + ("" if order.source == seen_from.source else f" of {order.source}")
+
+
+def spot(node: Node, name: str) -> tuple[int, int]:
+    """Line and column of the value of `name` in a row, or of the row where it has none."""
+    entry = node.find(name) if isinstance(node, nodes.Mapping) else None
+    place = entry[1] if entry else node
+    return place.line, place.column

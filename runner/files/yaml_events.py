@@ -1,0 +1,318 @@
+"""Reads YAML from libyaml's event stream: small parts as nodes with places, a long list of orders row by row.
+
+Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is reported.
+"""
+
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import yaml
+from yaml import (
+    AliasEvent,
+    CSafeLoader,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from runner.core.text import clean
+from runner.files.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
+from runner.files.rows import Chunk
+from runner.files.scalars import SPECIAL_TEXTS, PlainValues
+from runner.files.source import BadText, CheckedFile, Unreadable
+
+DEPTH = 32  # levels of nesting; a campaign needs 4
+EXPANDED = 10_000  # nodes that aliases may add
+CHUNK = 256  # rows checked at once
+
+Report = Callable[[int, int, str, str], None]  # line, column, code, message
+Event = Any  # PyYAML's stubs know neither the marks nor the tags of libyaml's events
+Where = int | Node  # a row's number in its list, or the row itself where its places are wanted
+
+_PROBLEMS = {  # libyaml's words -> ours, with a fix
+    "found character that cannot start any token": "this character can't begin a value: put the value in quotes",
+    "mapping values are not allowed in this context": "a second `: ` in one value, or wrong indentation: put the value in quotes, or line the keys up",
+    "could not find expected ':'": "a key without `:`: write `key: value`, and line the keys up",
+    "did not find expected key": "this line doesn't fit the lines above: line the keys up, and close quotes and brackets",
+    "did not find expected '-' indicator": "this line is not part of the list above: begin it with `- ` at the same indentation",
+    "did not find expected ',' or '}'": "a `{` is not closed: write a comma between entries and `}` at the end",
+    "did not find expected ',' or ']'": "a `[` is not closed: write a comma between entries and `]` at the end",
+    "did not find expected node content": "a value is missing here, or a bracket is not closed",
+    "found unexpected end of stream": "a quote is not closed: close it",
+    "found unexpected document indicator": "a quote is not closed before `---`: close it",
+    "found undefined tag handle": "tags (`!…`) are not used here: remove the tag",
+    "found unknown escape character": "an unknown `\\` escape: use single quotes",
+    "found incompatible YAML document": "this YAML version is not known: remove the %YAML line",
+    "found duplicate %YAML directive": "a second %YAML line: remove it",
+    "did not find expected <document start>": "a second document, or text after the end: keep one document in a file",
+}
+
+
+class YamlProblem(Exception):
+    """The document can't be read beyond `line`:`column`."""
+
+    def __init__(self, line: int, column: int, message: str, code: str = "yaml") -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.message = message
+        self.code = code
+
+
+class YamlReader:
+    """One YAML file, read once: `document`, or `begin`, then `key` and `value` or `rows` for each key, then `finish`."""
+
+    def __init__(
+        self, source: CheckedFile, texts: frozenset[str], report: Report, wanted: AbstractSet[int] = frozenset()
+    ) -> None:
+        """Scalars under the keys `texts` stay text; of the rows of a long list only those numbered in `wanted` keep places."""
+        self._source = source
+        self._texts = texts
+        self._report = report
+        try:
+            self._parser = CSafeLoader(source)
+        except yaml.YAMLError as error:
+            raise self._problem(error) from None
+        self._pull: Callable[[], Event] = self._parser.get_event
+        self._held: Event = None  # an event looked at and put back
+        self._wanted = wanted
+        self.unplaced: set[int] = set()  # rows whose places were asked for and not kept: read the file again with these
+        self._anchors: dict[str, Node | None] = {}  # None while the anchor's own node is being read
+        self._expanded = 0
+        self._listing = False
+
+    def document(self) -> Mapping:
+        """The whole document: for files without long lists."""
+        root = self.begin()
+        first: dict[str, int] = {}
+        while (key := self.key()) is not None:
+            value = self.value()
+            if self.is_new_key(key, first):
+                root.entries.append((key, value))
+        self.finish()
+        return root
+
+    def begin(self) -> Mapping:
+        """The document's mapping, still empty."""
+        self._next()
+        event = self._next()
+        if isinstance(event, StreamEndEvent):
+            raise YamlProblem(1, 1, "the file is empty: `runner init` writes a first one", "empty-file")
+        if not isinstance(event, DocumentStartEvent):
+            raise _at(event, "expected a document")
+        event = self._next()
+        if not isinstance(event, MappingStartEvent):
+            found = "a list" if isinstance(event, SequenceStartEvent) else "a single value"
+            if isinstance(event, ScalarEvent) and not event.value:
+                raise _at(event, "the file is empty: `runner init` writes a first one", "empty-file")
+            raise _at(
+                event, f"the file holds {found}: it must be a mapping that begins with `version: 1`", "wrong-type"
+            )
+        self._check_marks(event)
+        return Mapping(*_spot(event))
+
+    def key(self) -> Scalar | None:
+        """The next key of the document's mapping; None at its end."""
+        event = self._next()
+        return None if isinstance(event, MappingEndEvent) else self._key(event)
+
+    def value(self) -> Node:
+        """The value of the key just read, whole."""
+        return self._compose(self._next(), 2)
+
+    def begins_list(self) -> Sequence | None:
+        """If the value of the key just read is a list, the list without its items, to be read with `rows`."""
+        event = self._next()
+        if not isinstance(event, SequenceStartEvent):
+            self._held = event
+            return None
+        if self._check_marks(event):
+            raise _at(event, "an anchor on the list of orders is not used here: remove it", "alias")
+        return Sequence(*_spot(event))
+
+    def finish(self) -> None:
+        """Read to the end of the file; a second document is a problem."""
+        self._next()
+        event = self._next()
+        if not isinstance(event, StreamEndEvent):
+            raise _at(event, "a second document begins here: keep one document in a file", "documents")
+
+    def rows(self) -> Iterator[Chunk[Where]]:
+        """The items of the list just begun. A row becomes a dict straight from its events; only wanted ones keep places."""
+        self._listing = True
+        number = 0
+        while self._listing:
+            chunk: Chunk[Where] = Chunk([], [], [])
+            problem: Exception | None = None
+            try:
+                self._fill(chunk, number)
+            except yaml.YAMLError as error:
+                problem = self._problem(error)
+            except (YamlProblem, BadText, Unreadable) as error:
+                problem = error
+            if chunk.rows:
+                number += len(chunk.rows)
+                yield chunk
+            if problem is not None:
+                raise problem
+
+    def _fill(self, chunk: Chunk[Where], number: int) -> None:
+        # The hot loop: a million rows have 0.6 of libyaml's own time for everything that is ours. No event outlives its
+        # row (kept ones cost a sixth of the whole), marks are touched once a row, classes are compared by identity.
+        pull, texts, values, special, wanted = self._pull, self._texts, _VALUES, SPECIAL_TEXTS.get, self._wanted
+        rows, lines, wheres = chunk
+        for index in range(number, number + CHUNK):
+            event = pull()
+            if event.__class__ is SequenceEndEvent:
+                self._listing = False
+                return
+            line = event.start_mark.line + 1
+            if (
+                index in wanted
+                or event.__class__ is not MappingStartEvent
+                or event.anchor is not None
+                or event.tag is not None
+            ):
+                node = self._compose(event, 3)
+                rows.append(plain(node, texts))
+                wheres.append(node)
+                lines.append(line)
+                continue
+            row: dict[str, Plain] = {}
+            key = pull()
+            while key.__class__ is not MappingEndEvent:
+                if key.__class__ is ScalarEvent and key.tag is None and key.anchor is None:
+                    name = key.value
+                else:
+                    name = self._key(key).text
+                value = pull()
+                if name in row:
+                    self.unplaced.add(index)  # to be composed, which tells the key that stands there twice
+                if value.__class__ is not ScalarEvent or value.anchor is not None or value.tag is not None:
+                    row[name] = plain(self._compose(value, 4), texts, name)
+                elif value.style:
+                    row[name] = value.value
+                else:
+                    text = value.value
+                    row[name] = special(text, text) if name in texts else values[text]
+                key = pull()
+            rows.append(row)
+            wheres.append(index)
+            lines.append(line)
+
+    def places(self, where: Where) -> Node:
+        """A row's node. Without places if nobody said before that they are `wanted`; then they must be read again."""
+        if not isinstance(where, int):
+            return where
+        self.unplaced.add(where)
+        return Mapping(1, 1)
+
+    def _next(self) -> Event:
+        if (held := self._held) is not None:
+            self._held = None
+            return held
+        try:
+            return self._pull()
+        except yaml.YAMLError as error:
+            raise self._problem(error) from None
+
+    def _compose(self, event: Event, depth: int) -> Node:
+        line, column = _spot(event)
+        if isinstance(event, AliasEvent):
+            return self._aliased(str(event.anchor), line, column)
+        anchor = self._check_marks(event)
+        if anchor:
+            self._anchors[anchor] = None
+        node: Node
+        if isinstance(event, ScalarEvent):
+            node = Scalar(event.value, Style.QUOTED if event.style else Style.PLAIN, line, column)
+        elif depth > DEPTH:
+            raise YamlProblem(line, column, f"more than {DEPTH} levels of nesting: a campaign needs 4", "too-deep")
+        elif isinstance(event, SequenceStartEvent):
+            node = Sequence(line, column)
+            while not isinstance(event := self._next(), SequenceEndEvent):
+                item = self._compose(event, depth + 1)
+                node.items.append(item)
+                node.size += getattr(item, "size", 1)
+        else:
+            node = self._compose_mapping(Mapping(line, column), depth)
+        if anchor:
+            self._anchors[anchor] = node
+        return node
+
+    def _compose_mapping(self, node: Mapping, depth: int) -> Mapping:
+        first: dict[str, int] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            key = self._key(event)
+            value = self._compose(self._next(), depth + 1)
+            if self.is_new_key(key, first):
+                node.entries.append((key, value))
+                node.size += getattr(value, "size", 1)
+        return node
+
+    def is_new_key(self, key: Scalar, first: dict[str, int]) -> bool:
+        """True if the mapping has not had this key; else the second one is reported. `first` remembers the lines."""
+        if key.text in first:
+            name = clean(key.text, 60)
+            message = f"`{name}` stands here twice, first in line {first[key.text]}: keep one"
+            self._report(key.line, key.column, "duplicate-key", message)
+            return False
+        first[key.text] = key.line
+        return True
+
+    def _key(self, event: Event) -> Scalar:
+        key = self._compose(event, 2) if isinstance(event, AliasEvent | ScalarEvent) else None
+        if not isinstance(key, Scalar):
+            raise _at(event, "a key must be a single plain word: remove the `?`, `[` or `{` here")
+        return Scalar(key.text, key.style, *_spot(event))
+
+    def _aliased(self, name: str, line: int, column: int) -> Node:
+        if name not in self._anchors:
+            raise YamlProblem(
+                line, column, f"`*{clean(name, 60)}` has no anchor `&…` before it: add one, or put quotes", "alias"
+            )
+        node = self._anchors[name]
+        if node is None:
+            raise YamlProblem(line, column, f"`*{clean(name, 60)}` stands inside itself: write the values out", "alias")
+        if not isinstance(node, Scalar):  # scalars are shared, they can't grow
+            self._expanded += node.size
+        if self._expanded > EXPANDED:
+            raise YamlProblem(
+                line, column, f"aliases add more than {EXPANDED} values: write them out, or use a CSV file", "alias"
+            )
+        return node
+
+    def _check_marks(self, event: Event) -> str | None:
+        if event.tag is not None:
+            message = f"the tag `{clean(event.tag, 60)}` is not used here: remove it"
+            self._report(*_spot(event), "tag", message)
+        anchor: str | None = event.anchor
+        return anchor
+
+    def _problem(self, error: yaml.YAMLError) -> "YamlProblem | BadText":
+        mark = getattr(error, "problem_mark", None)
+        if mark is None:  # libyaml's reader tells no place
+            return self._source.control_character()
+        line, column = mark.line + 1, mark.column + 1
+        if self._source.line(line)[column - 1 : column] == "\t":
+            return YamlProblem(line, column, "a tab can't indent or begin a value in YAML: use spaces", "tab")
+        problem = str(error.problem)  # type: ignore[attr-defined]  # every error with a mark has one
+        return YamlProblem(
+            line, column, _PROBLEMS.get(problem, f"{problem}: check the indentation, quotes and brackets here")
+        )
+
+
+_VALUES = PlainValues()
+
+
+def _spot(event: Event) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _at(event: Event, message: str, code: str = "yaml") -> YamlProblem:
+    return YamlProblem(*_spot(event), message, code)

@@ -1,0 +1,170 @@
+"""One panel, as the engine knows it: the ten calls in the words of the domain. Knows no sockets and no JSON."""
+
+import logging
+import random
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from runner.core.attempts import LiveStatus, NewAttempt, Outcome, StatusSeen
+from runner.core.catalogue import Balance, Catalogue
+from runner.core.clock import Clock
+from runner.core.orders import PanelProfile
+from runner.core.text import Secret
+from runner.panel import answers, forms
+from runner.panel.answers import StatusAnswer
+from runner.panel.complaints import Trouble
+from runner.panel.limiter import Limiter
+from runner.panel.outcome import classify_add
+from runner.panel.reading import BATCH, Capabilities, ListCall, Reader
+from runner.panel.redact import Redactor
+from runner.panel.transport import LARGE, HttpTransport, Transport
+from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
+from runner.panel.upkeep_calls import UpkeepCalls
+
+log = logging.getLogger("runner.panel")
+
+STATUS = ListCall(
+    action="status",
+    one_form=forms.status,
+    many_form=forms.statuses,
+    parse_one=answers.parse_status,
+    parse_many=answers.parse_statuses,
+)
+
+_NO_CURRENCY = "XXX"  # ISO 4217's code for none
+
+
+class PanelClient:
+    """Speaks with one panel. Reads raise `PanelUnreachable` or `KeyRejected`; `add`, `refill` and `cancel` never do.
+
+    To be closed: `async with`, or `close()`.
+    """
+
+    def __init__(
+        self,
+        profile: PanelProfile,
+        key: Secret,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        transport: Transport | None = None,
+    ) -> None:
+        self._profile = profile
+        self._redact = Redactor(key)
+        self._transport = transport or HttpTransport(profile, key)
+        self._adds = Limiter(profile.add_per_minute, clock)
+        self._status_calls = Limiter(profile.status_per_minute, clock)
+        self._other_calls = Limiter(None, clock)
+        self._reader = Reader(
+            profile.name,
+            self._transport,
+            clock=clock,
+            rng=rng,
+            redact=self._redact,
+            parallel=profile.parallel_read,
+        )
+        self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock), self._redact)
+
+    @property
+    def profile(self) -> PanelProfile:
+        """How this panel is spoken to."""
+        return self._profile
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the panel turned out not to have."""
+        return self._reader.capabilities
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def services(self, at: datetime) -> Catalogue:
+        """The present catalogue. An answer that is no list of services raises: the caller keeps the former one."""
+        found = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
+        if isinstance(found, Trouble):
+            raise self._reader.unreachable(found.message)
+        if found.skipped:
+            log.debug("%s services: %d rows skipped as unreadable or repeated", self._profile.name, found.skipped)
+        return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at)
+
+    async def balance(self) -> Balance:
+        """The present balance; its currency is the panel's word, else the profile's, else `XXX`."""
+        found = await self._reader.read(forms.balance(), answers.parse_balance, self._other_calls)
+        if isinstance(found, Trouble):
+            raise self._reader.unreachable(found.message)
+        currency = found.currency or (self._profile.currency or _NO_CURRENCY).upper()
+        return Balance(amount=found.amount, currency=currency)
+
+    async def statuses(self, wanted: Mapping[str, int], at: datetime) -> Sequence[StatusSeen]:
+        """Statuses of at most 100 orders, panel order id -> attempt id; ids that the panel left out are absent.
+
+        One call where the panel can, else one for each. More than 100 ids raise ValueError.
+        """
+        if len(wanted) > BATCH:
+            raise ValueError(f"{len(wanted)} orders in one call; at most {BATCH}")
+        found = await self._reader.read_each(STATUS, tuple(wanted), self._status_calls)
+        return [
+            StatusSeen(
+                attempt_id=wanted[order_id],
+                status=LiveStatus.UNKNOWN if seen.error else seen.status,
+                status_text=seen.status_text,
+                charge=seen.charge,
+                start_count=seen.start_count,
+                remains=seen.remains,
+                currency=seen.currency,
+                checked_at=at,
+                error=seen.error,
+            )
+            for order_id, seen in found.items()
+        ]
+
+    async def status(self, order_id: str) -> StatusAnswer | None:
+        """One order's status, asked for alone; None if the panel said nothing about it."""
+        found = await self._reader.read_each(STATUS, (order_id,), self._status_calls)
+        return found.get(order_id)
+
+    async def add_turn(self) -> None:
+        """Return when the rate allows one more `add`; safe to cancel."""
+        await self._adds.turn()
+
+    def slow_down_adds(self, retry_after: float | None) -> float:
+        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate; the new one, per minute."""
+        return self._adds.slow_down(retry_after)
+
+    async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
+        """Send one order, once, and say what the answer proves. Never raises for anything that the network does.
+
+        Waits for no turn: `add_turn` comes before the mark. Shield it from cancellation, or its outcome is lost.
+        """
+        form = forms.add(
+            service=attempt.service,
+            link=attempt.link,
+            quantity=attempt.quantity,
+            runs=attempt.runs,
+            interval=attempt.interval,
+        )
+        exchange = await self._transport.send(form)
+        return classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
+
+    async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
+        """Ask for refills, in calls of 100: what became of each wish. Never asked again once a byte may have left."""
+        return await self._upkeep.refill(order_ids)
+
+    async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
+        """Statuses by refill id, in calls of 100; ids that the panel left out are absent."""
+        return await self._upkeep.refill_statuses(refill_ids)
+
+    async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
+        """Ask to cancel, in calls of 100: what became of each wish. Only `status` tells whether it was cancelled."""
+        return await self._upkeep.cancel(order_ids)

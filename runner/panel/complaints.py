@@ -1,0 +1,144 @@
+"""What an answer complains of: error texts and codes wherever they stand, and what kind of trouble that is. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.core.attempts import RefusalReason
+from runner.panel import refusals
+from runner.panel.json_text import Json, read_json
+from runner.panel.redact import Redact, said
+
+_FIRM = frozenset({"error", "errors"})  # always an error
+_SOFT = frozenset({"msg", "message"})  # an error only where the answer is no success
+_CODES = frozenset({"code", "error_code", "errorcode"})
+_FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
+_DEEP = 4  # levels below an error field that are read
+_TOO_DEEP = "(nested errors)"  # stands for what is not read: a text that proves nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """Everything in one object that speaks of an error; texts are raw, not yet harmless."""
+
+    firm: tuple[str, ...] = ()  # under `error`, `errors`
+    soft: tuple[str, ...] = ()  # under `msg`, `message`
+    codes: tuple[str, ...] = ()
+    failed: bool = False  # `error: true`, `success: false`, `status: "error"`
+    mentioned: bool = False  # an error field stands there, be it empty
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts, firm ones first."""
+        return self.firm + self.soft
+
+    @property
+    def is_error(self) -> bool:
+        """True if the object itself says that it is an error; texts under `message` alone do not."""
+        return bool(self.firm or self.failed or (self.mentioned and self.codes))
+
+    def summary(self, redact: Redact) -> str:
+        """One harmless line with every text and code; empty if there are none."""
+        codes = (f"code {code}" for code in self.codes if code not in self.texts)
+        return said("; ".join(dict.fromkeys((*self.texts, *codes))), redact)
+
+
+def complaint_in(value: Json) -> Complaint:
+    """What an object complains of; an empty complaint for anything else."""
+    if not isinstance(value, dict):
+        return Complaint()
+    firm: list[str] = []
+    soft: list[str] = []
+    codes: list[str] = []
+    failed = mentioned = False
+    for key, entry in value.items():
+        name = key.lower()
+        if name in _FIRM:
+            mentioned = True
+            failed = failed or entry is True
+            _gather(entry, firm, codes, _DEEP)
+        elif name in _SOFT:
+            _gather(entry, soft, codes, _DEEP)
+        elif name in _CODES:
+            _gather(entry if isinstance(entry, str | int) else None, codes, codes, 1)
+        elif name in ("status", "success"):
+            failed = failed or entry is False or (isinstance(entry, str) and entry.strip().lower() in _FAILURES)
+            failed = failed or (name == "success" and entry == 0)
+    return Complaint(firm=tuple(firm), soft=tuple(soft), codes=tuple(codes), failed=failed, mentioned=mentioned)
+
+
+def _gather(entry: Json, texts: list[str], codes: list[str], depth: int) -> None:
+    if depth == 0:
+        texts.append(_TOO_DEEP)
+    elif isinstance(entry, str):
+        text = entry.strip()
+        if not text:
+            return
+        if text.isdigit():
+            codes.append(text[:20])
+        elif text[0] in "{[" and (inner := read_json(text)) is not None and isinstance(inner.value, dict | list):
+            _gather(inner.value, texts, codes, depth - 1)
+        else:
+            texts.append(text)
+    elif isinstance(entry, bool) or entry is None:
+        return
+    elif isinstance(entry, int):
+        if 0 < entry < 10**9:
+            codes.append(str(entry))
+    elif isinstance(entry, list):
+        for each in entry:
+            _gather(each, texts, codes, depth - 1)
+    elif isinstance(entry, dict):
+        for each in entry.values():
+            _gather(each, texts, codes, depth - 1)
+
+
+class TroubleKind(StrEnum):
+    """What kind of error a whole answer is."""
+
+    KEY = "key"  # key or account not accepted: stop asking
+    RATE = "rate"  # too many requests: wait
+    UNKNOWN_ACTION = "unknown_action"  # the panel does not have this call
+    REQUEST = "request"  # the panel does not take the request in this form
+    UNKNOWN_ID = "unknown_id"  # no such order or refill
+    OTHER = "other"  # an error in words that are not known
+    UNREADABLE = "unreadable"  # no whole JSON, or JSON that holds nothing of what was asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """An answer that is an error as a whole. `message` is harmless and free of the key."""
+
+    kind: TroubleKind
+    message: str
+
+    @property
+    def is_about_one(self) -> bool:
+        """True if it may be about the one order that was asked for, and not about the call."""
+        return self.kind in (TroubleKind.UNKNOWN_ID, TroubleKind.OTHER)
+
+
+_KINDS = {
+    RefusalReason.KEY: TroubleKind.KEY,
+    RefusalReason.RATE: TroubleKind.RATE,
+    RefusalReason.REQUEST: TroubleKind.REQUEST,
+}
+
+
+def trouble_with(complaint: Complaint, redact: Redact) -> Trouble:
+    """What kind of trouble a complaint is."""
+    texts = complaint.texts
+    message = complaint.summary(redact)
+    if refusals.is_unknown_action(texts):
+        kind = TroubleKind.UNKNOWN_ACTION
+    elif refusals.is_unknown_id(texts):
+        kind = TroubleKind.UNKNOWN_ID
+    else:
+        reason = refusals.likely_reason(texts)
+        kind = _KINDS.get(reason, TroubleKind.OTHER) if reason else TroubleKind.OTHER
+    return Trouble(kind=kind, message=message or "an error without a text")
+
+
+def unreadable(text: str, redact: Redact) -> Trouble:
+    """Trouble with an answer that can't be understood; the message quotes its beginning."""
+    quoted = said(text, redact, 120)
+    return Trouble(kind=TroubleKind.UNREADABLE, message=f"not understood: {quoted}" if quoted else "an empty answer")

@@ -1,0 +1,61 @@
+"""Request forms of the ten calls, as (name, value) pairs. The key is none of them: the transport adds it."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Form: TypeAlias = list[tuple[str, str]]
+
+
+def services() -> Form:
+    """Ask for the service list."""
+    return [("action", "services")]
+
+
+def balance() -> Form:
+    """Ask for the balance."""
+    return [("action", "balance")]
+
+
+def add(*, service: str, link: str, quantity: int, runs: int | None, interval: int | None) -> Form:
+    """Order; `quantity` per run, `interval` in minutes, always with a quantity (PROTOCOL, add)."""
+    form = [("action", "add"), ("service", service), ("link", link), ("quantity", str(quantity))]
+    if runs is not None:
+        form.append(("runs", str(runs)))
+    if interval is not None:
+        form.append(("interval", str(interval)))
+    return form
+
+
+def status(order_id: str) -> Form:
+    """Ask for one order's status."""
+    return [("action", "status"), ("order", order_id)]
+
+
+def statuses(order_ids: Sequence[str]) -> Form:
+    """Ask for up to 100 orders' statuses."""
+    return [("action", "status"), ("orders", ",".join(order_ids))]
+
+
+def refill(order_id: str) -> Form:
+    """Ask for one refill."""
+    return [("action", "refill"), ("order", order_id)]
+
+
+def refills(order_ids: Sequence[str]) -> Form:
+    """Ask for up to 100 refills."""
+    return [("action", "refill"), ("orders", ",".join(order_ids))]
+
+
+def refill_status(refill_id: str) -> Form:
+    """Ask for one refill's status."""
+    return [("action", "refill_status"), ("refill", refill_id)]
+
+
+def refill_statuses(refill_ids: Sequence[str]) -> Form:
+    """Ask for up to 100 refills' statuses."""
+    return [("action", "refill_status"), ("refills", ",".join(refill_ids))]
+
+
+def cancel(order_ids: Sequence[str]) -> Form:
+    """Ask to cancel up to 100 orders; the call has no single form."""
+    return [("action", "cancel"), ("orders", ",".join(order_ids))]

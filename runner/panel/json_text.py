@@ -1,0 +1,91 @@
+"""Finds the JSON in an answer, whatever stands ahead of it. Knows no fields; never raises, never recurses on its own."""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple, TypeAlias
+
+Json: TypeAlias = "bool | int | str | Decimal | list[Json] | dict[str, Json] | None"
+
+_BLANK = " \t\r\n\f\v\0\ufeff"
+_NOISE = 65536  # characters of warnings ahead of the answer that are searched
+_OPENINGS = 200  # brackets in them that are tried: each failure costs a count of the lines before it
+_OPENING = re.compile(r"[{\[]")
+# An object with a key, an empty object or a list of objects: this is the answer. If it is broken, what stands inside
+# must not be taken for it: `[{"order": 1}, {"or` holds a whole object, and is not an answer.
+_ANSWER = re.compile(r'\{\s*["}]|\[\s*\{')
+_LONG_NUMBER = 64
+
+
+class Found(NamedTuple):
+    """A whole JSON value; `value` may be None, as in `null`."""
+
+    value: Json
+
+
+class _RepeatedKey(ValueError):
+    """An object says two things under one name."""
+
+
+def _decimal(text: str) -> Decimal | None:
+    if len(text) > _LONG_NUMBER:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _no_number(_text: str) -> None:
+    """NaN and Infinity say nothing."""
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RepeatedKey
+    return found
+
+
+# strict=False: raw line breaks inside strings come from panels that build JSON by hand, and are unambiguous.
+_LOOSE = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_number, strict=False)
+_STRICT = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_number, strict=False, object_pairs_hook=_unique)
+
+
+def read_json(text: str, *, unique_keys: bool = False) -> Found | None:
+    """The one JSON value that ends `text`, after any BOM, blanks, PHP warnings or HTML; None if there is no whole one.
+
+    With `unique_keys` an object that repeats a key is no answer; without, the last one counts.
+    """
+    decoder = _STRICT if unique_keys else _LOOSE
+    try:
+        start = len(text) - len(text.lstrip(_BLANK))
+        if not text.startswith(("{", "["), start):
+            bare = text.strip(_BLANK)
+            if bare[:1] in ('"', "-", "n", "t", "f") or bare[:1].isdigit():
+                value, end = _decode(decoder, bare, 0)
+                if end == len(bare):
+                    return Found(value)
+        for _ in range(_OPENINGS):
+            opening = _OPENING.search(text, start, _NOISE)
+            if opening is None:
+                break
+            begin = opening.start()
+            value, end = _decode(decoder, text, begin)
+            if end > 0 and not text[end:].strip(_BLANK):
+                return Found(value)
+            if _ANSWER.match(text, begin):
+                return None
+            start = max(abs(end), begin + 1)
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+def _decode(decoder: json.JSONDecoder, text: str, begin: int) -> tuple[Json, int]:
+    """The value at `begin` and its end; where it broke, as a negative number, if there is none."""
+    try:
+        value, end = decoder.raw_decode(text, begin)
+    except json.JSONDecodeError as error:
+        return None, -error.pos
+    return value, end

@@ -1,0 +1,173 @@
+"""Asks until there is an answer: retries, rate limits, and lists of ids that a panel may only take one by one.
+
+Only for calls that may be repeated. Knows neither sockets nor what an answer means.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Generic, NamedTuple, TypeVar
+
+from runner.core.clock import Clock
+from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.panel.complaints import Trouble, TroubleKind
+from runner.panel.exchange import Answer, TransportFailure
+from runner.panel.forms import Form
+from runner.panel.limiter import Limiter
+from runner.panel.redact import Redact, said
+from runner.panel.transport import SMALL, Transport
+from runner.panel.waiting import asked_to_wait
+
+BATCH = 100  # ids that one call may name
+TRIES = 4
+FIRST_PAUSE = 0.5  # seconds before the second try, doubled each time, give or take half
+PATIENCE = 120.0  # seconds that a panel may ask a read to wait
+
+_WRONG_FORM = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST})
+
+T = TypeVar("T")
+
+
+def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
+    """`ids` without repetitions, in their order, in tuples of at most `size`."""
+    unique = tuple(dict.fromkeys(ids))
+    return (unique[start : start + size] for start in range(0, len(unique), size))
+
+
+@dataclass(slots=True, kw_only=True)
+class Capabilities:
+    """What a panel turned out not to have, by `action`; for the client's life."""
+
+    singly: set[str] = field(default_factory=set)  # takes one id a call
+    missing: set[str] = field(default_factory=set)  # is not known at all
+
+
+class ListCall(NamedTuple, Generic[T]):
+    """A call that takes one id or many, and how its answers are read; results by id."""
+
+    action: str
+    one_form: Callable[[str], Form]
+    many_form: Callable[[Sequence[str]], Form]
+    parse_one: Callable[[str, str, Redact], Mapping[str, T] | Trouble]
+    parse_many: Callable[[str, Sequence[str], Redact], Mapping[str, T] | Trouble]
+
+
+class Reader:
+    """Repeats reads on one panel until they are answered or their tries are over."""
+
+    def __init__(
+        self, name: str, transport: Transport, *, clock: Clock, rng: random.Random, redact: Redact, parallel: int
+    ) -> None:
+        self._name = name
+        self._transport = transport
+        self._clock = clock
+        self._rng = rng
+        self._redact = redact
+        self._parallel = parallel
+        self.capabilities = Capabilities()
+
+    async def read(
+        self, form: Form, parse: Callable[[str, Redact], T | Trouble], limiter: Limiter, cap: int = SMALL
+    ) -> T | Trouble:
+        """What the answer says; Trouble only of a kind that asking again does not change.
+
+        Raises `KeyRejected` at once, and `PanelUnreachable` when the tries are over or the panel redirects.
+        """
+        seen = ""
+        for tries in range(TRIES):
+            if tries:
+                await self._clock.sleep(FIRST_PAUSE * 2 ** (tries - 1) * self._rng.uniform(0.5, 1.5))
+            await limiter.turn()
+            exchange = await self._transport.send(form, cap)
+            if isinstance(exchange, TransportFailure):
+                seen = f"{exchange.phase.value}: {exchange.message}"
+                continue
+            parsed = self._understand(exchange, parse)
+            if not isinstance(parsed, Trouble):
+                return parsed
+            seen = self._quote(exchange, parsed)
+            if parsed.kind is TroubleKind.KEY:
+                raise KeyRejected(
+                    f"panel {self._name} does not accept the API key: {seen}",
+                    "check the key and the account; some panels block an address after five wrong keys",
+                )
+            if parsed.kind is TroubleKind.RATE:
+                wait = asked_to_wait(exchange.headers)
+                limiter.slow_down(wait)
+                if wait is not None and wait > PATIENCE:
+                    raise self.unreachable(f"{seen}; it asks to wait {wait:.0f} s")
+            elif parsed.kind is not TroubleKind.UNREADABLE:
+                return parsed
+        raise self.unreachable(seen)
+
+    async def read_each(self, call: ListCall[T], ids: tuple[str, ...], limiter: Limiter) -> dict[str, T]:
+        """Results by id, of at most 100 ids, in one call where the panel can; ids that it left out are absent."""
+        known: dict[str, T] = {}
+        if len(ids) > 1 and call.action not in self.capabilities.singly:
+            many = await self.read(
+                call.many_form(ids), lambda text, redact: call.parse_many(text, ids, redact), limiter
+            )
+            if not isinstance(many, Trouble):
+                return dict(many)
+            known = await self._read_one(call, ids[0], limiter)
+            # Remembered only when a single call was understood, and only for a refusal of the form itself.
+            if many.kind in _WRONG_FORM:
+                self.capabilities.singly.add(call.action)
+            ids = ids[1:]
+        for group in batches(ids, self._parallel):
+            # All are awaited before the first failure is raised: no call goes on behind the caller's back.
+            results = await asyncio.gather(
+                *(self._read_one(call, each, limiter) for each in group), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+                known |= result
+        return known
+
+    async def _read_one(self, call: ListCall[T], each: str, limiter: Limiter) -> dict[str, T]:
+        found = await self.read(call.one_form(each), lambda text, redact: call.parse_one(text, each, redact), limiter)
+        if isinstance(found, Trouble):
+            if found.kind is TroubleKind.UNKNOWN_ACTION:
+                self.capabilities.missing.add(call.action)
+            raise self.unreachable(found.message)
+        return dict(found)
+
+    def unreachable(self, seen: str) -> PanelUnreachable:
+        """The error to raise for what was `seen`, which is harmless text."""
+        return PanelUnreachable(
+            f"panel {self._name} gave no usable answer: {seen}",
+            "check `url` in panels.yaml and whether the panel is up, then run the command again",
+        )
+
+    def _understand(self, answer: Answer, parse: Callable[[str, Redact], T | Trouble]) -> T | Trouble:
+        if answer.is_redirect:
+            target = said(answer.headers.get("location", ""), self._redact, 120) or "nowhere"
+            raise PanelUnreachable(
+                f"panel {self._name} redirects to {target}; redirects are not followed, as the key would go with them",
+                "put the panel's final address into `url` in panels.yaml",
+            )
+        if not answer.complete:
+            return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {answer.size} bytes")
+        parsed = parse(answer.text, self._redact)
+        if isinstance(parsed, Trouble):
+            return Trouble(kind=trouble_kind(parsed, answer.status), message=parsed.message)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Trouble(kind=TroubleKind.UNREADABLE, message="an answer under an error status")
+        return parsed
+
+    def _quote(self, answer: Answer, trouble: Trouble) -> str:
+        return trouble.message if answer.status == HTTPStatus.OK else f"HTTP {answer.status}: {trouble.message}"
+
+
+def trouble_kind(trouble: Trouble, status: int) -> TroubleKind:
+    """The kind of trouble, with the HTTP status taken into account where the words leave it open."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # the panel's own failure: it may pass
+        return TroubleKind.UNREADABLE
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return TroubleKind.RATE
+    if status == HTTPStatus.UNAUTHORIZED and trouble.kind is TroubleKind.OTHER:
+        return TroubleKind.KEY
+    return trouble.kind

@@ -1,0 +1,138 @@
+"""Refills and cancellations of one panel. Neither raises for a panel: what became of each wish is in the answer."""
+
+from collections.abc import Iterable, Mapping
+
+from runner.core.attempts import Phase
+from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.panel import forms, upkeep
+from runner.panel.complaints import Trouble, TroubleKind
+from runner.panel.exchange import TransportFailure
+from runner.panel.limiter import Limiter
+from runner.panel.reading import ListCall, Reader, batches, trouble_kind
+from runner.panel.redact import Redact
+from runner.panel.transport import Transport
+from runner.panel.upkeep import CancelAnswer, CancelKind, Finality, RefillAnswer, RefillKind, RefillStatusAnswer
+from runner.panel.waiting import asked_to_wait
+
+REFILL_STATUS = ListCall(
+    action="refill_status",
+    one_form=forms.refill_status,
+    many_form=forms.refill_statuses,
+    parse_one=upkeep.parse_refill_status,
+    parse_many=upkeep.parse_refill_statuses,
+)
+CANCEL = ListCall(
+    action="cancel",
+    one_form=lambda order_id: forms.cancel((order_id,)),
+    many_form=forms.cancel,
+    parse_one=upkeep.parse_cancel,
+    parse_many=upkeep.parse_cancels,
+)
+
+_NOTHING_LEFT = frozenset({Phase.QUEUED, Phase.CONNECTING})
+_WRONG_FORM = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST})
+_HOPELESS = frozenset({TroubleKind.KEY, TroubleKind.RATE, TroubleKind.UNKNOWN_ACTION})
+
+
+class UpkeepCalls:
+    """`refill`, `refill_status` and `cancel` on one panel."""
+
+    def __init__(self, reader: Reader, transport: Transport, limiter: Limiter, redact: Redact) -> None:
+        self._reader = reader
+        self._transport = transport
+        self._limiter = limiter
+        self._redact = redact
+
+    async def refill(self, order_ids: Iterable[str]) -> dict[str, RefillAnswer]:
+        """What became of each wish, in calls of 100. No wish is repeated once a byte of it may have left."""
+        wishes = tuple(dict.fromkeys(order_ids))
+        found: dict[str, RefillAnswer] = {}
+        hopeless = "this panel has no refills" if "refill" in self._reader.capabilities.missing else ""
+        for batch in batches(wishes):
+            hopeless = hopeless or await self._refill(batch, found)
+        if hopeless:
+            not_sent = RefillAnswer(kind=RefillKind.NOT_SENT, message=hopeless)
+            found |= {order_id: not_sent for order_id in wishes if order_id not in found}
+        return found
+
+    async def _refill(self, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:
+        """One call, or one for each id, noted in `found`; what stands in the way of all further wishes, or nothing."""
+        capabilities = self._reader.capabilities
+        if len(order_ids) > 1 and "refill" not in capabilities.singly:
+            wished = await self._ask_refill(order_ids)
+            if not isinstance(wished, Trouble):
+                found |= wished
+                return ""
+            # Such a refusal is of the call as a whole: nothing was recorded, so that each may be asked for alone.
+            if wished.kind in _WRONG_FORM:
+                capabilities.singly.add("refill")
+            elif wished.kind is not TroubleKind.UNKNOWN_ID:
+                return _note(wished, order_ids, found)
+        for order_id in order_ids:
+            wished = await self._ask_refill((order_id,))
+            if not isinstance(wished, Trouble):
+                found |= wished
+                continue
+            if wished.kind is TroubleKind.UNKNOWN_ACTION:
+                capabilities.missing.add("refill")
+            if hopeless := _note(wished, (order_id,), found):
+                return hopeless
+        return ""
+
+    async def _ask_refill(self, order_ids: tuple[str, ...]) -> Mapping[str, RefillAnswer] | Trouble:
+        """Exactly one request."""
+        await self._limiter.turn()
+        alone = len(order_ids) == 1
+        exchange = await self._transport.send(forms.refill(order_ids[0]) if alone else forms.refills(order_ids))
+        if isinstance(exchange, TransportFailure):
+            kind = RefillKind.NOT_SENT if exchange.phase in _NOTHING_LEFT else RefillKind.UNKNOWN
+            return dict.fromkeys(order_ids, RefillAnswer(kind=kind, message=exchange.message))
+        if not exchange.complete:
+            return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {exchange.size} bytes")
+        wished = (
+            upkeep.parse_refill(exchange.text, order_ids[0], self._redact)
+            if alone
+            else upkeep.parse_refills(exchange.text, order_ids, self._redact)
+        )
+        if isinstance(wished, Trouble):
+            wished = Trouble(kind=trouble_kind(wished, exchange.status), message=wished.message)
+            if wished.kind is TroubleKind.RATE:
+                self._limiter.slow_down(asked_to_wait(exchange.headers))
+        return wished
+
+    async def refill_statuses(self, refill_ids: Iterable[str]) -> dict[str, RefillStatusAnswer]:
+        """Statuses by refill id, in calls of 100; ids that the panel left out are absent. A read: raises as reads do."""
+        found: dict[str, RefillStatusAnswer] = {}
+        for batch in batches(refill_ids):
+            found |= await self._reader.read_each(REFILL_STATUS, batch, self._limiter)
+        return found
+
+    async def cancel(self, order_ids: Iterable[str]) -> dict[str, CancelAnswer]:
+        """What became of each wish, in calls of 100; repeated like a read, as cancelling twice changes nothing."""
+        found: dict[str, CancelAnswer] = {}
+        hopeless: CancelAnswer | None = None
+        for batch in batches(order_ids):
+            if hopeless is None:
+                try:
+                    found |= await self._reader.read_each(CANCEL, batch, self._limiter)
+                except KeyRejected as error:
+                    hopeless = CancelAnswer(kind=CancelKind.REFUSED, message=error.message)
+                except PanelUnreachable as error:
+                    missing = "cancel" in self._reader.capabilities.missing
+                    hopeless = CancelAnswer(
+                        kind=CancelKind.REFUSED if missing else CancelKind.UNKNOWN, message=error.message
+                    )
+            if hopeless is not None:
+                found |= dict.fromkeys(batch, hopeless)
+        return found
+
+
+def _note(trouble: Trouble, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:
+    """Note what trouble means for these wishes; its message if further wishes would meet the same."""
+    if trouble.kind not in _HOPELESS:
+        found |= dict.fromkeys(order_ids, RefillAnswer(kind=RefillKind.UNKNOWN, message=trouble.message))
+        return ""
+    finality = Finality.FINAL if trouble.kind is TroubleKind.UNKNOWN_ACTION else Finality.LATER
+    refused = RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=trouble.message)
+    found |= dict.fromkeys(order_ids, refused)
+    return trouble.message

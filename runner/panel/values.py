@@ -1,0 +1,115 @@
+"""Single values as panels write them: ids, amounts, whole numbers, flags, words. Pure; None means *it does not say*."""
+
+import re
+from decimal import Decimal
+
+from runner.core.attempts import LiveStatus
+from runner.core.money import parse_panel_number
+
+_ID_LENGTH = 64
+_NO_ID = re.compile(
+    r"-?0*\Z|-[0-9]+\Z|(?:null|none|nil|false|true|undefined|nan|error|fail|failed|ok|success|unknown|n/a)\Z",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z", re.ASCII)
+_WHOLE = re.compile(r"(-?[0-9]{1,18})(?:\.0{1,11})?\Z", re.ASCII)
+_LARGEST = 10**18  # fits the 64-bit integers of the state
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+_STATUS_WORDS = {
+    "pending": LiveStatus.PENDING,
+    "awaiting": LiveStatus.PENDING,
+    "awaitingapproval": LiveStatus.PENDING,
+    "creating": LiveStatus.PENDING,
+    "processing": LiveStatus.PROCESSING,
+    "inprogress": LiveStatus.IN_PROGRESS,
+    "inprogess": LiveStatus.IN_PROGRESS,  # a panel's own spelling
+    "active": LiveStatus.IN_PROGRESS,
+    "completed": LiveStatus.COMPLETED,
+    "complete": LiveStatus.COMPLETED,
+    "success": LiveStatus.COMPLETED,
+    "partial": LiveStatus.PARTIAL,
+    "canceled": LiveStatus.CANCELED,
+    "cancelled": LiveStatus.CANCELED,
+    "cancel": LiveStatus.CANCELED,
+    "refunded": LiveStatus.REFUNDED,
+    "refunds": LiveStatus.REFUNDED,
+    "fail": LiveStatus.FAILED,
+    "failed": LiveStatus.FAILED,
+    "error": LiveStatus.FAILED,
+    "0": LiveStatus.PENDING,
+    "1": LiveStatus.PROCESSING,
+    "2": LiveStatus.COMPLETED,
+    "3": LiveStatus.PARTIAL,
+    "4": LiveStatus.CANCELED,
+    "5": LiveStatus.REFUNDED,
+}
+
+
+def read_id(value: object) -> str | None:
+    """An order or refill id as text: a positive int, or up to 64 printable characters without space or comma.
+
+    Never a bool, a float, zero, a negative number, or a word such as `null` (PROTOCOL, add).
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value) if 0 < value < 10**_ID_LENGTH else None
+    if not isinstance(value, str) or not 0 < len(value) <= _ID_LENGTH:
+        return None
+    # isprintable() is false for controls, surrogates and invisible characters; a comma would split a list of ids.
+    if not value.isprintable() or " " in value or "," in value or _NO_ID.match(value):
+        return None
+    return value
+
+
+def read_amount(value: object) -> Decimal | None:
+    """A finite number from an int, a float or its text."""
+    if isinstance(value, str):
+        value = value.strip()
+        if not _AMOUNT.match(value):
+            return None
+    return parse_panel_number(value)
+
+
+def read_whole(value: object) -> int | None:
+    """A whole number that a 64-bit column holds; `+2`, `N/A` and fractions say nothing."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Decimal):
+        whole = read_amount(value)
+        return (
+            int(whole) if whole is not None and whole == whole.to_integral_value() and abs(whole) < _LARGEST else None
+        )
+    if isinstance(value, str):
+        found = _WHOLE.match(value.strip())
+        return int(found[1]) if found else None
+    return value if isinstance(value, int) and abs(value) < _LARGEST else None
+
+
+def read_flag(value: object) -> bool | None:
+    """A flag from true, 1, "1", "0", "true"; the text "0" is false."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | str):
+        return _FLAGS.get(str(value).strip().lower())
+    return None
+
+
+def fold_word(text: str) -> str:
+    """A status word without case, spaces, `_` and `-`."""
+    return re.sub(r"[\s_-]+", "", text[:_ID_LENGTH]).lower()
+
+
+def fold_status(value: object) -> LiveStatus:
+    """The status behind a panel's word or number; UNKNOWN for any other (PROTOCOL, status)."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return LiveStatus.UNKNOWN
+    if isinstance(value, int) and not 0 <= value <= 9:  # noqa: PLR2004  # one digit; a huge int is slow to print
+        return LiveStatus.UNKNOWN
+    return _STATUS_WORDS.get(fold_word(str(value)), LiveStatus.UNKNOWN)
+
+
+def fold_type(text: str) -> str:
+    """A service type in lower case, `_` and `-` as single spaces."""
+    return " ".join(re.sub(r"[_-]", " ", text).lower().split())

@@ -1,0 +1,40 @@
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.core.clock import SystemClock
+from runner.store.lock import acquire
+from runner.store.opening import open_writer
+from runner.store.paths import StatePaths
+from tests.crash.search import Search
+
+
+@pytest.fixture(scope="session")
+def fast_folder() -> Iterator[Path]:
+    """A folder in memory where the machine has one: the search models the disk itself."""
+    shared = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def template(fast_folder: Path) -> Path:
+    """A fresh state, made once and copied for every history."""
+    paths = StatePaths.at(fast_folder / "template" / "runner.db")
+
+    async def make() -> None:
+        clock = SystemClock()
+        with await acquire(paths, "template", clock) as lock:
+            open_writer(paths, lock, clock).writer.close()
+
+    asyncio.run(make())
+    return paths.db.parent
+
+
+@pytest.fixture
+def search(fast_folder: Path, template: Path) -> Search:
+    return Search(fast_folder / "world", template)

@@ -1,0 +1,98 @@
+"""The search: every call of a run x every way to cut it, pairs of cuts, and scripts of faults crossed with cuts."""
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.crash.harness import RunEnd, World, campaign, check
+from tests.crash.world import Fault, When
+
+SETTLED = 3  # runs without a crash after which nothing may change any more
+
+
+@dataclass
+class Tally:
+    """What a search went through."""
+
+    histories: int = 0
+    runs: int = 0
+    crashes: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    doubts: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.histories} histories, {self.runs} runs, {self.crashes} crash points, "
+            f"{sum(self.faults.values())} faults of {len(self.faults)} kinds, {self.doubts} histories with doubts"
+        )
+
+
+class Search:
+    """Histories over one template state; every one is checked to its end."""
+
+    def __init__(self, folder: Path, template: Path, **world: Any) -> None:
+        self._folder = folder
+        self._template = template
+        self._world = world
+        self.tally = Tally()
+
+    def history(
+        self,
+        seed: int,
+        cuts: tuple[tuple[int, When], ...] = (),
+        faults: dict[int, Fault] | None = None,
+        orders: int = 4,
+    ) -> list[RunEnd]:
+        """Runs cut as told, then runs to the end; raises `BrokenPromise` where an invariant fails."""
+        world = World(self._folder, self._template, seed=seed, faults=faults or {}, **self._world)
+        wanted = campaign(orders)
+        ends = [world.run(wanted, at, when) for at, when in cuts] + [world.run(wanted) for _ in range(SETTLED)]
+        check(world, wanted, ends)
+        self._check_rest(world, ends)
+        self.tally.histories += 1
+        self.tally.runs += len(ends)
+        self.tally.crashes += sum(end.code is None for end in ends)
+        self.tally.faults.update(fault.value for fault in (faults or {}).values())
+        self.tally.doubts += any(end.result is not None and end.result.in_doubt for end in ends)
+        return ends
+
+    @staticmethod
+    def _check_rest(world: World, ends: list[RunEnd]) -> None:
+        """Recovering twice is recovering once: the last run sent nothing that the one before had not settled."""
+        sends = sum(call.startswith("send add") for call in ends[-1].trace)
+        if sends and not world.faults:
+            raise AssertionError(f"a settled history sent again: {ends[-1].trace}")
+
+    def every_cut(self, seed: int) -> None:
+        """One crash, at each call of a whole run, in each way."""
+        for at, when in itertools.product(range(self._calls(seed)), When):
+            self.history(seed, ((at, when),))
+
+    def pairs_of_cuts(self, seed: int, step: int = 1) -> None:
+        """A crash, then a crash in the recovery from it; `step` thins both."""
+        for first in range(0, self._calls(seed), step):
+            for second in range(0, self._calls(seed), step):
+                ways = random.Random(f"{seed} {first} {second}")
+                self.history(seed, ((first, ways.choice(list(When))), (second, ways.choice(list(When)))))
+
+    def faults_and_cuts(self, seeds: range) -> None:
+        """Random scripts of up to three faults, each with up to two random crashes."""
+        for seed in seeds:
+            chance = random.Random(seed)
+            faults = {chance.randint(1, 6): chance.choice(list(Fault)) for _ in range(chance.randint(1, 3))}
+            cuts = tuple((chance.randrange(28), chance.choice(list(When))) for _ in range(chance.randint(0, 2)))
+            self.history(seed, cuts, faults, orders=chance.randint(2, 6))
+
+    def _calls(self, seed: int) -> int:
+        world = World(self._folder, self._template, seed=seed, **self._world)
+        return world.run(campaign()).calls
+
+
+def single_faults() -> Iterator[dict[int, Fault]]:
+    """Each fault at each of the first four adds."""
+    for fault, number in itertools.product(Fault, range(1, 5)):
+        yield {number: fault}
