@@ -31,6 +31,11 @@ class Answer(NamedTuple):
         """True for 4xx."""
         return self.status // 100 == 4  # noqa: PLR2004
 
+    @property
+    def is_server_error(self) -> bool:
+        """True for 5xx: it may have failed after doing what was asked."""
+        return self.status // 100 == 5  # noqa: PLR2004
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportFailure:
@@ -40,6 +45,7 @@ class TransportFailure:
     message: str
     bytes_received: int = 0
     http_status: int | None = None  # known from Phase.ANSWERING on
+    answer: str = ""  # the beginning of a body that broke off; harmless and free of the key, as the message
 
 
 Exchange: TypeAlias = Answer | TransportFailure

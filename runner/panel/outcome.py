@@ -13,7 +13,7 @@ from runner.panel import refusals
 from runner.panel.complaints import Complaint, complaint_in
 from runner.panel.exchange import Answer, Exchange, TransportFailure
 from runner.panel.json_text import Json, read_json
-from runner.panel.redact import Redact, said
+from runner.panel.redact import EXCERPT, Redact, said
 from runner.panel.values import read_id
 from runner.panel.waiting import asked_to_wait
 
@@ -36,7 +36,16 @@ def classify_add(exchange: Exchange, owned_ids: Container[str], listed: Sequence
             message=said(exchange.message, redact),
             phase=exchange.phase,
             http_status=exchange.http_status,
+            answer=said(exchange.answer, redact, EXCERPT),
+            size=exchange.bytes_received,
         )
+    outcome = _judged(exchange, owned_ids, listed, redact)
+    if outcome.kind is OutcomeKind.PLACED:
+        return outcome
+    return outcome._replace(answer=said(exchange.text, redact, EXCERPT), size=exchange.size)
+
+
+def _judged(exchange: Answer, owned_ids: Container[str], listed: Sequence[str], redact: Redact) -> Outcome:
     if exchange.status == HTTPStatus.OK and exchange.complete and (plain := _PLAIN.fullmatch(exchange.text)):
         return _placed(plain[1] or plain[2], exchange, owned_ids, redact)
     if exchange.is_redirect:

@@ -11,6 +11,7 @@ from runner.core.text import Secret, clean
 Redact = Callable[[str], str]
 
 STARS = "***"
+EXCERPT = 2000  # characters of an answer that are kept as evidence
 _LOOK = 4096  # characters of a panel's text that are searched and then shortened to a line
 _STUB = 4  # a cut-off key of fewer characters tells nothing and would hit ordinary words
 

@@ -87,6 +87,8 @@ class UpkeepCalls:
         if isinstance(exchange, TransportFailure):
             kind = RefillKind.NOT_SENT if exchange.phase in _NOTHING_LEFT else RefillKind.UNKNOWN
             return dict.fromkeys(order_ids, RefillAnswer(kind=kind, message=exchange.message))
+        if exchange.is_server_error:
+            return Trouble(kind=TroubleKind.UNREADABLE, message=f"HTTP {exchange.status}: it may have been recorded")
         if not exchange.complete:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {exchange.size} bytes")
         wished = (

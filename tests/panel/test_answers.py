@@ -1,0 +1,291 @@
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.core.attempts import LiveStatus
+from runner.core.catalogue import Service
+from runner.panel import upkeep
+from runner.panel.answers import (
+    BalanceAnswer,
+    ServicesAnswer,
+    StatusAnswer,
+    parse_balance,
+    parse_services,
+    parse_status,
+    parse_statuses,
+)
+from runner.panel.complaints import Trouble, TroubleKind
+
+
+def text_of(body):
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def services(body):
+    return parse_services(text_of(body), str)
+
+
+def balance(body):
+    return parse_balance(text_of(body), str)
+
+
+def statuses(body, *ids):
+    return parse_statuses(text_of(body), ids, str)
+
+
+ROW = {
+    "service": 1,
+    "name": "Followers",
+    "type": "Default",
+    "category": "First Category",
+    "rate": "0.90",
+    "min": "50",
+    "max": "10000",
+    "refill": True,
+    "cancel": True,
+}
+
+
+def test_the_documented_service_list_is_read():
+    answer = services([ROW, ROW | {"service": 2, "type": "Custom Comments", "rate": "8", "refill": False}])
+    assert answer.skipped == 0
+    assert list(answer.services) == ["1", "2"]
+    assert answer.services["1"] == Service(
+        id="1",
+        name="Followers",
+        type="default",
+        category="First Category",
+        rate=Decimal("0.90"),
+        min=50,
+        max=10000,
+        refill=True,
+        cancel=True,
+        dripfeed=None,
+    )
+    assert answer.services["2"].type == "custom comments"
+
+
+def test_services_are_read_in_every_dress():
+    odd = {"service": "77", "name": None, "type": "DEFAULT_", "category": None, "rate": 1.5e-4, "min": 1, "max": 2.0}
+    odd |= {"refill": "0", "cancel": 1, "dripfeed": "true", "desc": "x", "average_time": 7}
+    found = services([odd]).services["77"]
+    assert (found.name, found.category, found.type) == ("", "", "default")
+    assert (found.rate, found.min, found.max) == (Decimal("0.00015"), 1, 2)
+    assert (found.refill, found.cancel, found.dripfeed) == (False, True, True)
+
+
+def test_hostile_names_become_harmless():
+    assert services([ROW | {"name": "\x1b[2Jred\u202e\n" + "x" * 999}]).services["1"].name.isprintable()
+
+
+def test_rows_that_cannot_be_read_are_skipped_and_counted():
+    bad = [ROW | change for change in ({"rate": "?"}, {"rate": "-1"}, {"min": None}, {"max": "lots"}, {"service": 0})]
+    answer = services([*bad, {}, ROW, ROW | {"rate": "99"}])
+    assert isinstance(answer, ServicesAnswer)
+    assert answer.skipped == 7
+    assert answer.services["1"].rate == Decimal("0.90")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("", TroubleKind.UNREADABLE),
+        ("<html></html>", TroubleKind.UNREADABLE),
+        ([], TroubleKind.UNREADABLE),
+        ({}, TroubleKind.UNREADABLE),
+        (None, TroubleKind.UNREADABLE),
+        ([1, 2], TroubleKind.UNREADABLE),
+        ([ROW, "x"], TroubleKind.UNREADABLE),
+        ([{"service": 1}], TroubleKind.UNREADABLE),
+        ({"status": "success", "data": [ROW]}, TroubleKind.UNREADABLE),
+        (json.dumps([ROW])[:-5], TroubleKind.UNREADABLE),
+        ({"error": "Invalid API key"}, TroubleKind.KEY),
+        ([{"error": "Invalid API key"}], TroubleKind.KEY),
+        ({"error": "Rate limit exceeded"}, TroubleKind.RATE),
+        ({"error": "Unknown action"}, TroubleKind.UNKNOWN_ACTION),
+        ({"error": "Incorrect request"}, TroubleKind.REQUEST),
+        ({"error": "Kaputt"}, TroubleKind.OTHER),
+        ({"error": 113}, TroubleKind.OTHER),
+        ({"status": "fail"}, TroubleKind.OTHER),
+    ],
+    ids=str,
+)
+def test_only_a_list_of_services_is_a_catalogue(body, kind):
+    trouble = services(body)
+    assert isinstance(trouble, Trouble)
+    assert trouble.kind is kind
+    assert trouble.message
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"balance": "100.84292", "currency": "USD"}, BalanceAnswer(amount=Decimal("100.84292"), currency="USD")),
+        ({"balance": -3.5, "currency": "usd"}, BalanceAnswer(amount=Decimal("-3.5"), currency="USD")),
+        ({"balance": 7}, BalanceAnswer(amount=Decimal(7), currency=None)),
+        ({"balance": "1e2", "currency": "<b>"}, BalanceAnswer(amount=Decimal(100), currency=None)),
+        ({"balance": "5", "currency": "DOLLARSUS"}, BalanceAnswer(amount=Decimal(5), currency=None)),
+        ({"status": "success", "data": {"balance": "5"}}, BalanceAnswer(amount=Decimal(5), currency=None)),
+        ({"balance": "5", "error": ""}, BalanceAnswer(amount=Decimal(5), currency=None)),
+    ],
+    ids=str,
+)
+def test_a_balance_is_read(body, expected):
+    assert balance(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"balance": None}, {"balance": "lots"}, {"balance": True}, {}, [], "x", {"balance": 1, "error": "no"}],
+    ids=str,
+)
+def test_what_is_no_balance_is_trouble(body):
+    assert isinstance(balance(body), Trouble)
+
+
+DOCUMENTED = {
+    "1": {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"},
+    "10": {"error": "Incorrect order ID"},
+    "100": {"charge": "1.44219", "start_count": "234", "status": "In progress", "remains": "10", "currency": "USD"},
+}
+PARTIAL = StatusAnswer(LiveStatus.PARTIAL, "Partial", Decimal("0.27819"), 3572, 157, "USD")
+
+
+def test_the_documented_statuses_are_read():
+    found = statuses(DOCUMENTED, "1", "10", "100", "1000")
+    assert found["1"] == PARTIAL
+    assert found["10"] == StatusAnswer(error="Incorrect order ID")
+    assert found["100"].status is LiveStatus.IN_PROGRESS
+    assert "1000" not in found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        DOCUMENTED["1"],
+        {"1": DOCUMENTED["1"]},
+        [DOCUMENTED["1"]],
+        [DOCUMENTED["1"] | {"order": 1}],
+        {"status": "success", "data": {"1": DOCUMENTED["1"]}},
+        {"data": DOCUMENTED["1"]},
+        {"orders": {"1": DOCUMENTED["1"]}},
+        {"orders": [DOCUMENTED["1"] | {"id": "1"}]},
+        DOCUMENTED["1"] | {"error": ""},
+        DOCUMENTED["1"] | {"message": "ok"},
+    ],
+    ids=str,
+)
+def test_one_order_is_read_from_every_shape(body):
+    assert parse_status(text_of(body), "1", str) == {"1": PARTIAL}
+
+
+def test_rows_in_a_list_go_by_their_own_ids():
+    rows = [{"order": 2, "status": "Pending"}, {"order": "1", "status": "Completed"}, {"order": 9, "status": "Partial"}]
+    found = statuses(rows, "1", "2")
+    assert {order_id: seen.status for order_id, seen in found.items()} == {
+        "1": LiveStatus.COMPLETED,
+        "2": LiveStatus.PENDING,
+    }
+
+
+def test_bare_words_and_bare_errors_per_order_are_read():
+    found = statuses({"1": "Completed", "2": "Incorrect order ID", "3": "Teleporting", "4": None, "5": 2}, *"12345")
+    assert found["1"].status is LiveStatus.COMPLETED
+    assert found["2"] == StatusAnswer(error="Incorrect order ID")
+    assert found["3"] == StatusAnswer(status_text="Teleporting")
+    assert "4" not in found
+    assert found["5"].status is LiveStatus.COMPLETED
+
+
+def test_an_error_nested_in_the_status_is_the_orders_error():
+    assert statuses({"1": {"status": {"error": "Gone"}}}, "1") == {"1": StatusAnswer(error="Gone")}
+    assert statuses([{"order": 1, "error": "Gone"}], "1", "2") == {"1": StatusAnswer(error="Gone")}
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "expected"),
+    [
+        ("start_count", [None, "", 0, "0", "N/A", "-5", True], None),
+        ("start_count", [3572, "3572", "3572.0"], 3572),
+        ("remains", ["+2", "Unknown", "", None, 1.5, "9" * 30], None),
+        ("remains", [-20, "-20"], -20),
+        ("remains", [0, "0"], 0),
+        ("charge", [None, "", "N/A", "NaN"], None),
+        ("charge", ["0", 0, "0.00"], Decimal(0)),
+        ("charge", ["1.5E-1", 0.15], Decimal("0.15")),
+        ("currency", [None, "", 5, "US D"], None),
+    ],
+)
+def test_odd_numbers_say_nothing_rather_than_something_wrong(field, values, expected):
+    for value in values:
+        found = parse_status(text_of({"status": "Pending", field: value}), "1", str)["1"]
+        assert getattr(found, field) == expected, value
+
+
+def test_a_drip_parent_without_money_is_read():
+    found = statuses({"1": {"status": "Active", "runs": "5", "orders": [11, 12]}}, "1")
+    assert found == {"1": StatusAnswer(LiveStatus.IN_PROGRESS, "Active")}
+    alone = parse_status(
+        text_of({"status": "Completed", "runs": 5, "orders": [{"id": 11, "status": "Partial"}]}), "1", str
+    )
+    assert alone["1"].status is LiveStatus.COMPLETED
+
+
+def test_a_failed_status_is_a_status_and_not_an_error_of_the_answer():
+    assert statuses({"status": "Error", "charge": "1"}, "1")["1"].status is LiveStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "{}", "null", '{"7": {"status": "Partial"}}', '[{"order": 7, "status": "Partial"}]']
+)
+def test_an_answer_about_nothing_of_ours_says_nothing(body):
+    assert statuses(body, "1", "2") == {}
+    assert statuses(body, "1") == {}
+
+
+def test_one_status_for_several_orders_cannot_be_assigned():
+    trouble = statuses(DOCUMENTED["1"], "1", "2")
+    assert trouble.kind is TroubleKind.REQUEST
+
+
+def test_an_unknown_order_asked_alone_is_the_orders_error():
+    body = text_of({"error": "Incorrect order ID"})
+    assert parse_status(body, "1", str) == {"1": StatusAnswer(error="Incorrect order ID")}
+    assert parse_statuses(body, ("1", "2"), str).kind is TroubleKind.UNKNOWN_ID
+    assert parse_status(text_of({"error": "Invalid API key"}), "1", str).kind is TroubleKind.KEY
+    assert parse_status("<html>", "1", str).kind is TroubleKind.UNREADABLE
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["1", "2", "Completed"])
+NAMES = (
+    st.sampled_from(["1", "2", "order", "status", "error", "refill", "cancel", "data", "balance", "service"])
+    | st.text()
+)
+BODIES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=10
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=BODIES.map(json.dumps) | st.text() | st.binary().map(lambda raw: raw.decode(errors="replace")))
+def test_every_reader_reads_any_text_without_raising(text):
+    assert isinstance(parse_services(text, str), ServicesAnswer | Trouble)
+    assert isinstance(parse_balance(text, str), BalanceAnswer | Trouble)
+    for parse in (parse_statuses, upkeep.parse_refills, upkeep.parse_refill_statuses, upkeep.parse_cancels):
+        for ids in (("1",), ("1", "2")):
+            found = parse(text, ids, str)
+            assert isinstance(found, Trouble) or set(found) <= set(ids)
+    for parse_one in (parse_status, upkeep.parse_refill, upkeep.parse_refill_status, upkeep.parse_cancel):
+        found = parse_one(text, "1", str)
+        assert isinstance(found, Trouble) or set(found) <= {"1"}
+
+
+@pytest.mark.parametrize("word", ["success", "ok", "fail", "error", ""])
+def test_a_call_that_calls_itself_a_success_says_nothing_of_the_order(word):
+    found = parse_status(text_of({"status": word, "message": "done"}), "1", str)
+    assert isinstance(found, Trouble) or not found["1"].status_text
+    assert statuses({"status": "success"}, "1").kind is TroubleKind.UNREADABLE
+    assert statuses({"1": {"status": "success"}}, "1")["1"].status is LiveStatus.COMPLETED

@@ -1,0 +1,184 @@
+import json
+
+import pytest
+
+from runner.panel.complaints import Trouble, TroubleKind
+from runner.panel.upkeep import (
+    CancelKind,
+    Finality,
+    RefillAnswer,
+    RefillKind,
+    RefillState,
+    finality_of,
+    parse_cancel,
+    parse_cancels,
+    parse_refill,
+    parse_refill_status,
+    parse_refill_statuses,
+    parse_refills,
+)
+
+
+def requested(refill_id):
+    return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
+
+
+def test_the_documented_refills_are_read():
+    rows = [
+        {"order": 1, "refill": 1},
+        {"order": 2, "refill": 2},
+        {"order": 3, "refill": {"error": "Incorrect order ID"}},
+    ]
+    found = parse_refills(json.dumps(rows), ("1", "2", "3", "4"), str)
+    assert found["1"] == requested("1")
+    assert found["2"] == requested("2")
+    assert found["3"] == RefillAnswer(kind=RefillKind.REFUSED, finality=Finality.FINAL, message="Incorrect order ID")
+    assert found["4"].kind is RefillKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"refill": "77"},
+        {"refill": 77},
+        {"order": 1, "refill": 77},
+        [{"order": 1, "refill": 77}],
+        [{"refill": 77}],
+        {"status": "success", "refill": "77", "message": "Refill created"},
+        {"1": {"refill": 77}},
+        {"1": 77},
+        {"data": [{"order": "1", "refill": "77"}]},
+    ],
+    ids=str,
+)
+def test_a_refill_id_is_found_in_every_shape(body):
+    assert parse_refill(json.dumps(body), "1", str) == {"1": requested("77")}
+
+
+def test_a_refill_id_may_equal_the_order_id():
+    assert parse_refills('[{"order": 3, "refill": 3}]', ("3", "4"), str)["3"] == requested("3")
+
+
+def test_a_single_object_when_one_valid_id_is_left_goes_by_its_order():
+    found = parse_refills('{"order": 2, "refill": 9}', ("1", "2"), str)
+    assert (found["1"].kind, found["2"]) == (RefillKind.UNKNOWN, requested("9"))
+    assert parse_refills('{"refill": 9}', ("1", "2"), str)["1"].kind is RefillKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"refill": {"error": "Please wait 24 hours"}},
+        {"order": 1, "error": "Please wait 24 hours"},
+        [{"order": 1, "refill": {"error": "Please wait 24 hours"}}],
+        [{"order": 1, "error": "Please wait 24 hours"}],
+        {"error": "Please wait 24 hours"},
+        {"status": "fail", "message": "Please wait 24 hours"},
+    ],
+    ids=str,
+)
+def test_a_refused_refill_is_found_in_every_shape(body):
+    found = parse_refill(json.dumps(body), "1", str)["1"]
+    assert (found.kind, found.finality) == (RefillKind.REFUSED, Finality.LATER)
+    assert found.message == "Please wait 24 hours"
+
+
+@pytest.mark.parametrize(
+    "body", [{"refill": bad} for bad in (0, "0", None, False, True, [], {}, "")] + [[], None, {}, 5]
+)
+def test_a_refill_without_an_id_is_unknown(body):
+    found = parse_refill(json.dumps(body), "1", str)
+    assert isinstance(found, Trouble) or found["1"].kind is RefillKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "finality"),
+    [
+        ("Incorrect order ID", Finality.FINAL),
+        ("Refill not allowed", Finality.FINAL),
+        ("Order is not eligible for refill", Finality.FINAL),
+        ("This service does not support refill", Finality.FINAL),
+        ("Refill days are over", Finality.FINAL),
+        ("Please wait 24 hours before the next refill", Finality.LATER),
+        ("Refill already requested", Finality.LATER),
+        ("There is an open request", Finality.LATER),
+        ("Refill is not available yet", Finality.LATER),
+        ("Kaputt", Finality.UNKNOWN),
+    ],
+)
+def test_refusals_of_refills_are_final_or_not(text, finality):
+    assert finality_of(text) is finality
+
+
+def test_whole_answers_that_are_errors_are_trouble():
+    assert parse_refills('{"error": "Invalid API key"}', ("1",), str).kind is TroubleKind.KEY
+    assert parse_refill('{"error": "Unknown action"}', "1", str).kind is TroubleKind.UNKNOWN_ACTION
+    assert parse_cancels('{"error": "Incorrect request"}', ("1", "2"), str).kind is TroubleKind.REQUEST
+    assert parse_refills("<html>", ("1",), str).kind is TroubleKind.UNREADABLE
+
+
+def test_the_documented_refill_statuses_are_read():
+    rows = [
+        {"refill": 1, "status": "Completed"},
+        {"refill": 2, "status": "Rejected"},
+        {"refill": 3, "status": {"error": "Refill not found"}},
+        {"refill": 5, "status": "Teleporting"},
+    ]
+    found = parse_refill_statuses(json.dumps(rows), tuple("12345"), str)
+    assert found["1"].state is RefillState.COMPLETED
+    assert found["2"].state is RefillState.REJECTED
+    assert found["3"].error == "Refill not found"
+    assert "4" not in found
+    assert (found["5"].state, found["5"].state_text) == (RefillState.UNKNOWN, "Teleporting")
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("Pending", RefillState.PENDING),
+        ("In progress", RefillState.IN_PROGRESS),
+        ("Refilling", RefillState.IN_PROGRESS),
+        ("Approved", RefillState.IN_PROGRESS),
+        ("completed", RefillState.COMPLETED),
+        ("Rejected", RefillState.REJECTED),
+        ("Declined", RefillState.REJECTED),
+        ("Error", RefillState.FAILED),
+        ("Canceled", RefillState.CANCELED),
+    ],
+)
+@pytest.mark.parametrize(
+    "shape", [lambda row: row, lambda row: [row], lambda row: {"7": row}, lambda row: {"7": row["status"]}]
+)
+def test_refill_words_fold_in_every_shape(word, state, shape):
+    assert parse_refill_status(json.dumps(shape({"status": word})), "7", str)["7"].state is state
+
+
+@pytest.mark.parametrize("body", [[None], None, [], {"status": None}])
+def test_a_refill_status_of_nothing_says_nothing(body):
+    assert parse_refill_status(json.dumps(body), "7", str) == {}
+
+
+def test_an_unknown_refill_asked_alone_is_its_error():
+    assert parse_refill_status('{"error": "Refill not found"}', "7", str)["7"].error == "Refill not found"
+
+
+def test_the_documented_cancels_are_read():
+    rows = [{"order": 9, "cancel": {"error": "Incorrect order ID"}}, {"order": 2, "cancel": 1}]
+    found = parse_cancels(json.dumps(rows), ("9", "2", "3"), str)
+    assert (found["9"].kind, found["9"].message) == (CancelKind.REFUSED, "Incorrect order ID")
+    assert found["2"].kind is CancelKind.RECORDED
+    assert found["3"].kind is CancelKind.UNKNOWN
+
+
+@pytest.mark.parametrize("value", [1, "1", 5521, "req_5", {"status": 1}, {"id": 5}, True, "success"])
+@pytest.mark.parametrize(
+    "shape", [lambda value: [{"order": 2, "cancel": value}], lambda value: {"order": 2, "cancel": value}]
+)
+def test_a_request_to_cancel_is_recorded_whatever_stands_for_yes(value, shape):
+    assert parse_cancel(json.dumps(shape(value)), "2", str)["2"].kind is CancelKind.RECORDED
+
+
+def test_a_cancel_that_says_no_or_nothing_is_not_recorded():
+    assert parse_cancel('{"cancel": 0}', "2", str)["2"].kind is CancelKind.UNKNOWN
+    assert parse_cancel('[{"order": 2, "error": "Too late"}]', "2", str)["2"].kind is CancelKind.REFUSED
+    assert parse_cancel('{"error": "Too late"}', "2", str)["2"].kind is CancelKind.REFUSED
