@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-full lock clean
+.PHONY: help demo test check bench bench-full crash lock clean
 
 help:
 	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
 	@echo "make test   lint, types, import contracts and tests"
 	@echo "make check  the same without the tests"
 	@echo "make bench  measure the budgets (bench-full: with a million orders)"
+	@echo "make crash  the long search for a crash or fault that breaks a promise"
 	@echo "make lock   renew the hash-pinned requirements"
 
 # Hash-pinned: what runs here is what was tested.
@@ -40,6 +41,9 @@ bench: $(VENV)/.ready
 
 bench-full: $(VENV)/.ready
 	$(BIN)/python -m benchmarks --full
+
+crash: $(VENV)/.ready
+	$(BIN)/python -m tests.crash
 
 lock: $(VENV)/.ready
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --output-file requirements.lock pyproject.toml

@@ -17,4 +17,5 @@ show plan campaigns/demo.yaml
 show apply campaigns/demo.yaml
 printf '\nOnce more: everything is bought, so nothing is sent.\n'
 show apply campaigns/demo.yaml
+show status campaigns/demo.yaml
 show report

@@ -1,8 +1,10 @@
 """`runner apply`: one reconcile pass, asked for on a terminal, bound to a saved plan, or with --yes."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +14,8 @@ import click
 
 from runner.cli.options import CALLING, READING, REPORT, Amount, Settings, format_option, options
 from runner.cli.plan import next_command
-from runner.core.errors import GuardRefused, Interrupted, PlanStale, UsageError
+from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
+from runner.core.events import EventType
 from runner.core.orders import SANDBOX
 
 if TYPE_CHECKING:
@@ -111,14 +114,29 @@ class _Consent:
 
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None))
-        if not click.confirm("Place these orders?", default=False, err=True):
+        with _plain_signals():
+            agreed = click.confirm("Place these orders?", default=False, err=True)
+        if not agreed:
             raise Interrupted("not confirmed; nothing was sent")
         return True
 
 
+@contextmanager
+def _plain_signals() -> Iterator[None]:
+    """While a question blocks the event loop, its own signal handlers can't run: Ctrl-C must end the question itself."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, max_cost: Decimal | None) -> "ApplyResult":
     from runner.cli.output import listener
-    from runner.cli.wiring import open_session
+    from runner.cli.wiring import end_run, open_session
     from runner.engine.run import Wish
     from runner.engine.run import apply as run_pass
 
@@ -127,20 +145,36 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, max_cos
         asking.pause = getattr(listen, "pause", asking.pause)
         async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
             result = await run_pass(session, wish, asking)
-            await session.journal.end_run(session.run_id, result.exit_code, session.clock.now())
+            try:
+                await end_run(session, result.exit_code)
+            except StateRefused as error:
+                result = _not_recorded(result, error)
+                session.tell(EventType.NOTE, message=f"{error.message}; next: {error.hint}")
+                session.tell(EventType.RUN_FINISHED, exit_code=int(result.exit_code))
     return result
 
 
+def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
+    """What to show of a run whose end the state did not take: all of it, but never as a success."""
+    from runner.core.attempts import OutcomeKind
+
+    if not result.in_doubt and all(order.outcome is OutcomeKind.NOT_SENT for order in result.orders):
+        raise StateRefused(f"{error.message}; nothing was bought", error.hint) from error
+    return replace(result, exit_code=result.exit_code or ExitCode.FAILURE)
+
+
 def _show(settings: Settings, result: "ApplyResult") -> None:
-    from runner.cli.output import write_reports
+    from runner.cli.output import show, show_warnings
+    from runner.cli.wiring import show_diagnostics
     from runner.report.as_json import apply_chunks
-    from runner.report.text import render_apply
+    from runner.report.text import render_apply, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(apply_chunks(result))
 
-    if settings.format == "json":
-        as_json(sys.stdout)
-    elif settings.format == "text":
-        render_apply(result, settings.stdout())
-    write_reports(settings, as_json, lambda screen: render_apply(result, screen))
+    plan = result.plan
+    show_diagnostics(settings, plan.problems)
+    if settings.format != "text" and (plan.problems or plan.refusals):
+        render_verdict(plan, settings.stderr())  # neither document nor events have room for what stood in the way
+    show(settings, as_json, lambda screen: render_apply(result, screen))
+    show_warnings(settings, result.warnings)

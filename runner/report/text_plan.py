@@ -243,7 +243,7 @@ def _balances(plan: Plan, out: Screen) -> None:
         doubts = dim(f"({money(panel.in_doubt)} in doubt counted as spent)") if panel.in_doubt else ""
         change = f"{money(panel.balance.amount)} -> {after}" if panel.after != panel.balance.amount else after
         rows.append([panel.panel, bad(change) if panel.after < ZERO else strong(change), doubts])
-    out.table([Column("", Fit.MIDDLE), Column("", right=True), Column("", Fit.WRAP)], rows)
+    out.table([Column(""), Column("", right=True), Column("", Fit.WRAP)], rows)
 
 
 def _problems(plan: Plan, out: Screen) -> None:

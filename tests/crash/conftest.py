@@ -21,18 +21,18 @@ def fast_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+async def make_template(folder: Path) -> Path:
+    """A fresh state in `folder`."""
+    paths, clock = StatePaths.at(folder / "template" / "runner.db"), SystemClock()
+    with await acquire(paths, "template", clock) as lock:
+        open_writer(paths, lock, clock).writer.close()
+    return paths.db.parent
+
+
 @pytest.fixture(scope="session")
 def template(fast_folder: Path) -> Path:
     """A fresh state, made once and copied for every history."""
-    paths = StatePaths.at(fast_folder / "template" / "runner.db")
-
-    async def make() -> None:
-        clock = SystemClock()
-        with await acquire(paths, "template", clock) as lock:
-            open_writer(paths, lock, clock).writer.close()
-
-    asyncio.run(make())
-    return paths.db.parent
+    return asyncio.run(make_template(fast_folder))
 
 
 @pytest.fixture

@@ -182,11 +182,40 @@ class World:
         self.clock.attach(loop)
         with self._process() as process:
             try:
-                result = run_on(loop, self._apply(wanted, ports, loop, process))
+                result = run_on(loop, self._apply(wanted, ports, loop, process, f"run-{self.runs}"))
             except Crash:
                 return RunEnd(None, ports.calls, ports.trace)
             except StateRefused as error:
                 return RunEnd(ExitCode.STATE, ports.calls, ports.trace, refused=error.message)
+        return RunEnd(result.exit_code, ports.calls, ports.trace, result)
+
+    def run_two(self, wanted: Campaign, *, second_after: float, lock_lost_after: float | None = None) -> list[RunEnd]:
+        """Two runs of the program at once over one state; `lock_lost_after` seconds somebody deletes the lock file."""
+        loop = SimulatedLoop(self.rng.randrange(2**32))
+        self.clock.attach(loop)
+        ports = [Ports(), Ports()]
+        if lock_lost_after is not None:
+            loop.call_later(lock_lost_after, self.paths.lock.unlink, True)  # missing_ok
+
+        async def rival(number: int, process: Process) -> ApplyResult:
+            self.runs += 1
+            await asyncio.sleep(second_after * number)
+            return await self._apply(wanted, ports[number], loop, process, f"run-{self.runs}-{number}")
+
+        async def both(processes: Sequence[Process]) -> list[ApplyResult | BaseException]:
+            runs = (rival(number, process) for number, process in enumerate(processes))
+            return await asyncio.gather(*runs, return_exceptions=True)
+
+        with self._process() as one, self._process() as two:
+            results = run_on(loop, both((one, two)))
+        return [self._end(result, port) for result, port in zip(results, ports, strict=True)]
+
+    @staticmethod
+    def _end(result: ApplyResult | BaseException, ports: Ports) -> RunEnd:
+        if isinstance(result, RunnerError):
+            return RunEnd(result.code, ports.calls, ports.trace, refused=result.message)
+        if isinstance(result, BaseException):
+            raise result
         return RunEnd(result.exit_code, ports.calls, ports.trace, result)
 
     @contextmanager
@@ -202,11 +231,12 @@ class World:
             if process.lock is not None:
                 process.lock.release()
 
-    async def _apply(self, wanted: Campaign, ports: Ports, loop: SimulatedLoop, process: "Process") -> ApplyResult:
+    async def _apply(
+        self, wanted: Campaign, ports: Ports, loop: SimulatedLoop, process: "Process", run_id: str
+    ) -> ApplyResult:
         process.lock = await acquire(self.paths, "apply", self.clock)
         process.writer = open_writer(self.paths, process.lock, self.clock).writer
         journal = self.journal_type(self, process.writer, ports, loop)
-        run_id = f"run-{self.runs}"
         await journal.begin_run(run_id, "apply", self.clock.now())
         profile = PanelProfile(
             name="p", url="http://127.0.0.1:1", key=Secret("k"), parallel_add=self.parallel, parallel_read=2

@@ -23,11 +23,21 @@ class Tally:
     crashes: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     doubts: int = 0
+    rivals: int = 0
+
+    def add(self, other: "Tally") -> None:
+        self.histories += other.histories
+        self.runs += other.runs
+        self.crashes += other.crashes
+        self.faults.update(other.faults)
+        self.doubts += other.doubts
+        self.rivals += other.rivals
 
     def __str__(self) -> str:
         return (
             f"{self.histories} histories, {self.runs} runs, {self.crashes} crash points, "
-            f"{sum(self.faults.values())} faults of {len(self.faults)} kinds, {self.doubts} histories with doubts"
+            f"{sum(self.faults.values())} faults of {len(self.faults)} kinds, {self.doubts} histories with doubts, "
+            f"{self.rivals} pairs of rival runs"
         )
 
 
@@ -86,6 +96,20 @@ class Search:
             faults = {chance.randint(1, 6): chance.choice(list(Fault)) for _ in range(chance.randint(1, 3))}
             cuts = tuple((chance.randrange(28), chance.choice(list(When))) for _ in range(chance.randint(0, 2)))
             self.history(seed, cuts, faults, orders=chance.randint(2, 6))
+
+    def two_runs(self, seeds: range) -> None:
+        """Two runs at once, in every second history with the lock file deleted under the first; then runs to the end."""
+        for seed in seeds:
+            chance = random.Random(seed)
+            world = World(self._folder, self._template, seed=seed, **self._world)
+            wanted = campaign(chance.randint(3, 8))
+            lost = chance.uniform(0.0, 0.3) if seed % 2 else None
+            ends = world.run_two(wanted, second_after=chance.uniform(0.0, 0.3), lock_lost_after=lost)
+            ends += [world.run(wanted) for _ in range(SETTLED)]
+            check(world, wanted, ends)
+            self.tally.histories += 1
+            self.tally.runs += len(ends)
+            self.tally.rivals += 1
 
     def _calls(self, seed: int) -> int:
         world = World(self._folder, self._template, seed=seed, **self._world)

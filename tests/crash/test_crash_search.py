@@ -29,6 +29,11 @@ def test_no_mixture_of_faults_and_crashes_breaks_a_promise(search):
     assert search.tally.histories == 60
 
 
+def test_two_runs_at_once_break_no_promise_not_even_when_the_lock_is_deleted(search):
+    search.two_runs(range(30))
+    assert search.tally.rivals == 30
+
+
 def test_the_same_seed_gives_the_same_trace(fast_folder, template):
     def traces() -> list[list[str]]:
         world = World(fast_folder / "world", template, seed=7)
