@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from runner.core.orders import Campaign
 from runner.core.text import clean
 from runner.files import header, nodes
-from runner.files.csv_rows import csv_row_node, read_rows, resolve_csv
+from runner.files.csv_rows import CsvReader, resolve_csv
 from runner.files.diagnose import report_errors
 from runner.files.findings import CampaignFindings
 from runner.files.gate import gate
@@ -86,7 +86,7 @@ class _Reading:
                 value = reader.value()
                 self.came_late |= self._collector is not None and key.text in _FOR_ROWS and self._known is None
             if is_new:
-                self.root.entries.append((key, value))
+                self.root.hold(key, value)
         reader.finish()
 
     def _read_rows(self, reader: YamlReader, known: nodes.Mapping) -> None:
@@ -112,8 +112,9 @@ class _Reading:
         findings = self._findings.of(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
-                origin = Origin(findings=findings, places=csv_row_node)
-                for chunk in read_rows(source, findings):
+                reader = CsvReader(source, findings)
+                origin = Origin(findings=findings, places=reader.places)
+                for chunk in reader.rows():
                     collector.add(chunk, origin, defaults)
                 self._prints.append((name, source.fingerprint()))
         except Unreadable as problem:
@@ -133,6 +134,7 @@ class _Reading:
 
     def _campaign(self, digest: str) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
+        before = self._findings.errors
         broken = self._broken_sections(values)
         sections = {key.text: value for key, value in self.root if key.text not in broken}
         if "links" in sections:
@@ -142,10 +144,14 @@ class _Reading:
         if "defaults" in sections:
             header.report_drip(sections["defaults"], self._own)
         collector = self._collector or OrderCollector("", None, self._findings)
+        wrong_in_header = self._findings.errors - before
         collector.finish()
-        nothing = nodes.Sequence(1, 1)
-        moved = header.moved(sections.get("moved", nothing), collector.ids, self._own)
-        removed = header.removed(sections.get("removed", nothing), collector.ids, moved, self._own)
+        moved: dict[str, str] = {}
+        removed: frozenset[str] = frozenset()
+        if self._findings.errors == wrong_in_header:  # else ids of wrong orders would seem to be missing
+            nothing = nodes.Sequence(1, 1)
+            moved = header.moved(sections.get("moved", nothing), collector.ids, self._own)
+            removed = header.removed(sections.get("removed", nothing), collector.ids, moved, self._own)
         if not collector.orders and not self._findings.errors:
             message = "the campaign has no orders: nothing is bought, and nothing bought before is cancelled"
             self._own.warning(*self._place("orders"), "no-orders", message)

@@ -80,9 +80,9 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
                 panel_places[read.campaign.name] = read.panel_place
         if sum(len(campaign.orders) for campaign in campaigns) >= _MANY:
             gc.freeze()
-    # Stable: what `findings` put last in a place stays last.
-    diagnostics.sort(key=lambda one: one[:3])
-    return LoadedCampaigns(campaigns=tuple(campaigns), diagnostics=tuple(diagnostics), panel_places=panel_places)
+    return LoadedCampaigns(
+        campaigns=tuple(campaigns), diagnostics=tuple(sorted(diagnostics)), panel_places=panel_places
+    )
 
 
 def check_panels(loaded: LoadedCampaigns, profiles: Iterable[str]) -> tuple[Diagnostic, ...]:

@@ -27,7 +27,6 @@ _CODES = {
     "minLength": "bad-format",
     "maxLength": "too-long",
     "minItems": "empty-list",
-    "propertyNames": "bad-name",
 }
 _PLAIN_DIGITS = ": write plain digits, with no sign, point, exponent, separator or leading zero"
 
@@ -101,11 +100,12 @@ def _report(error: "ValidationError", place: _Place, findings: Findings, meant: 
                 message = f"`{name}` goes with `{needed[0]}` only, a CSV file has a column for it: remove it here"
                 findings.error(spot.line, spot.column, "exclusive-keys", message)
     else:
-        if error.parent is None and "propertyNames" in error.absolute_schema_path and isinstance(place.value, Mapping):
-            spot = _key(place.value, str(found))
-            line, column = spot.line, spot.column
         code = _CODES.get(str(error.validator), "schema")
         advice = details.get("errorMessage", "is not what is expected here")
+        if "propertyNames" in error.absolute_schema_path and isinstance(place.value, Mapping):
+            spot = _key(place.value, str(found))
+            findings.error(spot.line, spot.column, code, f"the name `{clean(str(found), _SHOWN)}`{inside} {advice}")
+            return
         name = f"`{place.field}`" if place.field else "this"
         findings.error(line, column, code, f"{name} {advice}" + ("" if hidden else _found(place.value, found, details)))
 

@@ -43,7 +43,7 @@ class Findings:
         if more:
             last = shown[-1] if shown else Diagnostic(self.file, 1, 1, "", "")
             message = f"and {more} more {'error' if more == 1 else 'errors'} in this file: correct these first"
-            shown.append(Diagnostic(self.file, last.line, last.column, "too-many", message))
+            shown.append(Diagnostic(self.file, last.line, last.column + 1, "too-many", message))  # sorts last
         return shown
 
 

@@ -62,11 +62,6 @@ def warn_of_policies_not_done_yet(node: Node, findings: Findings) -> None:
         text = value.text if isinstance(value, nodes.Scalar) else ""
         if meanwhile := _NOT_YET.get(key.text, {}).get(text):
             findings.warning(value.line, value.column, "not-yet", f"`policy.{key.text}: {text}` {meanwhile}")
-        when = value.find("when") if key.text == "refill" and isinstance(value, nodes.Mapping) else None
-        if when and isinstance(when[1], nodes.Scalar) and when[1].text != RefillWhen.NEVER:
-            place = when[1]
-            message = "`policy.refill` is accepted but this version does not refill yet: no refill is asked for"
-            findings.warning(place.line, place.column, "not-yet", message)
 
 
 def report_drip(node: Node, findings: Findings) -> None:

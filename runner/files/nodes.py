@@ -35,6 +35,12 @@ class Sequence:
     column: int
     items: list["Node"] = field(default_factory=list)
     size: int = 1  # nodes in it, aliases expanded
+    height: int = 1  # levels of nesting, its own included
+
+    def hold(self, item: "Node") -> None:
+        """Append an item."""
+        self.items.append(item)
+        _grow(self, item)
 
 
 @dataclass(slots=True)
@@ -45,6 +51,12 @@ class Mapping:
     column: int
     entries: list[tuple[Scalar, "Node"]] = field(default_factory=list)
     size: int = 1
+    height: int = 1
+
+    def hold(self, key: Scalar, value: "Node") -> None:
+        """Append a key that is not there yet."""
+        self.entries.append((key, value))
+        _grow(self, value)
 
     def find(self, name: str) -> tuple[Scalar, "Node"] | None:
         """The key and its value."""
@@ -55,6 +67,14 @@ class Mapping:
 
 
 Node = Scalar | Sequence | Mapping
+
+
+def _grow(holder: Sequence | Mapping, held: Node) -> None:
+    if isinstance(held, Scalar):
+        holder.size += 1
+    else:
+        holder.size += held.size
+        holder.height = max(holder.height, held.height + 1)
 
 
 def plain(node: Node, texts: frozenset[str], name: str = "") -> Plain:

@@ -34,6 +34,7 @@ Report = Callable[[int, int, str, str], None]  # line, column, code, message
 Event = Any  # PyYAML's stubs know neither the marks nor the tags of libyaml's events
 Where = int | Node  # a row's number in its list, or the row itself where its places are wanted
 
+_TOO_DEEP = f"more than {DEPTH} levels of nesting: a campaign needs 4"
 _PROBLEMS = {  # libyaml's words -> ours, with a fix
     "found character that cannot start any token": "this character can't begin a value: put the value in quotes",
     "mapping values are not allowed in this context": "a second `: ` in one value, or wrong indentation: put the value in quotes, or line the keys up",
@@ -93,7 +94,7 @@ class YamlReader:
         while (key := self.key()) is not None:
             value = self.value()
             if self.is_new_key(key, first):
-                root.entries.append((key, value))
+                root.hold(key, value)
         self.finish()
         return root
 
@@ -224,7 +225,7 @@ class YamlReader:
     def _compose(self, event: Event, depth: int) -> Node:
         line, column = _spot(event)
         if isinstance(event, AliasEvent):
-            return self._aliased(str(event.anchor), line, column)
+            return self._aliased(str(event.anchor), line, column, depth)
         anchor = self._check_marks(event)
         if anchor:
             self._anchors[anchor] = None
@@ -232,13 +233,11 @@ class YamlReader:
         if isinstance(event, ScalarEvent):
             node = Scalar(event.value, Style.QUOTED if event.style else Style.PLAIN, line, column)
         elif depth > DEPTH:
-            raise YamlProblem(line, column, f"more than {DEPTH} levels of nesting: a campaign needs 4", "too-deep")
+            raise YamlProblem(line, column, _TOO_DEEP, "too-deep")
         elif isinstance(event, SequenceStartEvent):
             node = Sequence(line, column)
             while not isinstance(event := self._next(), SequenceEndEvent):
-                item = self._compose(event, depth + 1)
-                node.items.append(item)
-                node.size += getattr(item, "size", 1)
+                node.hold(self._compose(event, depth + 1))
         else:
             node = self._compose_mapping(Mapping(line, column), depth)
         if anchor:
@@ -251,8 +250,7 @@ class YamlReader:
             key = self._key(event)
             value = self._compose(self._next(), depth + 1)
             if self.is_new_key(key, first):
-                node.entries.append((key, value))
-                node.size += getattr(value, "size", 1)
+                node.hold(key, value)
         return node
 
     def is_new_key(self, key: Scalar, first: dict[str, int]) -> bool:
@@ -271,7 +269,7 @@ class YamlReader:
             raise _at(event, "a key must be a single plain word: remove the `?`, `[` or `{` here")
         return Scalar(key.text, key.style, *_spot(event))
 
-    def _aliased(self, name: str, line: int, column: int) -> Node:
+    def _aliased(self, name: str, line: int, column: int, depth: int) -> Node:
         if name not in self._anchors:
             raise YamlProblem(
                 line, column, f"`*{clean(name, 60)}` has no anchor `&…` before it: add one, or put quotes", "alias"
@@ -281,6 +279,8 @@ class YamlReader:
             raise YamlProblem(line, column, f"`*{clean(name, 60)}` stands inside itself: write the values out", "alias")
         if not isinstance(node, Scalar):  # scalars are shared, they can't grow
             self._expanded += node.size
+            if depth + node.height - 1 > DEPTH:
+                raise YamlProblem(line, column, _TOO_DEEP, "too-deep")
         if self._expanded > EXPANDED:
             raise YamlProblem(
                 line, column, f"aliases add more than {EXPANDED} values: write them out, or use a CSV file", "alias"

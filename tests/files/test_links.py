@@ -1,0 +1,203 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.diagnostics import Severity
+from runner.files.links import LONGEST, BadLink, LinkRules, doubtful, may_be_decoded, parse_address, prefix_problem
+
+RULES = LinkRules(["https://example.com/our-brand/", "http://Example.org:80", "https://example.net:8443/a/b"])
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://example.com/our-brand/",
+        "https://example.com/our-brand",
+        "https://example.com/our-brand?tab=posts",
+        "https://example.com/our-brand/p/1",
+        "https://example.com/our-brand/watch?v=a_b-C&t=1#x",
+        "https://example.com/our-brand/p.html",
+        "https://example.com/our-brand/.well-known",
+        "https://example.com/our-brand/a..b",
+        "https://example.com/our-brand/?next=../x",
+        "https://example.com/our-brand/%C3%A4",
+        "https://example.com/our-brand/caf\u00e9",
+        "https://example.com/our-brand/@handle",
+        "HTTPS://EXAMPLE.com/our-brand/p",
+        "https://example.com:443/our-brand/p",
+        "http://example.org",
+        "http://example.org/",
+        "http://example.org:80/x",
+        "http://example.org?x=1",
+        "https://example.net:8443/a/b/c",
+    ],
+)
+def test_links_inside_a_prefix_are_fine(link):
+    assert RULES.problem(link) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://example.com/our-brand-evil",
+        "https://example.com/our-brand-evil/p",
+        "https://example.com/Our-Brand/p",
+        "https://example.com/",
+        "https://example.com",
+        "https://example.com.evil/our-brand/p",
+        "https://evil.example/https://example.com/our-brand/",
+        "https://www.example.com/our-brand/p",
+        "http://example.com/our-brand/p",
+        "https://example.com:444/our-brand/p",
+        "https://example.com//our-brand/p",
+        "https://example.net/a/b/c",
+        "https://example.net:8443/a/bc",
+        "https://example.org/",
+        "https://example.com./our-brand/p",
+        "https://ex\u0430mple.com/our-brand/p",
+    ],
+)
+def test_links_outside_of_every_prefix_are_refused(link):
+    problem = RULES.problem(link)
+    assert problem is not None
+    assert not RULES.surely_fine(link)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("https://example.com/our-brand/../evil", "between slashes"),
+        ("https://example.com/our-brand/..", "between slashes"),
+        ("https://example.com/our-brand/./x", "between slashes"),
+        ("https://example.com/our-brand/%2e%2e/evil", "between slashes"),
+        ("https://example.com/our-brand/%2E./evil", "between slashes"),
+        ("https://example.com/our-brand/%252e%252e/evil", "between slashes"),
+        ("https://example.com/our-brand/..;/evil", "between slashes"),
+        ("https://example.com/our-brand/..%2fevil", "slash behind `%`"),
+        ("https://example.com/our-brand/a%2Fb", "slash behind `%`"),
+        ("https://example.com/our-brand/a%5c..", "slash behind `%`"),
+        ("https://example.com/our-brand/a%252fb", "slash behind `%`"),
+        ("https://example.com/our-brand/a%00b", "control character"),
+        ("https://example.com/our-brand/a%25252525252541", "over and over"),
+        ("https://example.com/our-brand/100%", "write %25"),
+        ("https://example.com/our-brand\\..\\evil", "backslash"),
+        ("https://example.com\\@evil.example/our-brand/", "backslash"),
+        ("https://user@example.com/our-brand/", "user name"),
+        ("https://user:pass@example.com/our-brand/", "user name"),
+        ("https://example.com@evil.example/our-brand/", "user name"),
+        ("ftp://example.com/our-brand/", "https://"),
+        ("javascript:alert(1)", "https://"),
+        ("//example.com/our-brand/", "https://"),
+        ("https:/example.com/our-brand/", "https://"),
+        ("https:///our-brand/", "host name"),
+        ("https://example..com/our-brand/", "host name"),
+        ("https://-example.com/", "host name"),
+        ("https://exa%6dple.com/our-brand/", "host name"),
+        ("https://example.com:/our-brand/", "port"),
+        ("https://example.com:0/our-brand/", "port"),
+        ("https://example.com:65536/our-brand/", "port"),
+        ("https://example.com:4 43/our-brand/", "U+0020"),
+        ("https://example.com/our-brand/a b", "U+0020"),
+        ("https://example.com/our-brand/a\n", "U+000A"),
+        ("https://example.com/our-brand/a\tb", "U+0009"),
+        ("https://example.com/our-brand/a\x7fb", "U+007F"),
+        ("https://example.com/our-brand/a\u00a0b", "U+00A0"),
+        ("https://example.com/our-brand/a\u00adb", "U+00AD"),
+        ("https://example.com/our-brand/a\u200bb", "U+200B"),
+        ("https://example.com/our-brand/a\u202eb", "U+202E"),
+        ("https://example.com/our-brand/a\u2066b", "U+2066"),
+        ("https://example.com/our-brand/a\ufeffb", "U+FEFF"),
+        ("https://example.com/our-brand/a\ufe0fb", "U+FE0F"),
+        ("https://example.com/our-brand/a\u3164b", "U+3164"),
+        ("https://example.com/our-brand/a\U000e0041b", "U+E0041"),
+        ("https://example.com/our-brand/a\ud800b", "U+D800"),
+        ("https://example.com/our-brand/" + "a" * LONGEST, "longer than 2048"),
+    ],
+)
+def test_links_that_could_mean_another_page_are_refused_with_the_reason(link, words):
+    problem = RULES.problem(link)
+    assert problem is not None
+    assert words in problem
+    assert link[:LONGEST] not in problem
+    if len(link) <= LONGEST:
+        assert not RULES.surely_fine(link)
+    assert prefix_problem(link) is not None
+
+
+@pytest.mark.parametrize("prefix", ["https://example.com/?a", "https://example.com/#a", "https://example.com/?"])
+def test_a_prefix_ends_with_its_path(prefix):
+    assert "remove everything from `?`" in prefix_problem(prefix)
+
+
+def test_a_password_in_a_link_is_not_repeated():
+    with pytest.raises(BadLink) as caught:
+        parse_address("https://user:hunter2@example.com/")
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text("ab1./?#%;@:\\-_~ =&+<\u200b\u00e9EX2eEfF", max_size=30), st.sampled_from(["", "/", "-", "."]))
+def test_the_quick_look_never_lets_through_what_the_close_look_refuses(tail, glue):
+    link = "https://example.com/our-brand" + glue + tail
+    if RULES.surely_fine(link):
+        assert RULES.problem(link) is None
+        assert not may_be_decoded(link)
+    if link.startswith(RULES.starts) and not doubtful(link, RULES.shortest):
+        assert RULES.surely_fine(link) or RULES.problem(link) is None
+        assert RULES.problem(link) is None
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_address_or_a_bad_link(text):
+    for candidate in (text, "https://" + text, "https://example.com/" + text):
+        try:
+            address = parse_address(candidate)
+        except BadLink:
+            continue
+        assert address.scheme in ("http", "https")
+        assert "@" not in address.host
+        assert ".." not in address.path.split("/")
+
+
+def test_links_that_panels_may_change_are_one_warning_with_a_count(load):
+    page = "https://example.com/our-brand/"
+    loaded = load(
+        f"orders:\n- {{link: {page}plain, quantity: 1}}\n- {{link: {page}a%20b, quantity: 1}}\n"
+        f"- {{link: {page}a+b, quantity: 1}}\n- {{link: '{page}a<b', quantity: 1}}\n- {{from: rows.csv}}\n",
+        rows=f"link,quantity\n{page}x+y,1\n",
+    )
+    assert [(d.file, d.line, d.code, d.severity) for d in loaded.diagnostics] == [
+        ("a.yaml", 8, "link-decoded", Severity.WARNING),
+        ("rows.csv", 2, "link-decoded", Severity.WARNING),
+    ]
+    assert "3 links hold `%`, `+` or `<`" in loaded.diagnostics[0].message
+    assert "a link holds" in loaded.diagnostics[1].message
+    assert len(loaded.campaigns[0].orders) == 5
+
+
+@pytest.mark.parametrize(
+    ("links", "code", "column"),
+    [
+        ("[]", "empty-list", 8),
+        ("https://example.com/", "wrong-type", 8),
+        ("[ftp://example.com/]", "bad-format", 9),
+        ("[true]", "wrong-type", 9),
+        ("['https://example.com/%2e%2e/']", "link", 9),
+        ("['https://example.com/?a']", "link", 9),
+        ("[https://example.com/, 'https://u:p@example.com/']", "link", 31),
+    ],
+)
+def test_wrong_prefixes_are_told_and_orders_are_not_blamed_for_them(load, links, code, column):
+    loaded = load(
+        f"links: {links}\norders: [{{link: https://else.example/1, quantity: 5}}]\n",
+        head="version: 1\ncampaign: c\npanel: sandbox\ndefaults: {service: 1}\n",
+    )
+    found = [(d.line, d.column, d.code) for d in loaded.diagnostics]
+    assert found == [(5, column, code)]
+
+
+def test_a_link_outside_is_told_with_the_prefixes_and_what_to_do(load):
+    loaded = load("orders: [{link: https://evil.example/1, quantity: 5}]\n")
+    (found,) = loaded.diagnostics
+    assert (found.line, found.column, found.code) == (6, 17, "link")
+    assert "outside the campaign's `links:` (https://example.com/our-brand/)" in found.message
+    assert "add its prefix there if the page is yours" in found.message
