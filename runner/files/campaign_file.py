@@ -30,6 +30,7 @@ class CampaignFile(NamedTuple):
     findings: CampaignFindings
     name: str | None  # of the campaign, also where other things are wrong
     name_place: tuple[int, int]
+    panel: str | None  # likewise
     panel_place: tuple[int, int]
 
 
@@ -128,9 +129,18 @@ class _Reading:
         campaign = None
         if self._digest is not None:
             campaign = self._campaign(self._digest)
-        name = self.root.find("campaign")
-        text = name[1].text if name and isinstance(name[1], nodes.Scalar) else None
-        return CampaignFile(campaign, self._findings, text, self._place("campaign"), self._place("panel"))
+        return CampaignFile(
+            campaign,
+            self._findings,
+            self._text("campaign"),
+            self._place("campaign"),
+            self._text("panel"),
+            self._place("panel"),
+        )
+
+    def _text(self, key: str) -> str | None:
+        found = self.root.find(key)
+        return found[1].text if found and isinstance(found[1], nodes.Scalar) else None
 
     def _campaign(self, digest: str) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)

@@ -1,18 +1,29 @@
 """Campaign files as a whole: which ones, all of them checked, names unique, panels known."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign
+from runner.core.text import clean
 
 _FOLDER = "campaigns"
 _SUFFIXES = (".yaml", ".yml")
 _MANY = 10_000  # orders, from which on the garbage collector is told to leave them alone
+
+
+class PanelNamed(NamedTuple):
+    """Where a file names its panel."""
+
+    file: str
+    line: int
+    column: int
+    panel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +32,7 @@ class LoadedCampaigns:
 
     campaigns: tuple[Campaign, ...]
     diagnostics: tuple[Diagnostic, ...]  # sorted by place; errors and warnings
-    panel_places: Mapping[str, tuple[int, int]]  # campaign name -> line and column of its panel's name
+    panels_named: Sequence["PanelNamed"]  # by every file that could be read so far, also where other things are wrong
 
     @property
     def has_errors(self) -> bool:
@@ -60,12 +71,14 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
 
     campaigns: list[Campaign] = []
     diagnostics: list[Diagnostic] = []
-    panel_places: dict[str, tuple[int, int]] = {}
+    panels_named: list[PanelNamed] = []
     names: dict[str, str] = {}  # campaign name -> where it was first
     with _no_garbage_collection():
         for path in paths:
             read = read_campaign(path)
             diagnostics += read.findings.diagnostics()
+            if read.panel is not None:
+                panels_named.append(PanelNamed(str(path), *read.panel_place, read.panel))
             line, column = read.name_place
             if read.name in names:
                 message = (
@@ -77,28 +90,28 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
                 names[read.name] = f"{path}, line {line}"
             if read.campaign is not None:
                 campaigns.append(read.campaign)
-                panel_places[read.campaign.name] = read.panel_place
         if sum(len(campaign.orders) for campaign in campaigns) >= _MANY:
             gc.freeze()
     return LoadedCampaigns(
-        campaigns=tuple(campaigns), diagnostics=tuple(sorted(diagnostics)), panel_places=panel_places
+        campaigns=tuple(campaigns), diagnostics=tuple(sorted(diagnostics)), panels_named=panels_named
     )
 
 
 def check_panels(loaded: LoadedCampaigns, profiles: Iterable[str]) -> tuple[Diagnostic, ...]:
-    """An error for each campaign whose panel is neither built in nor one of `profiles` (names, or a dict by name)."""
+    """An error for each file whose panel is neither built in nor one of `profiles` (names, or a dict by name)."""
     from runner.files.diagnose import did_you_mean  # only when reading
 
     known = {SANDBOX, *profiles}
     return tuple(
         Diagnostic(
-            campaign.source,
-            *loaded.panel_places[campaign.name],
+            named.file,
+            named.line,
+            named.column,
             "unknown-panel",
-            f"unknown `panel` {campaign.panel}: {did_you_mean(campaign.panel, known)} (panels.yaml lists them)",
+            f"unknown `panel` {clean(named.panel, 60)}: {did_you_mean(named.panel, known)} (panels.yaml lists them)",
         )
-        for campaign in loaded.campaigns
-        if campaign.panel not in known
+        for named in loaded.panels_named
+        if named.panel not in known
     )
 
 

@@ -57,7 +57,7 @@ removed: [old-test]
     assert (second.service, second.quantity, second.runs, second.line) == ("abc-1", 500, None, 14)
     assert campaign.moved == {"teaser-a": "teaser"}
     assert campaign.removed == {"old-test"}
-    assert loaded.panel_places == {"spring": (3, 8)}
+    assert [one[1:] for one in loaded.panels_named] == [(3, 8, loaded.campaigns[0].panel)]
 
 
 def test_an_order_without_id_gets_one_from_service_and_link_alone(load_rows):
@@ -495,3 +495,12 @@ def test_an_unknown_panel_is_told_at_its_place(load):
 
 def test_the_sandbox_needs_no_profile(load):
     assert check_panels(load(f"orders: [{{link: {PAGE}1, quantity: 5}}]\n"), []) == ()
+
+
+def test_an_unknown_panel_is_told_beside_the_other_errors_of_its_file(load):
+    loaded = load(
+        f"orders: [{{link: {PAGE}1, service: 1, quantity: many}}]\n",
+        head="version: 1\ncampaign: c\npanel: smkings\nlinks: [https://example.com/]\n",
+    )
+    assert loaded.has_errors
+    assert [one.code for one in check_panels(loaded, [])] == ["unknown-panel"]
