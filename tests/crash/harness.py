@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -248,6 +248,21 @@ class World:
         await journal.end_run(run_id, result.exit_code, self.clock.now())
         return result
 
+    def decide(self, *operations: Operation) -> list[Any]:
+        """Record a person's decisions, as the doubt commands do: under the lock, in a run of its own."""
+        self.runs += 1
+        run_id, at = f"run-{self.runs}", self.clock.now()
+        loop = SimulatedLoop(0)
+        self.clock.attach(loop)
+        with self._process() as process:
+            process.lock = run_on(loop, acquire(self.paths, "doubt", self.clock))
+            process.writer = open_writer(self.paths, process.lock, self.clock).writer
+            results = process.writer.commit([BeginRun(run_id, "doubt", at)])
+            results += process.writer.commit(operations)
+            results += process.writer.commit([EndRun(run_id, 0, at)])
+            self.disk.sync()
+        return results[1:-1]
+
     def recorded(self) -> Recorded:
         """What any command would read now."""
         return read_state(self.paths, lock_is_free=True)
@@ -269,8 +284,11 @@ class BrokenPromise(AssertionError):
     """An invariant does not hold; says which, and the history that broke it."""
 
 
-def check(world: World, wanted: Campaign, ends: Sequence[RunEnd]) -> None:
-    """The invariants of the design, over everything the panel sold and everything the state holds."""
+def check(world: World, wanted: Campaign, ends: Sequence[RunEnd], wronged: Collection[str] = ()) -> None:
+    """The invariants of the design, over everything the panel sold and everything the state holds.
+
+    `wronged`: links about which a person told the runner what is not true.
+    """
 
     def expect(holds: object, promise: str) -> None:
         if not holds:
@@ -279,15 +297,18 @@ def check(world: World, wanted: Campaign, ends: Sequence[RunEnd]) -> None:
 
     attempts = world.attempts()
     links = [order.link for order in world.panel.sold]
-    expect(len(links) == len(set(links)), "at most one panel order for an order")
+    judged = [link for link in links if link not in wronged]
+    expect(len(judged) == len(set(judged)), "at most one panel order for an order")
     expect(not world.unmarked_sends, "no send before its mark is durable")
     known = {attempt.panel_order_id for attempt in attempts if attempt.state is AttemptState.PLACED}
     doubtful = {attempt.link for attempt in attempts if attempt.state is AttemptState.IN_DOUBT}
+    abandoned = {attempt.link for attempt in attempts if attempt.state is AttemptState.ABANDONED}
     # A panel that answers with another order's id, before we know that id as ours, can't be seen through at once: then
     # the mix-up must at least have left a doubt, which stops the panel and brings a person to its order page.
     lied = Fault.OLD_ID in world.faults.values() and doubtful
     for order in world.panel.sold:
-        expect(order.id in known or order.link in doubtful or lied, "every panel order is linked or in doubt")
+        told = order.link in doubtful or order.link in abandoned or order.link in wronged
+        expect(order.id in known or told or lied, "every panel order is linked or in doubt")
     sold_ids = {order.id for order in world.panel.sold}
     for attempt in attempts:
         if attempt.state is AttemptState.PLACED:
@@ -298,14 +319,14 @@ def check(world: World, wanted: Campaign, ends: Sequence[RunEnd]) -> None:
         by_link.setdefault(attempt.link, set()).add(attempt.state)
     for link, states in by_link.items():
         if states <= {AttemptState.REFUSED, AttemptState.NOT_SENT}:
-            expect(link not in links, "refused and not sent mean that nothing was bought")
+            expect(link not in judged, "refused and not sent mean that nothing was bought")
     for end in ends:
         if end.result is not None:
             expect((end.code is ExitCode.IN_DOUBT) == (end.result.in_doubt > 0), "the exit code tells of doubts")
     spent = sum((order.charge for order in world.panel.sold), Decimal(0))
     expect(world.panel.funds == world.panel.opening - spent, "the panel's books add up")
     expect(spent <= (wanted.budget.total or spent), "nothing beyond the budget")
-    last = ends[-1].result
-    if last is not None and last.report.spent is not None:
+    last = ends[-1].result if ends else None
+    if last is not None and last.report.spent is not None and not wronged:
         held = last.report.spent + (last.report.reserved or 0) + (last.report.in_doubt or 0)
         expect(held >= spent, "spent, reserved and in doubt cover what the panel took")
