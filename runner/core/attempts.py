@@ -91,6 +91,8 @@ class Outcome(NamedTuple):
     http_status: int | None = None
     retry_after: float | None = None  # seconds, with RefusalReason.RATE where the panel says so
     stops_panel: bool = False  # redirects and ids we own already: nothing more may be sent there
+    answer: str = ""  # the beginning of what was answered, unless it is PLACED: evidence
+    size: int = 0  # bytes of body that arrived
 
 
 class NewAttempt(NamedTuple):

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.doubts import Decided
+from runner.core.upkeep import CancelRequest, Refill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,4 +20,7 @@ class Recorded:
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     first_balances: Mapping[str, BalanceSeen] = field(default_factory=dict)
     last_balances: Mapping[str, BalanceSeen] = field(default_factory=dict)
+    decisions: Sequence[Decided] = ()  # about attempts that were in doubt
+    refills: Mapping[int, Sequence[Refill]] = field(default_factory=dict)  # by attempt id, in the order asked
+    cancels: Mapping[int, Sequence[CancelRequest]] = field(default_factory=dict)  # the same
     read_at: datetime | None = None

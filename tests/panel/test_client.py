@@ -297,9 +297,10 @@ async def test_a_panel_without_refills_is_not_asked_twice(serve, client_of, answ
     client = await client_of(panel.url)
     found = await client.refill(["1", "2"])
     assert (found["1"].kind, found["1"].finality) == (RefillKind.REFUSED, Finality.FINAL)
-    assert found["2"].kind is RefillKind.NOT_SENT
+    assert (found["2"].kind, found["2"].finality) == (RefillKind.REFUSED, Finality.FINAL)
     asked = len(panel.forms)
-    assert (await client.refill(["3"]))["3"].kind is RefillKind.NOT_SENT
+    third = (await client.refill(["3"]))["3"]
+    assert (third.kind, third.finality, third.stops_panel) == (RefillKind.REFUSED, Finality.FINAL, True)
     assert len(panel.forms) == asked == 2
 
 
@@ -309,6 +310,7 @@ async def test_a_rejected_key_or_a_rate_limit_ends_the_wishes(serve, client_of, 
         found = await (await client_of(panel.url)).refill([str(n) for n in range(1, 151)])
         assert (found["1"].kind, found["1"].finality) == (RefillKind.REFUSED, Finality.LATER)
         assert found["150"].kind is RefillKind.NOT_SENT
+        assert all(one.stops_panel for one in found.values())
         assert len(panel.forms) == 1
 
 

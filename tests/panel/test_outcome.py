@@ -301,6 +301,77 @@ def test_only_a_phase_before_sending_proves_that_nothing_was_sent(phase):
     assert KEY not in outcome.message
 
 
+def test_what_was_answered_is_kept_as_evidence_unless_it_was_placed():
+    refused = judge({"error": "Not enough funds"})
+    assert (refused.answer, refused.size) == ('{"error": "Not enough funds"}', 29)
+    doubt = judge("<html>\n<b>Bad\x00 gateway</b>", 502)
+    assert (doubt.answer, doubt.size) == (r"<html> <b>Bad\x00 gateway</b>", 26)
+    placed = judge({"order": 5})
+    assert (placed.answer, placed.size) == ("", 0)
+    cut = TransportFailure(
+        phase=Phase.ANSWERING, message="reset", bytes_received=9, http_status=200, answer='{"order":'
+    )
+    outcome = classify_add(cut, (), (), REDACT)
+    assert (outcome.kind, outcome.answer, outcome.size, outcome.http_status) == (
+        OutcomeKind.IN_DOUBT,
+        '{"order":',
+        9,
+        200,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"error": "odd", "key": "{KEY}"}}',
+        "x" * 1995 + KEY,
+        "x" * 4090 + KEY,
+        "\\ud800" * 400 + KEY,
+        KEY * 300,
+        "z" * 100_000,
+        KEY[:12],
+    ],
+    ids=lambda text: text[:12],
+)
+def test_the_evidence_is_short_and_never_holds_the_key(text):
+    for exchange in (
+        Answer(200, {}, text, True, len(text)),
+        TransportFailure(phase=Phase.ANSWERING, message="reset", answer=text),
+    ):
+        outcome = classify_add(exchange, (), (), REDACT)
+        assert outcome.kind is OutcomeKind.IN_DOUBT
+        assert len(outcome.answer) <= 2000
+        assert KEY not in outcome.answer + outcome.message
+        assert KEY[:12] not in outcome.answer
+
+
+@pytest.mark.parametrize("again", [{"order": 5}, {"order": "5"}, {"order": 5, "status": "success"}])
+def test_a_repeated_id_is_placed_once_and_then_a_doubt(again):
+    owned: set[str] = set()
+    first = judge(again, owned=owned)
+    assert first.panel_order_id == "5"
+    owned.add(first.panel_order_id)
+    assert (judge(again, owned=owned).kind, judge(again, owned=owned).stops_panel) == (OutcomeKind.IN_DOUBT, True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["5", 5, "114", 114, "Недостаточно средств", "رصيد غير كاف", "Bakiye yetersiz", "insuficiente", "\ud83d\ude22"],
+    ids=ascii,
+)
+def test_numeric_codes_and_texts_in_other_languages_prove_nothing_unless_the_profile_lists_them(error):
+    for body in ({"error": error}, {"error": error, "order": None}, {"status": "fail", "message": error}):
+        outcome = judge(body)
+        assert (outcome.kind, outcome.panel_order_id) == (OutcomeKind.IN_DOUBT, None)
+        assert outcome.answer
+
+
+@pytest.mark.parametrize("order_id", ["5.0", "5.7", 5.7, 1e3, "1e3", "-0", "+5", "\u0665", "order placed", "5,6"], ids=ascii)
+def test_what_looks_like_an_id_but_may_be_none_is_no_refusal_either(order_id):
+    outcome = judge({"error": "Not enough funds", "order": order_id})
+    assert outcome.kind is OutcomeKind.IN_DOUBT
+
+
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([t for t, _ in REFUSALS])
 )

@@ -1,0 +1,177 @@
+"""Settles an order in doubt as a person decided: looks the order up, checks what can be checked, records the decision.
+
+Nothing here decides by itself, and nothing here buys.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, LiveStatus, StatusSeen
+from runner.core.doubts import Decided, Decision, DecisionKind
+from runner.core.errors import ExitCode, GuardRefused, InvalidInput, JournalBroken, StateRefused
+from runner.core.money import ZERO, plain, same_amount
+from runner.core.recorded import Recorded
+from runner.engine.ports import Journal, Panel
+from runner.planning.evidence import Verdict, Weighing
+
+
+class Choice(NamedTuple):
+    """What a person wants recorded."""
+
+    kind: DecisionKind
+    decision: Decision
+    panel_order_id: str | None = None  # with ADOPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One order's doubt: the oldest that is open, else the newest that was settled."""
+
+    attempt: Attempt
+    history: Sequence[Decided]  # of the order, oldest first
+    more: int  # further attempts of the order in doubt
+
+    @property
+    def decided(self) -> Decided | None:
+        """What was decided about the attempt; None while it is in doubt."""
+        return next((one for one in self.history if one.attempt_id == self.attempt.id), None)
+
+
+def find(recorded: Recorded, address: str) -> Case:
+    """The doubt of `campaign/id`; InvalidInput if there is no such order, or it was never in doubt."""
+    campaign, _, order_id = address.partition("/")
+    attempts = recorded.attempts.get((campaign, order_id), ())
+    if not attempts:
+        raise InvalidInput(
+            f"the state knows no order {address}", "see `runner doubt list`; an address is written campaign/id"
+        )
+    ids = {attempt.id for attempt in attempts}
+    history = [one for one in recorded.decisions if one.attempt_id in ids]
+    doubts = [attempt for attempt in attempts if attempt.is_open_doubt]
+    if doubts:
+        return Case(attempt=doubts[0], history=history, more=len(doubts) - 1)
+    if not history:
+        raise InvalidInput(f"{address} is not in doubt: {_standing(attempts[-1])}", "see `runner doubt list`")
+    settled = next(attempt for attempt in attempts if attempt.id == history[-1].attempt_id)
+    return Case(attempt=settled, history=history, more=0)
+
+
+def _standing(attempt: Attempt) -> str:
+    if attempt.panel_order_id is not None:
+        return f"it is order {attempt.panel_order_id} on {attempt.panel}"
+    return f"it is {attempt.state.replace('_', ' ')}"
+
+
+def is_decided(case: Case, kind: DecisionKind, panel_order_id: str | None = None) -> bool:
+    """True if this very decision stands; False while in doubt. InvalidInput, with the history, if another one stands."""
+    decided = case.decided
+    if decided is None:
+        return False
+    if (decided.kind, decided.panel_order_id) == (kind, panel_order_id):
+        return True
+    raise InvalidInput(
+        f"{case.attempt.address} is no longer in doubt: {'; '.join(map(str, case.history))}",
+        f"a decision stands; see `runner doubt show {case.attempt.address}`",
+    )
+
+
+async def check_adoption(
+    case: Case, panel_order_id: str, panel: Panel, recorded: Recorded, at: datetime, *, force: bool
+) -> tuple[StatusSeen | None, Sequence[str]]:
+    """What the panel says about the order to be adopted, and what did not fit but was forced.
+
+    GuardRefused if the id is ours already, whatever is forced, or if something does not fit. `PanelUnreachable` and
+    `KeyRejected` if the panel does not say.
+    """
+    attempt = case.attempt
+    for attempts in recorded.attempts.values():
+        for other in attempts:
+            if other.panel == attempt.panel and other.panel_order_id == panel_order_id:
+                raise GuardRefused(
+                    f"order {panel_order_id} on {attempt.panel} is {other.address} already: nothing was changed",
+                    f"look for another id: runner doubt show {attempt.address}",
+                )
+    answers = await panel.statuses({panel_order_id: attempt.id}, at)
+    seen = next(iter(answers), None)
+    misfits = _misfits(attempt, panel_order_id, seen)
+    if misfits and not force:
+        raise GuardRefused(
+            f"order {panel_order_id} on {attempt.panel} does not fit {attempt.address}: {'; '.join(misfits)}",
+            "look at the panel's order list again; if it is this order all the same, add --force",
+        )
+    return (None if seen is None or seen.error else seen), misfits
+
+
+def _misfits(attempt: Attempt, panel_order_id: str, seen: StatusSeen | None) -> list[str]:
+    if seen is None:
+        return [f"the panel says nothing about an order {panel_order_id}"]
+    if seen.error:
+        return [f"the panel says: {seen.error}"]
+    misfits = []
+    if seen.charge is not None and not _is_fitting_charge(attempt, seen, seen.charge):
+        misfits.append(f"it cost {plain(seen.charge)}, expected was {plain(attempt.expected_charge)}")
+    if seen.remains is not None and seen.remains > attempt.units:
+        misfits.append(f"{seen.remains} units remain of {attempt.units} ordered")
+    return misfits
+
+
+def _is_fitting_charge(attempt: Attempt, seen: StatusSeen, charge: Decimal) -> bool:
+    """True for the expected charge, for zero (not charged yet, or given back), and for the kept part of a partial."""
+    if charge == ZERO or same_amount(charge, attempt.expected_charge):
+        return True
+    if seen.status is not LiveStatus.PARTIAL or seen.remains is None or not 0 <= seen.remains <= attempt.units:
+        return False
+    return same_amount(charge, attempt.expected_charge * (attempt.units - seen.remains) / attempt.units)
+
+
+def check_settled(case: Case, settle: timedelta, now: datetime, *, checked: bool) -> bool:
+    """GuardRefused while the order may still appear on the panel, unless a person has looked: then True."""
+    until = (case.attempt.settled_at or now) + settle
+    if now >= until:
+        return False
+    if checked:
+        return True
+    raise GuardRefused(
+        f"{case.attempt.address} may still appear on {case.attempt.panel} until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "wait until then; or look at the panel's order list and add --i-checked",
+    )
+
+
+def check_evidence(case: Case, weighing: Weighing, *, checked: bool) -> bool:
+    """GuardRefused if the evidence says that it was placed, unless a person has looked: then True."""
+    if weighing.verdict is not Verdict.PLACED:
+        return False
+    if checked:
+        return True
+    raise GuardRefused(
+        f"{case.attempt.address} was probably placed: {'; '.join(weighing.reasons)}",
+        "look for it in the panel's order list, then adopt it; if it is not there, add --i-checked",
+    )
+
+
+async def record(journal: Journal, run_id: str, case: Case, choice: Choice, seen: StatusSeen | None = None) -> bool:
+    """Write the decision down as a run of its own; False if it stood already. StateRefused if it can't be."""
+    at, attempt_id = choice.decision.at, case.attempt.id
+    await journal.begin_run(run_id, f"doubt {choice.kind.value.replace('_', '-')}", at)
+    await journal.doubt_left_overs(at)
+    try:
+        if choice.kind is DecisionKind.ADOPT:
+            if choice.panel_order_id is None:
+                raise AssertionError("an adoption without an order id")
+            is_new = await journal.adopt(attempt_id, choice.panel_order_id, choice.decision)
+        elif choice.kind is DecisionKind.NOT_PLACED:
+            is_new = await journal.not_placed(attempt_id, choice.decision)
+        else:
+            is_new = await journal.abandon(attempt_id, choice.decision)
+        if is_new and seen is not None:
+            await journal.see_statuses([seen])
+    except JournalBroken:
+        raise
+    except StateRefused:
+        await journal.end_run(run_id, ExitCode.STATE, at)
+        raise
+    await journal.end_run(run_id, ExitCode.OK, at)
+    return is_new
