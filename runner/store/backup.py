@@ -11,6 +11,7 @@ from runner.core.errors import StateRefused
 from runner.store.lineage import found
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
 from runner.store.reading import reading
+from runner.store.unclean import IN_USE, damage_of, refuse_if_unsound
 
 KEPT = 10  # copies
 
@@ -24,6 +25,7 @@ def backup(paths: StatePaths, clock: Clock, keep: int = KEPT) -> Path | None:
     """
     if not paths.db.exists():
         return None
+    refuse_if_unsound(paths)  # a copy of a damaged state would push out a good one
     with reading(paths) as source:
         lineage = found(source, paths)
         if lineage is None or source.execute("SELECT 1 FROM attempts LIMIT 1").fetchone() is None:
@@ -53,6 +55,9 @@ def _copy(source: sqlite3.Connection, draft: Path) -> None:
     make_private_file(draft)
     with closing(sqlite3.connect(draft, isolation_level=None)) as target:
         source.backup(target)
+        target.execute("DELETE FROM meta WHERE key = ?", (IN_USE,))
+        if damage := damage_of(target):
+            raise sqlite3.DatabaseError(f"the state is damaged: {damage}")
         target.execute("PRAGMA journal_mode = DELETE")  # one file, without a WAL beside it
     handle = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
     try:

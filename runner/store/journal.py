@@ -14,16 +14,21 @@ from typing import Any
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.clock import Clock
+from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.recorded import Recorded
+from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.journal_ops import Writer
 from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import (
+    Abandon,
+    Adopt,
     BeginRun,
     DoubtLeftOvers,
     EndRun,
     Mark,
+    NotPlaced,
     Operation,
     Rename,
     Result,
@@ -34,6 +39,7 @@ from runner.store.operations import (
 )
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
+from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 
 _LARGEST_GROUP = 1000  # operations: bounds what one refused neighbour makes us repeat
 
@@ -80,6 +86,18 @@ class Journal:
         """Record what the answer proved, once, for an attempt in `sending`; SettleRefused if that can't be true."""
         await self._told(Settle(attempt_id, outcome, at))
 
+    async def adopt(self, attempt_id: int, panel_order_id: str, decision: Decision) -> bool:
+        """Settle a doubt as placed; False if that was decided already. DecisionRefused if it is not in doubt."""
+        return bool(await self._told(Adopt(attempt_id, panel_order_id, decision)))
+
+    async def not_placed(self, attempt_id: int, decision: Decision) -> bool:
+        """Settle a doubt as never placed: a later apply buys it. False and DecisionRefused as with `adopt`."""
+        return bool(await self._told(NotPlaced(attempt_id, decision)))
+
+    async def abandon(self, attempt_id: int, decision: Decision) -> bool:
+        """Give a doubt up: it counts as spent and is never bought again. False and DecisionRefused as with `adopt`."""
+        return bool(await self._told(Abandon(attempt_id, decision)))
+
     async def see_statuses(self, seen: Sequence[StatusSeen]) -> None:
         """Record one batch of statuses."""
         await self._told(SeeStatuses(seen))
@@ -91,6 +109,23 @@ class Journal:
     async def see_balance(self, seen: BalanceSeen) -> None:
         """Append a balance."""
         await self._told(SeeBalance(seen))
+
+    async def ask_refills(self, attempt_ids: Sequence[int], at: datetime) -> Sequence[int]:
+        """Record that refills are about to be asked for; their ids. StateRefused, for all, if one of them is open."""
+        ids: list[int] = await self._told(AskRefills(attempt_ids, at))
+        return ids
+
+    async def settle_refills(self, settled: Sequence[RefillSettled], at: datetime) -> None:
+        """Record the answers to requests in `asking`, once; StateRefused, for all, if one is not."""
+        await self._told(SettleRefills(settled, at))
+
+    async def see_refills(self, seen: Sequence[RefillSeen]) -> None:
+        """Record one batch of refill statuses."""
+        await self._told(SeeRefills(seen))
+
+    async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
+        """Record cancellations that were asked for, with their answers."""
+        await self._told(SeeCancels(requests))
 
     async def end_run(self, run_id: str, exit_code: int, at: datetime) -> None:
         """Close a run and note the high-water mark in the lineage file."""

@@ -1,28 +1,37 @@
 """The writer: carries out batches of operations, each batch in one durable transaction. No threads, no asyncio.
 
 A batch is a group commit; where the database refuses it, each operation gets a transaction of its own, so that only
-the offending one fails and no neighbour's outcome is lost.
+the offending one fails and no neighbour's outcome is lost. On a full disk nothing is marked any more, and outcomes are
+still recorded while the ballast's space lasts; after that, and after any other failure, they go to the emergency file.
 """
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing, suppress
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
-from runner.store import lineage, statements
+from runner.store import doubt_statements, lineage, statements, upkeep_statements
+from runner.store.ballast import drop_ballast
+from runner.store.emergency import EmergencyFile
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.operations import (
+    Abandon,
+    Adopt,
     Answer,
     BeginRun,
     DoubtLeftOvers,
     EndRun,
     Mark,
     MarkRefused,
+    NotPlaced,
     Operation,
     Rename,
+    Repair,
     Result,
     SeeBalance,
     SeeCatalogue,
@@ -31,13 +40,21 @@ from runner.store.operations import (
     SettleRefused,
 )
 from runner.store.paths import StatePaths
+from runner.store.reading import NO_SPACE, connect_reader
+from runner.store.unclean import note_clean
+from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
+from runner.store.watch import FilesWatch
 
 # What one operation's own data can cause; anything else is about the database and ends the journal.
 _REFUSALS = (IntegrityError, DataError, OverflowError, UnicodeError, StateRefused)
 
+# What is recorded even on a full disk: it tells of something that was sent, or of the end.
+_OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
+
 _TAKEN = {
     "attempts.campaign": "it already has an attempt that may have bought it",
     "attempts.link": "the same service and link is being sent, or is in doubt, on this panel",
+    "refills.attempt_id": "a refill of it is asked for already",
     "attempts.panel_order_id": "the panel's order id belongs to another attempt already",
 }
 
@@ -46,19 +63,26 @@ class Writer:
     """The only writing connection, in the hands of one caller at a time."""
 
     def __init__(
-        self, connection: Connection, paths: StatePaths, lock: StateLock, lineage_id: str, serial: int
+        self,
+        connection: Connection,
+        paths: StatePaths,
+        lock: StateLock,
+        known: Lineage,
+        emergency: EmergencyFile,
     ) -> None:
         self._connection = connection
         self._paths = paths
         self._lock = lock
-        self._lineage_id = lineage_id
-        self._serial = serial
+        self._lineage_id = known.lineage
+        self._serial = known.serial
+        self._emergency = emergency
         self._run_id: str | None = None
-        self._broken: str | None = None
-        self._file = _identity(paths)
+        self._broken: str | None = None  # nothing is written any more
+        self._full: str | None = None  # only outcomes are
         last = connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM attempts").scalar_one()
         connection.rollback()
         self._next_id = int(last) + 1
+        self._watch = FilesWatch(paths)
 
     @property
     def serial(self) -> int:
@@ -68,30 +92,91 @@ class Writer:
     def commit(self, batch: Sequence[Operation]) -> list[Result]:
         """One result for each operation, in their order, all durable: its answer, or the error its caller must see.
 
-        Never raises. After a `JournalBroken` every further result is one, and the connection is not used again.
+        Never raises. After a `JournalBroken` every further result is one, but for outcomes on a full disk.
         """
+        if self._full is None:
+            try:
+                return self._attempt(batch)
+            except _NoSpaceLeft as error:
+                self._full = str(error)
+        return self._outcomes_only(batch)
+
+    def _attempt(self, batch: Sequence[Operation]) -> list[Result]:
+        """As `commit`; raises `_NoSpaceLeft`, with nothing written."""
         try:
             self._refuse_if_not_ours()
             results = self._together(batch)
         except JournalBroken as error:
             self._break(error)
-            return [self._broken_error() for _ in batch]
+            return self._given_up(batch)
         except _REFUSALS as error:
             if len(batch) == 1:
                 return [_refused(batch[0], error)]
             alone = {place: self.commit([batch[place]])[0] for place in _settles_first(batch)}
             return [alone[place] for place in range(len(batch))]
-        except Exception as error:  # noqa: BLE001  # whatever it was, nobody may wait for ever, and nothing may be sent
+        except Exception as error:  # whatever it was, nobody may wait for ever, and nothing may be sent
+            if self._broken is None and _lacks_space(error):
+                raise _NoSpaceLeft(_words(error)) from error
             self._break(error)
-            return [self._broken_error() for _ in batch]
+            return self._given_up(batch)
         return self._note_down(batch, results)
 
+    def _outcomes_only(self, batch: Sequence[Operation]) -> list[Result]:
+        """On a full disk: outcomes in the space that is left, the ballast's at last; all else is refused."""
+        results: list[Result] = [self._broken_error() for _ in batch]
+        places = [place for place, operation in enumerate(batch) if isinstance(operation, _OUTCOMES)]
+        outcomes = [batch[place] for place in places]
+        while outcomes:
+            try:
+                recorded = self._attempt(outcomes)
+            except _NoSpaceLeft as error:
+                if drop_ballast(self._paths):
+                    continue
+                self._break(error)
+                recorded = self._given_up(outcomes)
+            for place, result in zip(places, recorded, strict=True):
+                results[place] = result
+            break
+        return results
+
+    def _given_up(self, batch: Sequence[Operation]) -> list[Result]:
+        """Errors for all; outcomes that prove something are noted in the emergency file."""
+        kept = self._emergency.keep((one for one in batch if isinstance(one, Settle)), self._run_id)
+        return [
+            self._broken_error(noted=isinstance(operation, Settle) and operation.attempt_id in kept)
+            for operation in batch
+        ]
+
     def close(self) -> None:
-        """Give the connection back; the WAL is folded into the database."""
+        """Give the connection back. After a clean end the WAL is folded into the database; else it stays as it is.
+
+        Folding after a failure could spoil what the WAL still holds: the next start looks at both first.
+        """
+        is_clean = self._broken is None and self._sign_off()
         try:
-            self._connection.close()
-        except SQLAlchemyError as error:
+            if is_clean or self._watch.problem_after_commit() is not None:
+                self._connection.close()
+                return
+            # SQLite folds when the last connection goes; one that can only read, going last, can't.
+            with closing(connect_reader(self._paths)) as last:
+                last.execute("SELECT 1 FROM meta").fetchone()
+                self._connection.close()
+        except (SQLAlchemyError, sqlite3.Error) as error:
             self._break(error)
+            with suppress(SQLAlchemyError):
+                self._connection.close()
+        finally:
+            self._emergency.close()
+
+    def _sign_off(self) -> bool:
+        try:
+            self._refuse_if_not_ours()
+            with self._connection.begin():
+                note_clean(self._connection)
+        except (SQLAlchemyError, JournalBroken) as error:
+            self._break(error)
+            return False
+        return True
 
     def _together(self, batch: Sequence[Operation]) -> list[Result]:
         results: list[Result] = [None] * len(batch)
@@ -105,6 +190,8 @@ class Writer:
             self._next_id, self._run_id = next_id, run_id
             raise
         self._serial += 1
+        if problem := self._watch.problem_after_commit():
+            raise JournalBroken(problem)  # it was committed into a file that nobody will find
         return results
 
     def _grow_serial(self) -> None:
@@ -118,20 +205,26 @@ class Writer:
         """Settles and marks of one stretch, each kind by one executemany; any other operation is alone in its own."""
         settles: list[statements.Row] = []
         marks: list[statements.Row] = []
+        evidence: list[statements.Row] = []
         for place in places:
             operation = batch[place]
             if isinstance(operation, Mark):
                 results[place] = self._next_id
                 marks.append(statements.mark_row(self._next_id, operation))
                 self._next_id += 1
+                self._run_id = operation.run_id
             elif isinstance(operation, Settle):
                 settles.append(statements.settle_row(operation))
+                if (row := doubt_statements.evidence_row(operation)) is not None:
+                    evidence.append(row)
             else:
                 results[place] = self._alone(operation)
         if settles:
             changed = self._connection.exec_driver_sql(statements.SETTLE, settles).rowcount
             if changed != len(settles):
                 raise SettleRefused("it is not being sent")
+        if evidence:
+            self._connection.exec_driver_sql(doubt_statements.EVIDENCE, evidence)
         if marks:
             self._connection.exec_driver_sql(statements.MARK, marks)
 
@@ -144,6 +237,7 @@ class Writer:
             case EndRun():
                 statements.end_run(connection, operation)
             case DoubtLeftOvers(at):
+                upkeep_statements.give_up_left_overs(connection, at)
                 return statements.doubt_left_overs(connection, at)
             case Rename(moves):
                 return statements.rename(connection, moves)
@@ -153,6 +247,12 @@ class Writer:
                 statements.see_catalogue(connection, catalogue)
             case SeeBalance(balance):
                 statements.see_balance(connection, balance, self._run_id)
+            case Repair(change):
+                return change(connection)
+            case Adopt() | NotPlaced() | Abandon():
+                return doubt_statements.decide(connection, operation)
+            case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
+                return upkeep_statements.carry_out(connection, operation)
             case _:
                 raise AssertionError(f"{operation} belongs into a group")
         return None
@@ -171,8 +271,8 @@ class Writer:
     def _refuse_if_not_ours(self) -> None:
         if self._broken is not None:
             raise self._broken_error()
-        if _identity(self._paths) != self._file:
-            raise JournalBroken(f"{self._paths.db} was removed or replaced during the run")
+        if problem := self._watch.problem():
+            raise JournalBroken(problem)
         if not self._lock.still_held():
             raise JournalBroken(f"the lock {self._paths.lock} was removed or replaced during the run")
 
@@ -180,20 +280,25 @@ class Writer:
         if self._broken is None:
             self._broken = error.message if isinstance(error, RunnerError) else _words(error)
 
-    def _broken_error(self) -> JournalBroken:
+    def _broken_error(self, *, noted: bool = False) -> JournalBroken:
+        if noted:
+            return JournalBroken(
+                f"the state can't be written: {self._broken}; noted in {self._emergency.path}",
+                "put the cause right, then run again: what is noted there is carried over at the start",
+            )
         return JournalBroken(
-            f"the state can't be written: {self._broken}",
+            f"the state can't be written: {self._broken or self._full}",
             "nothing more is sent; put the cause right (disk full, disk failing, files moved), then run again: "
             "what was in flight is then shown as in doubt",
         )
 
 
-def _identity(paths: StatePaths) -> tuple[int, int] | None:
-    try:
-        there = paths.db.stat()
-    except OSError:
-        return None
-    return (there.st_dev, there.st_ino)
+class _NoSpaceLeft(Exception):
+    """A commit that the file system had no room for; it was rolled back."""
+
+
+def _lacks_space(error: Exception) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) in NO_SPACE
 
 
 def _stretches(batch: Sequence[Operation]) -> list[list[int]]:
@@ -233,7 +338,8 @@ def _refused(operation: Operation, error: Exception) -> StateRefused:
     match operation:
         case Mark(attempt):
             return MarkRefused(
-                f"{attempt.campaign}/{attempt.order_id} may not be sent: {why}", "look at it with `runner status`"
+                f"{attempt.campaign}/{attempt.order_id} may not be sent: {why}",
+                "look at it with `runner status`, and at what is in doubt with `runner doubt list`",
             )
         case Settle(attempt_id, outcome):
             bought = f" as order {outcome.panel_order_id}" if outcome.kind is OutcomeKind.PLACED else ""

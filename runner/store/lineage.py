@@ -60,7 +60,7 @@ def compare(paths: StatePaths, in_file: Lineage | None, in_database: Lineage | N
         raise StateRefused(
             f"the state {paths.db} is missing or empty, but {paths.lineage} knows of it (serial {in_file.serial}): "
             "without it everything would be bought again",
-            f"bring back the database, or restore the newest copy from {paths.backups}; "
+            f"bring back the database, or restore the newest copy: runner state restore {paths.backups / 'runner-….db'}; "
             f"only if nothing was ever bought with it, delete {paths.lineage} to begin anew",
         )
     if in_database.lineage != in_file.lineage:
@@ -73,7 +73,7 @@ def compare(paths: StatePaths, in_file: Lineage | None, in_database: Lineage | N
             f"the state {paths.db} is an old copy: its serial is {in_database.serial}, "
             f"{paths.lineage} knows of {in_file.serial}; what was bought in between would be bought again",
             "bring back the newest database. If this is the newest there is, look through the panel's own order list, "
-            f'then accept the loss by setting "serial" to {in_database.serial} in {paths.lineage}',
+            f"then accept the loss: runner state restore {paths.db} --accept-loss --reason '…'",
         )
 
 

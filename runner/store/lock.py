@@ -16,6 +16,7 @@ from runner.core.clock import Clock, to_text
 from runner.core.errors import StateRefused
 from runner.core.text import clean
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
+from runner.store.place import refuse_unsafe_place
 
 _POLL = 0.1  # seconds between tries
 _GRACE = 0.25  # seconds always waited: readers hold the lock for microseconds to see whether it is free
@@ -76,6 +77,7 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
     Creates the state's directory and the lock file where they are missing.
     """
     make_directory(paths.lock.parent)
+    refuse_unsafe_place(paths)
     deadline = clock.monotonic() + max(timeout, _GRACE)
     while True:
         try:
@@ -86,7 +88,7 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
             if _try_lock(paths.lock, handle, fcntl.LOCK_EX):
                 lock = StateLock(paths.lock, handle)
                 if lock.still_held():  # else somebody replaced the file between open and lock: take the new one
-                    _sign(handle, command, clock)
+                    _sign(paths.lock, handle, command, clock)
                     return lock
         except BaseException:
             os.close(handle)
@@ -115,6 +117,31 @@ def is_free(paths: StatePaths) -> bool:
         os.close(handle)
 
 
+def holder_of(paths: StatePaths) -> Holder | None:
+    """Who signed the lock file last and did not sign off; None if nobody did, or that can't be read."""
+    try:
+        handle = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _holder(handle)
+    finally:
+        os.close(handle)
+
+
+def is_alive(holder: Holder) -> bool:
+    """True if the process of that number runs on this host; False for other hosts, where that can't be seen."""
+    if holder.host != socket.gethostname() or holder.pid <= 0:
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _try_lock(path: Path, handle: int, how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
@@ -127,10 +154,13 @@ def _try_lock(path: Path, handle: int, how: int) -> bool:
     return True
 
 
-def _sign(handle: int, command: str, clock: Clock) -> None:
+def _sign(path: Path, handle: int, command: str, clock: Clock) -> None:
     holder = Holder(os.getpid(), socket.gethostname(), _user(), command, to_text(clock.now()))
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, (json.dumps(holder._asdict()) + "\n").encode(), 0)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, (json.dumps(holder._asdict()) + "\n").encode(), 0)
+    except OSError as error:  # a full disk
+        raise cannot_write(path, error) from error
 
 
 def _user() -> str:

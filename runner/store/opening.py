@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,12 +13,17 @@ from runner.core.clock import Clock
 from runner.core.errors import StateRefused
 from runner.store import lineage
 from runner.store.backup import backup
+from runner.store.ballast import make_ballast
+from runner.store.emergency import EmergencyFile
 from runner.store.journal_ops import Writer
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
+from runner.store.merging import merge_kept
 from runner.store.migrate import ensure_schema
 from runner.store.paths import StatePaths, make_directory, make_private_file
+from runner.store.place import refuse_unsafe_place
 from runner.store.reading import unreadable
+from runner.store.unclean import note_in_use, refuse_if_unsound
 
 _BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
 _SYNCHRONOUS_FULL = 2
@@ -34,36 +40,52 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock) -> Opened:
     """The one writer of this state, made and migrated where needed; StateRefused if it may not or can't be written."""
     if not lock.still_held():
         raise StateRefused(f"the lock {paths.lock} is not held", "run again")
+    refuse_unsafe_place(paths)
     note = lineage.check(paths)
+    refuse_if_unsound(paths)
     make_directory(paths.db.parent)
     make_private_file(paths.db)
-    engine = _engine(paths)
+    make_ballast(paths)
+    emergency = EmergencyFile(paths)
+    try:
+        opened = _open(paths, lock, clock, emergency, note)
+    except BaseException:
+        emergency.close()
+        raise
+    return opened
+
+
+def _open(paths: StatePaths, lock: StateLock, clock: Clock, emergency: EmergencyFile, note: str | None) -> Opened:
+    engine = engine_of(paths.db)
     try:
         ensure_schema(engine, lambda: backup(paths, clock))
         connection = engine.connect()
         try:
             _refuse_unless_durable(connection, paths)
             known = _lineage(connection)
-            writer = Writer(connection, paths, lock, known.lineage, known.serial)
+            writer = Writer(connection, paths, lock, known, emergency)
         except BaseException:
             connection.close()
             raise
     except SQLAlchemyError as error:
         raise unreadable(paths, getattr(error, "orig", None) or error) from error
-    if lineage.noted(paths) is None:
-        try:
+    try:
+        if lineage.noted(paths) is None:
             lineage.note_down(paths, known)
-        except StateRefused:
-            writer.close()
-            raise
-    return Opened(writer, note)
+        merged = merge_kept(writer, emergency, paths)
+    except BaseException:
+        writer.close()
+        raise
+    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
 
 
-def _engine(paths: StatePaths) -> Engine:
+def engine_of(db: Path) -> Engine:
+    """Durable write connections to a database file, each transaction begun immediately."""
+
     def connect() -> sqlite3.Connection:
         # Transactions are begun by the event below: the driver's own begin would be deferred, and only before DML.
         # The writer's thread is not the one that opens the connection; it is the only one that uses it.
-        return sqlite3.connect(paths.db, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(db, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
 
     engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
 
@@ -94,11 +116,12 @@ def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
 
 
 def _lineage(connection: Connection) -> Lineage:
-    """The database's lineage, given to it now if it is new."""
+    """The database's lineage, given to it now if it is new; and the note that a run has it open."""
     with connection.begin():
         rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
         meta = {str(row[0]): str(row[1]) for row in rows}
         if not meta:
             meta = {"lineage": str(uuid.uuid4()), "serial": "0"}
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+        note_in_use(connection)
     return Lineage(meta["lineage"], int(meta["serial"]))

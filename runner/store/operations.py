@@ -1,12 +1,16 @@
 """What the journal can be told, as data: made by coroutines, carried out by the writer. Tuples, as marks are hot."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, StateRefused
+from runner.store.upkeep_operations import UpkeepOperation
 
 
 class Mark(NamedTuple):
@@ -71,8 +75,50 @@ class SeeBalance(NamedTuple):
     seen: BalanceSeen
 
 
-Operation = Mark | Settle | BeginRun | EndRun | DoubtLeftOvers | Rename | SeeStatuses | SeeCatalogue | SeeBalance
-Answer = int | list[Attempt] | None
+class Adopt(NamedTuple):
+    """A person found the order of an attempt in doubt on the panel; answers with 1, or 0 if that stood already."""
+
+    attempt_id: int
+    panel_order_id: str
+    decision: Decision
+
+
+class NotPlaced(NamedTuple):
+    """A person says that an attempt in doubt bought nothing; answers with 1, or 0 if that stood already."""
+
+    attempt_id: int
+    decision: Decision
+
+
+class Abandon(NamedTuple):
+    """A person gives an attempt in doubt up: it counts as spent; answers with 1, or 0 if that stood already."""
+
+    attempt_id: int
+    decision: Decision
+
+
+class Repair(NamedTuple):
+    """A change that a person asked for, as a function over the connection; answers with what that returns."""
+
+    change: Callable[[Connection], int]
+
+
+Deciding = Adopt | NotPlaced | Abandon
+Operation = (
+    Deciding
+    | UpkeepOperation
+    | Repair
+    | Mark
+    | Settle
+    | BeginRun
+    | EndRun
+    | DoubtLeftOvers
+    | Rename
+    | SeeStatuses
+    | SeeCatalogue
+    | SeeBalance
+)
+Answer = int | list[int] | list[Attempt] | None
 Result = Answer | StateRefused | JournalBroken  # what a caller gets back, or what is raised to him
 
 
@@ -82,6 +128,10 @@ class MarkRefused(StateRefused):
 
 class SettleRefused(StateRefused):
     """The outcome does not fit what the journal knows; the attempt stays in `sending`, to become a doubt."""
+
+
+class DecisionRefused(StateRefused):
+    """The attempt is not in doubt, or something else was decided about it."""
 
 
 class RenameRefused(StateRefused):

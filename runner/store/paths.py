@@ -24,6 +24,30 @@ class StatePaths:
     lineage: Path  # committed to git by the user
     backups: Path
 
+    @property
+    def wal(self) -> Path:
+        """What SQLite has committed and not yet folded into the database: a part of the state."""
+        return self._beside("-wal")
+
+    @property
+    def shm(self) -> Path:
+        """The index of the WAL, shared by all that have the database open."""
+        return self._beside("-shm")
+
+    def _beside(self, ending: str) -> Path:
+        real = self.db.resolve() if self.db.is_symlink() else self.db  # as SQLite does
+        return real.with_name(real.name + ending)
+
+    @property
+    def ballast(self) -> Path:
+        """Space to be freed when the disk is full."""
+        return self.lock.with_name("ballast")
+
+    @property
+    def emergency(self) -> Path:
+        """Outcomes that the database could not take."""
+        return self.lock.with_name("emergency.jsonl")
+
     @classmethod
     def at(cls, path: str | Path = DEFAULT) -> "StatePaths":
         """The state whose database is `path`; UsageError if that can't be the name of a database file."""

@@ -13,11 +13,13 @@ from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
 from runner.core.clock import from_text
 from runner.core.recorded import Recorded
+from runner.store.doubt_queries import decisions_in
 from runner.store.lineage import compare, found, noted
 from runner.store.paths import StatePaths
 from runner.store.reading import reading, revision, unreadable
 from runner.store.revisions import refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
+from runner.store.upkeep_rows import read_cancels, read_refills
 
 _FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
 
@@ -47,6 +49,9 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
                 catalogues=_catalogues(connection),
                 first_balances=first,
                 last_balances=last,
+                decisions=decisions_in(connection),
+                refills=read_refills(connection, left_overs_unknown=lock_is_free),
+                cancels=read_cancels(connection),
             )
     except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
         raise unreadable(paths, error) from error

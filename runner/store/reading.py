@@ -12,6 +12,9 @@ from urllib.parse import quote
 from runner.core.errors import StateRefused
 from runner.store.paths import StatePaths
 
+# Writes that the file system did not take. An error of fsync is not among them: nothing may be tried again after one.
+NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
 BUSY_TIMEOUT = 5.0  # seconds; readers of a WAL wait only while it is recovered
 
 
@@ -36,10 +39,20 @@ def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
 
 
 def unreadable(paths: StatePaths, error: Exception) -> StateRefused:
-    """The refusal for a database that is damaged, is none, or can't be opened."""
+    """The refusal for a database that is damaged, is none, can't be opened, or is busy."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StateRefused(
+            f"the state {paths.db} is being written by another program: {error}",
+            "close it (a database shell with an open transaction?), then run again",
+        )
+    if code in NO_SPACE:
+        return StateRefused(
+            f"there is no space left for the state {paths.db}: {error}", "free some space; nothing was sent"
+        )
     return StateRefused(
         f"the state {paths.db} can't be read: {error}",
-        f"restore the newest copy from {paths.backups} or from your own backup; do not delete lineage.json",
+        f"restore the newest copy: runner state restore {paths.backups / 'runner-….db'}; do not delete lineage.json",
     )
 
 

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 
 from runner.core.errors import StateRefused
 
-REVISIONS = ("0001",)  # oldest first; a test compares this with migrations/versions
+REVISIONS = ("0001", "0002", "0003")  # oldest first; a test compares this with migrations/versions
 HEAD = REVISIONS[-1]
+
+
+def includes(revision: str, step: str) -> bool:
+    """True if a schema has been through `step`: a reader may meet one that is older than this version's."""
+    return REVISIONS.index(revision) >= REVISIONS.index(step)
 
 
 def refuse_unknown(revision: str, known: Sequence[str] = REVISIONS) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus, Phase
+from runner.core.doubts import DecisionKind
+from runner.core.upkeep import CancelState, Finality, RefillState
 
 metadata = MetaData()
 
@@ -144,3 +146,68 @@ balances = Table(
     sqlite_strict=True,
 )
 Index("balances_by_panel", balances.c.panel, balances.c.id)
+
+evidence = Table(  # of each attempt whose answer was a refusal or no proof
+    "evidence",
+    metadata,
+    Column("attempt_id", Integer, ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+    Column("http_status", Integer),
+    Column("size", Integer, nullable=False),  # bytes of body that arrived
+    Column("answer", Text, nullable=False),  # their beginning, cleaned and free of the key
+    Column("reason", Text),  # core.attempts.RefusalReason of a refusal
+    sqlite_strict=True,
+)
+
+decisions = Table(  # triggers keep them as they were made
+    "decisions",
+    metadata,
+    Column("attempt_id", Integer, ForeignKey("attempts.id"), primary_key=True, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("panel_order_id", Text),
+    Column("reason", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("decided_at", Text, nullable=False),
+    Column("forced", Integer, nullable=False),
+    _one_of("kind", DecisionKind),
+    CheckConstraint("(kind = 'adopt') = (panel_order_id IS NOT NULL)", name="adopted_has_an_order_id"),
+    sqlite_strict=True,
+)
+
+refills = Table(
+    "refills",
+    metadata,
+    Column("id", Integer, primary_key=True, nullable=False),
+    Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("refill_id", Text),
+    Column("finality", Text),
+    Column("message", Text, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("answered_at", Text),
+    Column("checked_at", Text),
+    _one_of("state", RefillState),
+    _one_of("finality", Finality),
+    CheckConstraint("state <> 'requested' OR refill_id IS NOT NULL", name="requested_has_a_refill_id"),
+    sqlite_strict=True,
+)
+Index("refills_by_attempt", refills.c.attempt_id, refills.c.id)
+# Whatever asks, an attempt has one request at a time whose end is not known.
+Index(
+    "one_open_refill",
+    refills.c.attempt_id,
+    unique=True,
+    sqlite_where=text("state = 'asking' OR state = 'requested'"),
+)
+
+cancels = Table(
+    "cancels",
+    metadata,
+    Column("id", Integer, primary_key=True, nullable=False),
+    Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _one_of("state", CancelState),
+    sqlite_strict=True,
+)

@@ -160,9 +160,9 @@ def next_history(folder: Path, body: str) -> History:
     scripts = Path(
         shutil.copytree(PACKAGED.scripts, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     )
-    step = f'from alembic import op\nrevision = "0002"\ndown_revision = "{HEAD}"\ndef upgrade():\n{body}'
-    (scripts / "versions" / "v0002_next.py").write_text(step)
-    return History(scripts, (*REVISIONS, "0002"))
+    step = f'from alembic import op\nrevision = "9999"\ndown_revision = "{HEAD}"\ndef upgrade():\n{body}'
+    (scripts / "versions" / "v9999_next.py").write_text(step)
+    return History(scripts, (*REVISIONS, "9999"))
 
 
 def test_an_older_state_is_backed_up_and_then_migrated(begun, tmp_path):

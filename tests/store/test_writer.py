@@ -180,20 +180,21 @@ def test_runs_are_recorded_with_their_end(writer, paths):
     ]
 
 
-def test_a_full_disk_breaks_the_journal_for_good(writer, paths):
+def test_a_full_disk_ends_the_marking_for_good_and_outcomes_are_still_recorded(writer, paths):
     (first,) = writer.commit([a_mark(1)])
     connection = writer._connection
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     connection.rollback()
     results = writer.commit([a_settle(first, placed("p1")), *(a_mark(f"{n}-{'x' * 500}") for n in range(100))])
-    assert {type(result) for result in results} == {JournalBroken}
-    assert "full" in results[0].message
+    assert results[0] is None
+    assert {type(result) for result in results[1:]} == {JournalBroken}
+    assert "full" in results[1].message
     connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     connection.rollback()
-    assert isinstance(writer.commit([a_settle(first, placed("p1"))])[0], JournalBroken)
+    assert isinstance(writer.commit([a_mark(2)])[0], JournalBroken)
     assert list(attempts_of(paths)) == [first]
-    assert attempts_of(paths)[first].state is AttemptState.SENDING
+    assert attempts_of(paths)[first].panel_order_id == "p1"
 
 
 def test_after_a_break_the_next_opening_finds_the_attempts_in_flight(writer, paths, open_one):

@@ -1,0 +1,65 @@
+"""Which file systems a state may live on: those whose locks and fsync hold. Pure, but for reading the mount table."""
+
+import re
+from pathlib import Path
+
+from runner.core.errors import StateRefused
+
+MOUNT_TABLE = Path("/proc/self/mountinfo")
+
+# Locks that are not seen by every machine, or a WAL index that is not shared: two runs would both buy.
+_NETWORK = frozenset(
+    {
+        "nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "kafs", "coda", "9p", "ceph",
+        "glusterfs", "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "panfs", "gfs2", "ocfs2", "davfs", "vboxsf",
+        "vmhgfs", "prl_fs", "drvfs",
+    }
+)  # fmt: skip
+_NETWORK_FUSE = frozenset(
+    {
+        "sshfs", "glusterfs", "ceph", "ceph-fuse", "rclone", "s3fs", "gcsfuse", "goofys", "blobfuse", "blobfuse2",
+        "davfs", "davfs2", "curlftpfs", "juicefs", "mfs", "moosefs", "lizardfs", "seaweedfs", "nfs", "smbnetfs",
+        "gvfsd-fuse", "vmhgfs-fuse", "google-drive-ocamlfuse",
+    }
+)  # fmt: skip
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+_MOUNT_POINT = 4  # the field of a line, from 0 (man 5 proc_pid_mountinfo)
+
+
+def is_network(kind: str) -> bool:
+    """True for a file system type, as the mount table names it, that a state may not live on."""
+    family, _, name = kind.lower().partition(".")
+    return family in _NETWORK or (family in ("fuse", "fuseblk") and name in _NETWORK_FUSE)
+
+
+def kind_of(path: Path, mount_table: str) -> str | None:
+    """The type of the file system that holds the absolute `path`; None if the table does not say.
+
+    `mount_table` is the text of /proc/self/mountinfo. Of two mounts on one place the later one covers the former.
+    """
+    best: tuple[int, str] | None = None
+    for line in mount_table.splitlines():
+        facts, separator, source = line.partition(" - ")
+        fields, kinds = facts.split(" "), source.split(" ")
+        if not separator or len(fields) <= _MOUNT_POINT:
+            continue
+        point = Path(_ESCAPE.sub(lambda found: chr(int(found[1], 8)), fields[_MOUNT_POINT]))
+        depth = len(point.parts)
+        if (path == point or point in path.parents) and (best is None or depth >= best[0]):
+            best = (depth, kinds[0])
+    return None if best is None else best[1]
+
+
+def refuse_network(directory: Path, mount_table: Path = MOUNT_TABLE) -> None:
+    """StateRefused if `directory` lies on a network file system; nothing where the mount table can't be read."""
+    try:
+        table = mount_table.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
+    kind = kind_of(directory.resolve(), table)
+    if kind is not None and is_network(kind):
+        raise StateRefused(
+            f"{directory} lies on a network file system ({kind}), where locks do not keep two runs apart",
+            "keep the state on a local disk (--state), on one machine",
+        )

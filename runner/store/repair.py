@@ -1,0 +1,127 @@
+"""Repairs of the state that a person asks for: another address for an order's attempts, or none. Nothing is ever deleted.
+
+A forgotten order keeps its attempts, its money and its place in the campaign's budget, under an id that no file can list.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from runner.core.attempts import OPEN_STATES, Attempt, AttemptState
+from runner.core.clock import Clock
+from runner.core.errors import InvalidInput, StateRefused
+from runner.core.recorded import Recorded
+from runner.store.backup import backup
+from runner.store.lock import StateLock
+from runner.store.opening import open_writer
+from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Repair
+from runner.store.paths import StatePaths
+from runner.store.tables import attempts
+
+FORGOTTEN = "~removed"  # the files' ids have no tilde
+
+Key = tuple[str, str]
+
+
+class Move(NamedTuple):
+    """All attempts of one address get another one."""
+
+    before: Key
+    after: Key
+    attempts: Sequence[Attempt]
+
+
+def parse_address(text: str) -> Key:
+    """Campaign and order id of `campaign/id`; InvalidInput otherwise."""
+    campaign, separator, order_id = text.partition("/")
+    if not separator or not campaign or not order_id:
+        raise InvalidInput(f"{text!r} is not an address", "write campaign/id, as runner state list shows it")
+    return campaign, order_id
+
+
+def plan_move(recorded: Recorded, before: Key, after: Key) -> Move:
+    """The renaming of `before` to `after`; StateRefused unless the one has attempts and the other has none."""
+    moved = attempts_of(recorded, before)
+    if after in recorded.attempts:
+        raise StateRefused(
+            f"{'/'.join(after)} has attempts already: two orders are never made one",
+            "name an address that was never ordered",
+        )
+    return Move(before, after, moved)
+
+
+def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
+    """The renaming of `key` to an address that nobody can list.
+
+    StateRefused if one of its attempts may exist on the panel, unless `accepted`.
+    """
+    removed = attempts_of(recorded, key)
+    held = [attempt for attempt in removed if attempt.state in OPEN_STATES]
+    if held and not accepted:
+        raise StateRefused(
+            f"{'/'.join(key)} is {_why_held(held[-1])}: forgotten, it would be bought again",
+            "leave it, and list it under `removed:` to hide it; or, if it may be bought again: "
+            f"runner state rm {'/'.join(key)} --i-know-it-may-be-bought-again --reason '…'",
+        )
+    taken = {order_id for campaign, order_id in recorded.attempts if campaign == key[0]}
+    names = (f"{key[1]}{FORGOTTEN}{number}" for number in range(1, len(taken) + 2))
+    return Move(key, (key[0], next(name for name in names if name not in taken)), removed)
+
+
+@contextmanager
+def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> Iterator[Callable[[Move], int]]:
+    """A way to carry moves out, inside a run of its own that `what` describes. Makes a backup before.
+
+    Left-over marks become doubts first, as at every start.
+    """
+    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    backup(paths, clock)
+    writer = open_writer(paths, lock, clock).writer
+
+    def carry_out(move: Move) -> int:
+        for operation in (
+            BeginRun(run_id, what, clock.now()),
+            DoubtLeftOvers(clock.now()),
+            Repair(lambda connection: _rename(connection, move)),
+            EndRun(run_id, 0, clock.now()),
+        ):
+            (result,) = writer.commit([operation])
+            if isinstance(result, StateRefused):
+                raise result
+        return len(move.attempts)
+
+    try:
+        yield carry_out
+    finally:
+        writer.close()
+
+
+def _rename(connection: Connection, move: Move) -> int:
+    (campaign, order_id), (new_campaign, new_id) = move.before, move.after
+    ids = [attempt.id for attempt in move.attempts]
+    at_former = (attempts.c.campaign == campaign) & (attempts.c.order_id == order_id)
+    at_new = (attempts.c.campaign == new_campaign) & (attempts.c.order_id == new_id)
+    if list(connection.execute(select(attempts.c.id).where(at_former).order_by(attempts.c.id)).scalars()) != sorted(
+        ids
+    ):
+        raise StateRefused("the state has changed meanwhile", "run again")
+    if connection.execute(select(attempts.c.id).where(at_new).limit(1)).first() is not None:
+        raise StateRefused(f"{new_campaign}/{new_id} has attempts already", "name an address that was never ordered")
+    return connection.execute(update(attempts).where(at_former).values(campaign=new_campaign, order_id=new_id)).rowcount
+
+
+def attempts_of(recorded: Recorded, key: Key) -> Sequence[Attempt]:
+    """What the state knows of one address; InvalidInput if nothing."""
+    known = recorded.attempts.get(key)
+    if not known:
+        raise InvalidInput(f"the state knows no {'/'.join(key)}", "see runner state list")
+    return known
+
+
+def _why_held(attempt: Attempt) -> str:
+    if attempt.state is AttemptState.PLACED:
+        return f"placed as order {attempt.panel_order_id}"
+    return attempt.state.value.replace("_", " ")
