@@ -12,10 +12,11 @@ class EventType(StrEnum):
     RUN_STARTED = "run_started"  # command
     REFRESH_STARTED = "refresh_started"  # panel, live
     STATUSES = "statuses"  # panel, asked, answered
-    PLANNED = "planned"  # place, wait, blocked, in_doubt, ok, cost
+    PLANNED = "planned"  # place, refill, wait, blocked, in_doubt, ok, cost
     SUBMIT_STARTED = "submit_started"  # panel, orders
     MARKED = "marked"  # order is about to be sent
     SETTLED = "settled"  # outcome, panel_order_id, cost, message
+    REFILLED = "refilled"  # a refill was asked for: outcome, refill_id, message
     RATE_LOWERED = "rate_lowered"  # panel, per_minute, message
     PANEL_STOPPED = "panel_stopped"  # panel, message
     DRAINING = "draining"  # in_flight

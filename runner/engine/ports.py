@@ -1,13 +1,16 @@
 """What the engine needs of the outside. `store`, `panel` and the tests' simulated world implement these."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue
+from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
 from runner.core.recorded import Recorded
+from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
 
 
 class Journal(Protocol):
@@ -28,6 +31,18 @@ class Journal(Protocol):
     async def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> None:
         """Record what the answer proved, once, for an attempt in `sending`."""
 
+    async def adopt(self, attempt_id: int, panel_order_id: str, decision: Decision) -> bool:
+        """Settle a doubt as placed; False if the very same was decided already.
+
+        Raises `StateRefused` if the attempt is not in doubt, or something else was decided about it.
+        """
+
+    async def not_placed(self, attempt_id: int, decision: Decision) -> bool:
+        """Settle a doubt as never placed: a later run buys it. Answers and raises as `adopt` does."""
+
+    async def abandon(self, attempt_id: int, decision: Decision) -> bool:
+        """Give a doubt up: spent, and never bought again. Answers and raises as `adopt` does."""
+
     async def see_statuses(self, seen: Sequence[StatusSeen]) -> None:
         """Record one batch of statuses."""
 
@@ -36,6 +51,18 @@ class Journal(Protocol):
 
     async def see_balance(self, seen: BalanceSeen) -> None:
         """Append a balance."""
+
+    async def ask_refills(self, attempt_ids: Sequence[int], at: datetime) -> Sequence[int]:
+        """Record that refills are about to be asked for; their ids, once that is durable. StateRefused if one is open."""
+
+    async def settle_refills(self, settled: Sequence[RefillSettled], at: datetime) -> None:
+        """Record the answers to requests in `asking`, once."""
+
+    async def see_refills(self, seen: Sequence[RefillSeen]) -> None:
+        """Record one batch of refill statuses."""
+
+    async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
+        """Record cancellations that were asked for, with their answers."""
 
     async def end_run(self, run_id: str, exit_code: int, at: datetime) -> None:
         """Close a run and note the high-water mark in the lineage file."""
@@ -71,3 +98,12 @@ class Panel(Protocol):
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
         """Send one order, once, and say what the answer proves. Never raises for anything that the network does."""
+
+    async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
+        """Ask for refills, once: what became of each wish. Never raises for anything that the network does."""
+
+    async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
+        """Statuses by refill id; ids that the panel left out are absent. A read: raises as reads do."""
+
+    async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
+        """Ask to cancel, which may be repeated: what became of each wish. Never raises for what the network does."""

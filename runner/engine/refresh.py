@@ -1,22 +1,21 @@
-"""Asks the panels how things stand: catalogue, balance, and statuses of live orders in batches of 100."""
+"""Asks the panels how things stand: catalogue, balance, and statuses of live orders and refills in batches of 100."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceSeen
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.recorded import Recorded
+from runner.engine.batches import in_batches
 from runner.engine.ports import Panel
+from runner.engine.refill import refresh_refills
 from runner.engine.session import Session
-
-BATCH = 100  # ids a panel takes in one call (panel-api: "up to 100 IDs")
 
 
 async def refresh(session: Session, recorded: Recorded) -> None:
-    """Bring catalogue, balance and live orders of every panel of the session up to date in the journal.
+    """Bring catalogue, balance, live orders and open refills of every panel of the session up to date in the journal.
 
     Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read: nothing may be bought unseen.
     """
@@ -27,19 +26,17 @@ async def refresh(session: Session, recorded: Recorded) -> None:
                 live[attempt.panel].append(attempt)
     async with session.stop.interruptible():
         await asyncio.gather(
-            *(
-                _refresh_panel(session, panel, live[name], known=name in recorded.catalogues)
-                for name, panel in session.panels.items()
-            )
+            *(_refresh_panel(session, panel, live[name], recorded) for name, panel in session.panels.items())
         )
 
 
-async def _refresh_panel(session: Session, panel: Panel, live: Sequence[Attempt], *, known: bool) -> None:
+async def _refresh_panel(session: Session, panel: Panel, live: Sequence[Attempt], recorded: Recorded) -> None:
     """Balance first: it is the cheapest proof that the panel answers and takes the key."""
     session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(live))
     await refresh_balance(session, panel)
-    await _refresh_catalogue(session, panel, known=known)
+    await _refresh_catalogue(session, panel, known=panel.profile.name in recorded.catalogues)
     await refresh_statuses(session, panel, live)
+    await refresh_refills(session, panel, recorded)
 
 
 async def refresh_balance(session: Session, panel: Panel) -> None:
@@ -65,7 +62,7 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
 
 async def refresh_statuses(session: Session, panel: Panel, live: Sequence[Attempt]) -> None:
     """Poll `live` orders in ceil(n/100) calls, `parallel_read` at a time, and record each batch as it comes."""
-    batches = _batches(live)
+    batches = in_batches(live)
 
     async def work() -> None:
         for batch in batches:  # one iterator shared by all workers
@@ -90,9 +87,3 @@ async def refresh_placed(session: Session, attempt_ids: Collection[int]) -> None
             await refresh_statuses(session, session.panels[name], attempts_of_panel)
         for name in bought:
             await refresh_balance(session, session.panels[name])
-
-
-def _batches(live: Sequence[Attempt]) -> Iterator[list[Attempt]]:
-    attempts = iter(live)
-    while batch := list(islice(attempts, BATCH)):
-        yield batch

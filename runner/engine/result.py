@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
+from runner.core.upkeep import CancelState, RefillState
 from runner.planning.ledger import Ledger
 from runner.planning.plan import Plan
 
@@ -21,6 +23,47 @@ class OrderResult(NamedTuple):
     message: str
 
 
+class RefillResult(NamedTuple):
+    """One refill that was to be asked for."""
+
+    order: str  # address
+    panel_order_id: str
+    state: RefillState  # REQUESTED, REFUSED, UNKNOWN or NOT_SENT
+    refill_id: str | None
+    message: str
+
+
+class CancelResult(NamedTuple):
+    """One order that a panel was asked to cancel."""
+
+    order: str  # address
+    panel_order_id: str
+    state: CancelState
+    message: str
+
+
+class Wished(StrEnum):
+    """What became of one wish of `runner refill` or `runner cancel`."""
+
+    WOULD = "would"  # a dry run: it would be asked for
+    HELD = "held"  # not asked for: a rule is against it
+    REQUESTED = "requested"  # the panel gave a refill id
+    RECORDED = "recorded"  # the panel took the request to cancel
+    REFUSED = "refused"  # the panel said why not
+    UNKNOWN = "unknown"  # no answer: it may have been recorded
+    NOT_SENT = "not_sent"  # not asked for: proof that no byte left, or the run ended before
+
+
+class WishResult(NamedTuple):
+    """One order that a person wished something for."""
+
+    order: str  # address
+    panel_order_id: str
+    outcome: Wished
+    refill_id: str | None  # with REQUESTED
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
     """What one apply did; `exit_code` is the process's."""
@@ -31,9 +74,11 @@ class ApplyResult:
     refused: int
     not_sent: int
     in_doubt: int  # all doubts the state holds for the panels of this run, not only new ones
-    refills: int
+    refills: int  # requests that a panel took
     cancels: int
     orders: Sequence[OrderResult]
     plan: Plan
     report: Ledger
     interrupted: bool = False
+    warnings: Sequence[str] = ()  # orders declared not placed that look as if they were executed
+    refill_results: Sequence[RefillResult] = ()

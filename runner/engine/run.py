@@ -1,25 +1,29 @@
-"""One reconcile pass: settle left-overs, refresh, plan, guards, submit, poll, balance, ledger."""
+"""One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, poll, balance, ledger."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
-from runner.core.errors import ExitCode, Interrupted, PanelUnreachable
+from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
+from runner.core.upkeep import RefillState
+from runner.engine.refill import ask_refills
 from runner.engine.refresh import refresh, refresh_placed
-from runner.engine.result import ApplyResult, OrderResult
+from runner.engine.result import ApplyResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
 from runner.planning.allowance import Purchase
 from runner.planning.diff import make_plan
 from runner.planning.guards import allowance
+from runner.planning.late import late_signs
 from runner.planning.ledger import make_ledger
 from runner.planning.plan import ActionKind, Plan
+from runner.planning.refills import DueRefill, RefillWish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Wish:
     campaigns: Sequence[Campaign]
     selection: Callable[[Order], bool] | None = None
     max_cost: Decimal | None = None
+    counts: Mapping[str, int] | None = None  # present count by link, of a counts file
+    refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
 
 
 async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
@@ -43,10 +49,11 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     await session.journal.rename(_renames(wish.campaigns))
     await refresh(session, await session.journal.recorded())
     recorded = await session.journal.recorded()
-    plan = make_plan(wish.campaigns, recorded, selection=wish.selection, max_cost=wish.max_cost)
+    refills = RefillWish(now=session.clock.now(), counts=wish.counts, only=wish.refills_only)
+    plan = make_plan(wish.campaigns, recorded, selection=wish.selection, max_cost=wish.max_cost, refills=refills)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
-        kind: counts.get(kind, 0) for kind in ("place", "wait", "blocked", "in_doubt", "ok")
+        kind: counts.get(kind, 0) for kind in ("place", "refill", "wait", "blocked", "in_doubt", "ok")
     }
     facts["cost"] = None if plan.cost is None else plain(plan.cost)
     session.tell(EventType.PLANNED, None, **facts)
@@ -61,19 +68,25 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
     plan, recorded = await prepare(session, wish)
     results: list[OrderResult] = []
     submissions: list[Submission] = []
+    refilled: list[RefillResult] = []
     code = plan.exit_code
-    if code is ExitCode.OK and plan.purchases() and confirm(plan):
+    if code is ExitCode.OK and (plan.purchases() or plan.refills) and confirm(plan):
         submissions = await _submit(session, wish, plan, recorded)
         results = [result for submission in submissions for result in submission.results.values()]
+        refilled = await _refill(session, plan, submissions)
     placed_ids = {attempt_id for submission in submissions for attempt_id in submission.placed_ids}
     if placed_ids:
         try:
             await refresh_placed(session, placed_ids)
-        except (PanelUnreachable, Interrupted) as error:
+        except (PanelUnreachable, Interrupted, StateRefused) as error:
             session.tell(EventType.NOTE, message=f"{error.message}; the report shows expected charges instead")
-    if submissions:
-        recorded = await session.journal.recorded()
-    return _conclude(session, plan, recorded, results, code)
+    if submissions or refilled:
+        try:
+            recorded = await session.journal.recorded()
+        except StateRefused as error:  # the state went away under us: what was sent is told all the same
+            session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
+    granted = sum(one.state is RefillState.REQUESTED for one in refilled)
+    return replace(_conclude(session, plan, recorded, results, code), refills=granted, refill_results=refilled)
 
 
 async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> list[Submission]:
@@ -88,6 +101,17 @@ async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) 
     }
     await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
     return list(submissions.values())
+
+
+async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission]) -> list[RefillResult]:
+    """All panels side by side; a panel that placing stopped on (a doubt, its key, its funds) is not asked anything more."""
+    stopped = {submission.panel for submission in submissions if submission.stopped}
+    by_panel: dict[str, list[DueRefill]] = {}
+    for due in plan.refills:
+        if due.panel not in stopped:
+            by_panel.setdefault(due.panel, []).append(due)
+    asked = await asyncio.gather(*(ask_refills(session, session.panels[name], due) for name, due in by_panel.items()))
+    return [result for results in asked for result in results]
 
 
 def _purchases(plan: Plan, recorded: Recorded) -> list[Purchase]:
@@ -143,6 +167,7 @@ def _conclude(
             code = ExitCode.INTERRUPTED
         elif count[OutcomeKind.REFUSED] or count[OutcomeKind.NOT_SENT] or (tried and untried):
             code = ExitCode.PARTLY
+    ledger = make_ledger(recorded, panels=session.panels.keys())
     return ApplyResult(
         run_id=session.run_id,
         exit_code=code,
@@ -154,8 +179,9 @@ def _conclude(
         cancels=0,
         orders=results,
         plan=plan,
-        report=make_ledger(recorded, panels=session.panels.keys()),
+        report=ledger,
         interrupted=session.stop.requested,
+        warnings=late_signs(recorded, ledger),
     )
 
 

@@ -39,6 +39,11 @@ class Submission:
         self.stopped = ""  # why nothing more is marked; empty while all is well
         session.stop.on_request(self._interrupt)
 
+    @property
+    def panel(self) -> str:
+        """The panel's name."""
+        return self._panel.profile.name
+
     async def submit(self, purchases: Sequence[Purchase]) -> None:
         """Send every purchase that may still be sent; returns when all outcomes are recorded.
 
@@ -120,7 +125,7 @@ class Submission:
         try:
             await session.journal.settle(attempt_id, outcome, session.clock.now())
         except RunnerError as error:
-            outcome = _unrecorded(outcome, error)
+            outcome = _unrecorded(order.address, outcome, error)
         session.stop.in_flight -= 1
         self._conclude(purchase, attempt, attempt_id, outcome)
         return outcome
@@ -192,11 +197,13 @@ def new_attempt(purchase: Purchase) -> NewAttempt:
     )
 
 
-def _unrecorded(outcome: Outcome, error: RunnerError) -> Outcome:
+def _unrecorded(address: str, outcome: Outcome, error: RunnerError) -> Outcome:
     """An outcome that could not be written: its mark stays, so it is a doubt, and the id goes to the user at once."""
-    what = f"placed as order {outcome.panel_order_id}" if outcome.panel_order_id else outcome.kind.value
+    order_id = outcome.panel_order_id
+    what = f"placed as order {order_id}" if order_id else outcome.kind.value
+    use = f" for `runner doubt adopt {address} --order {order_id}`" if order_id else ""
     return outcome._replace(
         kind=OutcomeKind.IN_DOUBT,
-        message=f"{what}, but that could not be recorded ({error.message}); keep this line",
+        message=f"{what}, but that could not be recorded ({error.message}); keep this line{use}",
         stops_panel=isinstance(error, JournalBroken) or outcome.stops_panel,
     )

@@ -39,6 +39,7 @@ class RefillAnswer:
     refill_id: str | None = None  # with REQUESTED
     finality: Finality | None = None  # with REFUSED
     message: str = ""
+    stops_panel: bool = False  # not about this order: further wishes would meet the same (key, rate, no such action)
 
 
 class RefillState(StrEnum):

@@ -51,8 +51,15 @@ class UpkeepCalls:
         for batch in batches(wishes):
             hopeless = hopeless or await self._refill(batch, found)
         if hopeless:
-            not_sent = RefillAnswer(kind=RefillKind.NOT_SENT, message=hopeless)
-            found |= {order_id: not_sent for order_id in wishes if order_id not in found}
+            # A panel without refills will not have them later: each wish is answered, or all would be made again and again.
+            missing = "refill" in self._reader.capabilities.missing
+            left = RefillAnswer(
+                kind=RefillKind.REFUSED if missing else RefillKind.NOT_SENT,
+                finality=Finality.FINAL if missing else None,
+                message=hopeless,
+                stops_panel=True,
+            )
+            found |= {order_id: left for order_id in wishes if order_id not in found}
         return found
 
     async def _refill(self, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:
@@ -135,6 +142,6 @@ def _note(trouble: Trouble, order_ids: tuple[str, ...], found: dict[str, RefillA
         found |= dict.fromkeys(order_ids, RefillAnswer(kind=RefillKind.UNKNOWN, message=trouble.message))
         return ""
     finality = Finality.FINAL if trouble.kind is TroubleKind.UNKNOWN_ACTION else Finality.LATER
-    refused = RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=trouble.message)
+    refused = RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=trouble.message, stops_panel=True)
     found |= dict.fromkeys(order_ids, refused)
     return trouble.message

@@ -14,6 +14,7 @@ from runner.planning.guards import Wanted, block_beyond, committed_panels, commo
 from runner.planning.history import DOUBTFUL, History, change_in_words, is_as_listed, known_as, purchase
 from runner.planning.plan import Action, ActionKind, PanelMoney, Plan, Refusal
 from runner.planning.pricing import Offer, Offers
+from runner.planning.refills import RefillRound, RefillWish
 
 Selection = Callable[[Order], bool]
 
@@ -28,15 +29,16 @@ def make_plan(
     selection: Selection | None = None,
     max_cost: Decimal | None = None,
     balances: Mapping[str, Balance] | None = None,
+    refills: RefillWish | None = None,
 ) -> Plan:
     """What `apply` would do about the orders of `campaigns`, in the order listed, and whether it may.
 
     Orders that `selection` rejects are left out, neither counted nor planned. `balances` by panel default to the last
-    ones recorded. Linear in orders plus attempts.
+    ones recorded. Without `refills` none is looked for. Linear in orders plus attempts.
     """
     if balances is None:
         balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
-    draft = _Draft(campaigns, recorded, selection)
+    draft = _Draft(campaigns, recorded, selection, None if refills is None else RefillRound(recorded, refills))
     wanted = [draft.add(campaign) for campaign in campaigns]
     caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost)
     left = block_beyond(draft.actions, caps, wanted)
@@ -56,7 +58,12 @@ def make_plan(
         },
         problems=draft.problems,
         refusals=[*draft.refusals, *(cap.refusal for cap in caps), *impossible],
-        notes=[*draft.notes, *_notes_on_money(wanted, draft.history, balances)],
+        notes=[
+            *draft.notes,
+            *(draft.refills.notes() if draft.refills is not None else ()),
+            *_notes_on_money(wanted, draft.history, balances),
+        ],
+        refills=draft.refills.due if draft.refills is not None else (),
         cost=cost if is_priced else None,
         currency=currency,
         lineage=recorded.lineage,
@@ -68,14 +75,22 @@ def make_plan(
 class _Draft:
     """The plan while it grows, one campaign after the other; no cap has been applied yet."""
 
-    def __init__(self, campaigns: Sequence[Campaign], recorded: Recorded, selection: Selection | None) -> None:
+    def __init__(
+        self,
+        campaigns: Sequence[Campaign],
+        recorded: Recorded,
+        selection: Selection | None,
+        refills: RefillRound | None,
+    ) -> None:
         self.history = History(recorded, campaigns)
+        self.refills = refills
         self.actions: list[Action] = []
         self.ok = 0
         self.problems: list[Diagnostic] = []
         self.refusals: list[Refusal] = []
         self.notes: list[str] = []
         self._recorded = recorded
+        self._declared = {one.attempt_id for one in recorded.decisions}  # closed by a person, not by an answer
         self._selection = selection
         self._offers = {
             panel: Offers(panel, recorded.catalogues.get(panel)) for panel in {one.panel for one in campaigns}
@@ -105,7 +120,7 @@ class _Draft:
                     append(_in_doubt(order, attempts, panel))
                     continue
                 if open_one := purchase(attempts):
-                    self._keep(order, open_one, campaign, held["on_change"])
+                    self._keep(order, open_one, attempts, campaign, held["on_change"])
                     continue
             offer = offers[order.service, order.quantity, order.runs, order.interval]
             if offer.code:
@@ -129,16 +144,21 @@ class _Draft:
                 unpriced += 1
             else:
                 cost += offer.cost
-            reason = _again(attempts[-1]) if attempts else _NOT_BOUGHT
+            reason = _again(attempts[-1], is_declared=attempts[-1].id in self._declared) if attempts else _NOT_BOUGHT
             append(new(Action, (order, place, reason, offer.cost, panel)))  # half the time of Action(...)
         self.refusals += _refusals(name, held)
         self.notes += _notes_on_unlisted(campaign, unlisted - doubtful, unlisted & doubtful)
         return Wanted(campaign=campaign, orders=orders, cost=cost, unpriced=unpriced)
 
-    def _keep(self, order: Order, bought: Attempt, campaign: Campaign, held: list[Action]) -> None:
+    def _keep(
+        self, order: Order, bought: Attempt, attempts: Sequence[Attempt], campaign: Campaign, held: list[Action]
+    ) -> None:
         """Decide on an order that was bought or given up."""
         if is_as_listed(bought, order, campaign.panel) or campaign.policy.on_change is OnChange.KEEP:
-            self.ok += 1
+            if self.refills is not None and (reason := self.refills.look_at(order, attempts, campaign)):
+                self.actions.append(Action(order, ActionKind.REFILL, reason, ZERO, campaign.panel))
+            else:
+                self.ok += 1
             return
         held.append(_changed(order, bought, campaign))
         self.actions.append(held[-1])
@@ -147,7 +167,10 @@ class _Draft:
 def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
     doubts = [attempt for attempt in attempts if attempt.state in DOUBTFUL]
     since = f"{doubts[0].marked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    reason = f"it may exist on the panel since {since}; check the panel's order page; it is never sent again by itself"
+    reason = (
+        f"it may exist on the panel since {since}; it is never sent again by itself: `runner doubt show "
+        f"{doubts[0].address}`"
+    )
     return Action(order, ActionKind.IN_DOUBT, reason, sum((one.expected_charge for one in doubts), ZERO), panel)
 
 
@@ -161,10 +184,12 @@ def _changed(order: Order, bought: Attempt, campaign: Campaign) -> Action:
     return Action(order, ActionKind.BLOCKED, reason, None, campaign.panel)
 
 
-def _again(last: Attempt) -> str:
+def _again(last: Attempt, *, is_declared: bool) -> str:
     """Why an order whose attempts are all closed is placed again."""
     if last.state is AttemptState.REFUSED:
         return f"refused last time: {last.message}" if last.message else "refused last time"
+    if is_declared:
+        return f"declared not placed last time: `runner doubt show {last.address}`"
     return "was not sent last time"
 
 
@@ -209,7 +234,7 @@ def _notes_on_unlisted(campaign: Campaign, bought: set[str], doubtful: set[str])
     if gone := len(bought - campaign.removed):
         yield f"{campaign.name}: {_number(gone)} no longer listed; {'it stays' if gone == 1 else 'they stay'} bought"
     if doubtful:
-        yield f"{campaign.name}: {_number(len(doubtful))} no longer listed and in doubt; see `runner status`"
+        yield f"{campaign.name}: {_number(len(doubtful))} no longer listed and in doubt; see `runner doubt list`"
 
 
 def _number(orders: int) -> str:

@@ -10,6 +10,7 @@ from runner.core.catalogue import Balance
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
 from runner.core.orders import Order
+from runner.planning.refills import DueRefill
 
 
 class ActionKind(StrEnum):
@@ -70,6 +71,7 @@ class Plan:
     notes: Sequence[str] = ()  # worth knowing, no obstacle
     cost: Decimal | None = None  # of all purchases; None when currencies differ or a price is unknown
     currency: str | None = None  # None when panels' currencies differ or none is known
+    refills: Sequence[DueRefill] = ()  # what the REFILL actions ask for, one for each attempt
     lineage: str = ""
     serial: int = 0  # state serial the plan was made from
     digests: Mapping[str, str] = field(default_factory=dict)  # campaign file -> SHA-256

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
+from runner.planning.cancels import cancel_word
 from runner.planning.history import DOUBTFUL, change_in_words, is_as_listed, is_open, known_as, purchase
+from runner.planning.refills import last_word
 
 PATIENCE = timedelta(hours=72)  # one family of panels shows every state it can't name as pending: too long is a stall
 LOST_AFTER = 3  # answers "no such order" in a row; fewer may be a replica that lags (PROTOCOL, status)
@@ -100,7 +102,7 @@ def make_standings(
             if attempts:
                 listed.add((campaign.name, known_id))
             if selection is None or selection(order):
-                shown.append(_listed(order, attempts, campaign.panel, now))
+                shown.append(_listed(order, attempts, campaign.panel, recorded, now))
     by_name = {campaign.name: campaign for campaign in campaigns}
     shown += _unlisted(recorded, listed, by_name, now, selection=selection, complete=complete)
     summary = Counter[str]()
@@ -110,15 +112,17 @@ def make_standings(
     return Standings(orders=shown, summary=dict(sorted(summary.items())) | {"total": len(shown)})
 
 
-def _listed(order: Order, attempts: Sequence[Attempt], panel: str, now: datetime) -> Standing:
+def _listed(order: Order, attempts: Sequence[Attempt], panel: str, recorded: Recorded, now: datetime) -> Standing:
     if not attempts:
         return _standing(order.address, Sync.MISSING)
     if doubt := _doubt(attempts):
         return _doubtful(order.address, doubt)
     if bought := purchase(attempts):
         if is_as_listed(bought, order, panel):
-            return _placed(order.address, Sync.PLACED, bought, now, "")
-        return _placed(order.address, Sync.CHANGED, bought, now, change_in_words(bought, order, panel))
+            return _placed(order.address, Sync.PLACED, bought, recorded, now)
+        return _placed(
+            order.address, Sync.CHANGED, bought, recorded, now, message=change_in_words(bought, order, panel)
+        )
     last = attempts[-1]
     sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
     return _standing(order.address, sync, last.message)
@@ -146,7 +150,7 @@ def _unlisted(
         if selection is not None and not selection(_as_order(bought)):
             continue
         address = f"{name}/{order_id}"
-        yield _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, now, "")
+        yield _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, recorded, now)
 
 
 def _doubt(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -180,15 +184,19 @@ def _doubtful(address: str, doubt: Attempt) -> Standing:
     return _standing(address, sync, doubt.message)
 
 
-def _placed(address: str, sync: Sync, bought: Attempt, now: datetime, message: str) -> Standing:
+def _placed(
+    address: str, sync: Sync, bought: Attempt, recorded: Recorded, now: datetime, *, message: str = ""
+) -> Standing:
     if bought.state is AttemptState.ABANDONED:
         return _standing(address, sync, message or "given up: it counts as spent and is not bought again")
     if bought.missing_in_a_row >= LOST_AFTER:
         message = message or "the panel no longer knows this order"
+    refills = recorded.refills.get(bought.id, ())
+    message = message or cancel_word(bought, recorded.cancels.get(bought.id, ())) or last_word(refills)
     return Standing(
         address,
         sync,
-        _health(bought, now),
+        Health.REFILLING if any(one.is_open for one in refills) else _health(bought, now),
         bought.panel_order_id,
         None if bought.checked_at is None else str(bought.status),
         bought.charge,

@@ -30,6 +30,11 @@ class PlanFile:
     select: tuple[str, ...] = ()  # globs over addresses
     exclude: tuple[str, ...] = ()
 
+    @property
+    def refills(self) -> frozenset[str]:
+        """Addresses of the orders whose refill was planned."""
+        return frozenset(one.order for one in self.saved.actions if one.action == ActionKind.REFILL)
+
 
 class _Wrong(Exception):
     """What does not fit, in a few words."""

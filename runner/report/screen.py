@@ -5,6 +5,7 @@ must stay fast.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import chain, islice
@@ -24,6 +25,8 @@ _NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instea
 _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
 _GAP = 2  # columns between columns
 _NAME_SHARE = 0.4
+_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")  # of a command line; quoted parts hold together
+_CONTINUED = " \\"  # the shell reads the next line as a part of this one
 
 
 class Fit(Enum):
@@ -105,6 +108,17 @@ class Screen:
         for part in text.wrap(self.console, self.width - indent):
             part.rstrip()
             self.console.print(Text(" " * indent) + part, soft_wrap=True)
+
+    def command(self, text: str, indent: int = 0) -> None:
+        """Something to type, to be copied: where the terminal is too narrow, it goes on behind a backslash."""
+        self._begun = True
+        piece = _harmless(Span(text, Style.COMMAND))
+        lines = [piece.text] if not self.is_terminal else _continued(piece.text, self.width - indent)
+        for line in lines:
+            if self.is_terminal:
+                self.console.print(" " * indent, _rich_text(Span(line, piece.style)), sep="", soft_wrap=True)
+            else:
+                self.stream.write(" " * indent + line + "\n")
 
     def heading(self, text: str, *more: Written) -> None:
         """After an empty line, the name of a section with what is said beside it."""
@@ -189,6 +203,18 @@ def _rich_cell(column: Column, written: Written) -> "RenderableType":
     text = _rich_text(span)
     text.no_wrap = column.fit is not Fit.WRAP
     return text
+
+
+def _continued(text: str, width: int) -> list[str]:
+    """A command in lines of at most `width`, broken between its words, never inside a quoted one."""
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width - len(_CONTINUED):
+            lines[-1] += _CONTINUED
+            lines.append("  " + word)
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return lines
 
 
 def _plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -> Iterator[str]:

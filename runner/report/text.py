@@ -2,10 +2,12 @@
 
 from runner.report.screen import Screen
 from runner.report.text_apply import render_apply
+from runner.report.text_doubt import render_doubt, render_doubts, render_settled
 from runner.report.text_ledger import render_money, render_report
 from runner.report.text_lists import Validation, render_balances, render_diagnostics, render_services, render_validation
 from runner.report.text_plan import render_plan, render_verdict
 from runner.report.text_status import render_status
+from runner.report.text_upkeep import render_requests, render_wishes
 
 __all__ = [
     "Screen",
@@ -13,11 +15,16 @@ __all__ = [
     "render_apply",
     "render_balances",
     "render_diagnostics",
+    "render_doubt",
+    "render_doubts",
     "render_money",
     "render_plan",
     "render_report",
+    "render_requests",
     "render_services",
+    "render_settled",
     "render_status",
     "render_validation",
     "render_verdict",
+    "render_wishes",
 ]

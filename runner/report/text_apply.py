@@ -12,6 +12,7 @@ from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text_ledger import render_money
 from runner.report.text_plan import render_verdict
+from runner.report.text_upkeep import missed_refill_words, render_refills
 from runner.report.wording import count, money
 
 _FIRST = 20  # listed of each outcome
@@ -30,6 +31,7 @@ def render_apply(result: ApplyResult, out: Screen) -> None:
         _campaigns(result, out)
     for kind in _TITLES:
         _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
+    render_refills(result.refill_results, out)
     render_money(result.report, out)
     out.blank()
     _verdict(result, out)
@@ -98,10 +100,10 @@ def _next_step(kind: OutcomeKind, address: str, out: Screen) -> None:
         out.line("Nothing was sent for these. To send them:", command("runner apply"), indent=2)
     else:
         out.line("May have been bought; never sent again by itself. The evidence:", indent=2)
-        out.line(command(f"runner doubt show {address}"), indent=4)
+        out.command(f"runner doubt show {address}", indent=4)
         out.line("Then, after a look at the panel's own order list, one of:", indent=2)
-        out.line(command(f"runner doubt adopt {address} --order ID --reason …"), indent=4)
-        out.line(command(f"runner doubt not-placed {address} --reason …"), indent=4)
+        out.command(f"runner doubt adopt {address} --order ID --reason 'seen in the order list'", indent=4)
+        out.command(f"runner doubt not-placed {address} --reason 'not in the order list'", indent=4)
 
 
 def _verdict(result: ApplyResult, out: Screen) -> None:
@@ -121,7 +123,7 @@ def _verdict(result: ApplyResult, out: Screen) -> None:
     elif _missed_words(result):
         out.line(bad("Partly done:"), f"{what}.")
         out.line("To try again what was not bought:", command("runner apply"))
-    elif result.placed or result.refills or result.cancels:
+    elif result.placed or result.refill_results or result.refills or result.cancels:
         out.line(good(f"Done: {what}."))
         out.line("Next:", command("runner status"))
     else:
@@ -140,7 +142,8 @@ def _placed_words(result: ApplyResult) -> str:
 
 def _asked_words(result: ApplyResult) -> list[str]:
     asked = ((result.refills, "refill"), (result.cancels, "cancellation"))
-    return [f"{count(number, noun)} asked for" for number, noun in asked if number]
+    words = [f"{count(number, noun)} asked for" for number, noun in asked if number]
+    return words + missed_refill_words(result.refill_results)
 
 
 def _missed_words(result: ApplyResult) -> list[str]:

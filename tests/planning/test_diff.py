@@ -54,7 +54,7 @@ def test_an_order_that_may_exist_is_in_doubt_at_full_price_and_says_what_to_do(s
     (action,) = plan.actions
     assert (action.kind, action.cost) == (ActionKind.IN_DOUBT, D("0.90"))
     assert "since 2026-02-28 12:00 UTC" in action.reason
-    assert "check the panel's order page; it is never sent again by itself" in action.reason
+    assert "never sent again by itself: `runner doubt show spring/teaser`" in action.reason
     assert plan.has_doubts
     assert plan.cost == 0
     assert plan.money["sandbox"].after == D("99.10")
@@ -330,7 +330,7 @@ def test_removed_silences_what_was_bought_but_never_a_doubt():
     campaign = replace(a_campaign(), removed=frozenset({"a", "b"}))
     doubt = an_attempt(an_order("b"), AttemptState.IN_DOUBT)
     plan = make_plan([campaign], recorded_with(an_attempt(an_order("a")), doubt))
-    assert list(plan.notes) == ["spring: 1 order is no longer listed and in doubt; see `runner status`"]
+    assert list(plan.notes) == ["spring: 1 order is no longer listed and in doubt; see `runner doubt list`"]
 
 
 def test_an_empty_file_plans_nothing():

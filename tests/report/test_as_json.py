@@ -19,7 +19,7 @@ from runner.planning.standing import Health, Standings, Sync
 from runner.report import as_json
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-NAMES = ("plan", "apply", "status", "report", "validate", "services", "balance", "event")
+NAMES = ("plan", "apply", "status", "report", "validate", "services", "balance", "event", "doubt")
 
 amounts = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=5)
 texts = st.text(max_size=20)
@@ -203,10 +203,11 @@ FACTS = {
     EventType.RUN_STARTED: {"command": "apply"},
     EventType.REFRESH_STARTED: {"panel": "sandbox", "live": 3},
     EventType.STATUSES: {"panel": "sandbox", "asked": 3, "answered": 2},
-    EventType.PLANNED: {"place": 1, "wait": 0, "blocked": 0, "in_doubt": 0, "ok": 2, "cost": None},
+    EventType.PLANNED: {"place": 1, "refill": 0, "wait": 0, "blocked": 0, "in_doubt": 0, "ok": 2, "cost": None},
     EventType.SUBMIT_STARTED: {"panel": "sandbox", "orders": 1},
     EventType.MARKED: {},
     EventType.SETTLED: {"outcome": "placed", "panel_order_id": "1", "cost": "0.37", "message": ""},
+    EventType.REFILLED: {"outcome": "requested", "refill_id": "1", "message": ""},
     EventType.RATE_LOWERED: {"panel": "sandbox", "per_minute": 30, "message": "Rate limit exceeded"},
     EventType.PANEL_STOPPED: {"panel": "sandbox", "message": "no funds"},
     EventType.DRAINING: {"in_flight": 4},
@@ -217,7 +218,7 @@ FACTS = {
 
 @pytest.mark.parametrize("kind", EventType)
 def test_every_event_fits_its_schema_and_no_other_facts_do(make, kind):
-    order = "spring/teaser" if kind in (EventType.MARKED, EventType.SETTLED) else None
+    order = "spring/teaser" if kind in (EventType.MARKED, EventType.SETTLED, EventType.REFILLED) else None
     document = check("event", as_json.event_document(make.event(kind, order, **FACTS[kind])))
     assert list(document)[:3] == ["type", "time", "run_id"]
     assert ("order" in document) == (order is not None)

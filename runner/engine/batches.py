@@ -1,0 +1,16 @@
+"""Lists of ids cut into what a panel takes in one call."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+BATCH = 100  # ids a panel takes in one call (panel-api: "up to 100 IDs")
+
+T = TypeVar("T")
+
+
+def in_batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """`items` in their order, in lists of at most 100; one iterator may be shared by several workers."""
+    left = iter(items)
+    while batch := list(islice(left, BATCH)):
+        yield batch

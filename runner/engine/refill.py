@@ -1,0 +1,142 @@
+"""Asks for refills and follows them. As with `submit`: mark (committed), ask (once), answer (committed).
+
+A lost answer costs no money but counts as asked: a request is never repeated inside the policy's `every`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from runner.core.attempts import Attempt
+from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
+from runner.core.events import EventType
+from runner.core.recorded import Recorded
+from runner.core.upkeep import Finality, Refill, RefillSeen, RefillSettled, RefillState
+from runner.engine.batches import in_batches
+from runner.engine.ports import Panel
+from runner.engine.result import RefillResult
+from runner.engine.session import Session
+from runner.panel.upkeep import Finality as SaidFinality
+from runner.panel.upkeep import RefillAnswer, RefillKind, RefillStatusAnswer
+from runner.panel.upkeep import RefillState as SaidState
+from runner.planning.refills import DueRefill
+
+LOST_AFTER = timedelta(
+    hours=72
+)  # a refill that the panel does not know by then is given up; before, it may be a replica's lag
+
+_AFTER_ANSWER = {
+    RefillKind.REQUESTED: RefillState.REQUESTED,
+    RefillKind.REFUSED: RefillState.REFUSED,
+    RefillKind.NOT_SENT: RefillState.NOT_SENT,
+    RefillKind.UNKNOWN: RefillState.UNKNOWN,
+}
+_AFTER_LOOK = {
+    SaidState.COMPLETED: RefillState.COMPLETED,
+    SaidState.REJECTED: RefillState.REJECTED,
+    SaidState.FAILED: RefillState.REJECTED,
+    SaidState.CANCELED: RefillState.REJECTED,
+}
+
+
+async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) -> list[RefillResult]:
+    """Ask for `due` refills of one panel in calls of 100; what became of each that was asked for.
+
+    Ends early, with the rest left for a later run, when the run should end, when nothing of a call was answered, and
+    when the panel's answer was not about the orders.
+    """
+    results: list[RefillResult] = []
+    for batch in in_batches(due):
+        if session.stop.requested or not await _ask(session, panel, batch, results):
+            break
+    return results
+
+
+async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], results: list[RefillResult]) -> bool:
+    """One mark, one call, one record for all of a batch; False if there is no use in going on."""
+    journal, clock = session.journal, session.clock
+    try:
+        ids = await journal.ask_refills([one.attempt_id for one in batch], clock.now())
+    except RunnerError as error:
+        settled = [RefillSettled(0, RefillState.NOT_SENT, message=error.message) for _ in batch]
+        _tell(session, batch, settled, results)
+        return False
+    answers = await panel.refill([one.panel_order_id for one in batch])
+    settled = [_settled(refill, answers.get(one.panel_order_id)) for refill, one in zip(ids, batch, strict=True)]
+    try:
+        await journal.settle_refills(settled, clock.now())
+    except RunnerError as error:
+        unrecorded = f"the answer could not be recorded ({error.message})"
+        settled = [one._replace(state=RefillState.UNKNOWN, message=unrecorded) for one in settled]
+    _tell(session, batch, settled, results)
+    is_lost = all(one.state is RefillState.UNKNOWN for one in settled)
+    is_stopped = any(answer.stops_panel for answer in answers.values())
+    return not is_lost and not is_stopped and all(one.state is not RefillState.NOT_SENT for one in settled)
+
+
+def _settled(refill: int, answer: RefillAnswer | None) -> RefillSettled:
+    if answer is None:
+        return RefillSettled(refill, RefillState.UNKNOWN, message="the panel did not say")
+    state = _AFTER_ANSWER[answer.kind]
+    if state is not RefillState.REFUSED:
+        return RefillSettled(refill, state, answer.refill_id, None, answer.message)
+    if answer.stops_panel and answer.finality is not SaidFinality.FINAL:
+        # A key or a rate that the panel does not accept: it has not looked at the order.
+        return RefillSettled(refill, RefillState.NOT_SENT, message=answer.message)
+    finality = Finality.FINAL if answer.finality is SaidFinality.FINAL else Finality.LATER
+    return RefillSettled(refill, state, None, finality, answer.message)
+
+
+def _tell(
+    session: Session, batch: Sequence[DueRefill], settled: Sequence[RefillSettled], results: list[RefillResult]
+) -> None:
+    for due, one in zip(batch, settled, strict=True):
+        session.tell(
+            EventType.REFILLED, due.order, outcome=one.state.value, refill_id=one.refill_id, message=one.message
+        )
+        results.append(RefillResult(due.order, due.panel_order_id, one.state, one.refill_id, one.message))
+
+
+async def refresh_refills(session: Session, panel: Panel, recorded: Recorded) -> None:
+    """Poll the open refills of one panel in ceil(n/100) calls and record each batch.
+
+    A panel that can't tell stops nothing else: a note says so. Raises `KeyRejected`.
+    """
+    for batch in in_batches(open_refills(recorded, panel.profile.name)):
+        try:
+            said = await panel.refill_statuses([one.refill_id for one in batch if one.refill_id])
+        except KeyRejected:
+            raise
+        except PanelUnreachable as error:
+            session.tell(EventType.NOTE, message=f"refills could not be followed: {error.message}")
+            return
+        await session.journal.see_refills(seen_of(batch, said, session.clock.now()))
+
+
+def open_refills(recorded: Recorded, panel: str) -> list[Refill]:
+    """The refills of a panel that are not over, each with the panel's id of it."""
+    if not recorded.refills:
+        return []
+    owners: dict[int, Attempt] = {
+        attempt.id: attempt for attempts in recorded.attempts.values() for attempt in attempts
+    }
+    return [
+        one
+        for attempt_id, requests in recorded.refills.items()
+        for one in requests
+        if one.state is RefillState.REQUESTED and one.refill_id and owners[attempt_id].panel == panel
+    ]
+
+
+def seen_of(asked: Sequence[Refill], said: Mapping[str, RefillStatusAnswer], now: datetime) -> list[RefillSeen]:
+    """What the answer says of each refill; one that it leaves out is asked for again later. Pure."""
+    seen = []
+    for one in asked:
+        answer = said.get(one.refill_id or "")
+        if answer is None:
+            continue
+        state = _AFTER_LOOK.get(answer.state, RefillState.REQUESTED)
+        message = answer.error or answer.state_text
+        if answer.error and now - one.asked_at > LOST_AFTER:
+            state, message = RefillState.UNKNOWN, f"the panel no longer knows refill {one.refill_id}: {message}"
+        seen.append(RefillSeen(one.id, state, message, now))
+    return seen

@@ -1,0 +1,32 @@
+"""Whether asking a panel to cancel is of use, and what came of it. Pure. Only `status` tells whether it was cancelled."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from runner.core.attempts import Attempt
+from runner.core.catalogue import Service
+from runner.core.upkeep import CancelRequest, CancelState
+
+
+def too_late(attempt: Attempt, service: Service | None) -> str:
+    """Why the panel need not be asked; empty if it may be, again too: cancelling twice changes nothing."""
+    if attempt.is_final:
+        return f"too late: it is {attempt.status.replace('_', ' ')}"
+    if service is not None and service.cancel is False:
+        return f"service {attempt.service} can't be cancelled"
+    return ""
+
+
+def cancel_word(attempt: Attempt, requests: Sequence[CancelRequest]) -> str:
+    """What a person should know of the last request while the order is live; empty if there was none."""
+    if not requests or attempt.is_final:
+        return ""
+    last = requests[-1]
+    when = f"{last.asked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    match last.state:
+        case CancelState.RECORDED:
+            return f"the panel took the request to cancel it of {when}"
+        case CancelState.REFUSED:
+            return f"the request to cancel it of {when} was refused: {last.message}"
+        case CancelState.UNKNOWN:
+            return f"the answer to the request to cancel it of {when} is not known; it may be repeated"

@@ -1,0 +1,87 @@
+"""Text and documents of refills and cancellations."""
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft7Validator
+
+from runner.core.recorded import Recorded
+from runner.core.upkeep import CancelRequest, CancelState, Refill, RefillState
+from runner.engine.result import RefillResult, Wished, WishResult
+from runner.report.screen import Screen
+from runner.report.text import render_apply, render_requests, render_wishes
+from runner.report.upkeep_json import cancel_document, refill_document
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+FOR_REFILLS = [one for one in Wished if one is not Wished.RECORDED]
+FOR_CANCELS = [one for one in Wished if one is not Wished.REQUESTED]
+
+
+def text_of(render, *subjects, terminal=False):
+    stream = io.StringIO()
+    render(*subjects, Screen(stream, terminal=terminal, width=100, colour=False))
+    return stream.getvalue()
+
+
+def results(*outcomes):
+    return [WishResult(f"spring/o{n}", str(n), one, None, "why") for n, one in enumerate(outcomes)]
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "outcomes"),
+    [("refill", refill_document, FOR_REFILLS), ("cancel", cancel_document, FOR_CANCELS)],
+)
+def test_every_outcome_fits_its_schema_and_no_other_key_does(name, document, outcomes):
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    Draft7Validator.check_schema(schema)
+    made = json.loads(json.dumps(document(results(*outcomes), dry_run=False)))
+    assert Draft7Validator(schema).is_valid(made)
+    assert made["summary"] == dict.fromkeys((one.value for one in outcomes), 1)
+    assert not Draft7Validator(schema).is_valid(made | {"key": "secret"})
+    assert Draft7Validator(schema).is_valid(json.loads(json.dumps(document([], dry_run=True))))
+
+
+def test_wishes_are_listed_and_counted():
+    text = text_of(render_wishes, "refill", results(Wished.REQUESTED, Wished.HELD, Wished.NOT_SENT))
+    assert text.splitlines()[-1] == "Partly done: 1 refill asked for, 1 held, 1 not sent."
+    assert "spring/o1" in text
+    done = text_of(render_wishes, "cancellation", results(Wished.RECORDED, Wished.RECORDED), terminal=True)
+    assert "Done: 2 cancellations asked for." in done
+    assert "runner status --refresh" in done
+    assert "Dry run: 1 refill would be asked for; nothing was sent." in text_of(
+        render_wishes, "refill", results(Wished.WOULD, Wished.HELD)
+    )
+    assert text_of(render_wishes, "refill", []) == "Nothing to do: no refill is due.\n"
+    many = text_of(render_wishes, "refill", results(*[Wished.REQUESTED] * 25), terminal=True)
+    assert "5 more" in many
+
+
+def test_an_apply_tells_of_refills_that_were_not_granted(make):
+    told = [
+        RefillResult("spring/a", "1", RefillState.REQUESTED, "7", ""),
+        RefillResult("spring/b", "2", RefillState.REFUSED, None, "days are over"),
+        RefillResult("spring/c", "3", RefillState.UNKNOWN, None, "reset"),
+    ]
+    result = replace(make.applied(exit_code=0), refills=1, refill_results=told)
+    text = text_of(render_apply, result)
+    assert "Refills not granted (2):" in text
+    assert "days are over" in text
+    assert "1 refill asked for, 1 refill refused, 1 refill unanswered" in text
+    assert "spring/a" not in text
+
+
+def test_a_report_counts_what_the_state_remembers():
+    refills = {
+        number: [Refill(number, number, state, "7", None, "", NOW, None, None)]
+        for number, state in enumerate((RefillState.REQUESTED, RefillState.UNKNOWN, RefillState.COMPLETED))
+    }
+    cancels = {1: [CancelRequest(1, NOW, state, "") for state in (CancelState.UNKNOWN, CancelState.RECORDED)]}
+    text = text_of(render_requests, Recorded(refills=refills, cancels=cancels))
+    assert "Refills: 1 open, 1 unanswered, 1 completed." in text
+    assert "Cancellations asked for: 1 recorded." in text
+    assert text_of(render_requests, Recorded()) == ""
