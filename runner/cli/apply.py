@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.options import CALLING, COUNTS, READING, REPORT, Amount, Settings, format_option, options
 from runner.cli.plan import next_command
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
@@ -21,21 +21,23 @@ from runner.core.orders import SANDBOX
 if TYPE_CHECKING:
     from runner.cli.wiring import Inputs
     from runner.engine.result import ApplyResult
+    from runner.engine.run import Wish
     from runner.planning.plan import Plan
     from runner.report.plan_file import PlanFile
 
 
 @click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, REPORT)
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, COUNTS, REPORT)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
-def apply(yes: bool, no_input: bool, max_cost: Decimal | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Buy what campaign FILES list and the state does not hold; or carry out a saved plan, PLAN.json.
 
     Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
     """
-    from runner.cli.wiring import need_inputs, start_logging
+    from runner.cli.wiring import need_counts, need_inputs, start_logging
+    from runner.engine.run import Wish
 
     settings = Settings(**flags)
     start_logging(settings)
@@ -44,7 +46,15 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, **flags: Any) -> 
         settings = _for_saved(settings, saved)
     inputs = need_inputs(settings)
     asking = _Consent(settings, saved, may_buy=yes, may_ask=not no_input and sys.stdin.isatty() and sys.stderr.isatty())
-    result = asyncio.run(_apply(settings, inputs, asking, max_cost))
+    wish = Wish(
+        campaigns=inputs.campaigns,
+        selection=settings.selection,
+        max_cost=max_cost,
+        counts=need_counts(settings, counts),
+        # Refills that have become due since a plan was saved are no reason to call it stale: a later apply asks for them.
+        refills_only=None if saved is None else saved.refills,
+    )
+    result = asyncio.run(_apply(settings, inputs, asking, wish))
     _show(settings, result)
     return result.exit_code
 
@@ -103,11 +113,11 @@ class _Consent:
             # The serial was compared when the lock was taken; since then this very run has written.
             self._refuse_stale(replace(plan, serial=self._saved.saved.serial))
             return True
-        if self._may_buy or all(action.panel == SANDBOX for action in plan.purchases()):
+        if self._may_buy or _panels_of(plan) <= {SANDBOX}:
             return True
         if not self._may_ask:
             raise GuardRefused(
-                f"{len(plan.purchases())} order(s) to place and nobody to ask; nothing was sent",
+                f"{_to_do(plan)} and nobody to ask; nothing was sent",
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
         from runner.report.text import render_plan
@@ -115,7 +125,8 @@ class _Consent:
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None))
         with _plain_signals():
-            agreed = click.confirm("Place these orders?", default=False, err=True)
+            question = "Place these orders?" if plan.purchases() else "Ask for these refills?"
+            agreed = click.confirm(question, default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was sent")
         return True
@@ -134,13 +145,21 @@ def _plain_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, max_cost: Decimal | None) -> "ApplyResult":
+def _panels_of(plan: "Plan") -> set[str]:
+    """The panels that the plan would act on."""
+    return {action.panel for action in plan.purchases()} | {due.panel for due in plan.refills}
+
+
+def _to_do(plan: "Plan") -> str:
+    parts = ((len(plan.purchases()), "order(s) to place"), (len(plan.refills), "refill(s) to ask for"))
+    return " and ".join(f"{number} {what}" for number, what in parts if number)
+
+
+async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "Wish") -> "ApplyResult":
     from runner.cli.output import listener
     from runner.cli.wiring import end_run, open_session
-    from runner.engine.run import Wish
     from runner.engine.run import apply as run_pass
 
-    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
     with listener(settings) as listen:
         asking.pause = getattr(listen, "pause", asking.pause)
         async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:

@@ -1,7 +1,6 @@
 """The command group, and the one place where errors become a line on stderr and an exit code."""
 
 import importlib
-import os
 import sys
 from typing import NoReturn
 
@@ -17,9 +16,13 @@ COMMANDS = {
     "plan": ("plan", "Show what apply would do, its cost and whether it may."),
     "apply": ("apply", "Buy what is missing: one reconcile pass."),
     "status": ("status", "What was asked against what there is, order by order."),
+    "refill": ("upkeep", "Ask for refills by hand."),
+    "cancel": ("upkeep", "Ask to cancel orders by hand."),
     "report": ("status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
+    "doubt": ("doubt", "Orders that may have been bought: list, show, adopt, not-placed, abandon."),
     "services": ("panels", "List what the panels sell."),
     "balance": ("panels", "Show what the accounts hold."),
+    "state": ("state", "Look at the state, check it, repair it, restore it."),
     "schema": ("start", "Print a JSON schema (for editors and scripts)."),
     "completion": ("start", "Print the shell completion script."),
     "sandbox": ("sandbox", "The simulated panel, as a server on loopback."),
@@ -87,9 +90,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing more can be told, and nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # click's answer to a reader of our output that went away (`--help | head`): nothing is wrong.
         return ExitCode.OK
     except Exception as error:
         if "--debug" in arguments:

@@ -113,6 +113,12 @@ REPORT = click.option(
     callback=_report,
     help="Also write the result: text, json.",
 )
+COUNTS = click.option(
+    "--counts",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Present counts (link,count), for policy.refill.when: drop.",
+)
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 COLOR = click.option("--no-color", "color", is_flag=True, flag_value=False, default=True, help="No colours.")
 DEBUG = click.option("--debug", is_flag=True, help="Log every request (never the key) to stderr; tracebacks.")

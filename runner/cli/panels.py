@@ -1,7 +1,6 @@
 """`runner services` and `runner balance`: ask the panels, remember nothing."""
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +21,7 @@ ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, 
 @click.option("--search", metavar="TEXT", help="Only services whose id, name, category or type holds TEXT.")
 def services(names: tuple[str, ...], search: str | None, **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
+    from runner.cli.output import show
     from runner.report.as_json import services_document, write_json
     from runner.report.text import render_services
 
@@ -35,25 +35,28 @@ def services(names: tuple[str, ...], search: str | None, **flags: Any) -> None: 
             if service.id == search
             or any(text in field.casefold() for field in (service.name, service.category, service.type))
         ]
-    if settings.format == "json":
-        write_json(sys.stdout, services_document(found))
-    else:
-        render_services(found, settings.stdout())
+    show(
+        settings,
+        lambda stream: write_json(stream, services_document(found)),
+        lambda screen: render_services(found, screen),
+    )
 
 
 @click.command()
 @options(*ASKING)
 def balance(names: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
     """Show what the accounts at the PANELs hold (default: all of panels.yaml, and the sandbox)."""
+    from runner.cli.output import show
     from runner.report.as_json import balance_document, write_json
     from runner.report.text import render_balances
 
     settings = Settings(**flags)
     found = asyncio.run(_balances(settings, names))
-    if settings.format == "json":
-        write_json(sys.stdout, balance_document(found))
-    else:
-        render_balances(found, settings.stdout())
+    show(
+        settings,
+        lambda stream: write_json(stream, balance_document(found)),
+        lambda screen: render_balances(found, screen),
+    )
 
 
 async def _services(settings: Settings, names: tuple[str, ...]) -> "list[tuple[str, Service]]":

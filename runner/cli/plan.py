@@ -1,15 +1,16 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
 import asyncio
-import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.options import CALLING, COUNTS, READING, REPORT, Amount, Settings, format_option, options
 from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,27 +19,35 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, REPORT)
+@options(*READING, format_option("text", "json"), *CALLING, COUNTS, REPORT)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
 @click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
-def plan(out: Path | None, no_refresh: bool, detailed_exitcode: bool, max_cost: Decimal | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+def plan(
+    out: Path | None,
+    no_refresh: bool,
+    detailed_exitcode: bool,
+    max_cost: Decimal | None,
+    counts: Path | None,
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> int:
     """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
 
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
-    from runner.cli.wiring import need_inputs, start_logging
+    from runner.cli.wiring import need_counts, need_inputs, start_logging
 
     settings = Settings(**flags)
     start_logging(settings)
     inputs = need_inputs(settings)
+    counted = need_counts(settings, counts)
     if no_refresh:
-        made = _from_memory(settings, inputs, max_cost)
+        made = _from_memory(settings, inputs, max_cost, counted)
     else:
-        made = asyncio.run(_refreshed(settings, inputs, max_cost))
+        made = asyncio.run(_refreshed(settings, inputs, max_cost, counted))
     show_plan(settings, made, next_command(settings, out))
     if out is not None:
         from runner.report.plan_file import save_plan
@@ -69,7 +78,8 @@ def next_command(settings: Settings, out: Path | None) -> str:
 
 def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
     """The plan on stdout in the format asked for, and in every --report file."""
-    from runner.cli.output import write_reports
+    from runner.cli.output import show
+    from runner.cli.wiring import show_diagnostics
     from runner.planning.checksum import checksum
     from runner.report.as_json import plan_chunks
     from runner.report.text import render_plan, render_verdict
@@ -77,16 +87,17 @@ def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))
 
+    show(settings, as_json, lambda screen: render_plan(made, screen, next_line))
     if settings.format == "json":
-        as_json(sys.stdout)
+        show_diagnostics(settings, made.problems)
         render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way
-    else:
-        render_plan(made, settings.stdout(), next_line)
-    write_reports(settings, as_json, lambda screen: render_plan(made, screen, next_line))
 
 
-def _from_memory(settings: Settings, inputs: "Inputs", max_cost: Decimal | None) -> "Plan":
+def _from_memory(
+    settings: Settings, inputs: "Inputs", max_cost: Decimal | None, counts: Mapping[str, int] | None
+) -> "Plan":
     from runner.planning.diff import make_plan
+    from runner.planning.refills import RefillWish
     from runner.store.lineage import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
@@ -95,21 +106,26 @@ def _from_memory(settings: Settings, inputs: "Inputs", max_cost: Decimal | None)
     paths = StatePaths.at(settings.state)
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
-    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost)
+    refills = RefillWish(now=datetime.now(UTC), counts=counts)
+    return make_plan(
+        inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, refills=refills
+    )
 
 
-async def _refreshed(settings: Settings, inputs: "Inputs", max_cost: Decimal | None) -> "Plan":
+async def _refreshed(
+    settings: Settings, inputs: "Inputs", max_cost: Decimal | None, counts: Mapping[str, int] | None
+) -> "Plan":
     from runner.cli.output import listener
-    from runner.cli.wiring import open_session
+    from runner.cli.wiring import end_run, open_session
     from runner.engine.run import Wish, prepare
     from runner.store.lineage import noted
     from runner.store.paths import StatePaths
 
-    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost)
+    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost, counts=counts)
     with listener(settings) as listen:
         async with open_session(settings, inputs, "plan", listen) as session:
             made, _ = await prepare(session, wish)
-            await session.journal.end_run(session.run_id, made.exit_code, session.clock.now())
+            await end_run(session, made.exit_code)
     # Closing the run was the last thing written: a saved plan binds to the state as it is left.
     left = noted(StatePaths.at(settings.state))
     return made if left is None else replace(made, serial=left.serial)

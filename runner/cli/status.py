@@ -1,7 +1,6 @@
 """`runner status` and `runner report`: read what is remembered; with --refresh, ask the panels first."""
 
 import asyncio
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from runner.core.recorded import Recorded
+    from runner.report.screen import Screen
 
 
 @click.command()
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
-    from runner.cli.output import write_reports
+    from runner.cli.output import show
     from runner.cli.wiring import need_inputs, start_logging
     from runner.planning.standing import make_standings
     from runner.report.as_json import status_chunks
@@ -39,11 +39,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(status_chunks(standings))
 
-    if settings.format == "json":
-        as_json(sys.stdout)
-    else:
-        render_status(standings, settings.stdout(), now)
-    write_reports(settings, as_json, lambda screen: render_status(standings, screen, now))
+    show(settings, as_json, lambda screen: render_status(standings, screen, now))
     return _exit_code(recorded)
 
 
@@ -51,10 +47,11 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
 @options(STATE, PANELS, format_option("text", "json"), REPORT, COLOR, DEBUG)
 def report(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show what was spent, refunded, reserved and is in doubt, against the balance. Exit 15 with orders in doubt."""
-    from runner.cli.output import write_reports
+    from runner.cli.output import show, show_warnings
+    from runner.planning.late import late_signs
     from runner.planning.ledger import make_ledger
     from runner.report.as_json import report_document, write_json
-    from runner.report.text import render_report
+    from runner.report.text import render_report, render_requests
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -63,11 +60,12 @@ def report(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         write_json(stream, report_document(ledger))
 
-    if settings.format == "json":
-        as_json(sys.stdout)
-    else:
-        render_report(ledger, settings.stdout())
-    write_reports(settings, as_json, lambda screen: render_report(ledger, screen))
+    def as_text(screen: "Screen") -> None:
+        render_report(ledger, screen)
+        render_requests(recorded, screen)
+
+    show(settings, as_json, as_text)
+    show_warnings(settings, late_signs(recorded, ledger))
     return _exit_code(recorded)
 
 
@@ -90,7 +88,7 @@ def _remembered(settings: Settings) -> "Recorded":
 
 async def _refresh(settings: Settings) -> None:
     from runner.cli.output import listener
-    from runner.cli.wiring import need_inputs, open_session
+    from runner.cli.wiring import end_run, need_inputs, open_session
     from runner.engine.refresh import refresh
 
     inputs = need_inputs(settings)
@@ -98,4 +96,4 @@ async def _refresh(settings: Settings) -> None:
         async with open_session(settings, inputs, "status", listen) as session:
             await session.journal.doubt_left_overs(session.clock.now())
             await refresh(session, await session.journal.recorded())
-            await session.journal.end_run(session.run_id, ExitCode.OK, session.clock.now())
+            await end_run(session, ExitCode.OK)

@@ -1,6 +1,5 @@
 """`runner validate`: every check that needs no network."""
 
-import sys
 from typing import Any
 
 import click
@@ -16,19 +15,21 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
 
     Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
     """
+    from runner.cli.output import show
     from runner.cli.wiring import read_inputs
     from runner.core.diagnostics import Severity
     from runner.report.text import Validation, render_validation
 
     settings = Settings(**flags)
     inputs, diagnostics = read_inputs(settings)
-    if settings.format == "json":
+    orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
+    found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
+
+    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         from runner.report.as_json import validate_document, write_json
 
-        write_json(sys.stdout, validate_document(diagnostics))
-    else:
-        orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
-        found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
-        render_validation(found, settings.stdout())
+        write_json(stream, validate_document(diagnostics))
+
+    show(settings, as_json, lambda screen: render_validation(found, screen))
     failed = any(one.severity is Severity.ERROR for one in diagnostics)
     return ExitCode.INVALID if failed else ExitCode.OK

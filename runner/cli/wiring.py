@@ -8,14 +8,14 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.cli.options import Settings
 from runner.core.clock import SystemClock
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.core.errors import ExitCode, InvalidInput
+from runner.core.errors import ExitCode, InvalidInput, RunnerError
 from runner.core.events import EventType, Listener, nobody
 from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
 from runner.core.text import Secret
@@ -80,6 +80,19 @@ def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     return profiles
 
 
+def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | None:
+    """Present counts by link, of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
+    if path is None:
+        return None
+    from runner.files.counts import load_counts
+
+    counts, found = load_counts(path)
+    if found:
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"--counts {path} has errors; nothing was sent", "mend them, then run the command again")
+    return counts
+
+
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
     """One line each on stderr."""
     from runner.report.text import render_diagnostics
@@ -125,11 +138,13 @@ async def open_session(
     command: str,
     listen: Listener = nobody,
     once_locked: Callable[[], None] = lambda: None,
+    *,
+    panels: Collection[str] | None = None,
 ) -> AsyncIterator[Session]:
     """Lock, lineage, backup, panels, journal: everything a run may write with. Raises `StateRefused` and exits 12.
 
     `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
-    missing key leaves no trace in the state.
+    missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
     """
     from runner.store.backup import backup
     from runner.store.journal import open_journal
@@ -146,15 +161,27 @@ async def open_session(
         check(paths)
         if command == "apply":
             backup(paths, clock)
-        panels = await stack.enter_async_context(open_panels(settings, inputs.panels, inputs.profiles))
+        names = inputs.panels if panels is None else panels
+        clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles))
         journal = await stack.enter_async_context(open_journal(paths, lock, clock))
         await journal.begin_run(run_id, command, clock.now())
-        session = Session(run_id=run_id, journal=journal, panels=panels, clock=clock, listen=listen)
+        session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen)
         session.tell(EventType.RUN_STARTED, command=command)
         if journal.note:
             session.tell(EventType.NOTE, message=journal.note)
         with _signals(session):
-            yield session
+            try:
+                yield session
+            except RunnerError as error:
+                with suppress(RunnerError):  # a broken journal can't close its run either
+                    await end_run(session, error.code)
+                raise
+
+
+async def end_run(session: Session, code: ExitCode) -> None:
+    """Record how the run ended, and tell it: the last event."""
+    await session.journal.end_run(session.run_id, code, session.clock.now())
+    session.tell(EventType.RUN_FINISHED, exit_code=int(code))
 
 
 @contextmanager
@@ -165,7 +192,8 @@ def _signals(session: Session) -> Iterator[None]:
     def stop() -> None:
         if session.stop.requested:
             in_flight = session.stop.in_flight
-            print(f"\nleaving now; {in_flight} order(s) in flight will be in doubt", file=sys.stderr, flush=True)  # noqa: T201
+            left = f"leaving now; {in_flight} order(s) in flight will be in doubt: runner doubt list"
+            print(f"\n{left}", file=sys.stderr, flush=True)  # noqa: T201
             os._exit(ExitCode.IN_DOUBT if in_flight else ExitCode.INTERRUPTED)
         session.stop.request()
 

@@ -4,9 +4,11 @@ import json
 import multiprocessing
 import os
 import sys
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -36,8 +38,11 @@ class Served:
     def tell(self, name: str, given: object) -> object:
         """POST a control call."""
         request = urllib.request.Request(self._control + name, data=json.dumps(given).encode(), method="POST")
-        with _DIRECT.open(request, timeout=10) as answer:
-            return json.load(answer)
+        try:
+            with _DIRECT.open(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            raise ValueError(refused.read().decode()) from refused
 
     def orders(self) -> list[dict]:
         """Every order the panel holds, by id, with `fields`, the form as received."""
@@ -89,7 +94,8 @@ def start_served(book: Path, *options: str, **env: str) -> Served:
 def _serve(arguments: list[str], env: Mapping[str, str], told: Connection) -> None:
     """What `python -m runner.sandbox` does, with stdout to the test."""
     os.environ.update(env)
-    sys.stdout = open(told.fileno(), "w", encoding="utf-8")  # for the life of the process
     from runner.sandbox.__main__ import main
 
-    sys.exit(main(arguments))
+    with os.fdopen(told.fileno(), "w", encoding="utf-8", closefd=False) as stdout, redirect_stdout(stdout):
+        code = main(arguments)
+    sys.exit(code)

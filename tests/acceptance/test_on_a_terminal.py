@@ -2,8 +2,11 @@
 
 import os
 import pty
+import re
 import subprocess
 import time
+
+import pytest
 
 from tests.acceptance.project import PATIENCE, Project, environment, post
 
@@ -11,12 +14,12 @@ from tests.acceptance.project import PATIENCE, Project, environment, post
 class OnTerminal:
     """One command on a pseudo-terminal of 90 columns."""
 
-    def __init__(self, project: Project, *arguments: str) -> None:
+    def __init__(self, project: Project, *arguments: str, **env: str) -> None:
         self._here, there = pty.openpty()
         self.process = subprocess.Popen(
             project.line(*arguments),
             cwd=project.root,
-            env=environment(TERM="xterm", COLUMNS="90"),
+            env=environment(**{"TERM": "xterm", "COLUMNS": "90"} | env),
             stdin=there,
             stdout=there,
             stderr=there,
@@ -103,3 +106,18 @@ def test_the_live_display_tells_what_is_going_on_and_leaves_a_clean_screen(bare_
         assert words in shown.screen
     assert shown.end() == 0
     assert shown.screen.rindex("\x1b[?25h") > shown.screen.rindex("\x1b[?25l"), "the cursor is back"
+
+
+COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9]+)*m")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "coloured"),
+    [((), {}, True), (("--no-color",), {}, False), ((), {"NO_COLOR": "1"}, False), ((), {"TERM": "dumb"}, False)],
+    ids=["as-it-comes", "no-color-flag", "NO_COLOR", "dumb-terminal"],
+)
+def test_colours_only_where_they_are_wanted(project, arguments, env, coloured):
+    project.campaign([post(1), post(2)])
+    shown = OnTerminal(project, "apply", "--yes", *arguments, **env)
+    assert shown.end() == 0
+    assert bool(COLOUR.search(shown.screen)) is coloured
