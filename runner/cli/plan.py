@@ -107,9 +107,7 @@ def _from_memory(
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
     refills = RefillWish(now=datetime.now(UTC), counts=counts)
-    return make_plan(
-        inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, refills=refills
-    )
+    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, refills=refills)
 
 
 async def _refreshed(

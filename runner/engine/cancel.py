@@ -38,7 +38,11 @@ async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[C
                 break
             results += await _cancel(session, session.panels[name], batch)
     try:
-        await refresh_placed(session, {attempt.id for attempt in attempts})
+        ids = {
+            name: {attempt.panel_order_id: attempt.id for attempt in of_panel if attempt.panel_order_id is not None}
+            for name, of_panel in by_panel.items()
+        }
+        await refresh_placed(session, ids)
     except (PanelUnreachable, Interrupted) as error:
         session.tell(EventType.NOTE, message=f"{error.message}; what was cancelled will be seen by the next run")
     return results

@@ -1,6 +1,6 @@
 """What the engine needs of the outside. `store`, `panel` and the tests' simulated world implement these."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -28,8 +28,11 @@ class Journal(Protocol):
     async def mark(self, attempt: NewAttempt, run_id: str, at: datetime) -> int:
         """Record that `attempt` is about to be sent; its id, once that is durable."""
 
-    async def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> None:
-        """Record what the answer proved, once, for an attempt in `sending`."""
+    def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> Awaitable[None]:
+        """Record what the answer proved, once, for an attempt in `sending`.
+
+        Told at the call, so that it commits before any mark told later, or with it; durable when awaited.
+        """
 
     async def adopt(self, attempt_id: int, panel_order_id: str, decision: Decision) -> bool:
         """Settle a doubt as placed; False if the very same was decided already.

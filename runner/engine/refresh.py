@@ -1,9 +1,8 @@
 """Asks the panels how things stand: catalogue, balance, and statuses of live orders and refills in batches of 100."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceSeen
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
@@ -19,18 +18,18 @@ async def refresh(session: Session, recorded: Recorded) -> None:
 
     Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read: nothing may be bought unseen.
     """
-    live: dict[str, list[Attempt]] = {name: [] for name in session.panels}
+    live: dict[str, list[tuple[str, int]]] = {name: [] for name in session.panels}
     for attempts in recorded.attempts.values():
         for attempt in attempts:
-            if attempt.is_live and attempt.panel in live:
-                live[attempt.panel].append(attempt)
+            if attempt.is_live and attempt.panel in live and attempt.panel_order_id is not None:
+                live[attempt.panel].append((attempt.panel_order_id, attempt.id))
     async with session.stop.interruptible():
         await asyncio.gather(
             *(_refresh_panel(session, panel, live[name], recorded) for name, panel in session.panels.items())
         )
 
 
-async def _refresh_panel(session: Session, panel: Panel, live: Sequence[Attempt], recorded: Recorded) -> None:
+async def _refresh_panel(session: Session, panel: Panel, live: Sequence[tuple[str, int]], recorded: Recorded) -> None:
     """Balance first: it is the cheapest proof that the panel answers and takes the key."""
     session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(live))
     await refresh_balance(session, panel)
@@ -60,30 +59,23 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
     await session.journal.see_catalogue(catalogue)
 
 
-async def refresh_statuses(session: Session, panel: Panel, live: Sequence[Attempt]) -> None:
-    """Poll `live` orders in ceil(n/100) calls, `parallel_read` at a time, and record each batch as it comes."""
+async def refresh_statuses(session: Session, panel: Panel, live: Iterable[tuple[str, int]]) -> None:
+    """Poll `live` orders, (panel order id, attempt id), in ceil(n/100) calls, and record each batch as it comes."""
     batches = in_batches(live)
 
     async def work() -> None:
         for batch in batches:  # one iterator shared by all workers
-            wanted = {attempt.panel_order_id: attempt.id for attempt in batch if attempt.panel_order_id}
-            seen = await panel.statuses(wanted, session.clock.now())
+            seen = await panel.statuses(dict(batch), session.clock.now())
             await session.journal.see_statuses(seen)
-            session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(wanted), answered=len(seen))
+            session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
 
     await asyncio.gather(*(work() for _ in range(panel.profile.parallel_read)))
 
 
-async def refresh_placed(session: Session, attempt_ids: Collection[int]) -> None:
-    """Poll what this run has just bought, so that the report holds charges and not guesses; then the balances."""
-    recorded = await session.journal.recorded()
-    bought: dict[str, list[Attempt]] = {}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            if attempt.id in attempt_ids:
-                bought.setdefault(attempt.panel, []).append(attempt)
+async def refresh_placed(session: Session, bought: Mapping[str, Mapping[str, int]]) -> None:
+    """Poll what has just been bought, by panel and panel order id, so that the report holds charges and no guesses."""
     async with session.stop.interruptible():
-        for name, attempts_of_panel in bought.items():
-            await refresh_statuses(session, session.panels[name], attempts_of_panel)
+        for name, placed in bought.items():
+            await refresh_statuses(session, session.panels[name], placed.items())
         for name in bought:
             await refresh_balance(session, session.panels[name])

@@ -74,10 +74,10 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
         submissions = await _submit(session, wish, plan, recorded)
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
-    placed_ids = {attempt_id for submission in submissions for attempt_id in submission.placed_ids}
-    if placed_ids:
+    bought = {submission.panel: submission.placed for submission in submissions if submission.placed}
+    if bought:
         try:
-            await refresh_placed(session, placed_ids)
+            await refresh_placed(session, bought)
         except (PanelUnreachable, Interrupted, StateRefused) as error:
             session.tell(EventType.NOTE, message=f"{error.message}; the report shows expected charges instead")
     if submissions or refilled:

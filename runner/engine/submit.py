@@ -6,9 +6,10 @@ The order of things for each purchase is fixed: a turn under the rate, the caps,
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
+from typing import NamedTuple
 
 from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
-from runner.core.errors import JournalBroken, RunnerError, StateRefused
+from runner.core.errors import RunnerError, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
 from runner.engine.ports import Panel
@@ -25,6 +26,15 @@ _STOPS = {
 }
 
 
+class _Sent(NamedTuple):
+    """One order that was sent; `recording` ends when its outcome is durable."""
+
+    purchase: Purchase
+    attempt_id: int
+    outcome: Outcome
+    recording: asyncio.Future[None]
+
+
 class Submission:
     """The purchases of one plan on one panel, sent by `parallel_add` workers from one queue."""
 
@@ -35,7 +45,7 @@ class Submission:
         self._owned_ids = owned_ids  # every order id of this panel that the state holds; grows as orders are placed
         self._waiting: set[asyncio.Task[object]] = set()  # workers that hold no mark: may be cancelled
         self.results: dict[str, OrderResult] = {}  # by address; the last try counts
-        self.placed_ids: set[int] = set()  # attempt ids
+        self.placed: dict[str, int] = {}  # panel order id -> attempt id
         self.stopped = ""  # why nothing more is marked; empty while all is well
         session.stop.on_request(self._interrupt)
 
@@ -73,19 +83,25 @@ class Submission:
             raise
 
     async def _take_from(self, queue: Iterator[Purchase]) -> None:
+        sent: _Sent | None = None  # the worker's last order, its outcome on the way to the disk
         for purchase in queue:
             for tries in range(TRIES):
                 if not await self._idle(self._panel.add_turn()):
-                    return
-                outcome = await self._send(purchase)
-                if outcome is None:
-                    return
-                if outcome.kind is OutcomeKind.NOT_SENT:
+                    break
+                sent, last = await self._send(purchase, sent), sent
+                if sent is None:
+                    sent = last
+                    break
+                if sent.outcome.kind is OutcomeKind.NOT_SENT:
                     await self._idle(self._session.clock.sleep(PAUSE * 2**tries))
-                elif outcome.reason is not RefusalReason.RATE:
+                elif sent.outcome.reason is not RefusalReason.RATE:
                     break
             else:
-                self._stop(self.results[purchase.order.address].message)
+                self._stop(sent.outcome.message if sent else "")
+            if self.stopped:
+                break
+        if sent is not None:
+            await self._recorded(sent)
 
     async def _idle(self, wait: Awaitable[None]) -> bool:
         """Wait while holding no mark; False when the run must end instead."""
@@ -103,8 +119,12 @@ class Submission:
             self._waiting.discard(task)
         return not self.stopped
 
-    async def _send(self, purchase: Purchase) -> Outcome | None:
-        """One mark, one send, one outcome. None when the mark was not allowed, so nothing was sent."""
+    async def _send(self, purchase: Purchase, former: "_Sent | None") -> "_Sent | None":
+        """One mark, one send, one outcome. None when the mark was not allowed, so nothing was sent.
+
+        The outcome of the worker's former order is told to the journal before this mark, and so commits before it or
+        with it: a worker never has two marks without an outcome, and waits for the disk once for each order.
+        """
         session, order = self._session, purchase.order
         attempt = new_attempt(purchase)
         if refusal := self._allowance.take(attempt):
@@ -119,50 +139,56 @@ class Submission:
             return None
         session.stop.in_flight += 1
         session.tell(EventType.MARKED, order.address)
+        if former is not None:
+            await self._recorded(former)
         outcome = await self._panel.add(attempt, self._owned_ids)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
-        try:
-            await session.journal.settle(attempt_id, outcome, session.clock.now())
-        except RunnerError as error:
-            outcome = _unrecorded(order.address, outcome, error)
-        session.stop.in_flight -= 1
-        self._conclude(purchase, attempt, attempt_id, outcome)
-        return outcome
+        # A future, not a wait: from here on it is on its way, whatever becomes of this worker.
+        recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        self._react(attempt, outcome)
+        return _Sent(purchase, attempt_id, outcome, recording)
 
-    def _conclude(self, purchase: Purchase, attempt: NewAttempt, attempt_id: int, outcome: Outcome) -> None:
-        """Count, give money back that was surely not spent, and stop where going on would be wrong."""
-        name = self._panel.profile.name
+    def _react(self, attempt: NewAttempt, outcome: Outcome) -> None:
+        """Before anything more is marked: give back what was surely not spent, stop where going on would be wrong."""
         if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.NOT_SENT):
             self._allowance.give_back(attempt)
-        if outcome.kind is OutcomeKind.PLACED:
-            self.placed_ids.add(attempt_id)
-        elif outcome.kind is OutcomeKind.IN_DOUBT:
-            self._stop(f"{purchase.order.address} is in doubt: {outcome.message}")
+        if outcome.kind is OutcomeKind.IN_DOUBT:
+            self._stop(f"{attempt.campaign}/{attempt.order_id} is in doubt: {outcome.message}")
         elif outcome.reason is RefusalReason.RATE:
             per_minute = self._panel.slow_down_adds(outcome.retry_after)
             self._session.tell(
-                EventType.RATE_LOWERED, panel=name, per_minute=round(per_minute), message=outcome.message
+                EventType.RATE_LOWERED, panel=self.panel, per_minute=round(per_minute), message=outcome.message
             )
         elif outcome.reason in _STOPS:
             self._stop(f"{_STOPS[outcome.reason]}: {outcome.message}")
         if outcome.stops_panel:
             self._stop(outcome.message)
-        self._note(purchase, outcome)
+
+    async def _recorded(self, sent: "_Sent") -> None:
+        """Once the outcome is on the disk, or surely will not be: tell it."""
+        outcome = sent.outcome
+        try:
+            await sent.recording
+        except RunnerError as error:
+            outcome = _unrecorded(sent.purchase.order.address, outcome, error)
+            self._stop(outcome.message)
+        self._session.stop.in_flight -= 1
+        if outcome.kind is OutcomeKind.PLACED and outcome.panel_order_id is not None:
+            self.placed[outcome.panel_order_id] = sent.attempt_id
+        self._note(sent.purchase, outcome)
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:
-        cost = purchase.cost
+        cost, address = purchase.cost, purchase.order.address
         self._session.tell(
             EventType.SETTLED,
-            purchase.order.address,
+            address,
             outcome=outcome.kind.value,
             panel_order_id=outcome.panel_order_id,
             cost=plain(cost),
             message=outcome.message,
         )
-        self.results[purchase.order.address] = OrderResult(
-            purchase.order.address, outcome.kind, outcome.panel_order_id, cost, outcome.message
-        )
+        self.results[address] = OrderResult(address, outcome.kind, outcome.panel_order_id, cost, outcome.message)
 
     def _stop(self, why: str) -> None:
         """Mark nothing more on this panel; what was marked goes on to its outcome."""
@@ -205,5 +231,4 @@ def _unrecorded(address: str, outcome: Outcome, error: RunnerError) -> Outcome:
     return outcome._replace(
         kind=OutcomeKind.IN_DOUBT,
         message=f"{what}, but that could not be recorded ({error.message}); keep this line{use}",
-        stops_panel=isinstance(error, JournalBroken) or outcome.stops_panel,
     )

@@ -48,8 +48,7 @@ class Limiter:
         pause = PAUSE if retry_after is None else min(max(retry_after, 1.0), LONGEST)
         self._not_before = max(self._not_before, now + pause)
         if self.per_minute is None or not pausing:
-            observed = self._started_within_a_minute(now)
-            rate = observed if self.per_minute is None else self.per_minute
+            rate = self._observed(now, pause) if self.per_minute is None else self.per_minute
             self.per_minute = max(rate / 2, SLOWEST)
             self._spacing = MINUTE / self.per_minute
         return self.per_minute
@@ -63,7 +62,9 @@ class Limiter:
             self._minute, self._count = now, 0
         self._count += 1
 
-    def _started_within_a_minute(self, now: float) -> int:
-        if now - self._minute < MINUTE:
-            return max(self._count, self._former)
-        return self._count if now - self._minute < 2 * MINUTE else 0
+    def _observed(self, now: float, pause: float) -> float:
+        """Starts per minute that the panel took, over the time they took and the pause it wants for them."""
+        counted = now - self._minute
+        if counted >= MINUTE:
+            return self._count if counted < 2 * MINUTE else 0
+        return max(self._count * MINUTE / (counted + pause), self._former)

@@ -137,7 +137,10 @@ class RefillRound:
     def _reason(self, attempt: Attempt, policy: RefillPolicy, campaign: str) -> str:
         former = self._recorded.refills.get(attempt.id, ())
         now = self._wish.now
-        if attempt.status is not _COMPLETED:  # before any text is made: the most frequent case
+        # Before any text is made: the two most frequent of the cases below, which say why.
+        if attempt.status is not _COMPLETED:
+            return ""
+        if former and former[-1].state is not RefillState.NOT_SENT and now - former[-1].asked_at < policy.every:
             return ""
         if hindrance(attempt, former, policy.every, service_of(self._recorded, attempt), now):
             return ""

@@ -171,9 +171,7 @@ def _purchases(plan: Plan, kind: ActionKind, actions: Sequence[Action], out: Scr
     def rows() -> Iterator[list[Written]]:
         for action in islice(actions, limit):
             cost = (
-                dim("free")
-                if kind in _FREE and not action.cost
-                else money(action.cost, _currency(plan, action.panel))
+                dim("free") if kind in _FREE and not action.cost else money(action.cost, _currency(plan, action.panel))
             )
             yield [*_kind_cell(kind, out), action.order.address, action.order.link, _amount(action), cost]
 

@@ -4,7 +4,7 @@ Satisfies the engine's `Journal` port. A method that returns has committed; canc
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from queue import SimpleQueue
@@ -82,9 +82,12 @@ class Journal:
         attempt_id: int = await self._told(Mark(attempt, run_id, at))
         return attempt_id
 
-    async def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> None:
-        """Record what the answer proved, once, for an attempt in `sending`; SettleRefused if that can't be true."""
-        await self._told(Settle(attempt_id, outcome, at))
+    def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> Awaitable[None]:
+        """Record what the answer proved, once, for an attempt in `sending`; SettleRefused if that can't be true.
+
+        Told at the call, so that it commits before any mark told later, or with it; durable when awaited.
+        """
+        return self._told(Settle(attempt_id, outcome, at))
 
     async def adopt(self, attempt_id: int, panel_order_id: str, decision: Decision) -> bool:
         """Settle a doubt as placed; False if that was decided already. DecisionRefused if it is not in doubt."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -49,6 +50,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Forget what a crash left behind, without letting it run or complain."""
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False
+            with suppress(BaseException):  # its handlers reach for a world that is gone
+                task.get_coro().close()  # type: ignore[union-attr]
         self._ready.clear()
         self._scheduled.clear()
         super().close()

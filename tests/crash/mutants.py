@@ -1,5 +1,6 @@
 """Planted bugs: each a way to lose the promise that somebody might write one day. The search must find every one."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from runner.core.attempts import Outcome, OutcomeKind
 from runner.core.errors import ExitCode
 from runner.engine import run as engine_run
-from runner.engine.submit import Submission, new_attempt
+from runner.engine.submit import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
 from runner.planning import diff
@@ -34,14 +35,17 @@ def retry_on_timeout(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 def mark_after_send(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The order is sent first and written down when the answer is there."""
 
-    async def send(self: Submission, purchase: Any) -> Outcome:
+    async def send(self: Submission, purchase: Any, former: Any) -> Any:
         session, attempt = self._session, new_attempt(purchase)
+        if former is not None:
+            await self._recorded(former)
         self._allowance.take(attempt)
+        session.stop.in_flight += 1
         outcome = await self._panel.add(attempt, self._owned_ids)
         attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
-        await session.journal.settle(attempt_id, outcome, session.clock.now())
-        self._conclude(purchase, attempt, attempt_id, outcome)
-        return outcome
+        recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        self._react(attempt, outcome)
+        return _Sent(purchase, attempt_id, outcome, recording)
 
     patch.setattr(Submission, "_send", send)
     return {}

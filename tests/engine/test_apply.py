@@ -280,7 +280,15 @@ async def test_an_outcome_that_cannot_be_recorded_is_told_with_its_id_and_ends_t
                 raise JournalBroken("disk full")
             await settle(attempt_id, outcome, at)
 
+        mark = session.journal.mark
+
+        async def refuse(attempt, run_id, at):
+            if panel.adds == 3:
+                raise JournalBroken("disk full")
+            return await mark(attempt, run_id, at)
+
         session.journal.settle = fail  # type: ignore[method-assign]
+        session.journal.mark = refuse  # type: ignore[method-assign]
         result = await run(session, campaign(10))
     assert (panel.adds, result.exit_code) == (3, ExitCode.IN_DOUBT)
     assert any("23503" in one.message and "keep this line" in one.message for one in result.orders)

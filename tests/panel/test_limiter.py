@@ -77,7 +77,7 @@ async def test_an_undeclared_rate_is_lowered_from_what_was_observed():
     limiter = Limiter(None, clock)
     await starts(limiter, clock, 40)
     clock.advance(20)
-    assert limiter.slow_down(1) == 20
+    assert limiter.slow_down(10) == 40  # 40 in 30 seconds, halved
     idle = Limiter(None, clock)
     assert idle.slow_down(1) == 1
 
@@ -130,3 +130,10 @@ async def test_a_cancelled_turn_leaves_the_others_theirs():
     waiting[0].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert clock.monotonic() == 2.0
+
+
+async def test_a_short_pause_after_a_few_quick_starts_does_not_make_a_crawl():
+    clock = ManualClock()
+    limiter = Limiter(None, clock)
+    await starts(limiter, clock, 4)
+    assert limiter.slow_down(1) == 120

@@ -366,7 +366,9 @@ def test_numeric_codes_and_texts_in_other_languages_prove_nothing_unless_the_pro
         assert outcome.answer
 
 
-@pytest.mark.parametrize("order_id", ["5.0", "5.7", 5.7, 1e3, "1e3", "-0", "+5", "\u0665", "order placed", "5,6"], ids=ascii)
+@pytest.mark.parametrize(
+    "order_id", ["5.0", "5.7", 5.7, 1e3, "1e3", "-0", "+5", "\u0665", "order placed", "5,6"], ids=ascii
+)
 def test_what_looks_like_an_id_but_may_be_none_is_no_refusal_either(order_id):
     outcome = judge({"error": "Not enough funds", "order": order_id})
     assert outcome.kind is OutcomeKind.IN_DOUBT

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -203,7 +204,7 @@ def test_no_history_of_answers_and_times_asks_twice_within_the_interval_or_beyon
     counting: Sequence[Refill] = asked(history)
     moments = [one.asked_at for one in counting]
     assert len(counting) <= most
-    assert all(later - earlier >= policy.every for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(later - earlier >= policy.every for earlier, later in pairwise(moments))
 
 
 def standing(*former: Refill, cancels=(), **changes):
