@@ -6,10 +6,11 @@ The order of things for each purchase is fixed: a turn under the rate, the caps,
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
-from runner.core.errors import RunnerError, StateRefused
+from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
 from runner.engine.ports import Panel
@@ -27,10 +28,8 @@ _STOPS = {
 
 
 class _Sent(NamedTuple):
-    """One order that was sent; `recording` ends when its outcome is durable."""
+    """One order that was sent; `recording` ends when its outcome is durable, or surely will not be."""
 
-    purchase: Purchase
-    attempt_id: int
     outcome: Outcome
     recording: asyncio.Future[None]
 
@@ -83,25 +82,25 @@ class Submission:
             raise
 
     async def _take_from(self, queue: Iterator[Purchase]) -> None:
-        sent: _Sent | None = None  # the worker's last order, its outcome on the way to the disk
+        recording: asyncio.Future[None] | None = None  # of the worker's last order
         for purchase in queue:
             for tries in range(TRIES):
                 if not await self._idle(self._panel.add_turn()):
                     break
-                sent, last = await self._send(purchase, sent), sent
+                sent = await self._send(purchase)
                 if sent is None:
-                    sent = last
                     break
+                recording = sent.recording
                 if sent.outcome.kind is OutcomeKind.NOT_SENT:
                     await self._idle(self._session.clock.sleep(PAUSE * 2**tries))
                 elif sent.outcome.reason is not RefusalReason.RATE:
                     break
             else:
-                self._stop(sent.outcome.message if sent else "")
+                self._stop(f"{purchase.order.address} was tried {TRIES} times in vain")
             if self.stopped:
                 break
-        if sent is not None:
-            await self._recorded(sent)
+        if recording is not None:
+            await asyncio.wait((recording,))
 
     async def _idle(self, wait: Awaitable[None]) -> bool:
         """Wait while holding no mark; False when the run must end instead."""
@@ -119,11 +118,11 @@ class Submission:
             self._waiting.discard(task)
         return not self.stopped
 
-    async def _send(self, purchase: Purchase, former: "_Sent | None") -> "_Sent | None":
+    async def _send(self, purchase: Purchase) -> _Sent | None:
         """One mark, one send, one outcome. None when the mark was not allowed, so nothing was sent.
 
-        The outcome of the worker's former order is told to the journal before this mark, and so commits before it or
-        with it: a worker never has two marks without an outcome, and waits for the disk once for each order.
+        The outcome is told to the journal before the worker's next mark, and so commits before it or with it: a worker
+        never has two marks without an outcome, and waits for the disk once for each order.
         """
         session, order = self._session, purchase.order
         attempt = new_attempt(purchase)
@@ -139,15 +138,14 @@ class Submission:
             return None
         session.stop.in_flight += 1
         session.tell(EventType.MARKED, order.address)
-        if former is not None:
-            await self._recorded(former)
         outcome = await self._panel.add(attempt, self._owned_ids)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
         # A future, not a wait: from here on it is on its way, whatever becomes of this worker.
         recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        recording.add_done_callback(partial(self._recorded, purchase, attempt_id, outcome))
         self._react(attempt, outcome)
-        return _Sent(purchase, attempt_id, outcome, recording)
+        return _Sent(outcome, recording)
 
     def _react(self, attempt: NewAttempt, outcome: Outcome) -> None:
         """Before anything more is marked: give back what was surely not spent, stop where going on would be wrong."""
@@ -165,18 +163,16 @@ class Submission:
         if outcome.stops_panel:
             self._stop(outcome.message)
 
-    async def _recorded(self, sent: "_Sent") -> None:
-        """Once the outcome is on the disk, or surely will not be: tell it."""
-        outcome = sent.outcome
-        try:
-            await sent.recording
-        except RunnerError as error:
-            outcome = _unrecorded(sent.purchase.order.address, outcome, error)
+    def _recorded(self, purchase: Purchase, attempt_id: int, outcome: Outcome, recording: asyncio.Future[None]) -> None:
+        """Tell the outcome, once it is on the disk or surely will not be."""
+        error = None if recording.cancelled() else recording.exception()
+        if error is not None:
+            outcome = _unrecorded(purchase.order.address, outcome, error)
             self._stop(outcome.message)
         self._session.stop.in_flight -= 1
         if outcome.kind is OutcomeKind.PLACED and outcome.panel_order_id is not None:
-            self.placed[outcome.panel_order_id] = sent.attempt_id
-        self._note(sent.purchase, outcome)
+            self.placed[outcome.panel_order_id] = attempt_id
+        self._note(purchase, outcome)
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:
         cost, address = purchase.cost, purchase.order.address
@@ -223,12 +219,12 @@ def new_attempt(purchase: Purchase) -> NewAttempt:
     )
 
 
-def _unrecorded(address: str, outcome: Outcome, error: RunnerError) -> Outcome:
+def _unrecorded(address: str, outcome: Outcome, error: BaseException) -> Outcome:
     """An outcome that could not be written: its mark stays, so it is a doubt, and the id goes to the user at once."""
     order_id = outcome.panel_order_id
     what = f"placed as order {order_id}" if order_id else outcome.kind.value
     use = f" for `runner doubt adopt {address} --order {order_id}`" if order_id else ""
     return outcome._replace(
         kind=OutcomeKind.IN_DOUBT,
-        message=f"{what}, but that could not be recorded ({error.message}); keep this line{use}",
+        message=f"{what}, but that could not be recorded ({error}); keep this line{use}",
     )

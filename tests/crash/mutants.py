@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,17 +36,16 @@ def retry_on_timeout(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 def mark_after_send(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The order is sent first and written down when the answer is there."""
 
-    async def send(self: Submission, purchase: Any, former: Any) -> Any:
+    async def send(self: Submission, purchase: Any) -> Any:
         session, attempt = self._session, new_attempt(purchase)
-        if former is not None:
-            await self._recorded(former)
         self._allowance.take(attempt)
         session.stop.in_flight += 1
         outcome = await self._panel.add(attempt, self._owned_ids)
         attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
         recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        recording.add_done_callback(partial(self._recorded, purchase, attempt_id, outcome))
         self._react(attempt, outcome)
-        return _Sent(purchase, attempt_id, outcome, recording)
+        return _Sent(outcome, recording)
 
     patch.setattr(Submission, "_send", send)
     return {}
