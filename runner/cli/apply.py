@@ -19,7 +19,7 @@ from runner.core.events import EventType
 from runner.core.orders import SANDBOX
 
 if TYPE_CHECKING:
-    from runner.cli.wiring import Inputs
+    from runner.cli.inputs import Inputs
     from runner.engine.result import ApplyResult
     from runner.engine.run import Wish
     from runner.planning.plan import Plan
@@ -36,7 +36,7 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | No
 
     Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
     """
-    from runner.cli.wiring import need_counts, need_inputs, start_logging
+    from runner.cli.inputs import need_counts, need_inputs, start_logging
     from runner.engine.run import Wish
 
     settings = Settings(**flags)
@@ -183,8 +183,8 @@ def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
 
 
 def _show(settings: Settings, result: "ApplyResult") -> None:
+    from runner.cli.inputs import show_diagnostics
     from runner.cli.output import show, show_warnings
-    from runner.cli.wiring import show_diagnostics
     from runner.report.as_json import apply_chunks
     from runner.report.text import render_apply, render_verdict
 

@@ -123,7 +123,7 @@ class _Wish:
 
 
 def _settle(settings: Settings, wish: _Wish) -> None:
-    from runner.cli.wiring import start_logging
+    from runner.cli.inputs import start_logging
 
     start_logging(settings)
     asyncio.run(_record(settings, wish))
@@ -131,7 +131,7 @@ def _settle(settings: Settings, wish: _Wish) -> None:
 
 async def _record(settings: Settings, wish: _Wish) -> None:
     """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
-    from runner.cli.wiring import need_profiles
+    from runner.cli.inputs import need_profiles
     from runner.core.clock import SystemClock
     from runner.core.doubts import DecisionKind
     from runner.engine.doubt import Choice, check_evidence, check_settled, find, is_decided, record
@@ -176,7 +176,8 @@ async def _asked(
     settings: Settings, wish: _Wish, case: "Case", recorded: "Recorded", now: datetime
 ) -> "tuple[StatusSeen | None, Sequence[str]]":
     """What the panel says about the id, and what was forced."""
-    from runner.cli.wiring import need_profiles, open_panels
+    from runner.cli.inputs import need_profiles
+    from runner.cli.wiring import open_panels
     from runner.engine.doubt import check_adoption
 
     name = case.attempt.panel

@@ -1,6 +1,5 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from runner.cli.options import CALLING, COUNTS, READING, REPORT, Amount, Setting
 from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from runner.cli.wiring import Inputs
+    from runner.cli.inputs import Inputs
     from runner.planning.plan import Plan
 
 
@@ -38,7 +37,7 @@ def plan(
 
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
-    from runner.cli.wiring import need_counts, need_inputs, start_logging
+    from runner.cli.inputs import need_counts, need_inputs, start_logging
 
     settings = Settings(**flags)
     start_logging(settings)
@@ -47,6 +46,8 @@ def plan(
     if no_refresh:
         made = _from_memory(settings, inputs, max_cost, counted)
     else:
+        import asyncio
+
         made = asyncio.run(_refreshed(settings, inputs, max_cost, counted))
     show_plan(settings, made, next_command(settings, out))
     if out is not None:
@@ -78,11 +79,11 @@ def next_command(settings: Settings, out: Path | None) -> str:
 
 def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
     """The plan on stdout in the format asked for, and in every --report file."""
+    from runner.cli.inputs import show_diagnostics
     from runner.cli.output import show
-    from runner.cli.wiring import show_diagnostics
     from runner.planning.checksum import checksum
     from runner.report.as_json import plan_chunks
-    from runner.report.text import render_plan, render_verdict
+    from runner.report.text_plan import render_plan, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))

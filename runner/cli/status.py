@@ -1,6 +1,5 @@
 """`runner status` and `runner report`: read what is remembered; with --refresh, ask the panels first."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +18,18 @@ if TYPE_CHECKING:
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
+    from runner.cli.inputs import need_inputs, start_logging
     from runner.cli.output import show
-    from runner.cli.wiring import need_inputs, start_logging
     from runner.planning.standing import make_standings
     from runner.report.as_json import status_chunks
-    from runner.report.text import render_status
+    from runner.report.text_status import render_status
 
     settings = Settings(**flags)
     start_logging(settings)
     inputs = need_inputs(settings)
     if refresh:
+        import asyncio
+
         asyncio.run(_refresh(settings))
     recorded = _remembered(settings)
     now = datetime.now(UTC)
@@ -87,8 +88,9 @@ def _remembered(settings: Settings) -> "Recorded":
 
 
 async def _refresh(settings: Settings) -> None:
+    from runner.cli.inputs import need_inputs
     from runner.cli.output import listener
-    from runner.cli.wiring import end_run, need_inputs, open_session
+    from runner.cli.wiring import end_run, open_session
     from runner.engine.refresh import refresh
 
     inputs = need_inputs(settings)

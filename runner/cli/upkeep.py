@@ -15,7 +15,7 @@ from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
 
 if TYPE_CHECKING:
-    from runner.cli.wiring import Inputs
+    from runner.cli.inputs import Inputs
     from runner.core.attempts import Attempt
     from runner.core.recorded import Recorded
     from runner.engine.result import Wished, WishResult
@@ -45,7 +45,7 @@ def refill(
     Without ADDR, of the orders that are due. Never while a refill of an order is open, and never within
     policy.refill.every (24h) of the last request. Exit 10 for an address that is not placed, 14 if some were refused.
     """
-    from runner.cli.wiring import need_counts, need_inputs, start_logging
+    from runner.cli.inputs import need_counts, need_inputs, start_logging
     from runner.report.upkeep_json import refill_document
 
     settings = Settings(**flags)
@@ -81,7 +81,7 @@ def cancel(
     A panel's yes means that the request was taken: whether the order is cancelled and refunded, its status tells later.
     Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
     """
-    from runner.cli.wiring import Inputs, need_profiles, start_logging
+    from runner.cli.inputs import Inputs, need_profiles, start_logging
     from runner.engine.cancel import cancel_orders
     from runner.engine.result import Wished, WishResult
     from runner.planning.cancels import too_late

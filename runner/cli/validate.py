@@ -15,10 +15,10 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
 
     Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
     """
+    from runner.cli.inputs import read_inputs
     from runner.cli.output import show
-    from runner.cli.wiring import read_inputs
     from runner.core.diagnostics import Severity
-    from runner.report.text import Validation, render_validation
+    from runner.report.text_lists import Validation, render_validation
 
     settings = Settings(**flags)
     inputs, diagnostics = read_inputs(settings)

@@ -1,0 +1,108 @@
+"""The user's files, checked, with their errors shown; and the log. Loads neither network nor database."""
+
+import logging
+import os
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.cli.options import Settings
+from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.errors import InvalidInput
+from runner.core.orders import Campaign, PanelProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The user's files, checked."""
+
+    campaigns: tuple[Campaign, ...]
+    profiles: Mapping[str, PanelProfile]
+    warnings: tuple[Diagnostic, ...]
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """Names of the panels that the campaigns order on, sorted."""
+        return tuple(sorted({campaign.panel for campaign in self.campaigns}))
+
+
+def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
+    """Campaigns and profiles with every diagnostic, errors among them."""
+    from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
+    from runner.files.panels import load_panels
+
+    paths = find_campaigns(settings.files, Path())
+    loaded = load_campaigns(paths)
+    profiles, found = load_panels(Path(settings.panels))
+    diagnostics = (*loaded.diagnostics, *found)
+    if not found:
+        diagnostics += check_panels(loaded, profiles)
+    warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
+    return Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings), tuple(sorted(diagnostics))
+
+
+def need_inputs(settings: Settings) -> Inputs:
+    """Campaigns and profiles without an error; otherwise every error on stderr, and exit 10."""
+    inputs, diagnostics = read_inputs(settings)
+    errors = [one for one in diagnostics if one.severity is Severity.ERROR]
+    if errors:
+        show_diagnostics(settings, diagnostics)
+        raise InvalidInput(
+            f"{len(errors)} error(s) in the files above; nothing was sent", "mend them, then runner validate"
+        )
+    if not settings.quiet:
+        show_diagnostics(settings, inputs.warnings)
+    return inputs
+
+
+def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
+    """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
+    from runner.files.panels import load_panels
+
+    profiles, found = load_panels(Path(settings.panels))
+    if any(one.severity is Severity.ERROR for one in found):
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"{settings.panels} has errors", "mend them, then runner validate")
+    return profiles
+
+
+def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | None:
+    """Present counts by link, of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
+    if path is None:
+        return None
+    from runner.files.counts import load_counts
+
+    counts, found = load_counts(path)
+    if found:
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"--counts {path} has errors; nothing was sent", "mend them, then run the command again")
+    return counts
+
+
+def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
+    """One line each on stderr."""
+    from runner.report.text_lists import render_diagnostics
+
+    render_diagnostics(diagnostics, settings.stderr())
+
+
+def start_logging(settings: Settings) -> None:
+    """Send the runner's log to stderr (--debug) and to a file (--log-file, private). Nothing logs a key or a form."""
+    log = logging.getLogger("runner")
+    log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.debug:
+        on_screen = logging.StreamHandler(sys.stderr)
+        on_screen.setFormatter(form)
+        log.addHandler(on_screen)
+    if settings.log_file:
+        try:
+            os.close(os.open(settings.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+            in_file = logging.FileHandler(settings.log_file, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"--log-file {settings.log_file}: {error.strerror}", "name a file you may write"
+            ) from error
+        in_file.setFormatter(form)
+        log.addHandler(in_file)
