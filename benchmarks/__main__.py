@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +31,7 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Row]]] = {
 def main() -> None:
     """One run. Exit code 0 whether budgets are met or not: a shared machine proves nothing by itself."""
     flags = _flags()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the work folder is removed
     scale = _scale(flags)
     target: Path = flags.json
     RESULTS.mkdir(exist_ok=True)

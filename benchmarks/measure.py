@@ -116,7 +116,12 @@ def run_child(command: Sequence[str], *, folder: Path, env: Mapping[str, str] | 
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**usual, **(env or {})}
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # we are being ended: what we started goes first, it may write for minutes
+            process.kill()
+            process.wait()
+            raise
         wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

@@ -97,6 +97,8 @@ def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
 def _from_memory(
     settings: Settings, inputs: "Inputs", max_cost: Decimal | None, counts: Mapping[str, int] | None
 ) -> "Plan":
+    import gc
+
     from runner.planning.diff import make_plan
     from runner.planning.refills import RefillWish
     from runner.store.lineage import check
@@ -104,6 +106,7 @@ def _from_memory(
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state
 
+    gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
     paths = StatePaths.at(settings.state)
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
