@@ -8,7 +8,11 @@ rm -rf "$state"
 export BULK_RUNNER_STATE="$state/runner.db"
 
 show() {
-    printf '\n\033[1m$ runner %s\033[0m\n' "$*"
+    if [ -t 1 ]; then
+        printf '\n\033[1m$ runner %s\033[0m\n' "$*"
+    else
+        printf '\n$ runner %s\n' "$*"
+    fi
     "$runner" "$@"
 }
 
