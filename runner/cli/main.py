@@ -50,6 +50,8 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+_HELP = frozenset({"-h", "--help", "--version"})
+
 EPILOG = (
     "Exit codes: 0 fine, 2 changes pending (--detailed-exitcode), 10 invalid input, 11 refused by a guard, "
     "12 state refused, 13 panel unreachable, 14 partly done, 15 in doubt, 64 usage, 130 interrupted."
@@ -91,8 +93,9 @@ def run(arguments: list[str]) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit:
-        # click's answer to a reader of our output that went away (`--help | head`): nothing is wrong.
-        return ExitCode.OK
+        # click's answer to a reader of our output that went away. Help that was read far enough is fine; a command
+        # may have had something to tell, and must not end as if all were well.
+        return ExitCode.OK if _HELP.intersection(arguments) else ExitCode.FAILURE
     except Exception as error:
         if "--debug" in arguments:
             raise

@@ -148,3 +148,14 @@ def test_the_state_is_private(project: Project):
     private = [path for path in project.state.parent.rglob("*") if path.name.startswith("runner.db")]
     for path in [*private, project.root / "run.log"]:
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_reader_of_stderr_that_goes_away_never_makes_a_doubt_look_fine(project, served_sandbox):
+    project.campaign([post(1)])
+    served_sandbox.fault({"kind": "reset_after", "action": "add", "times": 1})
+    line = " ".join(project.line("apply", "--yes"))
+    ended = subprocess.run(
+        ["bash", "-c", f"{line} 2> >(exec true) > /dev/null"], cwd=project.root, env=environment(), check=False
+    )
+    assert ended.returncode in (1, 15)
+    assert project.run("status").code == 15
