@@ -66,7 +66,7 @@ class ManualClock:
 
 def to_text(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`: sorts as text in time order."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def from_text(text: str) -> datetime:

@@ -93,6 +93,9 @@ class Panel(Protocol):
         An id missing from the answer has no entry in what comes back.
         """
 
+    def add_turn_now(self) -> bool:
+        """Take a turn for one `add` if no rate spaces them; False: wait for `add_turn()`."""
+
     async def add_turn(self) -> None:
         """Return when the rate allows one more `add`; safe to cancel."""
 

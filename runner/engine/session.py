@@ -20,8 +20,13 @@ class Session:
     listen: Listener = nobody
     stop: Stop = field(default_factory=Stop)
 
+    @property
+    def is_heard(self) -> bool:
+        """False if telling is in vain."""
+        return self.listen is not nobody
+
     def tell(self, kind: EventType, order: str | None = None, /, **facts: str | int | None) -> None:
         """Tell the listener what happened, now."""
-        if self.listen is nobody:
+        if not self.is_heard:
             return  # an event costs a clock reading and two objects, twice for each order
         self.listen(Event(type=kind, time=self.clock.now(), run_id=self.run_id, order=order, facts=facts))

@@ -85,7 +85,9 @@ class Submission:
         recording: asyncio.Future[None] | None = None  # of the worker's last order
         for purchase in queue:
             for tries in range(TRIES):
-                if not await self._idle(self._panel.add_turn()):
+                if self.stopped:
+                    break
+                if not self._panel.add_turn_now() and not await self._idle(self._panel.add_turn()):
                     break
                 sent = await self._send(purchase)
                 if sent is None:
@@ -176,14 +178,15 @@ class Submission:
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:
         cost, address = purchase.cost, purchase.order.address
-        self._session.tell(
-            EventType.SETTLED,
-            address,
-            outcome=outcome.kind.value,
-            panel_order_id=outcome.panel_order_id,
-            cost=plain(cost),
-            message=outcome.message,
-        )
+        if self._session.is_heard:
+            self._session.tell(
+                EventType.SETTLED,
+                address,
+                outcome=outcome.kind.value,
+                panel_order_id=outcome.panel_order_id,
+                cost=plain(cost),
+                message=outcome.message,
+            )
         self.results[address] = OrderResult(address, outcome.kind, outcome.panel_order_id, cost, outcome.message)
 
     def _stop(self, why: str) -> None:

@@ -169,7 +169,8 @@ def _whose(rows: list[Json], order_ids: Sequence[str]) -> Iterator[tuple[str, Js
 
 
 def _statuses(entries: Iterable[tuple[str, Json]], redact: Redact) -> dict[str, StatusAnswer]:
-    seen = ((order_id, _status(entry, redact)) for order_id, entry in entries)
+    words = _Words(redact)
+    seen = ((order_id, _status(entry, words)) for order_id, entry in entries)
     return {order_id: status for order_id, status in seen if status is not None}
 
 
@@ -185,19 +186,37 @@ def _is_status(row: dict[str, Json]) -> bool:
     return word is not None and not (isinstance(word, str) and fold_word(word) in _CALL_WORDS)
 
 
-def _status(entry: Json, redact: Redact) -> StatusAnswer | None:
+class _Words:
+    """The status words of one answer, each folded and made harmless once: a hundred orders say the same few."""
+
+    def __init__(self, redact: Redact) -> None:
+        self.redact = redact
+        self._known: dict[str, tuple[LiveStatus, str]] = {}
+
+    def read(self, word: Json) -> tuple[LiveStatus, str]:
+        """The status behind a word, and the word as it may be shown."""
+        if not isinstance(word, str):
+            return fold_status(word), _text(word, self.redact, _WORD)
+        known = self._known.get(word)
+        if known is None:
+            known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD)
+        return known
+
+
+def _status(entry: Json, words: _Words) -> StatusAnswer | None:
     """What one entry says: an object, or the bare word or error text that some panels answer with."""
     if isinstance(entry, dict):
         word = entry.get("status")
         complaint = complaint_in(word if isinstance(word, dict) else entry)
         if complaint.firm or isinstance(word, dict):
-            return StatusAnswer(error=complaint.summary(redact) or "an error without a text")
+            return StatusAnswer(error=complaint.summary(words.redact) or "an error without a text")
         if "status" not in entry and not _is_status(entry):
-            return StatusAnswer(error=complaint.summary(redact)) if complaint.texts else None
+            return StatusAnswer(error=complaint.summary(words.redact)) if complaint.texts else None
+        status, status_text = words.read(word)
         start_count = read_whole(entry.get("start_count"))
         return StatusAnswer(
-            status=fold_status(word),
-            status_text=_text(word, redact, _WORD),
+            status=status,
+            status_text=status_text,
             charge=read_amount(entry.get("charge")),
             start_count=start_count if start_count and start_count > 0 else None,
             remains=read_whole(entry.get("remains")),
@@ -205,7 +224,7 @@ def _status(entry: Json, redact: Redact) -> StatusAnswer | None:
         )
     if not isinstance(entry, str | int) or isinstance(entry, bool):
         return None
-    status, word = fold_status(entry), _text(entry, redact)
+    status, word = fold_status(entry), _text(entry, words.redact)
     if status is LiveStatus.UNKNOWN and refusals.is_unknown_id((word,)):
         return StatusAnswer(error=word)
     return StatusAnswer(status=status, status_text=word[:_WORD]) if word else None

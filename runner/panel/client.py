@@ -134,6 +134,10 @@ class PanelClient:
         found = await self._reader.read_each(STATUS, (order_id,), self._status_calls)
         return found.get(order_id)
 
+    def add_turn_now(self) -> bool:
+        """Take a turn for one `add` if no rate spaces them; False: wait for `add_turn()`."""
+        return self._adds.turn_now()
+
     async def add_turn(self) -> None:
         """Return when the rate allows one more `add`; safe to cancel."""
         await self._adds.turn()

@@ -11,6 +11,8 @@ from runner.panel.redact import Redact, said
 _FIRM = frozenset({"error", "errors"})  # always an error
 _SOFT = frozenset({"msg", "message"})  # an error only where the answer is no success
 _CODES = frozenset({"code", "error_code", "errorcode"})
+_OUTRIGHT = frozenset({"status", "success"})  # may say that it failed
+_TELLING = _FIRM | _SOFT | _CODES | _OUTRIGHT
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
 _DEEP = 4  # levels below an error field that are read
 _TOO_DEEP = "(nested errors)"  # stands for what is not read: a text that proves nothing
@@ -42,16 +44,21 @@ class Complaint:
         return said("; ".join(dict.fromkeys((*self.texts, *codes))), redact)
 
 
+_NONE = Complaint()  # of every good answer: not made anew a hundred times a batch
+
+
 def complaint_in(value: Json) -> Complaint:
     """What an object complains of; an empty complaint for anything else."""
     if not isinstance(value, dict):
-        return Complaint()
+        return _NONE
     firm: list[str] = []
     soft: list[str] = []
     codes: list[str] = []
     failed = mentioned = False
     for key, entry in value.items():
         name = key.lower()
+        if name not in _TELLING:
+            continue
         if name in _FIRM:
             mentioned = True
             failed = failed or entry is True
@@ -60,9 +67,11 @@ def complaint_in(value: Json) -> Complaint:
             _gather(entry, soft, codes, _DEEP)
         elif name in _CODES:
             _gather(entry if isinstance(entry, str | int) else None, codes, codes, 1)
-        elif name in ("status", "success"):
+        else:
             failed = failed or entry is False or (isinstance(entry, str) and entry.strip().lower() in _FAILURES)
             failed = failed or (name == "success" and entry == 0)
+    if not (firm or soft or codes or failed or mentioned):
+        return _NONE
     return Complaint(firm=tuple(firm), soft=tuple(soft), codes=tuple(codes), failed=failed, mentioned=mentioned)
 
 

@@ -26,10 +26,16 @@ class Limiter:
         self._count = 0
         self._former = 0
 
+    def turn_now(self) -> bool:
+        """Take a turn if nothing spaces the calls; False: wait for `turn()`."""
+        if self._spacing != 0.0:
+            return False
+        self._count_start(self._clock.monotonic())
+        return True
+
     async def turn(self) -> None:
         """Return when one more call may start; safe to cancel."""
-        if self._spacing == 0.0:
-            self._count_start(self._clock.monotonic())
+        if self.turn_now():
             return
         async with self._lock:
             # Spaced from the last real start, not from a timetable: a late start must not let two others close up.

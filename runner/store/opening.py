@@ -84,8 +84,7 @@ def engine_of(db: Path) -> Engine:
 
     def connect() -> sqlite3.Connection:
         # Transactions are begun by the event below: the driver's own begin would be deferred, and only before DML.
-        # The writer's thread is not the one that opens the connection; it is the only one that uses it.
-        return sqlite3.connect(db, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(db, timeout=_BUSY_TIMEOUT, isolation_level=None)
 
     engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
 

@@ -57,6 +57,9 @@ class SimulatedPanel:
             if panel_id in self.ids
         ]
 
+    def add_turn_now(self) -> bool:
+        return False
+
     async def add_turn(self) -> None:
         return
 

@@ -78,7 +78,7 @@ async def test_closing_commits_what_was_told_before(paths, lock, clock):
 async def test_after_a_failed_commit_everybody_waiting_and_everybody_later_is_told(journal, paths):
     await buy(journal, 1)
     raw = journal._writer._connection.connection.driver_connection
-    await asyncio.to_thread(raw.execute, f"PRAGMA max_page_count = {raw.execute('PRAGMA page_count').fetchone()[0]}")
+    raw.execute(f"PRAGMA max_page_count = {raw.execute('PRAGMA page_count').fetchone()[0]}")
     marks = (journal.mark(new_attempt(f"{n}-{'x' * 500}"), "run-1", NOW) for n in range(2, 60))
     results = await asyncio.gather(*marks, return_exceptions=True)
     assert {type(result) for result in results} == {JournalBroken}
