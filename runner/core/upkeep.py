@@ -45,6 +45,11 @@ class Refill(NamedTuple):
         """True while the panel may still be working on it."""
         return self.state in OPEN_REFILLS
 
+    @property
+    def reached_at(self) -> datetime:
+        """The latest moment at which the panel can have got it: its answer came, or nobody waited any longer."""
+        return max(self.asked_at, self.answered_at or self.asked_at)
+
 
 class RefillSettled(NamedTuple):
     """What the answer to one request in `asking` was."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runner.core.attempts import Attempt
-from runner.core.errors import Interrupted, PanelUnreachable
+from runner.core.errors import Interrupted, PanelUnreachable, StateRefused
 from runner.core.events import EventType
 from runner.core.upkeep import CancelRequest, CancelState
 from runner.engine.batches import in_batches
@@ -43,7 +43,7 @@ async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[C
             for name, of_panel in by_panel.items()
         }
         await refresh_placed(session, ids)
-    except (PanelUnreachable, Interrupted) as error:
+    except (PanelUnreachable, Interrupted, StateRefused) as error:
         session.tell(EventType.NOTE, message=f"{error.message}; what was cancelled will be seen by the next run")
     return results
 

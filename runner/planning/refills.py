@@ -45,7 +45,8 @@ def hindrance(
 ) -> str:
     """Why nobody, not even a person, may ask for a refill of this attempt now; empty if it may be asked for.
 
-    A request whose answer was lost counts like any other: asked for once, and not again inside `every`.
+    A request whose answer was lost counts like any other: asked for once, and not again inside `every`. The interval
+    begins when the panel can have got the request at the latest, as it counts from then.
     """
     if attempt.state is not _PLACED or attempt.panel_order_id is None:
         return "it is not placed"
@@ -58,8 +59,10 @@ def hindrance(
         return ""
     if any(one.is_open for one in requests):
         return "a refill of it is open"
-    if now - requests[-1].asked_at < every:
-        return f"a refill was asked for {_at(requests[-1].asked_at)}; not again within {_hours(every)}"
+    last = requests[-1]
+    if now - last.reached_at < every:
+        verb = "may have been" if last.state is RefillState.UNKNOWN else "was"
+        return f"a refill {verb} asked for {_at(last.reached_at)}; not again within {_hours(every)}"
     return ""
 
 
@@ -140,7 +143,7 @@ class RefillRound:
         # Before any text is made: the two most frequent of the cases below, which say why.
         if attempt.status is not _COMPLETED:
             return ""
-        if former and former[-1].state is not RefillState.NOT_SENT and now - former[-1].asked_at < policy.every:
+        if former and former[-1].state is not RefillState.NOT_SENT and now - former[-1].reached_at < policy.every:
             return ""
         if hindrance(attempt, former, policy.every, service_of(self._recorded, attempt), now):
             return ""

@@ -26,7 +26,10 @@ def a_day_passes(project: Project, served: Served) -> None:
     """For the panel by its own clock; for the runner by making what it asked a day older."""
     served.tell("clock", {"advance_minutes": DAY})
     with closing(sqlite3.connect(project.state)) as state, state:
-        state.execute("UPDATE refills SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day')")
+        state.execute(
+            "UPDATE refills SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day'), "
+            "answered_at = strftime('%Y-%m-%dT%H:%M:%fZ', answered_at, '-1 day')"
+        )
 
 
 def refills(served: Served) -> list[int]:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import make_template
-from tests.crash.harness import BrokenPromise
 from tests.crash.mutants import MUTANTS
-from tests.crash.search import Search, Tally, single_faults
+from tests.crash.promises import BrokenPromise
+from tests.crash.search import Search, Tally
+from tests.crash.upkeep_mutants import UPKEEP_MUTANTS
+from tests.crash.upkeep_search import UpkeepSearch
 
 JOBS: dict[str, Callable[[Search, int, int], None]] = {
     "every call of a run x before, torn, after": lambda search, seed, _: search.every_cut(seed),
@@ -23,27 +25,42 @@ JOBS: dict[str, Callable[[Search, int, int], None]] = {
     "faults x crashes": lambda search, seed, size: search.faults_and_cuts(range(seed * size, (seed + 1) * size)),
     "two runs at once": lambda search, seed, size: search.two_runs(range(seed * size, (seed + 1) * size)),
 }
+UPKEEP_JOBS: dict[str, Callable[[UpkeepSearch, int, int], None]] = {
+    "refills and cancels: every call x before, torn, after": lambda search, seed, _: search.every_cut(seed),
+    "refills and cancels: pairs of crashes": lambda search, seed, _: search.pairs_of_cuts(seed, step=2),
+    "refills and cancels: faults x crashes": lambda search, seed, size: search.faults_and_cuts(
+        range(seed * size, (seed + 1) * size)
+    ),
+    "refills and cancels: two runs at once": lambda search, seed, size: search.two_runs(
+        range(seed * size, (seed + 1) * size)
+    ),
+}
 
 
 def _work(job: tuple[str, int, int]) -> Tally:
     name, seed, size = job
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
-        search = Search(Path(folder) / "world", asyncio.run(make_template(Path(folder))))
+        world, template = Path(folder) / "world", asyncio.run(make_template(Path(folder)))
+        if name in UPKEEP_JOBS:
+            upkeep_search = UpkeepSearch(world, template)
+            UPKEEP_JOBS[name](upkeep_search, seed, size)
+            return upkeep_search.tally
+        search = Search(world, template)
         JOBS[name](search, seed, size)
         return search.tally
 
 
 def _mutants() -> int:
-    """How many planted bugs the short search finds."""
+    """How many planted bugs the short searches find."""
     found = 0
-    for name, plant in MUTANTS.items():
+    for name, plant in (MUTANTS | UPKEEP_MUTANTS).items():
         with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
             world = plant(patch)
-            search = Search(Path(folder) / "world", asyncio.run(make_template(Path(folder))), **world)
+            search = (Search if name in MUTANTS else UpkeepSearch)(
+                Path(folder) / "world", asyncio.run(make_template(Path(folder))), **world
+            )
             try:
-                for faults in single_faults():
-                    search.history(3, faults=faults)
-                search.every_cut(seed=1)
+                search.short()
             except BrokenPromise as broken:
                 found += 1
                 print(f"  caught  {name}: {str(broken).splitlines()[0]}")
@@ -60,8 +77,9 @@ def main() -> int:
     began, total = time.monotonic(), Tally()
     try:
         with Pool() as pool:
-            for name in JOBS:
-                seeds = given.seeds if "pairs" not in name else max(given.seeds // 4, 1)
+            for name in (*JOBS, *UPKEEP_JOBS):
+                is_long = "pairs" in name or name.startswith("refills and cancels: every")
+                seeds = max(given.seeds // 4, 1) if is_long else given.seeds
                 part = Tally()
                 for tally in pool.imap_unordered(_work, [(name, seed, given.size) for seed in range(seeds)]):
                     part.add(tally)
@@ -72,8 +90,9 @@ def main() -> int:
         return 1
     print(f"all: {total}; every promise held; {time.monotonic() - began:.0f} s")
     found = _mutants()
-    print(f"planted bugs caught: {found} of {len(MUTANTS)}")
-    return 0 if found == len(MUTANTS) else 1
+    planted = len(MUTANTS | UPKEEP_MUTANTS)
+    print(f"planted bugs caught: {found} of {planted}")
+    return 0 if found == planted else 1
 
 
 if __name__ == "__main__":

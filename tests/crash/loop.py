@@ -76,6 +76,11 @@ class SimulatedClock:
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
+    def wait_until(self, moment: float) -> None:
+        """While no program runs: let the time pass to `moment`, in seconds of `monotonic`."""
+        self.elapsed = max(self.monotonic(), moment)
+        self._loop = None
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

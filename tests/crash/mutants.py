@@ -15,7 +15,7 @@ from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
 from runner.planning import diff
 from runner.store import statements
-from tests.crash.harness import SimulatedJournal
+from tests.crash.journal import SimulatedJournal
 from tests.crash.world import SimulatedTransport
 
 Plant = Callable[[pytest.MonkeyPatch], dict[str, Any]]  # patches the code; returns what the world must be made with
@@ -131,7 +131,7 @@ def forgetful_planner(patch: pytest.MonkeyPatch) -> None:
 
         return make_plan(campaigns, replace(recorded, attempts={}), **rest)
 
-    patch.setattr(engine_run, "make_plan", forget)
+    patch.setattr("runner.planning.wish.make_plan", forget)
 
 
 def unique_index_missing(patch: pytest.MonkeyPatch) -> dict[str, Any]:

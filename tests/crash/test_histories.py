@@ -1,7 +1,11 @@
-"""Long random histories: files edited, runs, crashes, faults, rivals, doubts settled rightly and wrongly, old copies."""
+"""Long random histories: files edited, runs, crashes, faults, rivals, days that pass with refills and cancels.
+
+Doubts settled rightly and wrongly, and old copies of the state, too.
+"""
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +16,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from runner.core.attempts import Attempt
 from runner.core.doubts import Decision
 from runner.core.errors import ExitCode
+from runner.core.orders import RefillPolicy, RefillWhen
 from runner.store.operations import Abandon, Adopt, NotPlaced
-from tests.crash.harness import LINK, RunEnd, World, campaign, check
+from tests.crash.books import HOUR
+from tests.crash.harness import LINK, RunEnd, World, campaign
+from tests.crash.promises import check, check_recovered
+from tests.crash.upkeep_world import UpkeepFault
 from tests.crash.world import Fault, When
 
+REFILLS = RefillPolicy(when=RefillWhen.DUE, every=timedelta(hours=24), max=3)
 FAULTS = [fault for fault in Fault if fault is not Fault.OLD_ID]  # a panel that lies about ids has a test of its own
 
 
@@ -36,7 +45,7 @@ class Histories(RuleBasedStateMachine):
 
     @property
     def wanted(self):
-        return replace(campaign(0, budget=None), orders=list(self.orders))
+        return replace(campaign(0, budget=None, refill=REFILLS), orders=list(self.orders))
 
     def doubts(self) -> list[Attempt]:
         return [attempt for attempt in self.world.attempts() if attempt.is_open_doubt]
@@ -66,9 +75,26 @@ class Histories(RuleBasedStateMachine):
     def let_the_panel_fail(self, fault, soon):
         self.world.faults[self.world.panel.adds + soon] = fault
 
+    @rule(fault=st.sampled_from(UpkeepFault), soon=st.integers(1, 3))
+    def let_refills_and_cancels_fail(self, fault, soon):
+        self.world.upkeep_faults[self.world.panel.upkeep.calls + soon] = fault
+
+    @rule(hours=st.sampled_from([0.2, 1.0, 23.99, 24.0, 80.0]))
+    def let_time_pass(self, hours):
+        """Orders end, refills end, requests to cancel are carried out, intervals end."""
+        self.world.clock.wait_until(self.world.clock.monotonic() + hours * HOUR)
+
     @rule()
     def apply(self):
         self.last = [self.world.run(self.wanted)]
+        if self.last[0].result is not None:
+            check_recovered(self.world, self.wanted, self.last, self.wronged)
+
+    @precondition(lambda self: self.orders)
+    @rule(which=st.sets(st.integers(0, 9), min_size=1, max_size=3), at=st.none() | st.integers(0, 9))
+    def cancel_by_hand(self, which, at):
+        names = {self.orders[each % len(self.orders)].id for each in which}
+        self.last = [self.world.cancel(names, at, When.AFTER)]
 
     @rule(at=st.integers(0, 30), when=st.sampled_from(list(When)))
     def apply_and_pull_the_plug(self, at, when):
@@ -155,7 +181,7 @@ def test_every_promise_holds_through_any_history(fast_folder, template):
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -15,6 +15,9 @@ from pathlib import Path
 from runner.core.attempts import Phase
 from runner.panel.exchange import Answer, Exchange, TransportFailure
 from runner.panel.forms import Form
+from tests.crash.books import DELIVERY, RATE, SERVICES, Sold
+from tests.crash.loop import SimulatedClock
+from tests.crash.upkeep_world import UPKEEP_ACTIONS, Upkeep, UpkeepFault
 
 
 class Crash(SystemExit):
@@ -30,7 +33,7 @@ class When(StrEnum):
 
 
 class Fault(StrEnum):
-    """What a panel may do with one request."""
+    """What a panel may do with one `add`."""
 
     REFUSED = "refused"  # no connection: nothing was sent
     LOST_BEFORE = "lost_before"  # reset; not bought
@@ -45,17 +48,6 @@ class Fault(StrEnum):
     ID_ZERO = "id_zero"  # bought; {"order": 0}
     OLD_ID = "old_id"  # bought; answered with the id of the first order
     SLOW_TIMEOUT = "slow_timeout"  # bought later than we wait
-
-
-@dataclass(slots=True, kw_only=True)
-class Sold:
-    """One order in the panel's books."""
-
-    id: str
-    service: str
-    link: str
-    quantity: int
-    charge: Decimal
 
 
 @dataclass(slots=True)
@@ -81,19 +73,24 @@ class Ports:
         return self.when
 
 
-RATE = Decimal("0.90")
-
-
 class PanelWorld:
     """The panel's side: what it sold, and what it still holds. Survives every crash of ours."""
 
-    def __init__(self, faults: dict[int, Fault], funds: Decimal = Decimal("100.00")) -> None:
+    def __init__(
+        self,
+        faults: dict[int, Fault],
+        upkeep_faults: dict[int, UpkeepFault],
+        clock: SimulatedClock,
+        funds: Decimal = Decimal("100.00"),
+    ) -> None:
         self.faults = faults  # by number of the add, over the whole history
         self.opening = funds
         self.funds = funds
         self.sold: list[Sold] = []
         self.adds = 0
+        self.upkeep = Upkeep(self.sold, upkeep_faults, clock)
         self.on_add: Callable[[dict[str, str]], None] = lambda _form: None
+        self._clock = clock
 
     def sell(self, form: dict[str, str]) -> Sold:
         quantity = int(form["quantity"])
@@ -103,33 +100,47 @@ class PanelWorld:
             link=form["link"],
             quantity=quantity,
             charge=RATE * quantity / 1000,
+            ends_at=self._clock.monotonic() + DELIVERY,
         )
         self.sold.append(order)
         self.funds -= order.charge
         return order
 
+    def bring_up_to_date(self) -> None:
+        """Let everything happen that has become due."""
+        now = self._clock.monotonic()
+        self.funds += sum((order.bring_up_to(now) for order in self.sold), Decimal(0))
+        for refill in self.upkeep.refills:
+            refill.status(now)
+
+    def counts(self) -> dict[str, int]:
+        """The present count of every link, as somebody would write it into a counts file."""
+        self.bring_up_to_date()
+        return {order.link: order.count(self._clock.monotonic()) for order in self.sold}
+
     def answer(self, form: dict[str, str]) -> Exchange:
+        self.bring_up_to_date()
         match form["action"]:
             case "add":
                 self.adds += 1
                 self.on_add(form)
                 return self._add(form, self.faults.get(self.adds))
             case "services":
-                row = {"service": 1, "name": "F", "type": "Default", "rate": str(RATE), "min": "1", "max": "100000"}
-                return _json([row])
+                shared = {"type": "Default", "rate": str(RATE), "min": "1", "max": "100000"}
+                return _json([service | shared for service in SERVICES])
             case "balance":
                 return _json({"balance": str(self.funds), "currency": "USD"})
             case "status":
                 if "order" in form:
                     return _json(self._status(form["order"]))
                 return _json({order_id: self._status(order_id) for order_id in form["orders"].split(",")})
+        if form["action"] in UPKEEP_ACTIONS:
+            return self.upkeep.answer(form)
         raise AssertionError(form)
 
     def _status(self, order_id: str) -> dict[str, str]:
-        for order in self.sold:
-            if order.id == order_id:
-                return {"charge": str(order.charge), "status": "Pending", "remains": "0", "currency": "USD"}
-        return {"error": "Incorrect order ID"}
+        found = next((order for order in self.sold if order.id == order_id), None)
+        return {"error": "Incorrect order ID"} if found is None else found.answer()
 
     def _add(self, form: dict[str, str], fault: Fault | None) -> Exchange:
         match fault:
@@ -179,7 +190,8 @@ class SimulatedTransport:
 
     async def send(self, form: Form, cap: int = 0) -> Exchange:
         fields = dict(form)
-        await self._sleep(self._rng.uniform(0.001, 0.02))  # type: ignore[misc]
+        delay = self._panel.upkeep.delay if fields["action"] in UPKEEP_ACTIONS else 0.0
+        await self._sleep(delay + self._rng.uniform(0.001, 0.02))  # type: ignore[misc]
         when = self._ports.cut(f"send {fields['action']} {fields.get('link', '')}")
         if when is When.BEFORE:
             raise Crash

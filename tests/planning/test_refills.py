@@ -103,6 +103,15 @@ def test_the_next_request_waits_for_the_whole_interval_whatever_came_of_the_last
     assert is_due(a_refill(state, 2 * HOUR), policy=replace(POLICY, every=2 * HOUR))
 
 
+@pytest.mark.parametrize("state", [RefillState.REJECTED, RefillState.UNKNOWN])
+def test_the_interval_begins_when_the_panel_answered_or_nobody_waited_any_longer(state):
+    """A slow panel takes a request later than it was written down, and counts its day from then."""
+    late = a_refill(state, DAY, answered_at=NOW - DAY + timedelta(seconds=90))
+    assert not is_due(late)
+    assert not is_due(late, now=NOW + timedelta(seconds=89))
+    assert is_due(late, now=NOW + timedelta(seconds=90))
+
+
 def test_a_request_that_never_left_does_not_count():
     assert is_due(a_refill(RefillState.NOT_SENT, HOUR), policy=replace(POLICY, max=1))
 
