@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.options import COLOR, DEBUG, LOCK, STATE, Settings, format_option, options
-from runner.core.errors import ExitCode, StateRefused, UsageError
+from runner.core.errors import ExitCode, InvalidInput, StateRefused, UsageError
 
 if TYPE_CHECKING:
     from runner.core.recorded import Recorded
@@ -50,8 +50,10 @@ def list_(globs: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # clic
     )
     if settings.format == "json":
         _write(attempts_document(recorded, found))
-    else:
+    elif recorded.attempts:
         render_attempts(found, settings.stdout())
+    else:
+        settings.stdout().line(f"Nothing was ever ordered with {settings.state}.")
 
 
 @state.command()
@@ -63,8 +65,10 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     from runner.store.repair import attempts_of, parse_address
 
     settings = Settings(**flags)
+    key = parse_address(address)
+    _need_state(settings, address)
     recorded = _recorded(settings)
-    found = attempts_of(recorded, parse_address(address))
+    found = attempts_of(recorded, key)
     if settings.format == "json":
         _write(attempts_document(recorded, found))
     else:
@@ -81,6 +85,7 @@ def mv(address: str, new_address: str, dry_run: bool, **flags: Any) -> None:  # 
 
     settings = Settings(**flags)
     before, after = parse_address(address), parse_address(new_address)
+    _need_state(settings, address)
     with _locked(settings, "state mv") as (paths, lock):
         move = plan_move(_recorded(settings), before, after)
         _carry_out(settings, paths, lock, move, f"state mv {address} {new_address}", dry_run=dry_run)
@@ -102,6 +107,7 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
     if accepted and not reason.strip():
         raise UsageError("--i-know-it-may-be-bought-again needs a --reason", "it is recorded, for whoever looks later")
     key = parse_address(address)
+    _need_state(settings, address)
     with _locked(settings, "state rm") as (paths, lock):
         move = plan_removal(_recorded(settings), key, accepted=accepted)
         what = f"state rm {address}" + (f": {reason}" if reason else "")
@@ -115,9 +121,14 @@ def backup(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     from runner.core.clock import SystemClock
     from runner.store.backup import backup as make_backup
     from runner.store.lineage import check
+    from runner.store.paths import StatePaths
 
     settings = Settings(**flags)
-    with _locked(settings, "state backup") as (paths, _):
+    check(paths := StatePaths.at(settings.state))
+    if not paths.db.exists():
+        click.echo(f"nothing was ever ordered with {settings.state}: there is nothing to copy")
+        return
+    with _locked(settings, "state backup"):
         check(paths)
         if dry_run:
             click.echo(f"would write a copy into {paths.backups}")
@@ -138,6 +149,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     """
     from runner.core.clock import SystemClock
     from runner.report.text_state import render_restoration
+    from runner.store.paths import StatePaths
     from runner.store.queries import read_state
     from runner.store.restore import plan_restore
     from runner.store.restore import restore as carry_out
@@ -145,6 +157,8 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     settings = Settings(**flags)
     if accept_loss and not reason.strip():
         raise UsageError("--accept-loss needs a --reason", "it is recorded, for whoever looks later")
+    if not file.is_file():  # before a lock makes the state's directory
+        raise StateRefused(f"there is no file {file}", f"name one of {StatePaths.at(settings.state).backups}")
     with _locked(settings, "state restore") as (paths, _):
         plan = plan_restore(paths, file)
         if dry_run or (plan.loses and not accept_loss):
@@ -222,6 +236,20 @@ def _recorded(settings: Settings) -> "Recorded":
     return read_state(paths, lock_is_free=is_free(paths))
 
 
+def _need_state(settings: Settings, address: str) -> None:
+    """InvalidInput if there is no state, before a lock makes its directory. StateRefused if there should be one."""
+    from runner.store.lineage import check
+    from runner.store.paths import StatePaths
+
+    paths = StatePaths.at(settings.state)
+    check(paths)
+    if not paths.db.exists():
+        raise InvalidInput(
+            f"there is no state {settings.state}, so nothing is known of {address}",
+            "name the right one with --state",
+        )
+
+
 @contextmanager
 def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, StateLock]]":
     from runner.core.clock import SystemClock
@@ -240,10 +268,12 @@ def _carry_out(
     from runner.report.text_state import render_move
     from runner.store.repair import repairing
 
+    kept = None
     if not dry_run:
-        with repairing(paths, lock, SystemClock(), what) as carry_out:
-            carry_out(move)
-    render_move(move, settings.stdout(), done=not dry_run)
+        with repairing(paths, lock, SystemClock(), what) as repair:
+            repair.carry_out(move)
+            kept = repair.kept
+    render_move(move, settings.stdout(), kept, done=not dry_run)
 
 
 def _write(document: Mapping[str, object]) -> None:

@@ -1,10 +1,10 @@
 """Removes the API key from a panel's text before anything else looks at it. Reveals the key to itself only."""
 
-import html
-import json
 import re
-from collections.abc import Callable
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterator
+from functools import cache
+from html.entities import html5
+from typing import NamedTuple
 
 from runner.core.text import Secret, clean
 
@@ -14,42 +14,125 @@ STARS = "***"
 EXCERPT = 2000  # characters of an answer that are kept as evidence
 _LOOK = 4096  # characters of a panel's text that are searched and then shortened to a line
 _STUB = 4  # a cut-off key of fewer characters tells nothing and would hit ordinary words
+_PIECE = 8  # a piece of so many characters goes too, whatever an unknown escape made of the rest
+_VARIED = 5  # different characters that such a piece has at least: `00000000` is in many texts
+_STEP = _PIECE - _STUB + 1  # of stubs so far apart, every piece holds one whole
+
+# What is left of an escape that the end of the text cut off.
+_BROKEN_ESCAPE = re.compile(
+    r"(?:%[0-9A-Fa-f]*)+|(?:\\(?:[uU]\{?[0-9A-Fa-f]*|x[0-9A-Fa-f]*|[0-7]*))+|&[#0-9A-Za-z;]{0,12}"
+)
+
+_LONGEST_ESCAPE = 60  # characters: of one that is escaped again, or of several bytes
 
 
 class Redactor:
-    """Replaces the key in every dress a server may echo it in: raw, form, URL, JSON and HTML escaped, any case.
+    """Replaces the key in every dress a server may echo it in, character by character, also mixed, in any case.
 
-    A key cut off by the end of the text goes too.
+    Raw, percent-encoded, backslash escapes (JSON, Python, PHP), HTML references; each also applied twice. Goes too: a
+    key cut off by the end of the text, and plain pieces of 8 characters of it that don't look like padding.
     """
 
-    __slots__ = ("_dresses", "_pattern")
+    __slots__ = ("_characters", "_is_odd", "_key", "_lowered", "_stubs", "_whole")
 
     def __init__(self, key: Secret) -> None:
-        value = key.reveal()
-        dresses = {
-            value,
-            quote_plus(value),
-            quote(value),
-            quote(value, safe=""),
-            html.escape(value),
-            json.dumps(value)[1:-1],
-            value.replace("/", "\\/"),
-        }
-        self._dresses = tuple(sorted(filter(None, dresses), key=len, reverse=True))
-        self._pattern = re.compile("|".join(map(re.escape, self._dresses)), re.IGNORECASE) if value else None
+        self._key = key
+        self._lowered = key.reveal().lower()
+        self._is_odd = not key.reveal().isascii() or " " in key.reveal()  # may be changed without an escape
+        places = range(0, len(self._lowered) - _STUB + 1, _STEP) if len(self._lowered) >= _PIECE else ()
+        self._stubs = tuple((place, self._lowered[place : place + _STUB]) for place in places)
+        # Made when first needed, as that takes some 20 ms: most texts can't hold the key, and a look shows it.
+        self._whole: re.Pattern[str] | None = None
+        self._characters: tuple[_Character, ...] = ()
 
     def __call__(self, text: str) -> str:
-        """`text` without the key."""
-        if self._pattern is None:
-            return text
-        text = self._pattern.sub(STARS, text)
-        for dress in self._dresses:
-            if dress[:_STUB] not in text[-len(dress) :]:
-                continue
-            for length in range(len(dress) - 1, _STUB - 1, -1):
-                if text.endswith(dress[:length]):
-                    return text[:-length] + STARS
+        """`text` without the key; redacting once more changes nothing."""
+        while self._lowered:
+            redacted = self._once(text)
+            if len(redacted) >= len(text):  # nothing found, or a key so short that stars are no shorter
+                return redacted
+            text = redacted  # the stars may have brought together what was apart
         return text
+
+    def _once(self, text: str) -> str:
+        escapes = text.count("%") + text.count("\\") + text.count("&")
+        lowered = text.lower()
+        has_stub = False
+        for _, stub in self._stubs:
+            if stub in lowered:
+                has_stub = True
+                break
+        if has_stub or self._may_hold_all(text, lowered, escapes):
+            text = self._pattern().sub(STARS, text)
+        if len(self._lowered) > _STUB and (escapes or self._is_odd or self._lowered[:_STUB] in lowered):
+            text = self._without_cut_off(text)
+        return self._without_pieces(text) if has_stub else text
+
+    def _may_hold_all(self, text: str, lowered: str, escapes: int) -> bool:
+        """False only if the whole key, of which no stub is there as it is, can't be there in any dress."""
+        length = len(self._lowered)
+        if self._is_odd or len(lowered) != len(text):
+            return True
+        if len(text) < length:  # no dress is shorter
+            return False
+        if not self._stubs:
+            return bool(escapes) or self._lowered in lowered
+        # Escapes cut the key into runs: while the longest of them is still a piece, a stub of it stands there plainly.
+        return escapes >= length or -(-(length - escapes) // (escapes + 1)) < _PIECE
+
+    def _pattern(self) -> re.Pattern[str]:
+        if self._whole is None:
+            self._whole = re.compile("".join(map(_dresses, self._key.reveal())))
+        return self._whole
+
+    def _without_cut_off(self, text: str) -> str:
+        if not self._characters:
+            self._characters = tuple(map(_compiled, self._key.reveal()))
+        for found in self._characters[0].whole.finditer(text):
+            if self._goes_to_the_end(text, found.start()):
+                return text[: found.start()] + STARS
+        return text
+
+    def _goes_to_the_end(self, text: str, start: int) -> bool:
+        """True if from `start` on there is nothing but a beginning of the key, as far as the text goes.
+
+        Follows every reading of what is ambiguous, such as a `%` of the key and the `%` of an escape.
+        """
+        places = {start}
+        for number, character in enumerate(self._characters, 1):
+            places = {end for place in places for end in character.ends(text, place)}
+            if not places:
+                return False
+            if number >= _STUB and any(place == len(text) or _is_broken_escape(text, place) for place in places):
+                return True
+        return False
+
+    def _without_pieces(self, text: str) -> str:
+        lowered = text.lower()
+        if len(lowered) != len(text):  # places would not fit
+            lowered = text
+        kept, end = [], 0
+        for first, last in sorted(self._pieces(lowered)):
+            if last > end:
+                kept.append(text[end:first] + STARS if first >= end else "")
+                end = last
+        return "".join(kept) + text[end:]
+
+    def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where pieces of the key stand, each as far as it goes; they may overlap."""
+        key = self._lowered
+        for place, stub in self._stubs:
+            found = text.find(stub)
+            while found >= 0:
+                before, after = 0, _STUB
+                while before < min(place, found) and text[found - before - 1] == key[place - before - 1]:
+                    before += 1
+                while place + after < len(key) and text[found + after : found + after + 1] == key[place + after]:
+                    after += 1
+                first, last = found - before, found + after
+                if last - first >= _PIECE and len(set(text[first:last])) >= _VARIED:
+                    yield first, last
+                found = text.find(stub, found + 1)
 
     def __repr__(self) -> str:
         return "Redactor(***)"
@@ -58,3 +141,97 @@ class Redactor:
 def said(text: str, redact: Redact, limit: int = 300) -> str:
     """A panel's words as one harmless line of at most `limit` characters, without the key."""
     return clean(redact(text[:_LOOK]), limit)
+
+
+class _Character(NamedTuple):
+    """One character of a key: its dresses, together and by kind."""
+
+    whole: re.Pattern[str]
+    kinds: tuple[re.Pattern[str], ...]
+
+    def ends(self, text: str, place: int) -> list[int]:
+        """Where it may end if it begins at `place`."""
+        if self.whole.match(text, place) is None:
+            return []
+        return [found.end() for kind in self.kinds if (found := kind.match(text, place)) is not None]
+
+
+def _is_broken_escape(text: str, place: int) -> bool:
+    return len(text) - place <= _LONGEST_ESCAPE and _BROKEN_ESCAPE.fullmatch(text, place) is not None
+
+
+@cache
+def _compiled(character: str) -> _Character:
+    return _Character(re.compile(_dresses(character)), tuple(map(re.compile, _kinds(character))))
+
+
+def _dresses(character: str) -> str:
+    """A pattern of one character of the key in each of its dresses."""
+    return f"(?:{'|'.join(_kinds(character))})"
+
+
+@cache
+def _kinds(character: str) -> tuple[str, ...]:
+    """Patterns of one character: by reference, backslash and percent, then as it is.
+
+    Each starts with one literal: the search then skips at once what can't be a beginning. Runs of backslashes are
+    bounded: a text full of them must not keep us busy.
+    """
+    percents, slashes, references = [], [], []
+    alike = sorted({character, *_cases(character)})
+    for each in alike:
+        code = ord(each)
+        references += [rf"#0*{code}(?:;|(?![0-9]))", rf"#[xX]0*{_hex(code, 1)}(?:;|(?![0-9A-Fa-f]))"]
+        slashes += [_units(each), rf"U{_hex(code, 8)}", rf"u\{{0*{_hex(code, 1)}\}}"]
+        for encoding in ("utf-8", "latin-1"):
+            raw = each.encode(encoding, "ignore")
+            if raw:
+                percents.append("%(?:25)*".join(_hex(byte, 2) for byte in raw))
+                slashes.append(r"\\\\{0,7}".join(f"x{_hex(byte, 2)}" for byte in raw))
+                slashes.append(r"\\\\{0,7}".join(f"{byte:03o}" for byte in raw))
+    if not character.isalnum():
+        references += [re.escape(name) for name in _names().get(character, ())]
+        slashes.append("" if character == "\\" else re.escape(character))
+    most = 3 if character == "\\" else 7  # a key of backslashes could be anywhere in a text of them
+    forms = [re.escape(each) for each in alike]
+    forms += [
+        rf"%(?:25)*(?:{_either(percents)})",
+        rf"\\\\{{0,{most}}}(?:{_either(slashes)})",
+        rf"&(?:amp;)*(?:{_either(references)})",
+    ]
+    if character == " ":
+        forms.append(r"\+")
+    if not character.isascii():  # what a wrong decoding makes of it
+        forms += ["\ufffd\ufffd{0,3}", r"\?\?{0,3}"]
+    return tuple(reversed(forms))
+
+
+def _either(forms: list[str]) -> str:
+    """Longest first, so that nothing of a form is left over."""
+    return "|".join(sorted(dict.fromkeys(forms), key=len, reverse=True))
+
+
+def _cases(character: str) -> set[str]:
+    return {each for each in (character.lower(), character.upper()) if len(each) == 1}
+
+
+def _hex(number: int, digits: int) -> str:
+    """At least so many digits, each in either case."""
+    return "".join(f"[{each}{each.upper()}]" if each.isalpha() else each for each in f"{number:0{digits}x}")
+
+
+def _units(character: str) -> str:
+    """JSON's escape: one unit of UTF-16, or two."""
+    raw = character.encode("utf-16-be", "surrogatepass")
+    units = (int.from_bytes(raw[place : place + 2], "big") for place in range(0, len(raw), 2))
+    return r"\\\\{0,7}".join(f"u{_hex(unit, 4)}" for unit in units)
+
+
+@cache
+def _names() -> dict[str, list[str]]:
+    """HTML's names of each character, the semicolon included."""
+    names: dict[str, list[str]] = {}
+    for name, meaning in html5.items():
+        if name.endswith(";"):
+            names.setdefault(meaning, []).append(name)
+    return names

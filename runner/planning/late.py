@@ -7,7 +7,18 @@ from runner.core.attempts import Attempt
 from runner.core.doubts import Decided, DecisionKind
 from runner.core.money import ZERO, plain, same_amount
 from runner.core.recorded import Recorded
-from runner.planning.ledger import Ledger
+from runner.planning.ledger import Ledger, make_ledger
+
+
+def late_signs_in(recorded: Recorded) -> tuple[str, ...]:
+    """As `late_signs`, on every panel; the books are made only if something was ever declared not placed."""
+    declared = {one.attempt_id for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
+    if not declared:
+        return ()
+    panels = {
+        attempt.panel for attempts in recorded.attempts.values() for attempt in attempts if attempt.id in declared
+    }
+    return late_signs(recorded, make_ledger(recorded, panels=panels))
 
 
 def late_signs(recorded: Recorded, ledger: Ledger) -> tuple[str, ...]:

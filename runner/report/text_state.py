@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from runner.core.attempts import Attempt, AttemptState
@@ -12,6 +13,7 @@ from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, count, money, words
 from runner.store.carrying import How
+from runner.store.carrying_requests import Further
 from runner.store.lock import Holder
 from runner.store.repair import Move
 from runner.store.restore import Restoration
@@ -23,6 +25,7 @@ _STYLES = {
     AttemptState.SENDING: Style.ATTENTION,
     AttemptState.ABANDONED: Style.ATTENTION,
 }
+_HOW_STYLES = {How.IN_DOUBT: Style.BAD, How.DECIDED_OTHERWISE: Style.ATTENTION}
 _UNCHANGED = dim("Nothing was changed.")
 _MOST = 20  # lines of one list of what changes
 
@@ -30,7 +33,7 @@ _MOST = 20  # lines of one list of what changes
 def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
     """One line for each attempt, in the order marked."""
     if not attempts:
-        out.line(attention("The state holds no such attempt."))
+        out.line(attention("The state holds no such attempt."), "All of them:", command("runner state list"))
         return
     columns = [
         Column("attempt", right=True),
@@ -100,14 +103,20 @@ def as_json_value(value: Any) -> str | int | None:  # noqa: ANN401  # any field 
     return value if isinstance(value, int) or value is None else str(value)
 
 
-def render_move(move: Move, out: Screen, *, done: bool) -> None:
-    """A renaming, planned or done."""
+def render_move(move: Move, out: Screen, kept: Path | None, *, done: bool) -> None:
+    """A renaming, planned or done; `kept` is the backup that was made before."""
     before, after = "/".join(move.before), "/".join(move.after)
     out.line("Moved" if done else "Would move", strong(before), "to", strong(after))
     campaign, order_id = move.after
     render_attempts([attempt._replace(campaign=campaign, order_id=order_id) for attempt in move.attempts], out)
+    _kept(kept, out)
     if not done:
         out.line(_UNCHANGED)
+
+
+def _kept(copy: Path | None, out: Screen) -> None:
+    if copy is not None:
+        out.line("The former state is kept in", strong(str(copy)))
 
 
 def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
@@ -128,10 +137,13 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
             out.line(bad("and the next apply will buy it again. Look through the panel's own order list first."))
             out.line("Take the lines of what you find there out of the campaign files before you apply.")
         else:
-            out.line("What only the present state knows is carried over as doubts, which are never bought again.")
+            out.line(
+                "Purchases that only the present state knows are carried over as doubts, which are never bought again;"
+            )
+            out.line("decisions, and requests for refills and cancellations, as they are.")
     _carried(plan, out)
-    if plan.kept is not None:
-        out.line("The former state is kept in", strong(str(plan.kept)))
+    _further(plan.further, out)
+    _kept(plan.kept, out)
     if not done:
         out.line(_UNCHANGED)
 
@@ -140,11 +152,10 @@ def _carried(plan: Restoration, out: Screen) -> None:
     if not plan.carried:
         return
     doubts = sum(1 for one in plan.carried if one.how is How.IN_DOUBT)
-    out.heading(
-        "Carried over from the present state:", f"{count(len(plan.carried), 'attempt')}, {doubts} of them in doubt"
-    )
+    told = count(len(plan.carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
+    out.heading("Carried over from the present state:", told)
     rows: list[list[Written]] = [
-        [one.order, Span(words(one.how), Style.BAD if one.how is How.IN_DOUBT else Style.PLAIN), one.message]
+        [one.order, Span(words(one.how), _HOW_STYLES.get(one.how, Style.PLAIN)), one.message]
         for one in (plan.carried[:_MOST] if out.is_terminal else plan.carried)
     ]
     out.table([Column("", Fit.NAME), Column(""), Column("", Fit.WRAP)], rows)
@@ -152,6 +163,16 @@ def _carried(plan: Restoration, out: Screen) -> None:
         out.line(attention(f"… and {len(plan.carried) - _MOST:,} more."))
     if doubts:
         out.line("Settle each doubt:", command("runner doubt list"))
+
+
+def _further(further: Further, out: Screen) -> None:
+    told = [
+        count(len(some), noun)
+        for some, noun in ((further.refills, "refill"), (further.cancels, "cancellation"))
+        if some
+    ]
+    if told:
+        out.line("Carried over as well:", ", ".join(told))
 
 
 def render_verified(verified: Verified, out: Screen) -> None:

@@ -1,23 +1,26 @@
-"""The last place for an outcome that the database does not take: a file of fixed size, written in place.
+"""The last place for what a panel answered and the database does not take: a file of fixed size, written in place.
 
 It needs no new space on the disk. The next start carries what it holds into the database, and empties it.
 """
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
 from runner.core.clock import from_text, to_text
 from runner.core.text import clean
+from runner.core.upkeep import Finality, RefillSettled, RefillState
 from runner.store.operations import Settle
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
+from runner.store.upkeep_operations import SettleRefills
 
 SLOT = 512  # bytes of one record: a disk writes as much at once or not at all
-SLOTS = 256  # as many as there may be adds in flight
+SLOTS = 256  # as many as there may be adds in flight; refills are asked for when those are over
 _BLANK = b" " * (SLOT - 1) + b"\n"
 _LONGEST_MESSAGE = 100  # characters
 
@@ -29,6 +32,15 @@ class Kept(NamedTuple):
     attempt_id: int
     run_id: str  # with the id it names one attempt of all states that ever were
     outcome: Outcome
+    at: datetime
+
+
+class KeptRefill(NamedTuple):
+    """One answer to a request for a refill that is not in the database yet."""
+
+    slot: int
+    run_id: str  # of the run that asked
+    settled: RefillSettled
     at: datetime
 
 
@@ -60,29 +72,55 @@ class EmergencyFile:
     def keep(self, settles: Iterable[Settle], run_id: str | None) -> frozenset[int]:
         """Ids of the attempts whose outcome is durable here when this returns. An outcome in doubt proves nothing: left out."""
         wanted = [settle for settle in settles if settle.outcome.kind is not OutcomeKind.IN_DOUBT]
-        if self._handle is None or not wanted or run_id is None:
+        if run_id is None:
             return frozenset()
+        lines = [_fitted(partial(_facts, settle, run_id), settle.outcome.message) for settle in wanted]
+        return frozenset(wanted[place].attempt_id for place in self._write(lines))
+
+    def keep_refills(self, settles: Iterable[SettleRefills], run_id: str | None) -> frozenset[int]:
+        """Ids of the requests whose answer is durable here when this returns. An unknown answer says nothing: left out."""
+        wanted = [
+            (one, settle.at) for settle in settles for one in settle.settled if one.state is not RefillState.UNKNOWN
+        ]
+        if run_id is None:
+            return frozenset()
+        lines = [_fitted(partial(_refill_facts, one, run_id, at), one.message) for one, at in wanted]
+        return frozenset(wanted[place][0].id for place in self._write(lines))
+
+    def _write(self, lines: Sequence[bytes]) -> list[int]:
+        """Places of the lines that are durable in the file when this returns."""
+        if self._handle is None or not lines:
+            return []
         try:
-            free = [slot for slot in range(SLOTS) if os.pread(self._handle, SLOT, slot * SLOT).isspace()]
-            kept = set()
-            for slot, settle in zip(free, wanted, strict=False):
-                line = _line(settle, run_id, settle.outcome.message[:_LONGEST_MESSAGE])
-                if len(line) > SLOT:
-                    line = _line(settle, run_id, "")
-                if len(line) == SLOT:
-                    os.pwrite(self._handle, line, slot * SLOT)
-                    kept.add(settle.attempt_id)
+            free = (slot for slot in range(SLOTS) if os.pread(self._handle, SLOT, slot * SLOT).isspace())
+            written = []
+            for place, line in enumerate(lines):
+                if len(line) != SLOT:
+                    continue
+                slot = next(free, None)
+                if slot is None:
+                    break
+                os.pwrite(self._handle, line, slot * SLOT)
+                written.append(place)
             os.fsync(self._handle)
         except OSError:
-            return frozenset()
-        return frozenset(kept)
+            return []
+        return written
 
     def kept(self) -> Sequence[Kept]:
-        """What is in the file; a line that was not written whole is none."""
-        if self._handle is None:
-            return ()
-        lines = [os.pread(self._handle, SLOT, slot * SLOT) for slot in range(SLOTS)]
-        return [kept for slot, line in enumerate(lines) if (kept := _read(slot, line)) is not None]
+        """The outcomes in the file; a line that was not written whole is none."""
+        return [kept for slot, line in self._lines() if (kept := _read(slot, line)) is not None]
+
+    def kept_refills(self) -> Sequence[KeptRefill]:
+        """The answers to refills in the file."""
+        return [kept for slot, line in self._lines() if (kept := _read_refill(slot, line)) is not None]
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if self._handle is not None:
+            for slot in range(SLOTS):
+                line = os.pread(self._handle, SLOT, slot * SLOT)
+                if not line.isspace():
+                    yield slot, line
 
     def clear(self, slots: Iterable[int]) -> None:
         """Blank these slots, durably."""
@@ -98,9 +136,19 @@ class EmergencyFile:
             os.close(handle)
 
 
-def _line(settle: Settle, run_id: str, message: str) -> bytes:
+def _fitted(facts: Callable[[str], dict[str, Any]], message: str) -> bytes:
+    """A line with as much of the message as fits; longer than a slot if nothing helps."""
+    line = _line(facts(message[:_LONGEST_MESSAGE]))
+    return line if len(line) == SLOT else _line(facts(""))
+
+
+def _line(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts).encode().ljust(SLOT - 1) + b"\n"
+
+
+def _facts(settle: Settle, run_id: str, message: str) -> dict[str, Any]:
     outcome = settle.outcome
-    facts = {
+    return {
         "attempt_id": settle.attempt_id,
         "run_id": run_id,
         "kind": outcome.kind.value,
@@ -109,20 +157,46 @@ def _line(settle: Settle, run_id: str, message: str) -> bytes:
         "message": message,
         "at": to_text(settle.at),
     }
-    return json.dumps(facts).encode().ljust(SLOT - 1) + b"\n"
+
+
+def _refill_facts(settled: RefillSettled, run_id: str, at: datetime, message: str) -> dict[str, Any]:
+    return {
+        "refill": settled.id,
+        "run_id": run_id,
+        "state": settled.state.value,
+        "refill_id": settled.refill_id,
+        "finality": None if settled.finality is None else settled.finality.value,
+        "message": message,
+        "at": to_text(at),
+    }
 
 
 def _read(slot: int, line: bytes) -> Kept | None:
-    if line.isspace():
-        return None
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         facts: dict[str, Any] = json.loads(line)
-        order_id = facts["panel_order_id"]
         outcome = Outcome(
             OutcomeKind(facts["kind"]),
-            None if order_id is None else clean(str(order_id)),
+            _text_or_none(facts["panel_order_id"]),
             message=clean(str(facts["message"])),
             phase=Phase(facts["phase"]),
         )
         return Kept(slot, int(facts["attempt_id"]), str(facts["run_id"]), outcome, from_text(facts["at"]))
     return None
+
+
+def _read_refill(slot: int, line: bytes) -> KeptRefill | None:
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        facts: dict[str, Any] = json.loads(line)
+        settled = RefillSettled(
+            int(facts["refill"]),
+            RefillState(facts["state"]),
+            _text_or_none(facts["refill_id"]),
+            None if facts["finality"] is None else Finality(facts["finality"]),
+            clean(str(facts["message"])),
+        )
+        return KeptRefill(slot, str(facts["run_id"]), settled, from_text(facts["at"]))
+    return None
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else clean(str(value))

@@ -1,14 +1,27 @@
-"""Carries what the emergency file holds into the database, at the start of a run: placed orders, that is, not doubts."""
+"""Carries what the emergency file holds into the database, at the start of a run: placed orders, that is, not doubts.
+
+So do the answers to refill requests: a refill with the panel's id is followed, one without is only counted.
+"""
 
 import json
+from collections.abc import Sequence
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind, Phase
+from runner.core.clock import to_text
 from runner.core.errors import StateRefused
-from runner.store.emergency import EmergencyFile, Kept
+from runner.core.upkeep import RefillState
+from runner.store.emergency import EmergencyFile, Kept, KeptRefill
 from runner.store.journal_ops import Writer
 from runner.store.operations import Settle
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
+from runner.store.reading import reading
+from runner.store.upkeep_operations import SettleRefills
+
+_REQUESTS = """
+    SELECT r.id, a.campaign || '/' || a.order_id, r.state, r.asked_at
+    FROM refills AS r JOIN attempts AS a ON a.id = r.attempt_id
+"""
 
 
 def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> str | None:
@@ -17,9 +30,13 @@ def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> s
     An id that the state refuses becomes part of a doubt's message. A record of a run that this state does not know stays
     in the file and is told at every start: something was bought that only the file remembers.
     """
-    records = emergency.kept()
-    if not records:
-        return None
+    outcomes, refills = emergency.kept(), emergency.kept_refills()
+    told = [*(_merge_outcomes(writer, emergency, paths, outcomes) if outcomes else ())]
+    told += _merge_refills(writer, emergency, paths, refills) if refills else ()
+    return "; ".join(told) or None
+
+
+def _merge_outcomes(writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[Kept]) -> list[str]:
     known = {one.id: one for several in read_state(paths).attempts.values() for one in several}
     done: list[int] = []
     told: list[str] = []
@@ -32,7 +49,40 @@ def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> s
             told.append(_settle(writer, attempt, record))
         done.append(record.slot)
     emergency.clear(done)
-    return "; ".join(told) or None
+    return told
+
+
+def _merge_refills(
+    writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[KeptRefill]
+) -> list[str]:
+    """As for outcomes. A request is known by its number, the run that asked, and a time within that run."""
+    with reading(paths) as connection:
+        runs = dict(connection.execute("SELECT id, started_at FROM runs").fetchall())
+        asked = {row[0]: row[1:] for row in connection.execute(_REQUESTS)}
+    done: list[int] = []
+    told: list[str] = []
+    for record in records:
+        started_at = runs.get(record.run_id)
+        address, state, asked_at = asked.get(record.settled.id, ("", "", ""))
+        if started_at is None or not started_at <= asked_at <= to_text(record.at):
+            told.append(_unknown_refill(record, emergency))
+            continue
+        if state == RefillState.ASKING.value:
+            (result,) = writer.commit([SettleRefills([record.settled], record.at)])
+            if isinstance(result, StateRefused):
+                raise result
+            told.append(f"the refill of {address} was {record.settled.state}: carried over from the emergency file")
+        done.append(record.slot)
+    emergency.clear(done)
+    return told
+
+
+def _unknown_refill(record: KeptRefill, emergency: EmergencyFile) -> str:
+    refill = json.dumps(record.settled.refill_id)
+    return (
+        f"{emergency.path} tells of refill {refill} asked for by run {record.run_id}, which this state does not know: "
+        "take its line out of the file"
+    )
 
 
 def _settle(writer: Writer, attempt: Attempt, record: Kept) -> str:

@@ -3,9 +3,11 @@
 A forgotten order keeps its attempts, its money and its place in the campaign's budget, under an id that no file can list.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
@@ -22,6 +24,7 @@ from runner.store.paths import StatePaths
 from runner.store.tables import attempts
 
 FORGOTTEN = "~removed"  # the files' ids have no tilde
+_LISTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # as campaign.schema.json
 
 Key = tuple[str, str]
 
@@ -43,8 +46,18 @@ def parse_address(text: str) -> Key:
 
 
 def plan_move(recorded: Recorded, before: Key, after: Key) -> Move:
-    """The renaming of `before` to `after`; StateRefused unless the one has attempts and the other has none."""
+    """The renaming of `before` to `after`; StateRefused unless the one has attempts and the other has none.
+
+    InvalidInput if no campaign file could list `after`.
+    """
     moved = attempts_of(recorded, before)
+    if not _LISTABLE.match("/".join(after)):
+        raise InvalidInput(
+            f"{'/'.join(after)!r} can't be an order's address",
+            "campaign and id are made of letters, digits and . _ - and begin with a letter or a digit",
+        )
+    if before == after:
+        raise InvalidInput(f"{'/'.join(before)} has that address already", "name another one")
     if after in recorded.attempts:
         raise StateRefused(
             f"{'/'.join(after)} has attempts already: two orders are never made one",
@@ -71,14 +84,21 @@ def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
     return Move(key, (key[0], next(name for name in names if name not in taken)), removed)
 
 
+class Repairing(NamedTuple):
+    """A state that is open for repairs."""
+
+    carry_out: Callable[[Move], int]  # answers with the number of attempts moved
+    kept: Path | None  # the backup that was made before
+
+
 @contextmanager
-def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> Iterator[Callable[[Move], int]]:
+def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> Iterator[Repairing]:
     """A way to carry moves out, inside a run of its own that `what` describes. Makes a backup before.
 
     Left-over marks become doubts first, as at every start.
     """
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-    backup(paths, clock)
+    kept = backup(paths, clock)
     writer = open_writer(paths, lock, clock).writer
 
     def carry_out(move: Move) -> int:
@@ -94,7 +114,7 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
         return len(move.attempts)
 
     try:
-        yield carry_out
+        yield Repairing(carry_out, kept)
     finally:
         writer.close()
 

@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from runner.core.clock import Clock, to_text
 from runner.core.errors import StateRefused
-from runner.store import carrying
+from runner.store import carrying, carrying_requests
 from runner.store.backup import backup
 from runner.store.carrying import Carried, Rows
+from runner.store.carrying_requests import Further
 from runner.store.lineage import Lineage, found, note_down, noted
 from runner.store.migrate import ensure_schema
 from runner.store.opening import engine_of
@@ -38,7 +39,8 @@ class Restoration(NamedTuple):
     high_water: int  # the newest serial known
     after: Lineage  # of the state afterwards
     present_was_read: bool  # all of it; else some of what only it knew is lost for good
-    carried: Sequence[Carried]  # what only the present state knows
+    carried: Sequence[Carried]  # attempts of which only the present state knows, or knows more
+    further: Further  # refills and cancellations, the same
     kept: Path | None = None  # where the present state is now
 
     @property
@@ -76,6 +78,9 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
         after=after,
         present_was_read=present.rows is not None and present.rows.are_all,
         carried=[] if present.rows is None else carrying.differences(copy.rows, present.rows),
+        further=Further((), ())
+        if present.rows is None
+        else carrying_requests.further_requests(copy.rows, present.rows),
     )
 
 
@@ -94,7 +99,8 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             if present.rows is not None:
-                carrying.carry(connection, plan.carried, present.rows, clock.now())
+                ids = carrying.carry(connection, plan.carried, present.rows, clock.now())
+                carrying_requests.carry_requests(connection, plan.further, present.rows, ids)
             now = to_text(clock.now())
             connection.execute(
                 "INSERT INTO runs (id, command, started_at, ended_at, exit_code) VALUES (?, ?, ?, ?, 0)",
@@ -139,10 +145,10 @@ class _Present(NamedTuple):
 def _look_into(source: Path) -> _Looked:
     """The copy to be restored, which must be whole."""
     if not source.is_file():
-        raise StateRefused(f"there is no {source}", "name a file of the backups directory")
+        raise StateRefused(f"there is no file {source}", "name one of the backups directory")
     at = StatePaths.at(source)
     with _reading_any(source) as connection:
-        if not holds_tables(connection, at):
+        if not _is_state(connection, at):
             raise StateRefused(f"{source} is empty", "name another copy")
         damage = damage_in(connection)
         if damage:
@@ -152,6 +158,13 @@ def _look_into(source: Path) -> _Looked:
         if known is None:
             raise StateRefused(f"{source} does not say of which lineage it is", "name another copy")
         return _Looked(known, carrying.read(connection))
+
+
+def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
+    try:
+        return holds_tables(connection, at)
+    except StateRefused as refusal:
+        raise StateRefused(refusal.message, "name a copy of this project's state") from refusal
 
 
 def _present(paths: StatePaths) -> _Present:

@@ -94,6 +94,48 @@ def test_two_orders_are_never_made_one(bought, typed):
     assert set(listed(typed)) == {"spring/o1", "spring/o2"}
 
 
+@pytest.mark.parametrize("address", ["spring/o1", "../o1", "spring/a/b", "spring/o1~removed1", "spring/", "spring"])
+def test_an_address_that_no_file_could_list_is_refused_with_the_next_step(bought, typed, project, address):
+    before = everything(project)
+    assert "next: " in typed(f"state mv spring/o1 {address}", expect=10)
+    assert everything(project) == before
+
+
+def test_a_repair_tells_where_the_former_state_is_kept(bought, typed, project):
+    told = typed("state mv spring/o1 spring/o9")
+    (copy,) = copies(project)
+    assert f"The former state is kept in {copy.relative_to(project)}" in told
+    assert "kept in" not in typed("state mv spring/o9 spring/o1 --dry-run")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("state list", 0, "Nothing was ever ordered with other/runner.db"),
+        ("state show a/b", 10, "there is no state other/runner.db, so nothing is known of a/b"),
+        ("state mv a/b a/c", 10, "there is no state other/runner.db"),
+        ("state rm a/b", 10, "there is no state other/runner.db"),
+        ("state rm a/b --dry-run", 10, "name the right one with --state"),
+        ("state backup", 0, "nothing was ever ordered with other/runner.db"),
+        ("state restore x.db", 12, "there is no file x.db"),
+        ("state unlock", 0, "is not locked"),
+        ("state verify", 0, "no state yet"),
+        ("doubt list", 0, "there is no state other/runner.db yet"),
+        ("doubt show a/b", 10, "there is no state other/runner.db"),
+        ("doubt abandon a/b --reason x", 10, "there is no state other/runner.db"),
+    ],
+)
+def test_a_state_that_is_not_there_is_told_and_nothing_is_made_for_it(bought, typed, project, line, code, told):
+    assert told in typed(f"{line} --state other/runner.db", expect=code)
+    assert not (project / "other").exists()
+
+
+def test_only_a_copy_of_the_state_can_be_restored(bought, typed):
+    assert "no file campaigns" in typed("state restore campaigns", expect=12)
+    assert "not a database" in typed("state restore campaigns/a.yaml", expect=12)
+    assert "name a copy of this project's state" in typed("state restore state/sandbox.db", expect=12)
+
+
 def test_an_order_that_may_exist_is_not_forgotten(bought, typed, project):
     before = everything(project)
     assert "placed as order 23501" in typed("state rm spring/o1", expect=12)

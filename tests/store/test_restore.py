@@ -228,7 +228,7 @@ def test_two_lost_orders_for_one_link_are_both_visible(writer, paths, clock):
 
 def test_a_copy_of_an_older_schema_is_brought_up_to_date(grown, paths, clock):
     connection = sqlite3.connect(grown, isolation_level=None)
-    for name in ("evidence", "decisions", "refills", "cancels"):
+    for name in ("evidence", "decisions", "refills", "cancels", "service_history", "balance_labels"):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     for (name,) in connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'attempts_%'"

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from runner.core.attempts import AttemptState, OutcomeKind
 from runner.core.errors import ExitCode, JournalBroken, StateRefused
+from runner.core.upkeep import Finality, RefillSeen, RefillSettled, RefillState
 from runner.store import opening
 from runner.store.backup import backup
 from runner.store.ballast import SIZE, drop_ballast, make_ballast
@@ -21,6 +23,8 @@ from runner.store.lock import acquire
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun
 from runner.store.paths import StatePaths
+from runner.store.queries import read_state
+from runner.store.upkeep_operations import AskRefills, SeeRefills, SettleRefills
 from runner.store.verify import verify
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, refused
 
@@ -215,6 +219,104 @@ def test_a_record_of_a_run_that_this_state_does_not_know_is_told_and_kept(writer
         assert '"p77" of run run-of-a-lost-state' in opened.note
     assert attempts_of(paths)[1].state is AttemptState.SENDING
     assert any("emergency.jsonl holds 1 outcome" in finding.what for finding in verify(paths).findings)
+
+
+def asked(writer, *orders):
+    """Placed orders of which a refill is asked for; the ids of the requests."""
+    ids = writer.commit([a_mark(order) for order in orders])
+    writer.commit([a_settle(each, placed(f"p{each}")) for each in ids])
+    (refills,) = writer.commit([AskRefills(ids, NOW)])
+    return refills
+
+
+def states_of_refills(paths):
+    return {one.id: (one.state, one.refill_id) for several in read_state(paths).refills.values() for one in several}
+
+
+def test_on_a_full_disk_the_answers_to_refills_go_to_the_emergency_file_and_come_back(on_small_disk, small_disk):
+    paths, open_it = on_small_disk
+    writer = begun(open_it)
+    refills = asked(writer, *range(3))
+    drop_ballast(paths)
+    fill(small_disk)
+    answers = [
+        RefillSettled(refills[0], RefillState.REQUESTED, "71", message=BIG),
+        RefillSettled(refills[1], RefillState.REFUSED, None, Finality.FINAL, f"days are over{BIG}"),
+        RefillSettled(refills[2], RefillState.UNKNOWN, message=BIG),
+    ]
+    (result,) = writer.commit([SettleRefills(answers, NOW)])
+    assert isinstance(result, JournalBroken)
+    assert "noted in" in result.message
+    writer.close()
+    (small_disk / "filler").unlink()
+    assert any("emergency.jsonl holds 2" in finding.what for finding in verify(paths).findings)
+    opened = open_it()
+    assert "the refill of spring/order-0 was requested: carried over" in opened.note
+    assert opened.writer.commit([DoubtLeftOvers(NOW)]) == [[]]
+    assert states_of_refills(paths) == {
+        refills[0]: (RefillState.REQUESTED, "71"),
+        refills[1]: (RefillState.REFUSED, None),
+        refills[2]: (RefillState.UNKNOWN, None),
+    }
+    (refused_one,) = read_state(paths).refills[2]
+    assert refused_one.finality is Finality.FINAL
+    assert refused_one.message.startswith("days are over")
+    assert paths.emergency.read_bytes().isspace()
+    opened.writer.close()
+    assert verify(paths).findings == ()
+
+
+def test_answers_to_refills_and_outcomes_share_the_emergency_file(writer, paths, open_one):
+    (refill,) = asked(writer, 1)
+    (mark,) = writer.commit([a_mark(2)])
+    break_for_good(writer)
+    answer = SettleRefills([RefillSettled(refill, RefillState.REQUESTED, "71")], NOW)
+    results = writer.commit([answer, a_settle(mark, placed("p9"))])
+    assert all("noted in" in result.message for result in results)
+    writer.close()
+    open_one()
+    assert states_of_refills(paths) == {refill: (RefillState.REQUESTED, "71")}
+    assert attempts_of(paths)[mark].panel_order_id == "p9"
+    assert paths.emergency.read_bytes().isspace()
+
+
+def test_an_answer_that_is_unknown_is_not_said_to_be_noted(writer, paths):
+    (refill,) = asked(writer, 1)
+    break_for_good(writer)
+    (result,) = writer.commit([SettleRefills([RefillSettled(refill, RefillState.UNKNOWN)], NOW)])
+    assert "noted in" not in result.message
+    assert paths.emergency.read_bytes().isspace()
+
+
+def test_a_merge_of_refills_that_was_cut_short_is_repeated_without_harm(writer, paths, open_one):
+    (refill,) = asked(writer, 1)
+    break_for_good(writer)
+    writer.commit([SettleRefills([RefillSettled(refill, RefillState.REQUESTED, "71")], NOW)])
+    writer.close()
+    left = paths.emergency.read_bytes()
+    again = open_one()
+    again.commit([SeeRefills([RefillSeen(refill, RefillState.COMPLETED, "Completed", NOW)])])
+    again.close()
+    paths.emergency.write_bytes(left)  # as if the clearing had not reached the disk
+    open_one()
+    assert states_of_refills(paths) == {refill: (RefillState.COMPLETED, "71")}
+    assert paths.emergency.read_bytes().isspace()
+
+
+@pytest.mark.parametrize(("run", "hours"), [("run-of-a-lost-state", 0), ("run-1", -1)])
+def test_an_answer_to_a_refill_that_this_state_did_not_ask_for_is_told_and_kept(writer, paths, lock, clock, run, hours):
+    (refill,) = asked(writer, 1)
+    writer.commit([SettleRefills([RefillSettled(refill, RefillState.NOT_SENT)], NOW)])
+    writer.close()
+    file = EmergencyFile(paths)
+    answer = RefillSettled(refill, RefillState.REQUESTED, "99")
+    assert file.keep_refills([SettleRefills([answer], NOW + timedelta(hours=hours))], run) == {refill}
+    file.close()
+    for _ in range(2):
+        opened = open_writer(paths, lock, clock)
+        opened.writer.close()
+        assert f'tells of refill "99" asked for by run {run}, which this state does not know' in opened.note
+    assert states_of_refills(paths) == {refill: (RefillState.NOT_SENT, None)}
 
 
 def test_the_emergency_file_never_grows_and_is_one_record_to_a_line(paths):
