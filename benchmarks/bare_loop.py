@@ -16,12 +16,13 @@ import aiohttp
 from benchmarks.orders import KEY, LINK, QUANTITY, SERVICE
 
 _BATCH = 100
+_FIRST = 4
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 Thing = TypeVar("Thing")
 
 
 async def send_all(url: str, orders: int, parallel: int) -> dict[str, float]:
-    """Balance, catalogue, the orders, their statuses in batches, balance: `parallel` in flight."""
+    """Balance, catalogue, the orders, statuses of the first few and of all in batches, balance: `parallel` in flight."""
     connector = aiohttp.TCPConnector(limit=parallel)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
 
@@ -43,8 +44,9 @@ async def send_all(url: str, orders: int, parallel: int) -> dict[str, float]:
         await ask(action="balance")
         await ask(action="services")
         await _in_flight(parallel, range(orders), add)
-        batches = (placed[start : start + _BATCH] for start in range(0, len(placed), _BATCH))
-        await _in_flight(parallel, batches, status)
+        batches = [placed[start : start + _BATCH] for start in range(0, len(placed), _BATCH)]
+        # An apply looks at what the first orders were charged before many follow: one call more.
+        await _in_flight(parallel, [placed[:_FIRST], *batches], status)
         await ask(action="balance")
         return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 

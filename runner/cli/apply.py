@@ -1,18 +1,17 @@
 """`runner apply`: one reconcile pass, asked for on a terminal, bound to a saved plan, or with --yes."""
 
 import asyncio
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COUNTS, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.asking import may_ask, plain_signals
+from runner.cli.options import CALLING, COUNTS, NO_CI, READING, REPORT, Amount, Settings, format_option, options
 from runner.cli.plan import next_command
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
@@ -21,13 +20,14 @@ from runner.core.orders import SANDBOX
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.engine.result import ApplyResult
-    from runner.engine.run import Wish
     from runner.planning.plan import Plan
+    from runner.planning.wish import Wish
+    from runner.report.model import ReportModel
     from runner.report.plan_file import PlanFile
 
 
 @click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, COUNTS, REPORT)
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, COUNTS, REPORT, NO_CI)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
@@ -37,15 +37,17 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | No
     Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
     """
     from runner.cli.inputs import need_counts, need_inputs, start_logging
-    from runner.engine.run import Wish
+    from runner.cli.reports import claim
+    from runner.planning.wish import Wish
 
     settings = Settings(**flags)
     start_logging(settings)
+    claim(settings)
     saved = _saved_plan(settings)
     if saved is not None:
         settings = _for_saved(settings, saved)
     inputs = need_inputs(settings)
-    asking = _Consent(settings, saved, may_buy=yes, may_ask=not no_input and sys.stdin.isatty() and sys.stderr.isatty())
+    asking = _Consent(settings, saved, may_buy=yes, may_ask=may_ask(no_input=no_input))
     wish = Wish(
         campaigns=inputs.campaigns,
         selection=settings.selection,
@@ -53,10 +55,18 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | No
         counts=need_counts(settings, counts),
         # Refills that have become due since a plan was saved are no reason to call it stale: a later apply asks for them.
         refills_only=None if saved is None else saved.refills,
+        planned=None if saved is None else saved.saved.services,
     )
-    result = asyncio.run(_apply(settings, inputs, asking, wish))
-    _show(settings, result)
-    return result.exit_code
+    try:
+        result = asyncio.run(_apply(settings, inputs, asking, wish))
+        return _show(settings, inputs, result)
+    except KeyboardInterrupt:  # the run has let go of Ctrl-C: it has ended, or not begun
+        if asking.ended is not ExitCode.IN_DOUBT:
+            raise
+        from runner.cli.main import complain
+
+        complain("interrupted when the run had ended: at least one order is in doubt", "runner doubt list")
+        return ExitCode.IN_DOUBT
 
 
 def _saved_plan(settings: Settings) -> "PlanFile | None":
@@ -87,6 +97,7 @@ class _Consent:
         self._may_buy = may_buy
         self._may_ask = may_ask
         self.pause: Callable[[], None] = lambda: None  # takes the progress display off the screen before a question
+        self.ended: ExitCode | None = None  # how the run ended, once it has
 
     def check_state(self) -> None:
         """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
@@ -120,29 +131,18 @@ class _Consent:
                 f"{_to_do(plan)} and nobody to ask; nothing was sent",
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
+        from runner.cli.output import show_warnings
         from runner.report.text import render_plan
 
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None))
-        with _plain_signals():
+        show_warnings(self._settings, plan.warnings)
+        with plain_signals():
             question = "Place these orders?" if plan.purchases() else "Ask for these refills?"
             agreed = click.confirm(question, default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was sent")
         return True
-
-
-@contextmanager
-def _plain_signals() -> Iterator[None]:
-    """While a question blocks the event loop, its own signal handlers can't run: Ctrl-C must end the question itself."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _panels_of(plan: "Plan") -> set[str]:
@@ -164,6 +164,7 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "
         asking.pause = getattr(listen, "pause", asking.pause)
         async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
             result = await run_pass(session, wish, asking)
+            asking.ended = result.exit_code
             try:
                 await end_run(session, result.exit_code)
             except StateRefused as error:
@@ -182,18 +183,35 @@ def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
     return replace(result, exit_code=result.exit_code or ExitCode.FAILURE)
 
 
-def _show(settings: Settings, result: "ApplyResult") -> None:
+def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCode:
     from runner.cli.inputs import show_diagnostics
-    from runner.cli.output import show, show_warnings
+    from runner.cli.output import show_warnings
+    from runner.cli.reports import Result, publish
     from runner.report.as_json import apply_chunks
     from runner.report.text import render_apply, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(apply_chunks(result))
 
+    def model() -> "ReportModel":
+        from runner.cli.remembered import balance_history, remembered
+        from runner.planning.standing import make_standings
+        from runner.report.make_model import apply_model
+
+        recorded, now = remembered(settings), datetime.now(UTC)
+        standings = make_standings(
+            inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files
+        )
+        balances = balance_history(settings, inputs.panels)
+        return apply_model(
+            result, standings, inputs.campaigns, recorded, now=now, balances=balances, diagnostics=inputs.warnings
+        )
+
     plan = result.plan
     show_diagnostics(settings, plan.problems)
     if settings.format != "text" and (plan.problems or plan.refusals):
         render_verdict(plan, settings.stderr())  # neither document nor events have room for what stood in the way
-    show(settings, as_json, lambda screen: render_apply(result, screen))
+    told = Result(as_text=lambda screen: render_apply(result, screen), as_json=as_json, model=model)
+    code = publish(settings, result.exit_code, told)
     show_warnings(settings, result.warnings)
+    return code

@@ -1,7 +1,7 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,28 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COUNTS, READING, REPORT, Amount, Settings, format_option, options
-from runner.core.errors import ExitCode
+from runner.cli.options import CALLING, COUNTS, NO_CI, READING, REPORT, Amount, Settings, format_option, options
+from runner.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.planning.plan import Plan
+    from runner.planning.what_if import WhatIf
+    from runner.planning.wish import Wish
+    from runner.report.model import ReportModel
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, COUNTS, REPORT)
+@options(*READING, format_option("text", "json"), *CALLING, COUNTS, REPORT, NO_CI)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
 @click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
+@click.option(
+    "--what-if",
+    "questions",
+    multiple=True,
+    metavar="QUESTION",
+    help="Plan as if: budget=100 (what fits, by priority), balance=100, quantity=500, quantity*=2. May be repeated.",
+)
 def plan(
+    *,
     out: Path | None,
     no_refresh: bool,
     detailed_exitcode: bool,
     max_cost: Decimal | None,
     counts: Path | None,
+    questions: tuple[str, ...],
     **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> int:
     """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
@@ -38,23 +50,28 @@ def plan(
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
     from runner.cli.inputs import need_counts, need_inputs, start_logging
+    from runner.cli.reports import claim
 
     settings = Settings(**flags)
     start_logging(settings)
+    claim(settings)
+    what_if = _what_if(questions, out)
     inputs = need_inputs(settings)
-    counted = need_counts(settings, counts)
+    wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if)
     if no_refresh:
-        made = _from_memory(settings, inputs, max_cost, counted)
+        made = _from_memory(settings, inputs, wish)
     else:
         import asyncio
 
-        made = asyncio.run(_refreshed(settings, inputs, max_cost, counted))
-    show_plan(settings, made, next_command(settings, out))
+        made = asyncio.run(_refreshed(settings, inputs, wish))
+    code = plan_exit_code(made, detailed=detailed_exitcode)
+    next_line = "runner plan" if what_if is not None else next_command(settings, out)
+    code = show_plan(settings, inputs, made, next_line, code)
     if out is not None:
         from runner.report.plan_file import save_plan
 
         save_plan(out, made, settings.select, settings.exclude)
-    return plan_exit_code(made, detailed=detailed_exitcode)
+    return code
 
 
 def plan_exit_code(made: "Plan", *, detailed: bool) -> ExitCode:
@@ -77,10 +94,11 @@ def next_command(settings: Settings, out: Path | None) -> str:
     return " ".join(words)
 
 
-def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
-    """The plan on stdout in the format asked for, and in every --report file."""
+def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str, code: ExitCode) -> ExitCode:
+    """The plan on stdout in the format asked for, and in every --report file; the exit code."""
     from runner.cli.inputs import show_diagnostics
-    from runner.cli.output import show
+    from runner.cli.output import show_warnings
+    from runner.cli.reports import Result, publish
     from runner.planning.checksum import checksum
     from runner.report.as_json import plan_chunks
     from runner.report.text_plan import render_plan, render_verdict
@@ -88,19 +106,80 @@ def show_plan(settings: Settings, made: "Plan", next_line: str) -> None:
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))
 
-    show(settings, as_json, lambda screen: render_plan(made, screen, next_line))
+    def model() -> "ReportModel":
+        from runner.cli.remembered import balance_history, remembered
+        from runner.planning.ledger import make_ledger
+        from runner.planning.standing import make_standings
+        from runner.report.make_model import plan_model
+
+        recorded, now = remembered(settings), datetime.now(UTC)
+        return plan_model(
+            made,
+            make_standings(inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files),
+            inputs.campaigns,
+            recorded,
+            make_ledger(recorded, panels=inputs.panels, currencies=_currencies(made)),
+            now=now,
+            exit_code=code,
+            balances=balance_history(settings, inputs.panels),
+            next_command=next_line,
+            diagnostics=inputs.warnings,
+        )
+
+    told = Result(as_text=lambda screen: render_plan(made, screen, next_line), as_json=as_json, model=model)
+    code = publish(settings, code, told)
     if settings.format == "json":
         show_diagnostics(settings, made.problems)
         render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way
+    show_warnings(settings, made.warnings)
+    return code
 
 
-def _from_memory(
-    settings: Settings, inputs: "Inputs", max_cost: Decimal | None, counts: Mapping[str, int] | None
-) -> "Plan":
+def _currencies(made: "Plan") -> dict[str, str]:
+    return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the options ask of the plan."""
+
+    max_cost: Decimal | None
+    counts: Mapping[str, int] | None
+    what_if: "WhatIf | None"
+
+    def wish(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "Wish":
+        from runner.planning.wish import Wish
+
+        return Wish(
+            campaigns=inputs.campaigns,
+            selection=settings.selection,
+            max_cost=self.max_cost,
+            counts=self.counts,
+            is_look=is_look,
+            what_if=self.what_if,
+        )
+
+
+def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
+    """The questions of --what-if; None if there is none."""
+    if not questions:
+        return None
+    from runner.planning.what_if import FORMS, parse
+
+    if out is not None:
+        raise UsageError("--what-if is a question: its plan can't be saved", "leave out --out, or --what-if")
+    try:
+        return parse(questions)
+    except ValueError as error:
+        raise UsageError(f"--what-if {error}", f"ask {FORMS}") from error
+
+
+def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     import gc
 
-    from runner.planning.diff import make_plan
+    from runner.planning.price_guard import PriceTerms
     from runner.planning.refills import RefillWish
+    from runner.planning.wish import plan_of
     from runner.store.lineage import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
@@ -110,23 +189,22 @@ def _from_memory(
     paths = StatePaths.at(settings.state)
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
-    refills = RefillWish(now=datetime.now(UTC), counts=counts)
-    return make_plan(inputs.campaigns, recorded, selection=settings.selection, max_cost=max_cost, refills=refills)
+    refills = RefillWish(now=datetime.now(UTC), counts=asked.counts)
+    return plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))
 
 
-async def _refreshed(
-    settings: Settings, inputs: "Inputs", max_cost: Decimal | None, counts: Mapping[str, int] | None
-) -> "Plan":
+async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     from runner.cli.output import listener
     from runner.cli.wiring import end_run, open_session
-    from runner.engine.run import Wish, prepare
+    from runner.engine.run import prepare
     from runner.store.lineage import noted
     from runner.store.paths import StatePaths
 
-    wish = Wish(campaigns=inputs.campaigns, selection=settings.selection, max_cost=max_cost, counts=counts)
+    is_look = asked.what_if is None
     with listener(settings) as listen:
-        async with open_session(settings, inputs, "plan", listen) as session:
-            made, _ = await prepare(session, wish)
+        # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
+        async with open_session(settings, inputs, "plan" if is_look else "what-if", listen) as session:
+            made, _ = await prepare(session, asked.wish(settings, inputs, is_look=is_look))
             await end_run(session, made.exit_code)
     # Closing the run was the last thing written: a saved plan binds to the state as it is left.
     left = noted(StatePaths.at(settings.state))

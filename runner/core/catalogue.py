@@ -1,7 +1,7 @@
 """What a panel sells and what the account holds, at a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -36,6 +36,15 @@ class Catalogue:
     fetched_at: datetime
 
 
+class ServiceSeen(NamedTuple):
+    """How a panel listed a service from a moment on, until the next one of the same service."""
+
+    panel: str
+    seen_at: datetime
+    service: Service  # as last listed where it no longer is
+    is_listed: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
     """What the account holds; may be negative. The currency is what the panel says, upper case."""
@@ -51,3 +60,28 @@ class BalanceSeen:
     panel: str
     balance: Balance
     seen_at: datetime
+    # Its place in the journal, where that was recorded: a clock that was put back can not change it.
+    number: int | None = field(default=None, compare=False)  # grows from look to look
+    last_attempt: int | None = field(default=None, compare=False)  # id of the newest attempt marked before it
+
+    def is_before(self, attempt_id: int, marked_at: datetime) -> bool:
+        """True if an attempt on its panel was marked after this look; by the clock where the place is not known."""
+        return marked_at >= self.seen_at if self.last_attempt is None else attempt_id > self.last_attempt
+
+    def is_after(self, attempt_id: int, marked_at: datetime) -> bool:
+        """True if an attempt on its panel was marked before this look, as `is_before`."""
+        return marked_at <= self.seen_at if self.last_attempt is None else attempt_id <= self.last_attempt
+
+
+class BalanceLabel(NamedTuple):
+    """An amount that moved a balance for a reason that a person gave: a top-up, say."""
+
+    panel: str
+    text: str  # cleaned
+    amount: Decimal  # came in; negative: went out
+    currency: str
+    reading: int  # number of the look that showed it first
+    seen_at: datetime  # when that was
+    user: str
+    host: str
+    at: datetime

@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from runner.core.money import ZERO
+from runner.core.money import ONE, ZERO
 from runner.core.text import Secret
 
+DEFAULT_FACTOR = "default"  # the key of `charge_factor` for services that it does not name
 SANDBOX = "sandbox"  # the one panel name that is built in
 
 
@@ -79,6 +80,16 @@ class RefillPolicy:
     max: int = 5
 
 
+class Limit(NamedTuple):
+    """How many orders one run may touch: a number, or a share of those there are. Exactly one is set."""
+
+    number: int | None = None
+    share: Decimal | None = None  # a fraction: 0.3 is 30 %
+
+
+USUAL_MAX_CANCEL = Limit(share=Decimal("0.3"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a campaign wants done when reality differs from the file."""
@@ -88,6 +99,8 @@ class Policy:
     on_canceled: OnShort = OnShort.ACCEPT
     refill: RefillPolicy = field(default_factory=RefillPolicy)
     max_price_increase: Decimal = ZERO  # a fraction: 0.05 is 5 %
+    max_new: Limit | None = None  # of the orders bought so far; None: no cap
+    max_cancel: Limit = USUAL_MAX_CANCEL  # of the live orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +109,7 @@ class Budget:
 
     total: Decimal | None = None  # over the campaign's life
     per_run: Decimal | None = None  # of one apply
+    per_day: Decimal | None = None  # of a UTC day
     keep_balance: Decimal | None = None  # must stay on the account
 
 
@@ -113,6 +127,12 @@ class Campaign:
     removed: frozenset[str]
     source: str
     digest: str  # SHA-256 of the file and of the CSV files it names
+    priorities: Mapping[str, int] = field(default_factory=dict)  # order id -> priority, where it isn't 0; higher first
+    places: Mapping[str, str] = field(default_factory=dict)  # `budget.total` and the like -> `file:line` that sets it
+
+    def place_of(self, key: str) -> str:
+        """Where `key` is set: `file:line`, or the file where the line is not known."""
+        return self.places.get(key, self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +160,9 @@ class PanelProfile:
     exclusive: bool = False  # nobody else spends this balance
     settle: timedelta = timedelta(minutes=10)  # how long a lost order may still appear
     refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel
+    rounded_rates: bool = False  # the price list is rounded: "0.00" is a price below a cent, not an unknown one
+    charge_factors: Mapping[str, Decimal] = field(default_factory=dict)  # service, or `default`: charge / listed price
+
+    def charge_factor(self, service: str) -> Decimal:
+        """What the panel charges for a service, as a multiple of the listed price; 1 unless the profile says otherwise."""
+        return self.charge_factors.get(service) or self.charge_factors.get(DEFAULT_FACTOR) or ONE

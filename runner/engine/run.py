@@ -1,15 +1,15 @@
 """One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, poll, balance, ledger."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
-from runner.core.orders import Campaign, Order
+from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.core.upkeep import RefillState
 from runner.engine.refill import ask_refills
@@ -18,23 +18,13 @@ from runner.engine.result import ApplyResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
 from runner.planning.allowance import Purchase
-from runner.planning.diff import make_plan
 from runner.planning.guards import allowance
 from runner.planning.late import late_signs
 from runner.planning.ledger import make_ledger
 from runner.planning.plan import ActionKind, Plan
+from runner.planning.price_guard import PriceTerms
 from runner.planning.refills import DueRefill, RefillWish
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the user asks of one pass."""
-
-    campaigns: Sequence[Campaign]
-    selection: Callable[[Order], bool] | None = None
-    max_cost: Decimal | None = None
-    counts: Mapping[str, int] | None = None  # present count by link, of a counts file
-    refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
+from runner.planning.wish import Wish, plan_of
 
 
 async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
@@ -50,13 +40,20 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     await refresh(session, await session.journal.recorded())
     recorded = await session.journal.recorded()
     refills = RefillWish(now=session.clock.now(), counts=wish.counts, only=wish.refills_only)
-    plan = make_plan(wish.campaigns, recorded, selection=wish.selection, max_cost=wish.max_cost, refills=refills)
+    prices = PriceTerms(
+        profiles={name: panel.profile for name, panel in session.panels.items()},
+        planned=wish.planned,
+        is_look=wish.is_look,
+    )
+    plan = plan_of(wish, recorded, refills, prices)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
         kind: counts.get(kind, 0) for kind in ("place", "refill", "wait", "blocked", "in_doubt", "ok")
     }
     facts["cost"] = None if plan.cost is None else plain(plan.cost)
     session.tell(EventType.PLANNED, None, **facts)
+    for warning in plan.warnings:
+        session.tell(EventType.WARNING, message=warning)
     return plan, recorded
 
 
@@ -86,12 +83,18 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
         except StateRefused as error:  # the state went away under us: what was sent is told all the same
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
     granted = sum(one.state is RefillState.REQUESTED for one in refilled)
-    return replace(_conclude(session, plan, recorded, results, code), refills=granted, refill_results=refilled)
+    result = _conclude(session, plan, recorded, results, code)
+    charges = [words for submission in submissions for words in submission.charges.warnings(recorded)]
+    result = replace(result, warnings=(*result.warnings, *charges))
+    for warning in result.warnings:
+        if warning not in plan.warnings:
+            session.tell(EventType.WARNING, message=warning)
+    return replace(result, refills=granted, refill_results=refilled)
 
 
 async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> list[Submission]:
     """All panels side by side; a stop on one does not touch the others."""
-    caps = allowance(wish.campaigns, recorded, plan)
+    caps = allowance(wish.campaigns, recorded, plan, session.clock.now())
     by_panel: dict[str, list[Purchase]] = {}
     for purchase in _purchases(plan, recorded):
         by_panel.setdefault(purchase.panel, []).append(purchase)
@@ -99,7 +102,11 @@ async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) 
     submissions = {
         name: Submission(session, session.panels[name], caps, owned.setdefault(name, set())) for name in by_panel
     }
-    await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
+    gc.freeze()  # plan and state stay to the end: walking them again and again took a tenth of the time of a large run
+    try:
+        await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
+    finally:
+        gc.unfreeze()
     return list(submissions.values())
 
 

@@ -13,6 +13,7 @@ from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, 
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
+from runner.engine.first_charges import FirstCharges
 from runner.engine.ports import Panel
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
@@ -46,6 +47,7 @@ class Submission:
         self.results: dict[str, OrderResult] = {}  # by address; the last try counts
         self.placed: dict[str, int] = {}  # panel order id -> attempt id
         self.stopped = ""  # why nothing more is marked; empty while all is well
+        self.charges = FirstCharges(session, panel)
         session.stop.on_request(self._interrupt)
 
     @property
@@ -59,6 +61,7 @@ class Submission:
         Cancelling it stops the marking and still waits for what is in flight: no outcome is lost.
         """
         self._session.tell(EventType.SUBMIT_STARTED, panel=self._panel.profile.name, orders=len(purchases))
+        self.charges.expect(purchases)
         sending = asyncio.ensure_future(self._run_workers(iter(purchases)))
         try:
             await asyncio.shield(sending)
@@ -70,7 +73,9 @@ class Submission:
     async def _run_workers(self, queue: Iterator[Purchase]) -> None:
         # gather and not a TaskGroup: one worker's failure must not cancel another between its send and its outcome.
         workers = (self._work(queue) for _ in range(self._panel.profile.parallel_add))
-        for failure in await asyncio.gather(*workers, return_exceptions=True):
+        failures = await asyncio.gather(*workers, return_exceptions=True)
+        await self.charges.close()
+        for failure in failures:
             if failure is not None:
                 raise failure
 
@@ -83,7 +88,13 @@ class Submission:
 
     async def _take_from(self, queue: Iterator[Purchase]) -> None:
         recording: asyncio.Future[None] | None = None  # of the worker's last order
+        charges = self.charges
         for purchase in queue:
+            service = purchase.order.service
+            if not charges.is_free(service) and not await self._idle(charges.judged(service)):
+                break
+            if service in charges.stopped:
+                continue
             for tries in range(TRIES):
                 if self.stopped:
                     break
@@ -143,6 +154,7 @@ class Submission:
         outcome = await self._panel.add(attempt, self._owned_ids)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
+            self.charges.note_placed(purchase, outcome, attempt_id)
         # A future, not a wait: from here on it is on its way, whatever becomes of this worker.
         recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
         recording.add_done_callback(partial(self._recorded, purchase, attempt_id, outcome))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from runner.core.money import parse_amount
-from runner.core.orders import Budget, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
+from runner.core.orders import Budget, Limit, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
 from runner.core.text import clean
 from runner.files import nodes
 from runner.files.findings import Findings
@@ -30,7 +30,12 @@ def budget(values: Mapping[str, str]) -> Budget:
     def amount(name: str) -> Decimal | None:
         return parse_amount(values[name]) if name in values else None
 
-    return Budget(total=amount("total"), per_run=amount("per_run"), keep_balance=amount("keep_balance"))
+    return Budget(
+        total=amount("total"),
+        per_run=amount("per_run"),
+        per_day=amount("per_day"),
+        keep_balance=amount("keep_balance"),
+    )
 
 
 def policy(values: Mapping[str, Any]) -> Policy:
@@ -42,7 +47,23 @@ def policy(values: Mapping[str, Any]) -> Policy:
         on_canceled=OnShort(values.get("on_canceled", usual.on_canceled)),
         refill=_refill(values.get("refill", {}), usual.refill),
         max_price_increase=fraction(values.get("max_price_increase", "0%")),
+        max_new=_limit(values["max_new"]) if "max_new" in values else usual.max_new,
+        max_cancel=_limit(values["max_cancel"]) if "max_cancel" in values else usual.max_cancel,
     )
+
+
+def _limit(value: int | str) -> Limit:
+    return Limit(share=fraction(value)) if isinstance(value, str) else Limit(number=value)
+
+
+def places(root: nodes.Mapping, file: str) -> dict[str, str]:
+    """`file:line` of every key of `budget:` and `policy:` that is set, by its path: `budget.total`."""
+    return {
+        f"{section}.{key.text}": f"{file}:{key.line}"
+        for section in ("budget", "policy")
+        if (found := root.find(section)) and isinstance(found[1], nodes.Mapping)
+        for key, _ in found[1]
+    }
 
 
 def _refill(values: Mapping[str, Any], usual: RefillPolicy) -> RefillPolicy:

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import stat
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +119,15 @@ def _is_loopback(host: str) -> bool:
 
 def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile:
     """A profile from values that the schema accepts; PanelProfile's own defaults for what is left out."""
-    given: dict[str, Any] = {key: values[key] for key in ("currency", "exclusive") if key in values}
+    given: dict[str, Any] = {key: values[key] for key in ("currency", "exclusive", "rounded_rates") if key in values}
     parallel, rate, timeout = (values.get(key, {}) for key in ("parallel", "rate", "timeout"))
     given |= {f"parallel_{key}": number for key, number in parallel.items()}
     given |= {f"{key}_per_minute": per_minute(text) for key, text in rate.items()}
     given |= {f"{key}_timeout": duration(text).total_seconds() for key, text in timeout.items()}
     if "settle" in values:
         given["settle"] = duration(values["settle"])
+    if "charge_factor" in values:
+        given["charge_factors"] = {service: Decimal(text) for service, text in values["charge_factor"].items()}
     if "refusals" in values:
         given["refusals"] = tuple(values["refusals"])
     key = values["key"]

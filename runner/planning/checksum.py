@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
+from runner.core.catalogue import Service
 from runner.core.money import plain
 from runner.planning.plan import Action, Plan
 
@@ -40,11 +42,12 @@ class SavedPlan:
     digests: Mapping[str, str]  # campaign file -> SHA-256
     actions: Sequence[SavedAction]
     checksum: str
+    services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id, as they were listed
 
 
 def checksum(plan: Plan) -> str:
-    """SHA-256 (hex) over lineage, serial, digests and every decision. The panel is in the campaign's digest."""
-    return _digest(plan.lineage, plan.serial, plan.digests, decisions(plan))
+    """SHA-256 (hex) over lineage, serial, digests, services and every decision. The panel is in the campaign's digest."""
+    return _digest(plan.lineage, plan.serial, plan.digests, plan.services, decisions(plan))
 
 
 def decisions(plan: Plan) -> Iterator[SavedAction]:
@@ -54,11 +57,14 @@ def decisions(plan: Plan) -> Iterator[SavedAction]:
 
 def is_intact(saved: SavedPlan) -> bool:
     """True if a plan file still says what was written into it."""
-    return _digest(saved.lineage, saved.serial, saved.digests, saved.actions) == saved.checksum
+    return _digest(saved.lineage, saved.serial, saved.digests, saved.services, saved.actions) == saved.checksum
 
 
 def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
-    """Why a saved plan may not be applied, in words; empty if a fresh plan decides exactly the same."""
+    """Why a saved plan may not be applied, in words; empty if a fresh plan decides exactly the same.
+
+    Costs may differ where a service's listed price does: how far it may have risen, the price guard has judged.
+    """
     if not is_intact(saved):
         return ["the plan file was altered after it was written"]
     if saved.lineage != fresh.lineage:
@@ -67,7 +73,7 @@ def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
     if saved.serial != fresh.serial:
         found.append(f"the state has changed: its serial was {saved.serial} and is {fresh.serial}")
     found += _changes_of_files(saved.digests, fresh.digests)
-    changes = _changes_of_actions(saved.actions, decisions(fresh))
+    changes = _changes_of_actions(saved.actions, decisions(fresh), _repriced(saved, fresh))
     found += changes[:_SHOWN]
     if len(changes) > _SHOWN:
         found.append(f"and {len(changes) - _SHOWN} more orders differ")
@@ -88,8 +94,19 @@ def _decision(action: Action) -> SavedAction:
     )
 
 
-def _digest(lineage: str, serial: int, digests: Mapping[str, str], actions: Iterable[SavedAction]) -> str:
-    found = hashlib.sha256(_encode([lineage, serial, dict(digests)]).encode())
+def _digest(
+    lineage: str,
+    serial: int,
+    digests: Mapping[str, str],
+    services: Mapping[tuple[str, str], Service],
+    actions: Iterable[SavedAction],
+) -> str:
+    head: list[object] = [lineage, serial, dict(digests)]
+    if services:
+        head.append(
+            [{**one._asdict(), "panel": panel, "rate": plain(one.rate)} for (panel, _), one in sorted(services.items())]
+        )
+    found = hashlib.sha256(_encode(head).encode())
     rows = _rows(actions)
     while part := list(islice(rows, _AT_ONCE)):
         found.update(b"\n" + _encode(part).encode())
@@ -113,9 +130,23 @@ def _changes_of_files(before: Mapping[str, str], after: Mapping[str, str]) -> li
     return edited + gone + new
 
 
-def _changes_of_actions(before: Sequence[SavedAction], after: Iterable[SavedAction]) -> list[str]:
+def _repriced(saved: SavedPlan, fresh: Plan) -> frozenset[str]:
+    """Addresses of the orders whose service has another price than in the saved plan."""
+    services = {
+        key for key, one in fresh.services.items() if key in saved.services and saved.services[key].rate != one.rate
+    }
+    if not services:
+        return frozenset()
+    return frozenset(one.order.address for one in fresh.actions if (one.panel, one.order.service) in services)
+
+
+def _changes_of_actions(
+    before: Sequence[SavedAction], after: Iterable[SavedAction], repriced: AbstractSet[str]
+) -> list[str]:
     saved = {action.order: action for action in before}
     fresh = {action.order: action for action in after}
+    for address in repriced & saved.keys():
+        saved[address] = saved[address]._replace(cost=fresh[address].cost)
     changes = [
         words
         for address, action in fresh.items()

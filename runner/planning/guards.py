@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from runner.core.catalogue import Balance
 from runner.core.money import ZERO, plain
@@ -10,7 +12,10 @@ from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Allowance
 from runner.planning.history import History
-from runner.planning.plan import Action, ActionKind, Plan, Refusal
+from runner.planning.plan import Action, ActionKind, Actions, Plan, Refusal
+
+MAX_COST = "max-cost"
+WHAT_IF = "what-if"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,13 @@ class Wanted:
     orders: int
     cost: Decimal  # of those with a known price
     unpriced: int = 0  # orders whose price is not known
+
+
+class Fitting(NamedTuple):
+    """What would be bought under a cap."""
+
+    orders: int
+    cost: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +47,37 @@ class Cap:
     limit: str  # the limit in words, with its numbers
     remedy: str  # what to do
     currency: str | None
+    place: str = ""  # where the limit is set: `file:line`, or the command line; empty for an account
+    is_asked: bool = False  # a question of `plan --what-if`: what is beyond it is no reason to refuse
 
     @property
     def shortfall(self) -> Decimal:
         """By how much the plan is over the limit."""
         return self.planned - self.room
 
-    @property
-    def refusal(self) -> Refusal:
-        """The whole apply is refused, with the numbers."""
+    def refusal(self, fitting: Fitting) -> Refusal:
+        """The whole apply is refused, with the numbers; `fitting` is what would be bought under this cap alone."""
         planned, short = amount(self.planned, self.currency), amount(self.shortfall, self.currency)
-        message = f"{planned} planned, but {self.limit}: {short} too much; {self.remedy}"
+        place = f" ({self.place})" if self.place else ""
+        message = (
+            f"{planned} planned, but {self.limit}{place}: {short} too much; "
+            f"{fits_in_words(fitting, self.currency)}; {self.remedy}"
+        )
         return Refusal(self.guard, self.subject, message)
 
     @property
     def reason(self) -> str:
         """Why an order beyond the limit is blocked; the same text for all of them."""
-        return f"beyond {self.guard} of {self.subject}: {self.limit}; {amount(self.planned, self.currency)} is planned"
+        beyond = "it would not fit" if self.is_asked else f"beyond {self.guard} of {self.subject}"
+        return f"{beyond}: {self.limit}; {amount(self.planned, self.currency)} is planned"
+
+
+def fits_in_words(fitting: Fitting, currency: str | None) -> str:
+    """`2 orders for 1.80 USD would fit`."""
+    if not fitting.orders:
+        return "no order would fit"
+    orders = "1 order" if fitting.orders == 1 else f"{fitting.orders:,} orders"
+    return f"{orders} for {amount(fitting.cost, currency)} would fit"
 
 
 def amount(value: Decimal, currency: str | None) -> str:
@@ -69,31 +95,49 @@ def common_currency(panels: Iterable[str], balances: Mapping[str, Balance]) -> t
 
 
 def exceeded_caps(
-    wanted: Sequence[Wanted], history: History, balances: Mapping[str, Balance], max_cost: Decimal | None
+    wanted: Sequence[Wanted],
+    history: History,
+    balances: Mapping[str, Balance],
+    max_cost: Decimal | None,
+    asked: Decimal | None = None,
 ) -> tuple[list[Cap], list[Refusal]]:
     """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
 
-    A cap under which nothing is planned is never exceeded.
+    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`.
     """
     buying = [one for one in wanted if one.orders]
     caps = [cap for one in buying for cap in _budget_caps(one, history, balances)]
+    unpriced = _unpriced(buying, caps, max_cost)
     for panel in dict.fromkeys(one.campaign.panel for one in buying):
         if panel in balances:
             caps += _balance_caps(panel, wanted, history.in_doubt(panel), balances[panel])
     impossible: list[Refusal] = []
-    if max_cost is not None and buying:
-        addable, currency = common_currency(dict.fromkeys(one.campaign.panel for one in buying), balances)
-        if addable:
-            caps.append(_max_cost_cap(max_cost, buying, currency))
-        else:
-            message = "--max-cost needs one currency, and the panels of this plan differ; apply them one by one"
-            impossible.append(Refusal("max-cost", "plan", message))
-    return [cap for cap in caps if cap.planned > cap.room], impossible
+    for limit, guard in ((max_cost, MAX_COST), (asked, WHAT_IF)):
+        if limit is not None and buying:
+            addable, currency = common_currency(dict.fromkeys(one.campaign.panel for one in buying), balances)
+            if addable:
+                caps.append(_whole_cap(guard, limit, buying, currency))
+            else:
+                message = f"{guard} needs one currency, and the panels of this plan differ; apply them one by one"
+                impossible.append(Refusal(guard, "plan", message))
+    return [cap for cap in caps if cap.planned > cap.room], unpriced + impossible
 
 
-def allowance(campaigns: Sequence[Campaign], recorded: Recorded, plan: Plan) -> Allowance:
+def _unpriced(buying: Sequence[Wanted], caps: Sequence[Cap], max_cost: Decimal | None) -> list[Refusal]:
+    """A cap can't be held against an unknown price, and an unknown price is never nothing."""
+    capped = {cap.subject: cap.guard for cap in reversed(caps)}
+    found = []
+    for one in buying:
+        guard = capped.get(one.campaign.name) or (MAX_COST if max_cost is not None else "")
+        if one.unpriced and guard:
+            message = f"the price of {one.unpriced:,} orders is not known, so {guard} can't be checked: run without --no-refresh"
+            found.append(Refusal(guard, one.campaign.name, message))
+    return found
+
+
+def allowance(campaigns: Sequence[Campaign], recorded: Recorded, plan: Plan, now: datetime | None = None) -> Allowance:
     """What the run that begins `plan` may spend: every cap, and on no panel more than the plan says."""
-    history = History(recorded, campaigns)
+    history = History(recorded, campaigns, now)
     balances = {panel: money.balance for panel, money in plan.money.items() if money.balance is not None}
     wanted = [Wanted(campaign=campaign, orders=0, cost=ZERO) for campaign in campaigns]
     by_campaign = {
@@ -113,10 +157,15 @@ def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balanc
     currency = balances[campaign.panel].currency if campaign.panel in balances else None
     caps = []
     if budget.total is not None:
-        counted, _ = committed_panels(campaign, history, balances)
-        used = sum((history.committed[campaign.name][panel] for panel in counted), ZERO)
+        used = _committed(campaign, history.committed, balances)
         limit = f"budget.total is {amount(budget.total, currency)} with {amount(used, currency)} committed already"
         caps.append(("budget.total", budget.total - used, limit))
+    if budget.per_day is not None:
+        used = _committed(campaign, history.today, balances)
+        limit = (
+            f"budget.per_day is {amount(budget.per_day, currency)} with {amount(used, currency)} committed today (UTC)"
+        )
+        caps.append(("budget.per_day", budget.per_day - used, limit))
     if budget.per_run is not None:
         caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {amount(budget.per_run, currency)}"))
     return [
@@ -129,19 +178,27 @@ def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balanc
             limit=limit,
             remedy=f"raise {guard}, or apply fewer orders with --select",
             currency=currency,
+            place=campaign.place_of(guard),
         )
         for guard, room, limit in caps
     ]
 
 
-def committed_panels(
-    campaign: Campaign, history: History, balances: Mapping[str, Balance]
+def _committed(
+    campaign: Campaign, sums: Mapping[str, Mapping[str, Decimal]], balances: Mapping[str, Balance]
+) -> Decimal:
+    """What past purchases took of a campaign's budget."""
+    return sum((sums[campaign.name][panel] for panel in counted_panels(campaign, sums, balances)[0]), ZERO)
+
+
+def counted_panels(
+    campaign: Campaign, sums: Mapping[str, Mapping[str, Decimal]], balances: Mapping[str, Balance]
 ) -> tuple[list[str], list[str]]:
-    """Panels whose past purchases count against a campaign's total, and those that can't: known to bill another currency."""
+    """Panels whose past purchases count against a campaign's budget, and those that can't: known to bill another currency."""
     own = balances.get(campaign.panel)
     counted: list[str] = []
     foreign: list[str] = []
-    for panel in history.committed[campaign.name]:
+    for panel in sums[campaign.name]:
         theirs = balances.get(panel)
         differs = own is not None and theirs is not None and own.currency != theirs.currency
         (foreign if differs else counted).append(panel)
@@ -151,7 +208,8 @@ def committed_panels(
 def _balance_caps(panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance) -> list[Cap]:
     """The account itself, shared by all campaigns on the panel, and the part of it that must stay."""
     here = [one for one in wanted if one.campaign.panel == panel]
-    keep = max((one.campaign.budget.keep_balance or ZERO for one in here), default=ZERO)
+    keeper = max(here, key=lambda one: one.campaign.budget.keep_balance or ZERO)
+    keep = keeper.campaign.budget.keep_balance or ZERO
     currency = balance.currency
     held = f" with {amount(in_doubt, currency)} in doubt" if in_doubt else ""
     account = f"the balance is {amount(balance.amount, currency)}{held}"
@@ -170,25 +228,46 @@ def _balance_caps(panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balan
             limit=limit,
             remedy=remedy,
             currency=currency,
+            place=keeper.campaign.place_of(guard) if guard == "budget.keep_balance" else "",
         )
         for guard, room, limit, remedy in caps
     ]
 
 
-def _max_cost_cap(max_cost: Decimal, buying: Sequence[Wanted], currency: str | None) -> Cap:
+def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: str | None) -> Cap:
+    """A cap over the whole plan, of the command line."""
+    option = "--what-if budget" if guard == WHAT_IF else "--max-cost"
     return Cap(
-        guard="max-cost",
+        guard=guard,
         subject="plan",
         campaigns=frozenset(one.campaign.name for one in buying),
         planned=sum((one.cost for one in buying), ZERO),
-        room=max_cost,
-        limit=f"--max-cost is {amount(max_cost, currency)}",
-        remedy="raise --max-cost, or apply fewer orders with --select",
+        room=limit,
+        limit=f"{option} is {amount(limit, currency)}",
+        remedy=f"raise {option}, or apply fewer orders with --select",
         currency=currency,
+        place="on the command line",
+        is_asked=guard == WHAT_IF,
     )
 
 
-def block_beyond(actions: list[Action], caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+def refusals(actions: Sequence[Action], caps: Sequence[Cap]) -> list[Refusal]:
+    """A refusal for each of the exceeded `caps`, with what would fit under it; before any of them was applied."""
+    return [cap.refusal(_fitting(actions, cap)) for cap in caps if not cap.is_asked]
+
+
+def _fitting(actions: Sequence[Action], cap: Cap) -> Fitting:
+    """What of the purchases fits under one cap, in their order."""
+    orders, cost, place = 0, ZERO, ActionKind.PLACE
+    for action in actions:
+        if action.kind is place and action.order.campaign in cap.campaigns:
+            more = cost + (action.cost or ZERO)
+            if more <= cap.room:
+                orders, cost = orders + 1, more
+    return Fitting(orders, cost)
+
+
+def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
     """Turn, in order, each purchase that no longer fits under one of `caps` into a blocked one, in place; what is left.
 
     What is left fits under every cap; a blocked order takes no room from those behind it.
@@ -201,7 +280,6 @@ def block_beyond(actions: list[Action], caps: Sequence[Cap], wanted: Sequence[Wa
     for number, cap in enumerate(caps):
         for campaign in cap.campaigns:
             applying[campaign].append(number)
-    left = {one.campaign.name: _Left() for one in wanted}
     place = ActionKind.PLACE
     for position, action in enumerate(actions):
         if action.kind is not place:
@@ -214,8 +292,17 @@ def block_beyond(actions: list[Action], caps: Sequence[Cap], wanted: Sequence[Wa
             continue
         for n in numbers:
             used[n] += cost
-        left[action.order.campaign].add(action.cost)
-    return [left[one.campaign.name].of(one.campaign) for one in wanted]
+    return wanted_by(actions, [one.campaign for one in wanted])
+
+
+def wanted_by(actions: Sequence[Action], campaigns: Sequence[Campaign]) -> list[Wanted]:
+    """What each campaign buys as the actions stand; in the order of `campaigns`."""
+    left = {campaign.name: _Left() for campaign in campaigns}
+    place = ActionKind.PLACE
+    for action in actions:
+        if action.kind is place:
+            left[action.order.campaign].add(action.cost)
+    return [left[campaign.name].of(campaign) for campaign in campaigns]
 
 
 class _Left:

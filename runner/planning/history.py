@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
@@ -90,12 +91,20 @@ def _in_words(terms: Mapping[str, object], fields: Sequence[str]) -> str:
     return ", ".join(f"{field} {terms[field]}" if terms[field] is not None else f"no {field}" for field in fields)
 
 
+def _commit(sums: dict[str, Decimal], attempts: Sequence[Attempt], since: datetime | None = None) -> None:
+    """Add what attempts marked since then have committed, by panel; a mark of tomorrow (a clock put back) counts too."""
+    for attempt in attempts:
+        if (since is None or attempt.marked_at >= since) and (booked := book(attempt)) is not None:
+            sums[attempt.panel] = sums.get(attempt.panel, ZERO) + booked.committed
+
+
 class History:
     """One pass over all attempts: what is in flight, what is in doubt, what each campaign has committed."""
 
-    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful")
+    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful", "today")
 
-    def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign]) -> None:
+    def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign], now: datetime | None = None) -> None:
+        """`now` tells what day it is; ValueError if a campaign's budget needs it and it isn't given."""
         self._flights: dict[str, Flights] = {}
         self._in_doubt: dict[str, Decimal] = {}
         self.bought: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids placed or given up
@@ -104,10 +113,19 @@ class History:
         self.committed: dict[str, dict[str, Decimal]] = {
             campaign.name: {} for campaign in campaigns if campaign.budget.total is not None
         }
+        # The same of the present UTC day, of campaigns that have a budget for a day.
+        self.today: dict[str, dict[str, Decimal]] = {
+            campaign.name: {} for campaign in campaigns if campaign.budget.per_day is not None
+        }
+        if self.today and now is None:
+            raise ValueError("budget.per_day needs to know what day it is")
+        day = None if now is None else now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for (campaign, order_id), attempts in recorded.attempts.items():
             self._index(campaign, order_id, attempts)
             if campaign in self.committed:
-                self._commit(self.committed[campaign], attempts)
+                _commit(self.committed[campaign], attempts)
+            if campaign in self.today:
+                _commit(self.today[campaign], attempts, day)
 
     def _index(self, campaign: str, order_id: str, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
@@ -122,11 +140,6 @@ class History:
             ids = (self.doubtful if doubtful else self.bought).get(campaign)
             if ids is not None:
                 ids.add(order_id)
-
-    def _commit(self, sums: dict[str, Decimal], attempts: Sequence[Attempt]) -> None:
-        for attempt in attempts:
-            if (booked := book(attempt)) is not None:
-                sums[attempt.panel] = sums.get(attempt.panel, ZERO) + booked.committed
 
     def flights(self, panel: str) -> Flights:
         """Service -> link -> holder of one panel; the plan adds its own purchases."""

@@ -4,17 +4,20 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Catalogue, Service
-from runner.core.money import ZERO, expected_charge, plain
+from runner.core.money import ONE, ZERO, expected_charge, plain
+from runner.core.orders import PanelProfile
 
 
 class Offer(NamedTuple):
     """A panel's side of an order's terms: a price, or the rule that the order breaks."""
 
-    cost: Decimal | None  # expected charge; None: no catalogue known, or a rule is broken
+    cost: Decimal | None  # expected charge; None: no catalogue or no price known, or a rule is broken
     rate: Decimal | None  # per 1000
     code: str = ""  # of the broken rule, for the diagnostic; empty: none is broken
     message: str = ""
 
+
+_CENTS = -2  # decimals below which no panel lists prices
 
 _UNPRICED = Offer(None, None)
 
@@ -25,17 +28,28 @@ Terms = tuple[str, int, int | None, int | None]
 class Offers(dict[Terms, Offer]):
     """The offers of one panel by terms, worked out on first use: a million orders share a handful of them."""
 
-    __slots__ = ("_ids_by_name", "_panel", "_services")
+    __slots__ = ("_ids_by_name", "_panel", "_profile", "_services")
 
-    def __init__(self, panel: str, catalogue: Catalogue | None) -> None:
+    def __init__(self, panel: str, catalogue: Catalogue | None, profile: PanelProfile | None = None) -> None:
         super().__init__()
         self._panel = panel
+        self._profile = profile
         self._services = None if catalogue is None else catalogue.services
         self._ids_by_name: dict[str, str] | None = None
 
     def __missing__(self, terms: Terms) -> Offer:
         offer = self[terms] = self._offer(*terms)
         return offer
+
+    def services(self) -> list[Service]:
+        """The services that were looked up so far and are sold, in no order that means anything."""
+        sold = self._services or {}
+        return [sold[service_id] for service_id in {terms[0] for terms in self} if service_id in sold]
+
+    @property
+    def rounded_rates(self) -> bool:
+        """True if the panel's profile says that small prices are listed as zero."""
+        return self._profile is not None and self._profile.rounded_rates
 
     def _offer(self, service_id: str, quantity: int, runs: int | None, interval: int | None) -> Offer:
         if runs is not None and interval is None:
@@ -46,7 +60,9 @@ class Offers(dict[Terms, Offer]):
         if service is None:
             return _broken("unknown-service", self._unknown(service_id))
         broken = _broken_rule(service, quantity, runs)
-        return broken or Offer(expected_charge(service.rate, quantity, runs), service.rate)
+        return broken or Offer(
+            charge_for(service.id, service.rate, quantity * (runs or 1), self._profile), service.rate
+        )
 
     def _unknown(self, service_id: str) -> str:
         """The message for a service that isn't sold; names one that was probably meant."""
@@ -56,6 +72,26 @@ class Offers(dict[Terms, Offer]):
         meant = self._ids_by_name.get(service_id.strip().casefold(), service_id.strip().lstrip("0#"))
         hint = f"did you mean {meant}? " if meant in services else ""
         return f"{self._panel} sells no service {service_id}; {hint}`runner services` lists what it sells"
+
+
+def charge_for(service: str, rate: Decimal, units: int, profile: PanelProfile | None) -> Decimal | None:
+    """What a panel should charge for units at a listed rate; None if that can't be told: a rate of zero is no price.
+
+    Where the profile says that rates are rounded, a rate of zero counts at the most that rounding may hide.
+    """
+    if rate == ZERO:
+        if profile is None or not profile.rounded_rates:
+            return None
+        rate = rounding_of(rate)
+    cost = expected_charge(rate, units, None)
+    factor = ONE if profile is None else profile.charge_factor(service)
+    return cost if factor == ONE else cost * factor
+
+
+def rounding_of(rate: Decimal) -> Decimal:
+    """The most that rounding may have hidden of a listed price: half a unit of its last decimal, or of a cent."""
+    exponent = rate.as_tuple().exponent
+    return Decimal(5).scaleb(min(exponent if isinstance(exponent, int) else 0, _CENTS) - 1)
 
 
 def _broken(code: str, message: str) -> Offer:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from runner.core.catalogue import Service
 from runner.core.errors import InvalidInput
+from runner.core.money import plain
 from runner.planning.checksum import SavedAction, SavedPlan, checksum
 from runner.planning.plan import ActionKind, Plan
 from runner.report.as_json import PLAN_FORMAT, plan_chunks
@@ -71,6 +73,7 @@ def plan_file_chunks(plan: Plan, select: Sequence[str] = (), exclude: Sequence[s
         "digests": dict(plan.digests),
         "select": list(select),
         "exclude": list(exclude),
+        "services": [_service_row(panel, one) for (panel, _), one in sorted(plan.services.items())],
     }
     return plan_chunks(plan, checksum(plan), {"binding": binding})
 
@@ -102,15 +105,14 @@ def _plan_file(document: object) -> PlanFile:
         raise _Wrong("it has no `binding`: the output of plan --format json can't be applied")
     binding = _mapping(top["binding"], "binding")
     digests = _mapping(binding.get("digests"), "binding.digests")
-    actions = top.get("actions")
-    if not isinstance(actions, list):
-        raise _Wrong("actions is not a list")
+    actions = _list(top.get("actions"), "actions")
     saved = SavedPlan(
         lineage=_text(binding, "lineage"),
         serial=_whole(binding, "serial"),
         digests={file: _text(digests, file) for file in digests},
         actions=[_action(each) for each in actions],
         checksum=_text(top, "checksum"),
+        services=dict(_service(each) for each in _list(binding.get("services", []), "binding.services")),
     )
     return PlanFile(saved=saved, select=_texts(binding, "select"), exclude=_texts(binding, "exclude"))
 
@@ -130,6 +132,40 @@ def _action(value: object) -> SavedAction:
         interval=_whole_or_none(row, "interval"),
         cost=_cost(row),
     )
+
+
+def _service_row(panel: str, service: Service) -> Mapping[str, object]:
+    return {"panel": panel, **service._asdict(), "rate": plain(service.rate)}
+
+
+def _service(value: object) -> tuple[tuple[str, str], Service]:
+    row = _mapping(value, "a service")
+    service = Service(
+        id=_text(row, "id"),
+        name=_text(row, "name"),
+        type=_text(row, "type"),
+        category=_text(row, "category"),
+        rate=_amount(row, "rate"),
+        min=_whole(row, "min"),
+        max=_whole(row, "max"),
+        refill=_flag(row, "refill"),
+        cancel=_flag(row, "cancel"),
+        dripfeed=_flag(row, "dripfeed"),
+    )
+    return (_text(row, "panel"), service.id), service
+
+
+def _list(value: object, what: str) -> list[object]:
+    if not isinstance(value, list):
+        raise _Wrong(f"{what} is not a list")
+    return value
+
+
+def _flag(row: Mapping[str, object], key: str) -> bool | None:
+    value = row.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _Wrong(f"{key} is not true, false or null")
+    return value
 
 
 def _mapping(value: object, what: str) -> Mapping[str, object]:
@@ -164,9 +200,11 @@ def _whole_or_none(row: Mapping[str, object], key: str) -> int | None:
 
 
 def _cost(row: Mapping[str, object]) -> Decimal | None:
-    if row.get("cost") is None:
-        return None
-    text = _text(row, "cost")
+    return None if row.get("cost") is None else _amount(row, "cost")
+
+
+def _amount(row: Mapping[str, object], key: str) -> Decimal:
+    text = _text(row, key)
     if not _AMOUNT.match(text):
-        raise _Wrong("cost is not an amount")
+        raise _Wrong(f"{key} is not an amount")
     return Decimal(text)

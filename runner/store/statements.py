@@ -27,6 +27,7 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus, NewAttempt, 
 from runner.core.catalogue import BalanceSeen, Catalogue, Service
 from runner.core.clock import to_text
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
+from runner.store.price_history import note_changes
 from runner.store.rows import LEFT_OVER, attempts_from
 from runner.store.tables import attempts, balances, catalogues, runs, services
 
@@ -60,7 +61,7 @@ SETTLE = _compiled(
     .where(attempts.c.id == bindparam("attempt"), attempts.c.state == literal_column("'sending'")),
     ("new_state", "new_settled_at", "new_panel_order_id", "new_message", "new_phase", "attempt"),
 )
-_STATUS = (
+_STATUS = _compiled(
     update(attempts)
     .where(attempts.c.id == bindparam("attempt"))
     .values(
@@ -71,8 +72,20 @@ _STATUS = (
         start_count=func.coalesce(bindparam("new_start_count", type_=Integer), attempts.c.start_count),
         remains=func.coalesce(bindparam("new_remains", type_=Integer), attempts.c.remains),
         checked_at=bindparam("new_checked_at"),
-        missing_in_a_row=case((bindparam("is_missing", type_=Integer) == 1, attempts.c.missing_in_a_row + 1), else_=0),
-    )
+        missing_in_a_row=case(
+            (
+                bindparam("is_missing", type_=Integer) == literal_column("1"),
+                attempts.c.missing_in_a_row + literal_column("1"),
+            ),
+            else_=literal_column("0"),
+        ),
+    ),
+    (
+        *(f"new_{name}" for name in ("status", "status_text", "first_charge", "charge", "start_count", "remains")),
+        "new_checked_at",
+        "is_missing",
+        "attempt",
+    ),
 )
 
 
@@ -163,7 +176,7 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]]) -> int
 def see_statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
     """Bring the statuses up to date; what an answer did not say keeps its former value."""
     if seen:
-        connection.execute(_STATUS, [_status_row(status) for status in seen])
+        connection.exec_driver_sql(_STATUS, [_status_row(status) for status in seen])
 
 
 def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
@@ -176,8 +189,10 @@ def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
     present = [_service_row(service) for service in catalogue.services.values()]
     of_panel = services.c.panel == catalogue.panel
     columns = [services.c[name] for name in Service._fields]
-    if {tuple(row) for row in connection.execute(select(*columns).where(of_panel))} == set(present):
+    former: set[Row] = {tuple(row) for row in connection.execute(select(*columns).where(of_panel))}
+    if former == set(present):
         return
+    note_changes(connection, catalogue.panel, fetched_at, former, present)
     connection.execute(delete(services).where(of_panel))
     if present:
         connection.execute(
@@ -199,23 +214,24 @@ def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -
             "currency": seen.balance.currency,
             "seen_at": to_text(seen.seen_at),
             "run_id": run_id,
+            "last_attempt": connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one(),
         },
     )
 
 
-def _status_row(seen: StatusSeen) -> dict[str, str | int | None]:
+def _status_row(seen: StatusSeen) -> Row:
     charge = None if seen.charge is None else _amount(seen.charge)
-    return {
-        "attempt": seen.attempt_id,
-        "new_status": None if seen.status is LiveStatus.UNKNOWN else seen.status.value,  # the last known one stays
-        "new_status_text": seen.status_text or seen.error or None,
-        "new_first_charge": charge if seen.charge else None,  # "0" means not charged yet (PROTOCOL, status)
-        "new_charge": charge,
-        "new_start_count": _storable(seen.start_count),
-        "new_remains": _storable(seen.remains),
-        "new_checked_at": to_text(seen.checked_at),
-        "is_missing": 1 if seen.error else 0,
-    }
+    return (
+        None if seen.status is LiveStatus.UNKNOWN else seen.status.value,  # the last known one stays
+        seen.status_text or seen.error or None,
+        charge if seen.charge else None,  # "0" means not charged yet (PROTOCOL, status)
+        charge,
+        _storable(seen.start_count),
+        _storable(seen.remains),
+        to_text(seen.checked_at),
+        1 if seen.error else 0,
+        seen.attempt_id,
+    )
 
 
 def _service_row(service: Service) -> Row:

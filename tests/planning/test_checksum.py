@@ -28,6 +28,7 @@ def saved_from(plan: Plan) -> SavedPlan:
         digests=dict(plan.digests),
         actions=list(decisions(plan)),
         checksum=checksum(plan),
+        services=plan.services,
     )
 
 
@@ -36,7 +37,17 @@ def test_the_checksum_of_the_same_plan_made_twice_is_the_same():
 
 
 def test_the_checksum_is_fixed_for_all_time():
-    assert checksum(a_plan()) == "87dbabc1c43ce7f36aecf38ff8e527fed87fb0ef331c2e46541a51957ccfdfd4"
+    without = replace(a_plan(), services={})  # as files of before the services were kept
+    assert checksum(without) == "87dbabc1c43ce7f36aecf38ff8e527fed87fb0ef331c2e46541a51957ccfdfd4"
+    assert checksum(a_plan()) == "c97bebf1cc4adac65d2b35f7386e3f1584ab93556eadcce5c3737de57b6c50a7"
+
+
+def test_a_plan_file_whose_services_were_altered_is_not_intact():
+    plan = a_plan()
+    services = {key: one._replace(rate=D("9.99")) for key, one in plan.services.items()}
+    assert services
+    assert not is_intact(replace(saved_from(plan), services=services))
+    assert not is_intact(replace(saved_from(plan), services={}))
 
 
 def test_the_checksum_does_not_depend_on_how_an_equal_amount_is_written():

@@ -1,15 +1,19 @@
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus, NewAttempt
 from runner.core.errors import ExitCode
-from runner.core.orders import Order
+from runner.core.orders import KeySource, Order, PanelProfile
 from runner.planning.diff import make_plan
 from runner.planning.guards import allowance
 from runner.planning.plan import Action, ActionKind
+from runner.planning.price_guard import PriceTerms
+from runner.planning.refills import RefillWish
 from tests.planning.builders import (
+    NOW,
     D,
     a_balance,
     a_campaign,
@@ -22,6 +26,9 @@ from tests.planning.builders import (
     recorded_with,
 )
 
+ROUNDED = PriceTerms(
+    profiles={"sandbox": PanelProfile(name="sandbox", url="http://127.0.0.1:1", key=KeySource(), rounded_rates=True)}
+)
 THREE = [an_order("a"), an_order("b"), an_order("c")]  # 0.90 each
 
 
@@ -127,9 +134,10 @@ def test_an_empty_account_violates_the_balance_and_what_must_be_kept():
     assert [refusal.guard for refusal in plan.refusals] == ["balance", "budget.keep_balance"]
 
 
-def test_a_negative_balance_refuses_even_a_free_order():
+def test_a_negative_balance_refuses_even_an_order_at_a_price_that_rounds_to_zero():
     free = a_catalogue(a_catalogue().services["1"]._replace(rate=D(0)))
-    plan = make_plan([a_campaign(an_order())], recorded_with(catalogues=[free], balances=[a_balance("-0.01")]))
+    recorded = recorded_with(catalogues=[free], balances=[a_balance("-0.01")])
+    plan = make_plan([a_campaign(an_order())], recorded, prices=ROUNDED)
     assert [refusal.guard for refusal in plan.refusals] == ["balance"]
     assert kinds(plan) == {"spring/teaser": ActionKind.BLOCKED}
 
@@ -216,3 +224,99 @@ def test_the_allowance_of_a_run_holds_every_cap_by_itself(caps):
     allowed = allowance([a_campaign(*THREE, **caps)], recorded, plan)
     taken = [allowed.take(a_mark(action)) for action in plan.purchases()]
     assert [not refusal for refusal in taken] == [True, False, False]
+
+
+def today(plan_campaigns, recorded, now=NOW):
+    return make_plan(plan_campaigns, recorded, refills=RefillWish(now=now))
+
+
+def test_the_budget_of_a_day_counts_what_was_marked_since_midnight_utc_doubts_at_full_price():
+    midnight = NOW.replace(hour=0)
+    past = [
+        an_attempt(an_order("a1"), marked_at=midnight),  # 0.90 reserved
+        an_attempt(an_order("a2"), AttemptState.IN_DOUBT, marked_at=NOW),  # 0.90
+        an_attempt(an_order("a3"), AttemptState.ABANDONED, marked_at=NOW),  # 0.90
+        an_attempt(an_order("a4"), AttemptState.REFUSED, marked_at=NOW),  # nothing
+        an_attempt(an_order("a5"), marked_at=midnight - timedelta(milliseconds=1)),  # yesterday's
+        an_attempt(an_order("x", campaign="autumn"), marked_at=NOW),  # another campaign's
+    ]
+    fits = today([a_campaign(an_order(), per_day="3.60")], recorded_with(*past))
+    assert list(fits.refusals) == []
+    short = today([a_campaign(an_order(), per_day="3.59")], recorded_with(*past))
+    (refusal,) = short.refusals
+    assert (refusal.guard, refusal.subject) == ("budget.per_day", "spring")
+    assert "budget.per_day is 3.59 USD with 2.70 USD committed today (UTC)" in refusal.message
+    assert "0.01 USD too much; no order would fit" in refusal.message
+    tomorrow = today([a_campaign(an_order(), per_day="0.90")], recorded_with(*past), NOW + timedelta(days=1))
+    assert list(tomorrow.refusals) == []
+
+
+def test_what_was_marked_in_the_future_counts_today_as_the_clock_may_have_been_put_back():
+    ahead = an_attempt(an_order("old"), marked_at=NOW + timedelta(days=2))
+    plan = today([a_campaign(an_order(), per_day="1.79")], recorded_with(ahead))
+    assert [refusal.guard for refusal in plan.refusals] == ["budget.per_day"]
+
+
+def test_a_budget_of_a_day_without_a_day_is_a_mistake_and_never_no_cap():
+    with pytest.raises(ValueError, match="what day it is"):
+        make_plan([a_campaign(an_order(), per_day="9")], recorded_with())
+
+
+def test_the_allowance_of_a_run_holds_the_budget_of_a_day():
+    recorded = recorded_with(an_attempt(an_order("old"), marked_at=NOW))
+    plan = make_plan([a_campaign(*THREE)], recorded)
+    allowed = allowance([a_campaign(*THREE, per_day="1.80")], recorded, plan, NOW)
+    assert [not allowed.take(a_mark(action)) for action in plan.purchases()] == [True, False, False]
+
+
+def test_a_refusal_says_where_the_cap_is_set_and_what_would_fit():
+    campaign = a_campaign(*THREE, per_run="2.69", places={"budget.per_run": "campaigns/spring.yaml:7"})
+    (refusal,) = make_plan([campaign], recorded_with()).refusals
+    assert refusal.message == (
+        "2.70 USD planned, but budget.per_run is 2.69 USD (campaigns/spring.yaml:7): 0.01 USD too much; "
+        "2 orders for 1.80 USD would fit; raise budget.per_run, or apply fewer orders with --select"
+    )
+
+
+def test_each_cap_tells_what_would_fit_under_it_alone():
+    campaign = a_campaign(*THREE, total="1.80", per_run="0.90")
+    first, second = make_plan([campaign], recorded_with()).refusals
+    assert "2 orders for 1.80 USD would fit" in first.message
+    assert "1 order for 0.90 USD would fit" in second.message
+    assert "(campaigns/spring.yaml)" in first.message
+
+
+def test_the_keep_balance_that_holds_is_the_one_whose_place_is_told():
+    campaigns = [
+        a_campaign(an_order("a"), keep_balance="1.00"),
+        a_campaign(an_order("b"), name="summer", keep_balance="99.00", places={"budget.keep_balance": "summer.yaml:4"}),
+    ]
+    (refusal,) = make_plan(campaigns, recorded_with()).refusals
+    assert "(summer.yaml:4)" in refusal.message
+
+
+@pytest.mark.parametrize("caps", [{"total": "9"}, {"per_run": "9"}])
+def test_a_cap_is_never_held_against_an_unknown_price(caps):
+    plan = make_plan([a_campaign(*THREE, **caps)], recorded_with(catalogues=[]))
+    (refusal,) = plan.refusals
+    assert "the price of 3 orders is not known" in refusal.message
+    assert [
+        one.guard for one in make_plan([a_campaign(*THREE)], recorded_with(catalogues=[]), max_cost=D(9)).refusals
+    ] == ["max-cost"]
+
+
+def test_the_higher_priority_is_bought_first_and_fits_first():
+    campaign = a_campaign(*THREE, per_run="1.80", priorities={"c": 10, "a": -1})
+    plan = make_plan([campaign], recorded_with())
+    assert list(kinds(plan).items()) == [
+        ("spring/c", ActionKind.PLACE),
+        ("spring/b", ActionKind.PLACE),
+        ("spring/a", ActionKind.BLOCKED),
+    ]
+
+
+def test_a_question_about_the_budget_blocks_what_does_not_fit_and_refuses_nothing():
+    campaign = a_campaign(*THREE, priorities={"b": 1})
+    plan = make_plan([campaign], recorded_with(), asked=D("1.79"))
+    assert (list(plan.refusals), plan.cost, plan.exit_code) == ([], D("0.90"), ExitCode.OK)
+    assert kinds(plan)["spring/b"] is ActionKind.PLACE

@@ -1,0 +1,94 @@
+"""The questions of `plan --what-if`: another budget, balance or quantity, asked of the files and the state as they are. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+
+from runner.core.catalogue import Balance
+from runner.core.money import ZERO, parse_amount
+from runner.core.orders import Campaign, Order
+from runner.core.recorded import Recorded
+from runner.planning.guards import amount
+from runner.planning.history import is_open, known_as
+from runner.planning.plan import ActionKind, Plan
+
+_QUESTION = re.compile(r"(budget|balance|quantity)\s*(\*?=)\s*(\S+)\Z")
+FORMS = "budget=100, balance=100, quantity=500 or quantity*=2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What is asked; None leaves things as they are."""
+
+    words: tuple[str, ...] = ()
+    budget: Decimal | None = None  # of the whole plan, in place of total, per_run and per_day
+    balance: Decimal | None = None  # of every panel, in its own currency
+    quantity: int | None = None  # of every order that is not bought yet
+    times: Decimal | None = None  # its quantity, times this
+
+
+def parse(texts: Sequence[str]) -> WhatIf:
+    """The questions of one command line; ValueError with the reason if one is none."""
+    found: dict[str, Decimal | int] = {}
+    for text in texts:
+        question = _QUESTION.match(text.strip())
+        if question is None:
+            raise ValueError(f"{text!r} is no question that can be asked")
+        name, sign, value = question.groups()
+        if sign == "*=" and name != "quantity":
+            raise ValueError(f"{text!r}: only quantity can be multiplied")
+        key = "times" if sign == "*=" else name
+        number = parse_amount(value)
+        if number < ZERO or (name == "quantity" and number == ZERO):
+            raise ValueError(f"{text!r}: the number must be above zero")
+        if key == "quantity" and number != number.to_integral_value():
+            raise ValueError(f"{text!r}: a quantity is a whole number")
+        if key in found or {key, *found} >= {"quantity", "times"}:
+            raise ValueError(f"{text!r}: {name} is asked for twice")
+        found[key] = int(number) if key == "quantity" else number
+    return WhatIf(words=tuple(texts), **found)  # type: ignore[arg-type]  # each key has its kind of number
+
+
+def campaigns_if(campaigns: Sequence[Campaign], recorded: Recorded, what_if: WhatIf) -> list[Campaign]:
+    """The campaigns as they would be: other quantities only where nothing was bought, and no budgets beside the one asked."""
+    asked = list(campaigns)
+    if what_if.budget is not None:
+        asked = [replace(one, budget=replace(one.budget, total=None, per_run=None, per_day=None)) for one in asked]
+    if what_if.quantity is not None or what_if.times is not None:
+        asked = [
+            replace(one, orders=[_order_if(order, one, recorded, what_if) for order in one.orders]) for one in asked
+        ]
+    return asked
+
+
+def _order_if(order: Order, campaign: Campaign, recorded: Recorded, what_if: WhatIf) -> Order:
+    if is_open(known_as(recorded, campaign, order.id)[1]):
+        return order
+    if what_if.times is None:
+        return order._replace(quantity=what_if.quantity or order.quantity)
+    quantity = (what_if.times * order.quantity).to_integral_value(ROUND_HALF_UP)
+    return order._replace(quantity=max(int(quantity), 1))
+
+
+def balances_if(recorded: Recorded, what_if: WhatIf) -> Mapping[str, Balance] | None:
+    """The balances as they would be; None: as remembered."""
+    if what_if.balance is None:
+        return None
+    return {panel: replace(seen.balance, amount=what_if.balance) for panel, seen in recorded.last_balances.items()}
+
+
+def answered(plan: Plan, what_if: WhatIf) -> Plan:
+    """The plan with the answer in words ahead of its notes."""
+    fits = [action for action in plan.actions if action.kind is ActionKind.PLACE]
+    beyond = [action for action in plan.actions if action.kind is ActionKind.BLOCKED and action.cost is not None]
+    cost = amount(sum((action.cost or ZERO for action in fits), ZERO), plan.currency)
+    words = f"what if {' and '.join(what_if.words)}: {_orders(len(fits))} for {cost}"
+    if beyond:
+        more = amount(sum((action.cost or ZERO for action in beyond), ZERO), plan.currency)
+        words += f" fit, {_orders(len(beyond))} for {more} do not"
+    return replace(plan, notes=[f"{words}; a question only, nothing is changed or saved", *plan.notes])
+
+
+def _orders(number: int) -> str:
+    return "1 order" if number == 1 else f"{number:,} orders"

@@ -1,0 +1,61 @@
+"""What is asked of one pass, and the plan that it means. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from runner.core.orders import Campaign, Order
+from runner.core.recorded import Recorded
+from runner.planning.diff import make_plan
+from runner.planning.late import late_signs_in
+from runner.planning.plan import Plan
+from runner.planning.price_guard import PriceTerms, Services
+from runner.planning.refills import RefillWish
+
+if TYPE_CHECKING:
+    from runner.planning.what_if import WhatIf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks of one pass."""
+
+    campaigns: Sequence[Campaign]
+    selection: Callable[[Order], bool] | None = None
+    max_cost: Decimal | None = None
+    counts: Mapping[str, int] | None = None  # present count by link, of a counts file
+    refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
+    planned: Services | None = None  # the services of a saved plan, as they were listed; None: there is none
+    is_look: bool = False  # a person only looks at the plan: what changed in the price lists is told and holds nothing
+    what_if: "WhatIf | None" = None  # a question, never to be applied
+
+
+def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
+    """The plan that a wish means, from what is remembered."""
+    return replace(_plan_of(wish, recorded, refills, prices), warnings=late_signs_in(recorded))
+
+
+def _plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
+    if wish.what_if is None:
+        return make_plan(
+            wish.campaigns,
+            recorded,
+            selection=wish.selection,
+            max_cost=wish.max_cost,
+            refills=refills,
+            prices=prices,
+        )
+    from runner.planning.what_if import answered, balances_if, campaigns_if  # only when something is asked
+
+    plan = make_plan(
+        campaigns_if(wish.campaigns, recorded, wish.what_if),
+        recorded,
+        selection=wish.selection,
+        max_cost=wish.max_cost,
+        balances=balances_if(recorded, wish.what_if),
+        refills=refills,
+        prices=prices,
+        asked=wish.what_if.budget,
+    )
+    return answered(plan, wish.what_if)

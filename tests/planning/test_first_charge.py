@@ -1,0 +1,120 @@
+from decimal import Decimal
+
+import pytest
+
+from runner.core.attempts import AttemptState, LiveStatus
+from runner.core.errors import ExitCode
+from runner.core.orders import KeySource, PanelProfile
+from runner.planning.diff import make_plan
+from runner.planning.first_charge import Observed, known_charge, mismatch
+from runner.planning.plan import ActionKind
+from runner.planning.price_guard import PriceTerms
+from tests.planning.builders import D, a_campaign, a_charged_attempt, an_attempt, an_order, kinds, recorded_with
+
+
+def a_profile(**changes) -> PanelProfile:
+    return PanelProfile(name="sandbox", url="", key=KeySource(), **changes)
+
+
+def charged(charge: str, rate: str = "0.90", units: int = 1000) -> Observed:
+    return Observed("23501", "1", D(rate), units, D(charge))
+
+
+@pytest.mark.parametrize(
+    ("charge", "rate", "units", "fits"),
+    [
+        ("0.90", "0.90", 1000, True),
+        ("90", "0.90", 100_000, True),
+        ("90.90", "0.90", 100_000, True),  # 1 %, and half a cent
+        ("90.9049", "0.90", 100_000, True),
+        ("90.906", "0.90", 100_000, False),
+        ("89.094", "0.90", 100_000, False),
+        ("0.09", "0.90", 95, True),  # 0.0855, rounded to cents
+        ("0.0855", "0.90", 95, True),
+        ("0.1", "0.90", 100, False),
+        ("900", "0.90", 1000, False),  # per unit
+        ("0.90", "0.90", 5000, False),  # runs not multiplied
+        ("4.50", "0.90", 5000, True),
+    ],
+)
+def test_a_charge_may_be_off_by_one_percent_and_half_a_unit_of_the_coarser_decimal(charge, rate, units, fits):
+    assert (mismatch([charged(charge, rate, units)], a_profile()) == "") is fits
+
+
+def test_a_mismatch_says_both_numbers_and_the_factor_to_accept():
+    words = mismatch([charged("0.90"), charged("0.945")], a_profile())
+    assert "order 23501 was charged 0.945 and 0.90 was expected (1,000 units at 0.90 per 1000)" in words
+    assert 'charge_factor: {"1": "1.05"} for sandbox in panels.yaml' in words
+
+
+@pytest.mark.parametrize(
+    ("charge", "factor"), [("0.945", "1.05"), ("900", "1000"), ("0.0009", "0.001"), ("1.2", "1.3333")]
+)
+def test_the_factor_that_is_shown_makes_the_charge_fit(charge, factor):
+    assert f'"{factor}"' in mismatch([charged(charge)], a_profile())
+    assert mismatch([charged(charge)], a_profile(charge_factors={"1": D(factor)})) == ""
+    assert mismatch([charged(charge)], a_profile(charge_factors={"default": D(factor)})) == ""
+    assert mismatch([charged(charge)], a_profile(charge_factors={"2": D(factor)})) != ""
+
+
+def test_a_factor_once_accepted_is_the_new_expectation_and_the_next_one_builds_on_it():
+    words = mismatch([charged("0.90")], a_profile(charge_factors={"1": D("1.05")}))
+    assert "0.945 was expected" in words
+    assert '"1": "1"' in words
+
+
+def test_a_rounded_price_list_leaves_room_for_its_rounding():
+    rounded = a_profile(rounded_rates=True)
+    assert mismatch([charged("0.14", "0.01", 10_000)], rounded) == ""
+    assert mismatch([charged("0.16", "0.01", 10_000)], rounded) != ""
+    assert mismatch([charged("0.14", "0.01", 10_000)], a_profile()) != ""
+    assert mismatch([charged("0.01", "0.00", 10_000)], rounded) == ""
+    assert mismatch([charged("0.06", "0.00", 10_000)], rounded) != ""
+
+
+@pytest.mark.parametrize(
+    ("charge", "status", "known"),
+    [
+        (None, LiveStatus.PENDING, None),
+        (D(0), LiveStatus.PENDING, None),
+        (D("0.9"), LiveStatus.PENDING, D("0.9")),
+        (D("0.9"), LiveStatus.COMPLETED, D("0.9")),
+        (D("0.4"), LiveStatus.PARTIAL, None),
+        (D("0.9"), LiveStatus.CANCELED, None),
+    ],
+)
+def test_a_charge_that_may_have_been_rewritten_or_is_not_there_yet_says_nothing(charge, status, known):
+    assert known_charge(charge, status) == known
+
+
+TERMS = PriceTerms(profiles={"sandbox": a_profile()})
+
+
+def planned(*attempts, terms=TERMS):
+    return make_plan([a_campaign(an_order("a"), an_order("b", service="2"))], recorded_with(*attempts), prices=terms)
+
+
+def test_a_service_that_was_last_charged_otherwise_is_not_bought_again():
+    wrong = a_charged_attempt("1.00", "1.00", LiveStatus.IN_PROGRESS, order_id="old")
+    plan = planned(wrong)
+    (refusal,) = plan.refusals
+    assert (refusal.guard, plan.exit_code) == ("first-charge", ExitCode.GUARD)
+    assert "was charged 1.00 and 0.90 was expected" in refusal.message
+    assert kinds(plan) == {"spring/a": ActionKind.BLOCKED, "spring/b": ActionKind.PLACE}
+    accepted = PriceTerms(profiles={"sandbox": a_profile(charge_factors={"1": D("1.1111")})})
+    assert list(planned(wrong, terms=accepted).refusals) == []
+
+
+def test_only_the_newest_charge_of_a_service_counts_and_only_where_it_is_known():
+    wrong = a_charged_attempt("1.00", "1.00", LiveStatus.IN_PROGRESS, order_id="old-1")
+    right = a_charged_attempt("0.90", "0.90", LiveStatus.IN_PROGRESS, order_id="old-2", panel_order_id="2")
+    uncharged = an_attempt(an_order("old-3"), panel_order_id="3")
+    partial = a_charged_attempt("0.40", "0.40", LiveStatus.PARTIAL, order_id="old-4", panel_order_id="4")
+    doubt = an_attempt(an_order("old-5"), AttemptState.IN_DOUBT, first_charge=D(9))
+    assert list(planned(wrong, right, uncharged, partial, doubt).refusals) == []
+    assert planned(right, wrong._replace(order_id="old-6"), uncharged).refusals
+
+
+def test_an_attempt_bought_at_a_former_price_is_judged_by_that_price():
+    former = a_charged_attempt("0.50", "0.50", LiveStatus.COMPLETED, order_id="old", rate=Decimal("0.50"))
+    assert list(planned(former).refusals) == []
