@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.cli import ci
 from runner.cli.options import Settings
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
@@ -48,6 +49,7 @@ def need_inputs(settings: Settings) -> Inputs:
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     if errors:
         show_diagnostics(settings, diagnostics)
+        ci.tell_files(settings, diagnostics, more=1)
         raise InvalidInput(
             f"{len(errors)} error(s) in the files above; nothing was sent", "mend them, then runner validate"
         )

@@ -4,17 +4,18 @@ from typing import Any
 
 import click
 
-from runner.cli.options import COLOR, DEBUG, FILES, PANELS, Settings, format_option, options
+from runner.cli.options import COLOR, DEBUG, FILES, NO_CI, PANELS, Settings, format_option, options
 from runner.core.errors import ExitCode
 
 
 @click.command()
-@options(FILES, PANELS, format_option("text", "json"), COLOR, DEBUG)
+@options(FILES, PANELS, format_option("text", "json"), NO_CI, COLOR, DEBUG)
 def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Check campaign FILES (default campaigns/*.yaml) and panels.yaml: syntax, schema, rules. Needs no network.
 
     Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
     """
+    from runner.cli import ci
     from runner.cli.inputs import read_inputs
     from runner.cli.output import show
     from runner.core.diagnostics import Severity
@@ -31,5 +32,6 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
         write_json(stream, validate_document(diagnostics))
 
     show(settings, as_json, lambda screen: render_validation(found, screen))
+    ci.tell_files(settings, diagnostics)
     failed = any(one.severity is Severity.ERROR for one in diagnostics)
     return ExitCode.INVALID if failed else ExitCode.OK

@@ -14,13 +14,14 @@ from runner.files.diagnose import report_errors
 from runner.files.findings import CampaignFindings
 from runner.files.gate import gate
 from runner.files.nodes import Node, plain
+from runner.files.plain_rows import Unproven
 from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
 from runner.files.source import BadText, CheckedFile, Unreadable
 from runner.files.yaml_events import Where, YamlProblem, YamlReader
 
 _TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed"}
 _FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header
-_DEFAULTS = ("service", "quantity", "runs", "interval", "protect")
+_DEFAULTS = ("service", "quantity", "runs", "interval", "priority", "protect")
 
 
 class CampaignFile(NamedTuple):
@@ -36,22 +37,30 @@ class CampaignFile(NamedTuple):
 
 def read_campaign(path: Path) -> CampaignFile:
     """Read `path`; never raises for what a file holds. Its name in diagnostics is `str(path)`."""
-    known, unplaced = None, frozenset[int]()
-    reading = _Reading(path, known, unplaced)
+    known = None
+    reading = _skimmed(path, known)
     if reading.came_late:
         # `orders:` stood before what its rows need: read again, knowing the header.
         known = reading.root
-        reading = _Reading(path, known, unplaced)
+        reading = _skimmed(path, known)
     if reading.unplaced:
         # A good file pays nothing for places; a wrong one is read again to find them.
         reading = _Reading(path, known, reading.unplaced)
     return reading.result()
 
 
+def _skimmed(path: Path, known: nodes.Mapping | None) -> "_Reading":
+    reading = _Reading(path, known, skim=True)
+    # What keeps a file from being read to its end, and where it stands, libyaml must see itself.
+    return reading if reading.is_whole else _Reading(path, known)
+
+
 class _Reading:
     """One pass over a file; `known` is the header and `wanted` the rows to keep places of, where an earlier pass found that."""
 
-    def __init__(self, path: Path, known: nodes.Mapping | None, wanted: AbstractSet[int]) -> None:
+    def __init__(
+        self, path: Path, known: nodes.Mapping | None, wanted: AbstractSet[int] = frozenset(), *, skim: bool = False
+    ) -> None:
         self._path = path
         self._known = known
         self._findings = CampaignFindings()
@@ -64,7 +73,7 @@ class _Reading:
         self._digest: str | None = None  # None: the file could not be read to its end
         try:
             with CheckedFile(path) as source:
-                reader = YamlReader(source, _TEXTS, self._own.error, wanted)
+                reader = YamlReader(source, _TEXTS, self._own.error, wanted, skim=skim)
                 self.unplaced = reader.unplaced
                 self._read(reader)
                 self._digest = _digest(source.fingerprint(), self._prints)
@@ -74,6 +83,13 @@ class _Reading:
             self._own.error(problem.line, problem.column, "encoding", problem.message)
         except YamlProblem as problem:
             self._own.error(problem.line, problem.column, problem.code, problem.message)
+        except Unproven:
+            pass  # it is read again
+
+    @property
+    def is_whole(self) -> bool:
+        """True if the file was read to its end."""
+        return self._digest is not None
 
     def _read(self, reader: YamlReader) -> None:
         self.root = reader.begin()
@@ -178,6 +194,8 @@ class _Reading:
             removed=removed,
             source=str(self._path),
             digest=digest,
+            priorities=collector.priorities,
+            places=header.places(self.root, str(self._path)),
         )
 
     def _broken_sections(self, values: object) -> set[str]:

@@ -17,7 +17,8 @@ _DECODINGS = 4  # rounds of percent-decoding looked through
 # as the next one.
 doubtful = re.compile(r"[^A-Za-z0-9_~/?=&-]").search
 # Nor can a link of nothing but these characters, with no two dots in a row and none before a slash.
-_SAFE = re.compile(r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+").fullmatch
+_SAFE_TEXT = r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+"
+_SAFE = re.compile(_SAFE_TEXT).fullmatch
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL).fullmatch
 _HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?)(?:\.[^\W_](?:[\w-]*[^\W_])?)*|\[[0-9a-f:.]+\]").fullmatch
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -82,10 +83,16 @@ class LinkRules:
         # For the hot loop: a link that begins with one of `starts` and has nothing `doubtful` from `shortest` on is fine.
         self.starts = tuple(prefix.rstrip("/") + "/" for prefix in self._prefixes)
         self.shortest = min(map(len, self.starts), default=0)
+        safe_starts = "|".join(re.escape(start) for start in self.starts if _SAFE(start))
+        self._surely_fine = re.compile(f"(?:{safe_starts}){_SAFE_TEXT}").fullmatch if safe_starts else None
 
     def surely_fine(self, link: str) -> bool:
         """True if the link needs no closer look; quick."""
         return link.startswith(self.starts) and _SAFE(link) is not None
+
+    def all_surely_fine(self, links: Iterable[str]) -> bool:
+        """True if none of the links needs a closer look; False says nothing about any one of them."""
+        return self._surely_fine is not None and all(map(self._surely_fine, links))
 
     def problem(self, link: str) -> str | None:
         """Why the link may not be ordered for, and what to do; None if it may."""

@@ -3,9 +3,11 @@
 The hot part of reading: knows neither format, asks for places only when something is wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runner.core.orders import Order
@@ -21,6 +23,9 @@ from runner.files.nodes import Node
 Where = TypeVar("Where")  # whatever a format needs to find a row's places again
 Row = dict[str, Any]
 TEXTS = frozenset({"id", "link", "from"})  # fields of an order whose plain scalars are text
+_USUAL = frozenset(
+    {"id", "link", "service", "quantity", "runs", "interval"}
+)  # fields that ask for nothing but an order
 _ID_BYTES = 8  # of a derived id: 16 hex digits
 _MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must not fill memory
 
@@ -83,6 +88,7 @@ class OrderCollector:
         """`links` is None if the campaign's own are wrong: then orders' links are not compared with them."""
         self.orders: list[Order] = []
         self.ids: set[str] = set()
+        self.priorities: dict[str, int] = {}  # by id, of the orders whose isn't 0
         self._campaign = campaign
         self._links = links
         self._findings = findings
@@ -97,11 +103,14 @@ class OrderCollector:
         """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
         if not self._gate.accepts_all(chunk.rows):
             chunk = self._right_rows(chunk, origin)
+        if self._add_alike(chunk, origin, defaults):
+            return
         others = defaults or {}
         default_service = others.get("service")
         default_quantity = others.get("quantity")
         default_runs = others.get("runs")
         default_interval = others.get("interval")
+        default_priority = others.get("priority")
         campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
         starts, shortest = (self._links.starts, self._links.shortest) if self._links else ((), 0)
         stems = self._stems
@@ -142,6 +151,64 @@ class OrderCollector:
                 continue
             take(order_id)
             append(order)
+            if priority := get("priority", default_priority):
+                self.priorities[order_id] = priority
+
+    def _add_alike(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> bool:
+        """Append the orders of rows that have the same fields, nothing doubtful among them; else False and nothing done.
+
+        The same that `add` does row by row, in two thirds of the time: what fields there are is asked once.
+        """
+        rows = chunk.rows
+        if not rows or self._links is None or defaults is None or defaults.get("priority"):
+            return False
+        fields = rows[0].keys()
+        if not fields <= _USUAL or sum(map(len, rows)) != len(fields) * len(rows):
+            return False
+        try:
+            column: dict[str, Iterable[Any]] = {name: list(map(itemgetter(name), rows)) for name in fields}
+        except KeyError:
+            return False
+        usual = {name: defaults.get(name) for name in ("service", "quantity", "runs", "interval") if name not in column}
+        column |= {name: repeat(value, len(rows)) for name, value in usual.items() if value is not None}
+        links = column.get("link", ())
+        if (
+            not {"link", "service", "quantity"} <= column.keys()
+            or ("runs" in column) is not ("interval" in column)
+            or not self._links.all_surely_fine(links)
+        ):
+            return False
+        services = list(map(self._services.__getitem__, column["service"]))
+        ids = column.get("id") or self._derived_ids(services, links)
+        new = set(ids)
+        if len(new) < len(rows) or not self.ids.isdisjoint(new):
+            return False
+        self.ids |= new
+        self._named += len(rows) if "id" in column else 0
+        nothing = repeat(None)
+        values = zip(
+            repeat(self._campaign),
+            ids,
+            services,
+            links,
+            column["quantity"],
+            column.get("runs", nothing),
+            column.get("interval", nothing),
+            repeat(origin.findings.file),
+            chunk.lines,
+            strict=False,  # those that repeat have no end
+        )
+        self.orders.extend(map(tuple.__new__, repeat(Order), values))
+        return True
+
+    def _derived_ids(self, services: Iterable[str | None], links: Iterable[str]) -> list[str]:
+        """`derived_id` of each, in half the time: a copied hash that knows the service already."""
+        stems, ids = self._stems, []
+        for service, link in zip(services, links, strict=True):
+            hasher = stems[service].copy()
+            hasher.update(link.encode())
+            ids.append(hasher.hexdigest())
+        return ids
 
     def finish(self) -> None:
         """Report ids and service-and-link pairs that are not unique, and links that panels may change."""

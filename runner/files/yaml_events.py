@@ -3,6 +3,7 @@
 Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is reported.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -22,6 +23,7 @@ from yaml import (
 
 from runner.core.text import clean
 from runner.files.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
+from runner.files.plain_rows import PlainRows, Run, Unproven
 from runner.files.rows import Chunk
 from runner.files.scalars import SPECIAL_TEXTS, PlainValues
 from runner.files.source import BadText, CheckedFile, Unreadable
@@ -69,14 +71,30 @@ class YamlReader:
     """One YAML file, read once: `document`, or `begin`, then `key` and `value` or `rows` for each key, then `finish`."""
 
     def __init__(
-        self, source: CheckedFile, texts: frozenset[str], report: Report, wanted: AbstractSet[int] = frozenset()
+        self,
+        source: CheckedFile,
+        texts: frozenset[str],
+        report: Report,
+        wanted: AbstractSet[int] = frozenset(),
+        *,
+        skim: bool = False,
     ) -> None:
-        """Scalars under the keys `texts` stay text; of the rows of a long list only those numbered in `wanted` keep places."""
+        """Scalars under the keys `texts` stay text; of the rows of a long list only those numbered in `wanted` keep places.
+
+        With `skim`, plainly written rows are read without libyaml. Everything may raise Unproven then, and where it
+        raises anything, only a second reader without `skim` tells all that is wrong.
+        """
         self._source = source
         self._texts = texts
         self._report = report
         try:
-            self._parser = CSafeLoader(source)
+            if skim:
+                plain_rows = PlainRows(source, texts, _VALUES)
+                self._runs: deque[Run] = plain_rows.runs
+                self._parser = CSafeLoader(plain_rows)  # type: ignore[arg-type]  # all it does is `read`
+            else:
+                self._runs = deque()
+                self._parser = CSafeLoader(source)
         except yaml.YAMLError as error:
             raise self._problem(error) from None
         self._pull: Callable[[], Event] = self._parser.get_event
@@ -140,6 +158,8 @@ class YamlReader:
         """Read to the end of the file; a second document is a problem."""
         self._next()
         event = self._next()
+        if self._runs:
+            raise Unproven
         if not isinstance(event, StreamEndEvent):
             raise _at(event, "a second document begins here: keep one document in a file", "documents")
 
@@ -154,7 +174,7 @@ class YamlReader:
                 self._fill(chunk, number)
             except yaml.YAMLError as error:
                 problem = self._problem(error)
-            except (YamlProblem, BadText, Unreadable) as error:
+            except (YamlProblem, BadText, Unreadable, Unproven) as error:
                 problem = error
             if chunk.rows:
                 number += len(chunk.rows)
@@ -167,6 +187,7 @@ class YamlReader:
         # row (kept ones cost a sixth of the whole), marks are touched once a row, classes are compared by identity.
         pull, texts, values, special, wanted = self._pull, self._texts, _VALUES, SPECIAL_TEXTS.get, self._wanted
         rows, lines, wheres = chunk
+        runs = self._runs
         for index in range(number, number + CHUNK):
             event = pull()
             if event.__class__ is SequenceEndEvent:
@@ -205,6 +226,18 @@ class YamlReader:
             rows.append(row)
             wheres.append(index)
             lines.append(line)
+            if runs and runs[0].line <= line:
+                self._join(chunk, event, index + 1)
+                return
+
+    def _join(self, chunk: Chunk[Where], before: Event, number: int) -> None:
+        """Append the rows that were taken out behind the row `before`; the first of them gets `number`."""
+        run = self._runs.popleft()
+        if (run.line, run.column) != _spot(before):
+            raise Unproven
+        chunk.rows.extend(run.rows)
+        chunk.lines.extend(run.lines)
+        chunk.wheres.extend(range(number, number + len(run.rows)))
 
     def places(self, where: Where) -> Node:
         """A row's node. Without places if nobody said before that they are `wanted`; then they must be read again."""

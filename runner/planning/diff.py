@@ -10,11 +10,22 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, Order
 from runner.core.recorded import Recorded
-from runner.planning.guards import Wanted, block_beyond, committed_panels, common_currency, exceeded_caps
+from runner.planning.first_charge import hold_mischarged
+from runner.planning.guards import (
+    Wanted,
+    block_beyond,
+    common_currency,
+    counted_panels,
+    exceeded_caps,
+    refusals,
+    wanted_by,
+)
 from runner.planning.history import DOUBTFUL, History, change_in_words, is_as_listed, known_as, purchase
-from runner.planning.plan import Action, ActionKind, PanelMoney, Plan, Refusal
-from runner.planning.pricing import Offer, Offers
+from runner.planning.plan import Action, ActionKind, Actions, Decision, PanelMoney, Plan, Refusal
+from runner.planning.price_guard import PriceTerms, hold_changed
+from runner.planning.pricing import Offer, Offers, Terms
 from runner.planning.refills import RefillRound, RefillWish
+from runner.planning.shares import hold_new
 
 Selection = Callable[[Order], bool]
 
@@ -30,17 +41,29 @@ def make_plan(
     max_cost: Decimal | None = None,
     balances: Mapping[str, Balance] | None = None,
     refills: RefillWish | None = None,
+    prices: PriceTerms | None = None,
+    asked: Decimal | None = None,
 ) -> Plan:
-    """What `apply` would do about the orders of `campaigns`, in the order listed, and whether it may.
+    """What `apply` would do about the orders of `campaigns`, by priority and then as listed, and whether it may.
 
     Orders that `selection` rejects are left out, neither counted nor planned. `balances` by panel default to the last
-    ones recorded. Without `refills` none is looked for. Linear in orders plus attempts.
+    ones recorded. Without `refills` none is looked for. `asked` is the amount of `--what-if budget=`: what is beyond it
+    is blocked, and nothing refused. Linear in orders plus attempts.
     """
     if balances is None:
         balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
-    draft = _Draft(campaigns, recorded, selection, None if refills is None else RefillRound(recorded, refills))
-    wanted = [draft.add(campaign) for campaign in campaigns]
-    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost)
+    prices = prices or PriceTerms()
+    draft = _Draft(campaigns, recorded, selection, refills, prices)
+    wanted: Sequence[Wanted] = [draft.add(campaign) for campaign in campaigns]
+    _by_priority(draft.actions, campaigns)
+    changed, told = hold_changed(draft.actions, campaigns, draft.offers, recorded, prices)
+    if any(one.orders for one in wanted):
+        changed += hold_mischarged(draft.actions, campaigns, draft.offers, recorded, prices.profiles)
+    too_many = hold_new(draft.actions, campaigns, draft.history)
+    if changed or too_many:
+        wanted = wanted_by(draft.actions, campaigns)
+    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost, asked)
+    capped = refusals(draft.actions, caps)
     left = block_beyond(draft.actions, caps, wanted)
     costs = {one.campaign.panel: ZERO for one in wanted}
     for one in left:
@@ -57,19 +80,33 @@ def make_plan(
             for panel in costs
         },
         problems=draft.problems,
-        refusals=[*draft.refusals, *(cap.refusal for cap in caps), *impossible],
+        refusals=[*draft.refusals, *changed, *too_many, *capped, *impossible],
         notes=[
             *draft.notes,
+            *told,
             *(draft.refills.notes() if draft.refills is not None else ()),
             *_notes_on_money(wanted, draft.history, balances),
         ],
         refills=draft.refills.due if draft.refills is not None else (),
         cost=cost if is_priced else None,
         currency=currency,
+        services={(panel, one.id): one for panel, offers in draft.offers.items() for one in offers.services()},
         lineage=recorded.lineage,
         serial=recorded.serial,
         digests={campaign.source: campaign.digest for campaign in campaigns},
     )
+
+
+class _Wish:
+    """What a campaign wants of one service in one quantity: a million orders share a handful of these."""
+
+    __slots__ = ("decision", "links", "offer", "orders")
+
+    def __init__(self, offer: Offer, links: dict[str, Attempt | Order | str]) -> None:
+        self.offer = offer
+        self.links = links  # of the service
+        self.orders = 0  # to be placed
+        self.decision: Decision | None = None  # for those never tried before
 
 
 class _Draft:
@@ -80,11 +117,12 @@ class _Draft:
         campaigns: Sequence[Campaign],
         recorded: Recorded,
         selection: Selection | None,
-        refills: RefillRound | None,
+        refills: RefillWish | None,
+        prices: PriceTerms,
     ) -> None:
-        self.history = History(recorded, campaigns)
-        self.refills = refills
-        self.actions: list[Action] = []
+        self.history = History(recorded, campaigns, None if refills is None else refills.now)
+        self.refills = None if refills is None else RefillRound(recorded, refills)
+        self.actions = Actions()
         self.ok = 0
         self.problems: list[Diagnostic] = []
         self.refusals: list[Refusal] = []
@@ -92,63 +130,83 @@ class _Draft:
         self._recorded = recorded
         self._declared = {one.attempt_id for one in recorded.decisions}  # closed by a person, not by an answer
         self._selection = selection
-        self._offers = {
-            panel: Offers(panel, recorded.catalogues.get(panel)) for panel in {one.panel for one in campaigns}
+        self.offers = {
+            panel: Offers(panel, recorded.catalogues.get(panel), prices.profiles.get(panel))
+            for panel in {one.panel for one in campaigns}
         }
 
     def add(self, campaign: Campaign) -> Wanted:
         """Decide on every order of a campaign; what it would buy if there were no caps."""
         name, panel, selection, append = campaign.name, campaign.panel, self._selection, self.actions.append
         recorded, moved = self._recorded.attempts, campaign.moved
-        new, place = tuple.__new__, ActionKind.PLACE
-        offers, flights = self._offers[panel], self.history.flights(panel)
+        offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
         doubtful = self.history.doubtful[name]
         unlisted = self.history.bought[name] | doubtful
         held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard
-        orders, unpriced, cost = 0, 0, ZERO
+        by_terms: dict[Terms, _Wish] = {}
         for order in campaign.orders:
-            attempts = recorded.get((name, order.id), ())
-            known_id = order.id
+            _, known_id, service, link, quantity, runs, interval, _, _ = order
+            attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
             if moved:
-                known_id, attempts = known_as(self._recorded, campaign, order.id)
+                known_id, attempts = known_as(self._recorded, campaign, known_id)
             if attempts:
                 unlisted.discard(known_id)
             if selection is not None and not selection(order):
                 continue
-            if attempts:
-                if known_id in doubtful:
-                    append(_in_doubt(order, attempts, panel))
-                    continue
-                if open_one := purchase(attempts):
-                    self._keep(order, open_one, attempts, campaign, held["on_change"])
-                    continue
-            offer = offers[order.service, order.quantity, order.runs, order.interval]
+            if attempts and self._is_decided(order, known_id, attempts, campaign, held["on_change"]):
+                continue
+            terms = (service, quantity, runs, interval)
+            wish = by_terms.get(terms)
+            if wish is None:
+                wish = by_terms[terms] = _Wish(offers[terms], flights[service])
+            offer, links = wish.offer, wish.links
             if offer.code:
                 self.problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
                 append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
                 continue
-            links = flights[order.service]
-            holder = links.get(order.link)
+            holder = links.get(link)
             if holder is not None:
                 if not isinstance(holder, str):  # all orders that wait for it share one text
-                    holder = links[order.link] = _wait_for(holder)
+                    holder = links[link] = _wait_for(holder)
                 append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
                 continue
             if attempts and (risen := _risen_price(attempts, order, offer, campaign)):
                 held["price"].append(Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 append(held["price"][-1])
                 continue
-            links[order.link] = order
-            orders += 1
-            if offer.cost is None:
-                unpriced += 1
-            else:
-                cost += offer.cost
-            reason = _again(attempts[-1], is_declared=attempts[-1].id in self._declared) if attempts else _NOT_BOUGHT
-            append(new(Action, (order, place, reason, offer.cost, panel)))  # half the time of Action(...)
+            links[link] = order
+            wish.orders += 1
+            if attempts:
+                reason = _again(attempts[-1], is_declared=attempts[-1].id in self._declared)
+                append(Action(order, ActionKind.PLACE, reason, offer.cost, panel))
+                continue
+            decision = wish.decision
+            if decision is None:
+                decision = wish.decision = self.actions.share(
+                    Action(order, ActionKind.PLACE, _NOT_BOUGHT, offer.cost, panel)
+                )
+            add(order, decision)
         self.refusals += _refusals(name, held)
         self.notes += _notes_on_unlisted(campaign, unlisted - doubtful, unlisted & doubtful)
-        return Wanted(campaign=campaign, orders=orders, cost=cost, unpriced=unpriced)
+        wishes = by_terms.values()
+        return Wanted(
+            campaign=campaign,
+            orders=sum(one.orders for one in wishes),
+            cost=sum((one.offer.cost * one.orders for one in wishes if one.offer.cost is not None), ZERO),
+            unpriced=sum(one.orders for one in wishes if one.offer.cost is None),
+        )
+
+    def _is_decided(
+        self, order: Order, known_id: str, attempts: Sequence[Attempt], campaign: Campaign, held: list[Action]
+    ) -> bool:
+        """Decide on an order that may exist, was bought or was given up; False, and nothing done, if it is none of these."""
+        if known_id in self.history.doubtful[campaign.name]:
+            self.actions.append(_in_doubt(order, attempts, campaign.panel))
+        elif open_one := purchase(attempts):
+            self._keep(order, open_one, attempts, campaign, held)
+        else:
+            return False
+        return True
 
     def _keep(
         self, order: Order, bought: Attempt, attempts: Sequence[Attempt], campaign: Campaign, held: list[Action]
@@ -162,6 +220,13 @@ class _Draft:
             return
         held.append(_changed(order, bought, campaign))
         self.actions.append(held[-1])
+
+
+def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:
+    """Sort in place: the higher priority first, as listed among equals; nothing to do where no order names one."""
+    ranks = {(one.name, order_id): -rank for one in campaigns for order_id, rank in one.priorities.items()}
+    if ranks:
+        actions.sort(key=lambda action: ranks.get(action.order.key, 0))
 
 
 def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
@@ -249,5 +314,5 @@ def _notes_on_money(wanted: Sequence[Wanted], history: History, balances: Mappin
         yield f"no balance of {panel} remembered: what can be paid for is not checked"
     for one in wanted:
         if one.campaign.budget.total is not None:
-            for panel in committed_panels(one.campaign, history, balances)[1]:
+            for panel in counted_panels(one.campaign, history.committed, balances)[1]:
                 yield f"{one.campaign.name}: past orders on {panel} are in another currency and not in budget.total"

@@ -1,12 +1,15 @@
 """The plan as data: what `apply` would do, why, at what cost, and whether it may."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import repeat
+from operator import add, itemgetter
+from typing import NamedTuple, overload
 
-from runner.core.catalogue import Balance
+from runner.core.catalogue import Balance, Service
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
 from runner.core.orders import Order
@@ -37,10 +40,113 @@ class Action(NamedTuple):
     panel: str
 
 
+Decision = tuple[ActionKind, str, Decimal | None, str]  # an action without its order
+
+
+class Actions(Sequence[Action]):
+    """The lines of a plan while it is made, and after. Kept as two columns, each line is made when it is looked at.
+
+    A million orders of the same terms share one decision: as lines of their own they would take 100 MB.
+    """
+
+    __slots__ = ("_alike", "_counts", "_decisions", "_orders")
+
+    def __init__(self, actions: Iterable[Action] = ()) -> None:
+        self._orders: list[Order] = []
+        self._decisions: list[Decision] = []
+        # By the identity of a decision that `share` made: the decision, which must outlive its lines, and its first line.
+        self._alike: dict[int, tuple[Decision, Action]] = {}
+        self._counts: dict[ActionKind, int] | None = None  # None: to be counted again
+        for action in actions:
+            self.append(action)
+
+    def append(self, action: Action) -> None:
+        """Add a line at the end."""
+        self.add(action.order, _decision(action))
+
+    def share(self, first: Action) -> Decision:
+        """A decision to `add` for orders of one campaign that differ from that of `first` in nothing but id and link."""
+        decision = _decision(first)
+        self._alike[id(decision)] = (decision, first)
+        return decision
+
+    def add(self, order: Order, decision: Decision) -> None:
+        """Add a line at the end, by its parts."""
+        self._orders.append(order)
+        self._decisions.append(decision)
+        self._counts = None
+
+    def sort(self, *, key: Callable[[Action], int]) -> None:
+        """Sort the lines in place; equal ones stay as they are."""
+        ranks = list(map(key, self))
+        positions = sorted(range(len(ranks)), key=ranks.__getitem__)
+        self._orders = [self._orders[position] for position in positions]
+        self._decisions = [self._decisions[position] for position in positions]
+
+    def counts(self) -> Mapping[ActionKind, int]:
+        """Number of lines of each kind, in the order of the kinds; of some it is 0."""
+        if self._counts is None:
+            # By identity: an enum's hash is a line of Python.
+            found = Counter(map(id, map(itemgetter(0), self._decisions)))
+            self._counts = {kind: found[id(kind)] for kind in ActionKind}
+        return self._counts
+
+    def groups(self) -> Iterator[tuple[Action, int]]:
+        """The lines in order, those that share a decision together as one of them and their number."""
+        counts = Counter(map(id, self._decisions))  # keeps the order of the first of each
+        if counts.keys() <= self._alike.keys():
+            yield from ((self._alike[one][1], number) for one, number in counts.items())
+            return
+        for order, decision in zip(self._orders, self._decisions, strict=True):
+            one = id(decision)
+            if one not in self._alike:
+                yield Action(order, *decision), 1
+            elif number := counts.pop(one, 0):
+                yield self._alike[one][1], number
+
+    def of_kind(self, kind: ActionKind) -> Iterator[Action]:
+        """The lines of one kind, in order."""
+        for order, decision in zip(self._orders, self._decisions, strict=True):
+            if decision[0] is kind:
+                yield Action(order, *decision)
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Action]:
+        lines = map(add, zip(self._orders), self._decisions)  # of each order a tuple
+        return map(tuple.__new__, repeat(Action), lines)
+
+    @overload
+    def __getitem__(self, position: int) -> Action: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Action]: ...
+
+    def __getitem__(self, position: int | slice) -> Action | Sequence[Action]:
+        if isinstance(position, slice):
+            pairs = zip(self._orders[position], self._decisions[position], strict=True)
+            return [Action(order, *decision) for order, decision in pairs]
+        return Action(self._orders[position], *self._decisions[position])
+
+    def __setitem__(self, position: int, action: Action) -> None:
+        self._orders[position], self._decisions[position] = action.order, _decision(action)
+        self._counts = None
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+
+def _decision(action: Action) -> Decision:
+    return (action.kind, action.reason, action.cost, action.panel)
+
+
 class Refusal(NamedTuple):
     """A guard that forbids the whole apply (exit 11)."""
 
-    guard: str  # `budget.total`, `budget.per_run`, `budget.keep_balance`, `balance`, `max-cost`, `on_change`, `price`
+    guard: str  # `budget.total` and the other caps, `balance`, `max-cost`, `policy.max_new`, `on_change`, `price`, `service`
     subject: str  # campaign or panel
     message: str  # with the numbers and what to do
 
@@ -69,9 +175,11 @@ class Plan:
     problems: Sequence[Diagnostic] = ()  # exit 10: unknown service, quantity out of range
     refusals: Sequence[Refusal] = ()  # exit 11
     notes: Sequence[str] = ()  # worth knowing, no obstacle
+    warnings: Sequence[str] = ()  # orders declared not placed that look as if they were executed
     cost: Decimal | None = None  # of all purchases; None when currencies differ or a price is unknown
     currency: str | None = None  # None when panels' currencies differ or none is known
     refills: Sequence[DueRefill] = ()  # what the REFILL actions ask for, one for each attempt
+    services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id: those priced here
     lineage: str = ""
     serial: int = 0  # state serial the plan was made from
     digests: Mapping[str, str] = field(default_factory=dict)  # campaign file -> SHA-256
@@ -79,10 +187,7 @@ class Plan:
     @property
     def summary(self) -> dict[str, int]:
         """Number of actions of each kind present, and `ok`."""
-        counts = {kind.value: 0 for kind in ActionKind}
-        for action in self.actions:
-            counts[action.kind] += 1
-        return {kind: n for kind, n in counts.items() if n} | {"ok": self.ok}
+        return {kind.value: number for kind, number in self._counts().items() if number} | {"ok": self.ok}
 
     @property
     def exit_code(self) -> ExitCode:
@@ -96,8 +201,21 @@ class Plan:
     @property
     def has_doubts(self) -> bool:
         """True if an order may exist on a panel without our knowing its id."""
-        return any(action.kind is ActionKind.IN_DOUBT for action in self.actions)
+        return self._counts()[ActionKind.IN_DOUBT] > 0
 
     def purchases(self) -> list[Action]:
         """The actions that spend, in order of execution."""
-        return [action for action in self.actions if action.kind is ActionKind.PLACE]
+        return list(self.of_kind(ActionKind.PLACE))
+
+    def of_kind(self, kind: ActionKind) -> Iterator[Action]:
+        """The actions of one kind, in order."""
+        if isinstance(self.actions, Actions):
+            return self.actions.of_kind(kind)
+        return (action for action in self.actions if action.kind is kind)
+
+    def _counts(self) -> Mapping[ActionKind, int]:
+        return (self.actions if isinstance(self.actions, Actions) else Actions(self.actions)).counts()
+
+    def groups(self) -> Iterator[tuple[Action, int]]:
+        """All actions in order; such as differ in nothing but id and link may come as one of them and their number."""
+        return self.actions.groups() if isinstance(self.actions, Actions) else ((action, 1) for action in self.actions)

@@ -1,6 +1,6 @@
 """Text of `plan`: what a person needs to decide in ten seconds, and at the end the verdict and the next command."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -35,15 +35,15 @@ _HELD = {
 
 def render_plan(plan: Plan, out: Screen, next_command: str = "runner apply") -> None:
     """The whole plan: by campaign, what is held back and why, balances, problems, verdict, next command."""
-    by_kind = _by_kind(plan.actions)
-    acting = sum(len(by_kind.get(kind, ())) for kind in _DONE_BY_APPLY)
+    summary = plan.summary
+    acting = sum(summary.get(kind, 0) for kind in _DONE_BY_APPLY)
     if acting:
         _totals(plan, out)
         if acting <= _SMALL or not out.is_terminal:
             for kind in _DONE_BY_APPLY:
-                _purchases(plan, kind, by_kind.get(kind, ()), out)
+                _purchases(plan, kind, summary.get(kind, 0), out)
     for kind in _HELD:
-        _held(kind, by_kind.get(kind, ()), out)
+        _held(plan, kind, summary.get(kind, 0), out)
     _balances(plan, out)
     _problems(plan, out)
     if plan.notes:
@@ -111,13 +111,14 @@ class _Sum:
     cost: Decimal = field(default=ZERO)
     unpriced: int = 0
 
-    def add(self, action: Action) -> None:
-        self.orders += 1
-        self.units += action.order.units
+    def add(self, action: Action, number: int) -> None:
+        """Count `number` actions like this one."""
+        self.orders += number
+        self.units += action.order.units * number
         if action.cost is not None:
-            self.cost += action.cost
+            self.cost += action.cost * number
         elif action.kind not in _FREE:
-            self.unpriced += 1
+            self.unpriced += number
 
     def cells(self, currency: str | None, style: Style) -> list[Written]:
         cost = money(self.cost, currency) if not self.unpriced else "unknown"
@@ -128,18 +129,18 @@ def _totals(plan: Plan, out: Screen) -> None:
     """One row per campaign and, below it, one per service and kind."""
     campaigns: dict[tuple[str, str], _Sum] = {}
     groups: dict[tuple[str, str], dict[tuple[str, ActionKind], _Sum]] = {}
-    for action in plan.actions:
+    for action, number in plan.groups():
         if action.kind in _HELD:
             continue
         campaign = (action.order.campaign, action.panel)
         if campaign not in campaigns:
             campaigns[campaign] = _Sum()
             groups[campaign] = {}
-        campaigns[campaign].add(action)
+        campaigns[campaign].add(action, number)
         group = (action.order.service, action.kind)
         if group not in groups[campaign]:
             groups[campaign][group] = _Sum()
-        groups[campaign][group].add(action)
+        groups[campaign][group].add(action, number)
 
     def rows() -> Iterator[list[Written]]:
         for (name, panel), whole in campaigns.items():
@@ -161,15 +162,15 @@ def _totals(plan: Plan, out: Screen) -> None:
     out.table(columns, rows())
 
 
-def _purchases(plan: Plan, kind: ActionKind, actions: Sequence[Action], out: Screen) -> None:
+def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     """Orders that apply would act on, one by one."""
-    if not actions:
+    if not number:
         return
-    out.heading(f"{words(kind).capitalize()} ({len(actions):,}):")
+    out.heading(f"{words(kind).capitalize()} ({number:,}):")
     limit = _SMALL if out.is_terminal else _FIRST_PIPED
 
     def rows() -> Iterator[list[Written]]:
-        for action in islice(actions, limit):
+        for action in islice(plan.of_kind(kind), limit):
             cost = (
                 dim("free") if kind in _FREE and not action.cost else money(action.cost, _currency(plan, action.panel))
             )
@@ -183,25 +184,25 @@ def _purchases(plan: Plan, kind: ActionKind, actions: Sequence[Action], out: Scr
         Column("cost", right=True),
     ]
     out.table(columns, rows())
-    _and_more(len(actions) - limit, out)
+    _and_more(number - limit, out)
 
 
-def _held(kind: ActionKind, actions: Sequence[Action], out: Screen) -> None:
+def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     """Orders that apply would leave alone, with the reason of each."""
-    if not actions:
+    if not number:
         return
     title, style, fit, meaning = _HELD[kind]
     limit = _FIRST if out.is_terminal else _FIRST_PIPED
-    out.heading(f"{title} ({len(actions):,}):", meaning)
+    out.heading(f"{title} ({number:,}):", meaning)
 
     def rows() -> Iterator[list[Written]]:
-        for action in islice(actions, limit):
+        for action in islice(plan.of_kind(kind), limit):
             link = [] if out.is_terminal else [action.order.link]
             yield [*_kind_cell(kind, out), Span(action.order.address, style), *link, action.reason]
 
     link = [] if out.is_terminal else [Column("link")]
     out.table([*_kind_column(out), Column("order", Fit.NAME), *link, Column("reason", fit)], rows())
-    _and_more(len(actions) - limit, out)
+    _and_more(number - limit, out)
 
 
 def _kind_column(out: Screen) -> list[Column]:
@@ -257,10 +258,3 @@ def _problems(plan: Plan, out: Screen) -> None:
 def _currency(plan: Plan, panel: str) -> str | None:
     seen = plan.money.get(panel)
     return seen.balance.currency if seen is not None and seen.balance is not None else plan.currency
-
-
-def _by_kind(actions: Sequence[Action]) -> dict[ActionKind, list[Action]]:
-    kinds: dict[ActionKind, list[Action]] = {}
-    for action in actions:
-        kinds.setdefault(action.kind, []).append(action)
-    return kinds

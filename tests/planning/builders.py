@@ -18,14 +18,19 @@ D = Decimal
 LINK = "https://example.com/our-brand"
 
 
+_RULES = ("on_change", "refill", "max_price_increase", "max_new", "max_cancel")
+
+
 def an_order(order_id: str = "teaser", **changes) -> Order:
     order = Order("spring", order_id, "1", f"{LINK}/{order_id}", 1000, None, None, "campaigns/spring.yaml", 9)
     return order._replace(**changes)
 
 
 def a_campaign(*orders: Order, name: str = "spring", **changes) -> Campaign:
-    budget = Budget(**{cap: D(changes.pop(cap)) for cap in ("total", "per_run", "keep_balance") if cap in changes})
-    policy = Policy(**{rule: changes.pop(rule) for rule in ("on_change", "max_price_increase") if rule in changes})
+    budget = Budget(
+        **{cap: D(changes.pop(cap)) for cap in ("total", "per_run", "per_day", "keep_balance") if cap in changes}
+    )
+    policy = Policy(**{rule: changes.pop(rule) for rule in _RULES if rule in changes})
     campaign = Campaign(
         name=name,
         panel="sandbox",
