@@ -21,6 +21,7 @@ class EventType(StrEnum):
     PANEL_STOPPED = "panel_stopped"  # panel, message
     DRAINING = "draining"  # in_flight
     NOTE = "note"  # message
+    WARNING = "warning"  # message: what every later report says until it is cleared up; commands show it at their end
     RUN_FINISHED = "run_finished"  # exit_code
 
 

@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 PER = Decimal(1000)  # rates are per 1000 units
 CENT = Decimal("0.01")
 _TOO_LARGE = 30  # decimal digits: no panel counts further, and a huge exponent would eat memory

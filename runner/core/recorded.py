@@ -3,11 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from runner.core.attempts import Attempt
-from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue, ServiceSeen
 from runner.core.doubts import Decided
 from runner.core.upkeep import CancelRequest, Refill
+
+
+class Run(NamedTuple):
+    """One command that wrote to the state."""
+
+    id: str
+    command: str
+    started_at: datetime
+    ended_at: datetime | None  # None: still running, or killed
+    exit_code: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +35,9 @@ class Recorded:
     refills: Mapping[int, Sequence[Refill]] = field(default_factory=dict)  # by attempt id, in the order asked
     cancels: Mapping[int, Sequence[CancelRequest]] = field(default_factory=dict)  # the same
     read_at: datetime | None = None
+    # All that was seen of each (panel, service) that ever changed, oldest first; nothing of the others.
+    service_changes: Mapping[tuple[str, str], Sequence[ServiceSeen]] = field(default_factory=dict)
+    looked_at: datetime | None = None  # when the last `runner plan` that read the price lists ended
+    labels: Sequence[BalanceLabel] = ()  # what people said of balances, in the order recorded
+    # The first look at each currency that a panel's balance was shown in; nothing of panels that kept theirs.
+    currency_changes: Mapping[str, Sequence[BalanceSeen]] = field(default_factory=dict)

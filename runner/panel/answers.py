@@ -13,7 +13,16 @@ from runner.panel import refusals
 from runner.panel.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.json_text import Json, read_json
 from runner.panel.redact import Redact, said
-from runner.panel.values import fold_status, fold_type, fold_word, read_amount, read_flag, read_id, read_whole
+from runner.panel.values import (
+    fold_status,
+    fold_type,
+    fold_word,
+    read_amount,
+    read_balance,
+    read_flag,
+    read_id,
+    read_whole,
+)
 
 _CURRENCY = re.compile(r"[A-Za-z]{1,8}\Z", re.ASCII)
 _WRAPPERS = ("data", "orders", "result", "response")
@@ -94,7 +103,7 @@ def parse_balance(text: str, redact: Redact) -> BalanceAnswer | Trouble:
     if found is None:
         return unreadable(text, redact)
     for body in _with_wrapped(found.value):
-        amount = read_amount(body.get("balance"))
+        amount = read_balance(body.get("balance"))
         if amount is not None and not complaint_in(body).firm:
             return BalanceAnswer(amount=amount, currency=_currency(body.get("currency")))
     return _refused_or_unreadable(found.value, text, redact)

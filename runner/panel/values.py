@@ -12,6 +12,20 @@ _NO_ID = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z", re.ASCII)
+# Thousands in groups of three, behind one to three digits of which the first is no 0: what looks otherwise are decimals.
+_SIGN, _LEAD, _CENTS = r"(?P<sign>[+-]?)", "[1-9][0-9]{0,2}", "(?P<cents>[0-9]{1,30})"
+_GROUPED = tuple(
+    re.compile(f"{_SIGN}{form}\\Z", re.ASCII)
+    for form in (
+        f"(?P<whole>{_LEAD}(?:,[0-9]{{3}}){{1,9}})\\.{_CENTS}",  # 1,234.56
+        f"(?P<whole>{_LEAD}(?:\\.[0-9]{{3}}){{1,9}}),{_CENTS}",  # 1.234,56
+        f"(?P<whole>{_LEAD}(?:[ '\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}][0-9]{{3}}){{1,9}})(?:[.,]{_CENTS})?",
+        f"(?P<whole>{_LEAD}(?:,[0-9]{{3}}){{2,9}})(?P<cents>)",  # 1,234,567: a decimal comma comes once
+        f"(?P<whole>{_LEAD}(?:\\.[0-9]{{3}}){{2,9}})(?P<cents>)",
+        "(?P<whole>[0-9]{1,30}),(?P<cents>[0-9]{1,2}|[0-9]{4,30})",  # 12,5: no group of three
+        "(?P<whole>0+|[0-9]{4,30}),(?P<cents>[0-9]{3})",  # 0,125 and 1234,567: no group in front of it
+    )
+)
 _WHOLE = re.compile(r"(-?[0-9]{1,18})(?:\.0{1,11})?\Z", re.ASCII)
 _LARGEST = 10**18  # fits the 64-bit integers of the state
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -70,6 +84,22 @@ def read_amount(value: object) -> Decimal | None:
         if not _AMOUNT.match(value):
             return None
     return parse_panel_number(value)
+
+
+def read_balance(value: object) -> Decimal | None:
+    """As `read_amount`, and text with thousands separators or a decimal comma where only one meaning is possible.
+
+    `1,234.56`, `1.234,56`, `1 234,56`, `1,234,567` and `12,5` are read; `1,234` may be either and says nothing.
+    """
+    amount = read_amount(value)
+    if amount is not None or not isinstance(value, str):
+        return amount
+    text = value.strip()
+    for form in _GROUPED:
+        if found := form.match(text):
+            sign, whole, cents = found["sign"] or "", found["whole"], found["cents"]
+            return read_amount(f"{sign}{re.sub('[^0-9]', '', whole)}.{cents or 0}")
+    return None
 
 
 def read_whole(value: object) -> int | None:

@@ -18,11 +18,13 @@ from runner.core.money import ZERO, plain
 from runner.core.recorded import Recorded
 from runner.planning.history import DOUBTFUL
 from runner.planning.ledger import book
+from runner.planning.steps import Step
 
 _MOST_RIVALS = 9  # doubts whose prices are combined with this one's; more say nothing anyway
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
 _PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
+_REMEMBERED = timedelta(days=30)  # how long somebody else's spending makes the balance no evidence
 
 
 class Verdict(StrEnum):
@@ -65,6 +67,8 @@ class Evidence:
     counted: int  # own orders in both
     late_refunds: Decimal  # of older own orders; the state does not know when they came
     rivals: Sequence[Attempt]  # others between the balances that may or may not have been charged
+    labelled: Decimal = ZERO  # what people say came in between the balances; negative: went out
+    spent_by_others: Step | None = None  # somebody else was seen spending this balance
 
     @property
     def until(self) -> datetime:
@@ -87,18 +91,25 @@ class Evidence:
         first, last = self.kept.balance_before, self.balance_after
         if first is None or last is None or first.balance.currency != last.balance.currency:
             return None
-        return first.balance.amount - last.balance.amount - self.charged - self.expected
+        return first.balance.amount - last.balance.amount - self.charged - self.expected + self.labelled
 
 
 def gather(
-    recorded: Recorded, attempt: Attempt, kept: Kept, *, exclusive: bool, settle: timedelta, now: datetime
+    recorded: Recorded,
+    attempt: Attempt,
+    kept: Kept,
+    *,
+    exclusive: bool,
+    settle: timedelta,
+    now: datetime,
+    spent_by_others: Step | None = None,
 ) -> Evidence:
-    """The evidence about one attempt. Linear in all attempts."""
+    """The evidence about one attempt. Linear in all attempts; `spent_by_others` is the panel's `steps.other_spending`."""
     before = after = None
     charged, expected, late_refunds, counted = ZERO, ZERO, ZERO, 0
     rivals: list[Attempt] = []
     first, last = kept.balance_before, recorded.last_balances.get(attempt.panel)
-    if last is not None and last.seen_at < (attempt.settled_at or now):
+    if last is not None and (last.seen_at < (attempt.settled_at or now) or _was_seen_before(last, attempt)):
         last = None
     others = (
         one
@@ -112,12 +123,12 @@ def gather(
                 before = other
             elif other.id > attempt.id and (after is None or other.id < after.id):
                 after = other
-        if first is None or last is None or other.marked_at > last.seen_at:
+        if first is None or last is None or not last.is_after(other.id, other.marked_at):
             continue
         booked = book(other)
         if booked is None:
             continue
-        is_older = other.marked_at < first.seen_at
+        is_older = not first.is_before(other.id, other.marked_at)
         if other.state in DOUBTFUL or other.state is AttemptState.ABANDONED:
             if not is_older or (other.settled_at or now) + settle > first.seen_at:  # it could still be executed then
                 rivals.append(other)
@@ -143,6 +154,30 @@ def gather(
         counted=counted,
         late_refunds=late_refunds,
         rivals=rivals,
+        labelled=_labelled(recorded, first, last),
+        spent_by_others=spent_by_others
+        if spent_by_others is not None and spent_by_others.after.seen_at > now - _REMEMBERED
+        else None,
+    )
+
+
+def _was_seen_before(seen: BalanceSeen, attempt: Attempt) -> bool:
+    """True if the journal has it before the mark, though the clock may have been put back since."""
+    return seen.last_attempt is not None and attempt.id > seen.last_attempt
+
+
+def _labelled(recorded: Recorded, first: BalanceSeen | None, last: BalanceSeen | None) -> Decimal:
+    if first is None or last is None or first.number is None or last.number is None:
+        return ZERO
+    return sum(
+        (
+            label.amount
+            for label in recorded.labels
+            if label.panel == last.panel
+            and label.currency == last.balance.currency
+            and first.number < label.reading <= last.number
+        ),
+        ZERO,
     )
 
 
@@ -193,6 +228,9 @@ def _arithmetic(evidence: Evidence, first: BalanceSeen, last: BalanceSeen, missi
     known = f"own known charges in between {plain(evidence.charged)}"
     if evidence.expected:
         known += f", and {plain(evidence.expected)} expected for orders that the panel has not charged yet"
+    if evidence.labelled:
+        way = "came in" if evidence.labelled > ZERO else "went out"
+        known += f"; {plain(abs(evidence.labelled))} {way} as labelled"
     what = f"{plain(missing)} is missing" if missing >= ZERO else f"{plain(-missing)} more than explained is there"
     return (
         f"balance before {plain(first.balance.amount)} {first.balance.currency} ({_minute(first.seen_at)}), "
@@ -206,6 +244,12 @@ def _obstacles(evidence: Evidence, last: BalanceSeen) -> Iterator[str]:
         yield (
             f"others may spend this balance (panels.yaml does not say `exclusive: true` for {evidence.attempt.panel}): "
             "inconclusive"
+        )
+    if (step := evidence.spent_by_others) is not None:
+        yield (
+            f"{plain(step.gone)} left the balance between {_minute(step.before.seen_at)} and "
+            f"{_minute(step.after.seen_at)} while nothing was bought: somebody else spends it"
+            f"{', whatever panels.yaml says' if evidence.exclusive else ''}: inconclusive"
         )
     if last.seen_at < evidence.settles_at:
         yield (

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
-from runner.core.catalogue import BalanceSeen
+from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.money import ZERO
 from runner.core.recorded import Recorded
 
@@ -43,6 +43,7 @@ class Account(NamedTuple):
     currency: str | None
     balance: Decimal | None  # last seen
     unexplained: Decimal | None  # gone from the balance and in no book; negative: came in; None: no balance seen
+    labelled: Decimal = ZERO  # came in for reasons that people gave; negative: went out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,12 @@ class Ledger:
     days: Sequence[LedgerLine]  # name is the UTC day of the mark, YYYY-MM-DD
     panels: Sequence[LedgerLine]
     accounts: Sequence[Account] = ()  # by panel
+    labels: Sequence[BalanceLabel] = ()  # of these panels, in the order recorded
+
+    @property
+    def labelled(self) -> Decimal | None:
+        """What people explained, came in less went out; None when the panels' currencies differ."""
+        return None if self.spent is None else sum((account.labelled for account in self.accounts), ZERO)
 
 
 class Booked(NamedTuple):
@@ -152,6 +159,7 @@ class _Group(NamedTuple):
     panel: str
     service: str
     day: str
+    currency: str | None
 
 
 class _Sum:
@@ -179,63 +187,102 @@ def make_ledger(
     panels: Collection[str] | None = None,
     currencies: Mapping[str, str] | None = None,
 ) -> Ledger:
-    """The books of `panels` (default: all that the state knows); `currencies` names those of panels never asked."""
+    """The books of `panels` (default: all that the state knows); `currencies` names those of panels never asked.
+
+    An amount is in the currency that its panel's balance was in when the attempt was marked.
+    """
     groups: dict[_Group, _Sum] = {}
-    between: dict[str, _Sum] = {}  # by panel: marked between its first and its last balance
     windows = {
-        panel: (recorded.first_balances[panel].seen_at, last.seen_at)
+        panel: _Window(_opening(panel, recorded), last)
         for panel, last in recorded.last_balances.items()
         if panel in recorded.first_balances
     }
+    named = dict(currencies or {}) | {panel: one.balance.currency for panel, one in recorded.last_balances.items()}
+    changes = recorded.currency_changes
+    known = {panel for panel in recorded.last_balances if panels is None or panel in panels}
     for attempts in recorded.attempts.values():
         for attempt in attempts:
             panel = attempt.panel
             booked = book(attempt) if panels is None or panel in panels else None
             if booked is None:
                 continue
+            known.add(panel)
             day = attempt.marked_at.astimezone(UTC).date().isoformat()
-            group = _Group(attempt.campaign, panel, attempt.service, day)
+            currency = currency_at(attempt, changes[panel]) if panel in changes else named.get(panel)
+            group = _Group(attempt.campaign, panel, attempt.service, day, currency)
             groups.setdefault(group, _Sum()).add(booked)
             window = windows.get(panel)
-            if window is not None and window[0] <= attempt.marked_at <= window[1]:
-                between.setdefault(panel, _Sum()).add(booked)
-    known = {group.panel for group in groups} | {
-        panel for panel in recorded.last_balances if panels is None or panel in panels
-    }
-    currency_of: dict[str, str | None] = dict.fromkeys(known) | {
-        panel: currency for panel, currency in (currencies or {}).items() if panel in known
-    }
-    currency_of |= {panel: seen.balance.currency for panel, seen in recorded.last_balances.items() if panel in known}
-    accounts = [_account(panel, currency_of[panel], recorded, between.get(panel) or _Sum()) for panel in sorted(known)]
-    return _ledger(groups, accounts, currency_of)
+            if window is not None and window.holds(attempt):
+                window.between.add(booked)
+    accounts = [_account(panel, named.get(panel), recorded, windows.get(panel)) for panel in sorted(known)]
+    labels = [label for label in recorded.labels if label.panel in known]
+    return _ledger(groups, accounts, labels)
 
 
-def _account(panel: str, currency: str | None, recorded: Recorded, between: _Sum) -> Account:
-    first, last = recorded.first_balances.get(panel), recorded.last_balances.get(panel)
+class _Window:
+    """The first and the last comparable look at a balance, and what was bought between them."""
+
+    __slots__ = ("between", "first", "last")
+
+    def __init__(self, first: BalanceSeen, last: BalanceSeen) -> None:
+        self.first = first
+        self.last = last
+        self.between = _Sum()
+
+    def holds(self, attempt: Attempt) -> bool:
+        return self.first.is_before(attempt.id, attempt.marked_at) and self.last.is_after(attempt.id, attempt.marked_at)
+
+    def explained(self, label: BalanceLabel) -> bool:
+        """True if what the label is about happened between the two looks."""
+        if label.panel != self.last.panel or label.currency != self.last.balance.currency:
+            return False
+        if self.first.number is None or self.last.number is None:
+            return self.first.seen_at < label.seen_at <= self.last.seen_at
+        return self.first.number < label.reading <= self.last.number
+
+
+def _opening(panel: str, recorded: Recorded) -> BalanceSeen:
+    """The first look at a balance that can be compared with the last: the first one in its last currency."""
+    first = recorded.first_balances[panel]
+    latest = recorded.currency_changes[panel][-1] if panel in recorded.currency_changes else first
+    return latest if (latest.number or 0) > (first.number or 0) else first
+
+
+def currency_at(attempt: Attempt, changes: Sequence[BalanceSeen]) -> str:
+    """The currency of the panel's balance when an attempt was marked."""
+    currency = changes[0].balance.currency
+    for change in changes[1:]:
+        if change.is_before(attempt.id, attempt.marked_at):
+            currency = change.balance.currency
+    return currency
+
+
+def _account(panel: str, currency: str | None, recorded: Recorded, window: _Window | None) -> Account:
+    last = recorded.last_balances.get(panel)
     balance = None if last is None else last.balance.amount
-    if first is None or last is None or first.balance.currency != last.balance.currency:
+    if window is None or window.first.balance.currency != window.last.balance.currency:
         return Account(panel, currency, balance, None)
-    return Account(panel, currency, balance, _unexplained(first, last, between))
+    labelled = sum((label.amount for label in recorded.labels if window.explained(label)), ZERO)
+    return Account(panel, currency, balance, _unexplained(window, labelled), labelled)
 
 
-def _unexplained(first: BalanceSeen, last: BalanceSeen, between: _Sum) -> Decimal:
-    """What the balance lost between two looks and no book shows.
+def _unexplained(window: _Window, labelled: Decimal) -> Decimal:
+    """What the balance lost between two looks and neither a book nor a label shows.
 
     Nothing is made of less than half a unit of the balance's last decimal plus 0.00001 for each attempt: coarser
     rounding of many charges does add up to an amount that is shown.
     """
+    first, last, between = window.first, window.last, window.between
     if first == last:  # one look brackets nothing
         return ZERO
     gone = first.balance.amount - last.balance.amount
-    difference = gone - between.spent - between.reserved
+    difference = gone + labelled - between.spent - between.reserved
     tolerance = _half_unit(first.balance.amount, last.balance.amount) + _PER_ATTEMPT * between.orders
     return ZERO if abs(difference) <= tolerance else difference
 
 
-def _ledger(
-    groups: Mapping[_Group, _Sum], accounts: Sequence[Account], currency_of: Mapping[str, str | None]
-) -> Ledger:
-    found = {account.currency for account in accounts}
+def _ledger(groups: Mapping[_Group, _Sum], accounts: Sequence[Account], labels: Sequence[BalanceLabel]) -> Ledger:
+    found = {account.currency for account in accounts} | {group.currency for group in groups}
     mixed = len(found) > 1 or (len(accounts) > 1 and None in found)
     total = _Sum()
     for one in groups.values():
@@ -248,11 +295,12 @@ def _ledger(
         in_doubt=None if mixed else total.in_doubt,
         balance=None if mixed else _sum_if_known([account.balance for account in accounts]),
         unexplained=None if mixed else _sum_if_known([account.unexplained for account in accounts]),
-        campaigns=_lines(groups, currency_of, lambda group: group.campaign),
-        services=_lines(groups, currency_of, lambda group: f"{group.panel}/{group.service}"),
-        days=_lines(groups, currency_of, lambda group: group.day),
-        panels=_lines(groups, currency_of, lambda group: group.panel),
+        campaigns=_lines(groups, lambda group: group.campaign),
+        services=_lines(groups, lambda group: f"{group.panel}/{group.service}"),
+        days=_lines(groups, lambda group: group.day),
+        panels=_lines(groups, lambda group: group.panel),
         accounts=accounts,
+        labels=labels,
     )
 
 
@@ -261,13 +309,11 @@ def _sum_if_known(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return sum(known, ZERO) if known and len(known) == len(amounts) else None
 
 
-def _lines(
-    groups: Mapping[_Group, _Sum], currency_of: Mapping[str, str | None], name_of: Callable[[_Group], str]
-) -> list[LedgerLine]:
+def _lines(groups: Mapping[_Group, _Sum], name_of: Callable[[_Group], str]) -> list[LedgerLine]:
     """Lines by name and currency, sorted; panels of unknown currency are not added to one another."""
     sums: dict[tuple[str, str, str], _Sum] = {}
     for group, one in groups.items():
-        currency = currency_of[group.panel]
+        currency = group.currency
         key = (name_of(group), currency or "", "" if currency else group.panel)
         sums.setdefault(key, _Sum()).add(one.booked(), one.orders)
     return [

@@ -16,6 +16,7 @@ from runner.planning.history import DOUBTFUL, change_in_words, is_as_listed, is_
 from runner.planning.refills import last_word
 
 PATIENCE = timedelta(hours=72)  # one family of panels shows every state it can't name as pending: too long is a stall
+GONE = "the panel no longer knows this order"
 LOST_AFTER = 3  # answers "no such order" in a row; fewer may be a replica that lags (PROTOCOL, status)
 
 
@@ -68,7 +69,7 @@ class Standings:
     summary: Mapping[str, int]
 
 
-_HEALTH = {
+HEALTH = {
     LiveStatus.PENDING: Health.WAITING,
     LiveStatus.PROCESSING: Health.PROGRESSING,
     LiveStatus.IN_PROGRESS: Health.PROGRESSING,
@@ -126,6 +127,17 @@ def _listed(order: Order, attempts: Sequence[Attempt], panel: str, recorded: Rec
     last = attempts[-1]
     sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
     return _standing(order.address, sync, last.message)
+
+
+def standing_of(address: str, attempts: Sequence[Attempt], recorded: Recorded, now: datetime) -> Standing:
+    """How a recorded order stands where no file says what is listed: what was bought is `placed`."""
+    if doubt := _doubt(attempts):
+        return _doubtful(address, doubt)
+    if bought := purchase(attempts):
+        return _placed(address, Sync.PLACED, bought, recorded, now)
+    last = attempts[-1]
+    sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
+    return _standing(address, sync, last.message)
 
 
 def _unlisted(
@@ -190,13 +202,13 @@ def _placed(
     if bought.state is AttemptState.ABANDONED:
         return _standing(address, sync, message or "given up: it counts as spent and is not bought again")
     if bought.missing_in_a_row >= LOST_AFTER:
-        message = message or "the panel no longer knows this order"
+        message = message or GONE
     refills = recorded.refills.get(bought.id, ())
     message = message or cancel_word(bought, recorded.cancels.get(bought.id, ())) or last_word(refills)
     return Standing(
         address,
         sync,
-        Health.REFILLING if any(one.is_open for one in refills) else _health(bought, now),
+        Health.REFILLING if any(one.is_open for one in refills) else health_of(bought, now),
         bought.panel_order_id,
         None if bought.checked_at is None else str(bought.status),
         bought.charge,
@@ -207,7 +219,8 @@ def _placed(
     )
 
 
-def _health(bought: Attempt, now: datetime) -> Health:
+def health_of(bought: Attempt, now: datetime) -> Health:
+    """How a placed attempt fares, refills aside."""
     if bought.status is LiveStatus.PENDING and now - bought.marked_at > PATIENCE:
         return Health.STALLED
-    return _HEALTH[bought.status]
+    return HEALTH[bought.status]

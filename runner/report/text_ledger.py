@@ -1,36 +1,66 @@
 """Text of `report`: where the money is. Also the money part of an apply's result."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from decimal import Decimal
 
+from runner.core.catalogue import BalanceLabel
 from runner.core.money import ZERO
 from runner.planning.ledger import Account, Ledger, LedgerLine
+from runner.planning.periods import Period
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, dim, strong
-from runner.report.wording import money
+from runner.report.wording import money, period_words
 
 _FIRST = 20  # lines of one table on a terminal
 
 
-def render_report(ledger: Ledger, out: Screen) -> None:
-    """Totals with the balance, then the same money by campaign, by service and by day."""
-    render_money(ledger, out)
-    for title, lines, latest in (
-        ("By campaign:", ledger.campaigns, False),
-        ("By service:", ledger.services, False),
-        ("By day:", ledger.days, True),
+def render_report(ledger: Ledger, out: Screen, by: str | None = None, period: Period | None = None) -> None:
+    """Totals with the balance, then the same money by campaign, by service and by day; or one table alone."""
+    render_money(ledger, out, period)
+    render_labels(ledger.labels, out)
+    for name, lines in (
+        ("campaign", ledger.campaigns),
+        ("service", ledger.services),
+        ("day", ledger.days),
+        ("panel", ledger.panels),
     ):
-        _lines(title, lines, out, latest=latest)
+        if name == by or (by is None and name != "panel"):
+            _lines(f"By {name}:", lines, out, latest=name == "day")
 
 
-def render_money(ledger: Ledger, out: Screen) -> None:
+def render_labels(labels: Sequence[BalanceLabel], out: Screen) -> None:
+    """What people said of balances."""
+    if not labels:
+        return
+    out.heading("Labelled:", dim("moved the balance, for a reason that somebody gave"))
+    rows: list[list[Written]] = [
+        [
+            f"{label.seen_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            label.panel,
+            money(label.amount, label.currency),
+            label.text,
+            dim(f"by {label.user} on {label.host}"),
+        ]
+        for label in labels
+    ]
+    columns = [Column("seen (UTC)"), Column("panel"), Column("came in", right=True), Column("label", Fit.WRAP)]
+    out.table([*columns, Column("", Fit.END)], rows)
+
+
+def moved(amount: Decimal, currency: str | None) -> str:
+    """`50.00 USD came in`, `3.00 USD went out`."""
+    return f"{money(abs(amount), currency)} {'came in' if amount >= ZERO else 'went out'}"
+
+
+def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> None:
     """The totals; by panel where panels' currencies differ."""
     if ledger.spent is None:
-        out.heading("Money by panel:", attention("several currencies are never added"))
+        out.heading("Money by panel:", dim(period_words(period)), attention("several currencies are never added"))
         _table(ledger.panels, out)
         _accounts(ledger.accounts, out)
         return
-    out.heading("Money:", dim(f"in {ledger.currency}") if ledger.currency else "")
+    out.heading("Money:", dim(f"in {ledger.currency}") if ledger.currency else "", dim(period_words(period)))
     rows: list[list[Written]] = [
         ["spent", strong(money(ledger.spent)), dim("charged, less refunds")],
         ["refunded", money(ledger.refunded), dim("came back")],
@@ -39,6 +69,8 @@ def render_money(ledger: Ledger, out: Screen) -> None:
         ["balance", strong(money(ledger.balance)), dim("as the panel said last")],
         ["unexplained", _warned(ledger.unexplained, Style.ATTENTION), *_explanation(ledger.unexplained)],
     ]
+    if ledger.labelled:
+        rows.insert(-1, ["labelled", money(ledger.labelled), dim("came into the balance, as somebody said")])
     out.table([Column(""), Column("", right=True), Column("", Fit.WRAP)], rows)
     if len(ledger.panels) > 1:
         _lines("By panel:", ledger.panels, out)
@@ -50,17 +82,21 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
     if not accounts:
         return
 
+    labelled = any(account.labelled for account in accounts)
+
     def rows() -> Iterator[list[Written]]:
         for account in accounts:
             yield [
                 account.panel,
                 money(account.balance, account.currency),
+                *([_quiet_zero(account.labelled)] if labelled else []),
                 _warned(account.unexplained, Style.ATTENTION),
                 *_explanation(account.unexplained),
             ]
 
     out.heading("Balances:")
-    columns = [Column("", Fit.NAME), Column("balance", right=True), Column("unexplained", right=True)]
+    amounts = ("balance", *(["labelled"] if labelled else []), "unexplained")
+    columns = [Column("", Fit.NAME), *(Column(title, right=True) for title in amounts)]
     out.table([*columns, Column("", Fit.WRAP)], rows())
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.money import for_people
+from runner.planning.periods import Period
 
 NOTHING = "-"  # an empty cell: columns stay countable for awk
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -58,3 +59,12 @@ def ago(moment: datetime | None, now: datetime | None) -> str:
 def words(name: str) -> str:
     """A word of the domain as people write it: `in_doubt` is `in doubt`."""
     return name.replace("_", " ")
+
+
+def period_words(period: Period | None) -> str:
+    """`from 2026-11-01 00:00 to 2026-12-01 00:00 UTC`; nothing for None."""
+    if period is None:
+        return ""
+    ends = [("from", period.since), ("to", period.until)]
+    told = [f"{word} {moment.astimezone(UTC):%Y-%m-%d %H:%M}" for word, moment in ends if moment is not None]
+    return f"{' '.join(told)} UTC"

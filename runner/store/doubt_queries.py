@@ -2,15 +2,13 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from datetime import datetime
-from decimal import Decimal
 
 from runner.core.attempts import RefusalReason
-from runner.core.catalogue import Balance, BalanceSeen
-from runner.core.clock import from_text, to_text
+from runner.core.clock import from_text
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.store.paths import StatePaths
 from runner.store.reading import reading, revision, unreadable
+from runner.store.readings import last_before
 from runner.store.revisions import includes
 
 _STEP = "0002"  # the schema that brought evidence and decisions
@@ -60,7 +58,7 @@ def read_kept(paths: StatePaths, attempt_ids: Collection[int]) -> Mapping[int, K
                     panel, link, marked_at = row
                     found[attempt_id] = Kept(
                         answer=_answer(connection, attempt_id) if has_evidence else None,
-                        balance_before=_balance_up_to(connection, panel, from_text(marked_at)),
+                        balance_before=last_before(connection, panel, attempt_id, from_text(marked_at)),
                         duplicates=_duplicates(connection, attempt_id, panel, link) if has_evidence else (),
                     )
             return found
@@ -73,18 +71,6 @@ def _answer(connection: sqlite3.Connection, attempt_id: int) -> AnswerKept | Non
         "SELECT http_status, size, answer FROM evidence WHERE attempt_id = ?", (attempt_id,)
     ).fetchone()
     return None if row is None else AnswerKept(*row)
-
-
-def _balance_up_to(connection: sqlite3.Connection, panel: str, moment: datetime) -> BalanceSeen | None:
-    row = connection.execute(
-        "SELECT amount, currency, seen_at FROM balances WHERE panel = ? AND seen_at <= ? ORDER BY id DESC LIMIT 1",
-        (panel, to_text(moment)),
-    ).fetchone()
-    if row is None:
-        return None
-    amount, currency, seen_at = row
-    balance = Balance(amount=Decimal(amount), currency=currency)
-    return BalanceSeen(panel=panel, balance=balance, seen_at=from_text(seen_at))
 
 
 def _duplicates(connection: sqlite3.Connection, attempt_id: int, panel: str, link: str) -> tuple[Duplicate, ...]:

@@ -14,13 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
-from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue
 from runner.core.clock import Clock
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.journal_ops import Writer
+from runner.store.label_operations import LabelBalance
 from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import (
@@ -111,6 +112,10 @@ class Journal:
     async def see_balance(self, seen: BalanceSeen) -> None:
         """Append a balance."""
         await self._told(SeeBalance(seen))
+
+    async def label_balance(self, label: BalanceLabel) -> None:
+        """Append a person's word on why a balance moved."""
+        await self._told(LabelBalance(label))
 
     async def ask_refills(self, attempt_ids: Sequence[int], at: datetime) -> Sequence[int]:
         """Record that refills are about to be asked for; their ids. StateRefused, for all, if one of them is open."""

@@ -6,17 +6,18 @@ still recorded while the ballast's space lasts; after that, and after any other 
 """
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Container, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
-from runner.store import doubt_statements, lineage, statements, upkeep_statements
+from runner.store import doubt_statements, label_statements, lineage, statements, upkeep_statements
 from runner.store.ballast import drop_ballast
 from runner.store.emergency import EmergencyFile
+from runner.store.label_operations import LabelBalance
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.operations import (
@@ -46,7 +47,15 @@ from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, S
 from runner.store.watch import FilesWatch
 
 # What one operation's own data can cause; anything else is about the database and ends the journal.
-_REFUSALS = (IntegrityError, DataError, OverflowError, UnicodeError, StateRefused)
+_REFUSALS = (
+    IntegrityError,
+    DataError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    OverflowError,
+    UnicodeError,
+    StateRefused,
+)
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
@@ -70,7 +79,11 @@ class Writer:
         known: Lineage,
         emergency: EmergencyFile,
     ) -> None:
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise AssertionError("a connection without its driver")
         self._connection = connection
+        self._driver: sqlite3.Connection = driver
         self._paths = paths
         self._lock = lock
         self._lineage_id = known.lineage
@@ -142,10 +155,8 @@ class Writer:
     def _given_up(self, batch: Sequence[Operation]) -> list[Result]:
         """Errors for all; outcomes that prove something are noted in the emergency file."""
         kept = self._emergency.keep((one for one in batch if isinstance(one, Settle)), self._run_id)
-        return [
-            self._broken_error(noted=isinstance(operation, Settle) and operation.attempt_id in kept)
-            for operation in batch
-        ]
+        refills = self._emergency.keep_refills((one for one in batch if isinstance(one, SettleRefills)), self._run_id)
+        return [self._broken_error(noted=_is_noted(operation, kept, refills)) for operation in batch]
 
     def close(self) -> None:
         """Give the connection back. After a clean end the WAL is folded into the database; else it stays as it is.
@@ -182,7 +193,7 @@ class Writer:
         results: list[Result] = [None] * len(batch)
         next_id, run_id = self._next_id, self._run_id
         try:
-            with self._connection.begin():
+            with self._transaction(batch):
                 self._grow_serial()
                 for places in _stretches(batch):
                     self._stretch(batch, places, results)
@@ -194,8 +205,26 @@ class Writer:
             raise JournalBroken(problem)  # it was committed into a file that nobody will find
         return results
 
+    @contextmanager
+    def _transaction(self, batch: Sequence[Operation]) -> Iterator[None]:
+        """One durable transaction for the block.
+
+        Marks and outcomes go past SQLAlchemy: for a small group its part of a commit took as long as SQLite's.
+        """
+        if not all(isinstance(operation, Mark | Settle) for operation in batch):
+            with self._connection.begin():
+                yield
+            return
+        self._driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._driver.execute("COMMIT")
+        except BaseException:
+            self._driver.rollback()
+            raise
+
     def _grow_serial(self) -> None:
-        grown = self._connection.exec_driver_sql(
+        grown = self._driver.execute(
             "UPDATE meta SET value = ? WHERE key = 'serial' AND value = ?", (str(self._serial + 1), str(self._serial))
         )
         if grown.rowcount != 1:
@@ -220,13 +249,13 @@ class Writer:
             else:
                 results[place] = self._alone(operation)
         if settles:
-            changed = self._connection.exec_driver_sql(statements.SETTLE, settles).rowcount
+            changed = self._driver.executemany(statements.SETTLE, settles).rowcount
             if changed != len(settles):
                 raise SettleRefused("it is not being sent")
         if evidence:
-            self._connection.exec_driver_sql(doubt_statements.EVIDENCE, evidence)
+            self._driver.executemany(doubt_statements.EVIDENCE, evidence)
         if marks:
-            self._connection.exec_driver_sql(statements.MARK, marks)
+            self._driver.executemany(statements.MARK, marks)
 
     def _alone(self, operation: Operation) -> Answer:
         connection = self._connection
@@ -251,6 +280,8 @@ class Writer:
                 return change(connection)
             case Adopt() | NotPlaced() | Abandon():
                 return doubt_statements.decide(connection, operation)
+            case LabelBalance():
+                label_statements.label(connection, operation)
             case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
                 return upkeep_statements.carry_out(connection, operation)
             case _:
@@ -293,12 +324,23 @@ class Writer:
         )
 
 
+def _is_noted(operation: Operation, attempts: Container[int], refills: Container[int]) -> bool:
+    """True if the emergency file holds something of what the operation tells."""
+    match operation:
+        case Settle(attempt_id):
+            return attempt_id in attempts
+        case SettleRefills(settled):
+            return any(one.id in refills for one in settled)
+        case _:
+            return False
+
+
 class _NoSpaceLeft(Exception):
     """A commit that the file system had no room for; it was rolled back."""
 
 
 def _lacks_space(error: Exception) -> bool:
-    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) in NO_SPACE
+    return getattr(getattr(error, "orig", error), "sqlite_errorcode", None) in NO_SPACE
 
 
 def _stretches(batch: Sequence[Operation]) -> list[list[int]]:

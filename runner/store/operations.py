@@ -10,6 +10,7 @@ from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, StateRefused
+from runner.store.label_operations import LabelBalance
 from runner.store.upkeep_operations import UpkeepOperation
 
 
@@ -107,6 +108,7 @@ Deciding = Adopt | NotPlaced | Abandon
 Operation = (
     Deciding
     | UpkeepOperation
+    | LabelBalance
     | Repair
     | Mark
     | Settle

@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from runner.core.attempts import Attempt
-from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
+from runner.core.catalogue import Catalogue, Service
 from runner.core.clock import from_text
 from runner.core.recorded import Recorded
 from runner.store.doubt_queries import decisions_in
+from runner.store.label_statements import read_labels
 from runner.store.lineage import compare, found, noted
 from runner.store.paths import StatePaths
+from runner.store.price_history import read_changes, read_last_look
 from runner.store.reading import reading, revision, unreadable
+from runner.store.readings import currency_changes, first_and_last
 from runner.store.revisions import refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.upkeep_rows import read_cancels, read_refills
@@ -41,7 +44,7 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
             if in_database is None:
                 return Recorded()
             refuse_unknown(revision(connection))
-            first, last = _balances(connection, "min"), _balances(connection, "max")
+            first, last = first_and_last(connection)
             return Recorded(
                 lineage=in_database.lineage,
                 serial=in_database.serial,
@@ -52,6 +55,10 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
                 decisions=decisions_in(connection),
                 refills=read_refills(connection, left_overs_unknown=lock_is_free),
                 cancels=read_cancels(connection),
+                service_changes=read_changes(connection),
+                looked_at=read_last_look(connection),
+                labels=read_labels(connection),
+                currency_changes=currency_changes(connection),
             )
     except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
         raise unreadable(paths, error) from error
@@ -102,17 +109,4 @@ def _catalogues(connection: sqlite3.Connection) -> dict[str, Catalogue]:
     return {
         panel: Catalogue(panel=panel, services=services.get(panel, {}), fetched_at=from_text(fetched_at))
         for panel, fetched_at in connection.execute("SELECT panel, fetched_at FROM catalogues")
-    }
-
-
-def _balances(connection: sqlite3.Connection, which: str) -> dict[str, BalanceSeen]:
-    rows = connection.execute(
-        "SELECT panel, amount, currency, seen_at FROM balances "  # noqa: S608  # `min` or `max`
-        f"WHERE id IN (SELECT {which}(id) FROM balances GROUP BY panel)"
-    )
-    return {
-        panel: BalanceSeen(
-            panel=panel, balance=Balance(amount=Decimal(amount), currency=currency), seen_at=from_text(seen_at)
-        )
-        for panel, amount, currency, seen_at in rows
     }

@@ -134,6 +134,27 @@ services = Table(  # the columns are the fields of core.catalogue.Service betwee
     sqlite_strict=True,
 )
 
+service_history = Table(  # a row for each service when first seen, and for each time it was listed otherwise
+    "service_history",
+    metadata,
+    Column("id", Integer, primary_key=True, nullable=False),
+    Column("panel", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    Column("is_listed", Integer, nullable=False),  # 0: it is gone from the list, the rest is as it last was
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("rate", Text, nullable=False),
+    Column("min", Integer, nullable=False),
+    Column("max", Integer, nullable=False),
+    Column("refill", Integer),
+    Column("cancel", Integer),
+    Column("dripfeed", Integer),
+    sqlite_strict=True,
+)
+Index("service_history_by_service", service_history.c.panel, service_history.c.service, service_history.c.id)
+
 balances = Table(
     "balances",
     metadata,
@@ -143,9 +164,25 @@ balances = Table(
     Column("currency", Text, nullable=False),
     Column("seen_at", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
+    Column("last_attempt", Integer),  # the newest attempt marked before it; none: read before that was recorded
     sqlite_strict=True,
 )
 Index("balances_by_panel", balances.c.panel, balances.c.id)
+
+balance_labels = Table(  # triggers keep them as they were made
+    "balance_labels",
+    metadata,
+    Column("id", Integer, primary_key=True, nullable=False),
+    Column("panel", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("amount", Text, nullable=False),  # came in; negative: went out
+    Column("currency", Text, nullable=False),
+    Column("balance_id", Integer, ForeignKey("balances.id"), nullable=False),  # the look that showed it first
+    Column("user", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("labelled_at", Text, nullable=False),
+    sqlite_strict=True,
+)
 
 evidence = Table(  # of each attempt whose answer was a refusal or no proof
     "evidence",

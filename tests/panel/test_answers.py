@@ -129,6 +129,7 @@ def test_only_a_list_of_services_is_a_catalogue(body, kind):
         ({"balance": "1e2", "currency": "<b>"}, BalanceAnswer(amount=Decimal(100), currency=None)),
         ({"balance": "5", "currency": "DOLLARSUS"}, BalanceAnswer(amount=Decimal(5), currency=None)),
         ({"status": "success", "data": {"balance": "5"}}, BalanceAnswer(amount=Decimal(5), currency=None)),
+        ({"balance": "1,234.56"}, BalanceAnswer(amount=Decimal("1234.56"), currency=None)),
         ({"balance": "5", "error": ""}, BalanceAnswer(amount=Decimal(5), currency=None)),
     ],
     ids=str,

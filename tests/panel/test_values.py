@@ -1,9 +1,11 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
-from runner.panel.values import fold_status, fold_type, read_amount, read_flag, read_id, read_whole
+from runner.panel.values import fold_status, fold_type, read_amount, read_balance, read_flag, read_id, read_whole
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,56 @@ def test_status_words_fold(word, status):
 def test_service_types_fold():
     assert fold_type("Custom_Comments-Package ") == "custom comments package"
     assert fold_type("DEFAULT") == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1,234.56", "1234.56"),
+        ("1.234,56", "1234.56"),
+        ("1 234,56", "1234.56"),
+        ("1\N{NO-BREAK SPACE}234.56", "1234.56"),
+        ("1'234.50", "1234.50"),
+        ("1,234,567", "1234567"),
+        ("1.234.567", "1234567"),
+        ("1,234,567.891", "1234567.891"),
+        ("1 234", "1234"),
+        ("-1,234.56", "-1234.56"),
+        ("-12.50", "-12.50"),
+        ("12,5", "12.5"),
+        ("0,125", "0.125"),
+        ("1234,567", "1234.567"),
+        ("1.234", "1.234"),  # as the protocol writes it
+        (" 100.84292 ", "100.84292"),
+    ],
+)
+def test_a_balance_with_thousands_separators_is_read_where_it_can_mean_one_thing(text, amount):
+    assert read_balance(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,234",
+        "12,34.56",
+        "1,234,56",
+        "1,,234.5",
+        "01,234.5",
+        "1,234.567,8",
+        "1.234.56",
+        "(1,234.56)",
+        "$5",
+        "",
+        ",5",
+        "1,234.",
+    ],
+)
+def test_a_balance_that_may_mean_two_things_or_none_is_unknown(text):
+    assert read_balance(text) is None
+
+
+@given(st.decimals(min_value=-(10**9), max_value=10**9, places=2))
+def test_a_balance_is_the_same_however_its_thousands_are_separated(amount):
+    english = f"{amount:,}"
+    for written in (str(amount), english, english.translate(str.maketrans(",.", ".,")), english.replace(",", " ")):
+        assert read_balance(written) == amount
