@@ -1,9 +1,6 @@
 """`runner doubt`: orders that may have been bought. A person looks at the evidence and decides; nothing else does."""
 
 import asyncio
-import getpass
-import os
-import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +39,10 @@ def doubt() -> None:
 @options(*_LOOKING)
 def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """List every order in doubt. Exit 15 while there are any."""
+    from runner.cli.output import show_warnings
+    from runner.planning.late import late_signs_in
     from runner.report.text import render_doubts
+    from runner.store.paths import StatePaths
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -51,6 +51,9 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     )
     doubts = _weighed(settings, _known_profiles(settings), recorded, open_doubts)
     _show(settings, doubts, lambda screen: render_doubts(doubts, screen, _flags(settings)))
+    if not StatePaths.at(settings.state).db.exists():
+        show_warnings(settings, [f"there is no state {settings.state} yet; another one is named with --state"])
+    show_warnings(settings, late_signs_in(recorded))
     return ExitCode.IN_DOUBT if doubts else ExitCode.OK
 
 
@@ -61,9 +64,12 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     from runner.engine.doubt import find
     from runner.report.text import render_doubt
+    from runner.store.paths import StatePaths
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
+    if not StatePaths.at(settings.state).db.exists():
+        raise _nothing_here(settings, address)
     doubts = _weighed(settings, _known_profiles(settings), recorded, [find(recorded, address).attempt])
     _show(settings, doubts, lambda screen: render_doubt(*doubts[0], screen, _flags(settings)))
 
@@ -193,13 +199,11 @@ async def _asked(
 
 
 def _decision(wish: _Wish, at: datetime, *, forced: bool) -> "Decision":
+    from runner.cli.asking import who
     from runner.core.doubts import Decision
 
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user id without a name
-        user = str(os.getuid())
-    return Decision(wish.reason, user, socket.gethostname(), at, forced)
+    user, host = who()
+    return Decision(wish.reason, user, host, at, forced)
 
 
 def _worded(reason: str) -> str:
@@ -233,18 +237,28 @@ def _weighed(
     settings: Settings, profiles: Mapping[str, PanelProfile], recorded: "Recorded", attempts: "list[Attempt]"
 ) -> "list[Weighed]":
     from runner.planning.evidence import gather, weigh
+    from runner.planning.steps import other_spending
     from runner.store.doubt_queries import read_kept
     from runner.store.paths import StatePaths
+    from runner.store.readings import read_readings
 
     if not attempts:
         return []
-    kept = read_kept(StatePaths.at(settings.state), [one.id for one in attempts])
+    paths = StatePaths.at(settings.state)
+    kept = read_kept(paths, [one.id for one in attempts])
+    others = {panel: other_spending(recorded, read_readings(paths, panel)) for panel in {one.panel for one in attempts}}
     now = datetime.now(UTC)
     doubts = []
     for attempt in attempts:
         profile = _profile(profiles, attempt.panel)
         evidence = gather(
-            recorded, attempt, kept[attempt.id], exclusive=profile.exclusive, settle=profile.settle, now=now
+            recorded,
+            attempt,
+            kept[attempt.id],
+            exclusive=profile.exclusive,
+            settle=profile.settle,
+            now=now,
+            spent_by_others=others[attempt.panel],
         )
         doubts.append((evidence, weigh(evidence)))
     return doubts

@@ -1,6 +1,7 @@
 """The command group, and the one place where errors become a line on stderr and an exit code."""
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "refill": ("upkeep", "Ask for refills by hand."),
     "cancel": ("upkeep", "Ask to cancel orders by hand."),
     "report": ("status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
+    "history": ("history", "What happened to an order, or of late, with the money."),
     "doubt": ("doubt", "Orders that may have been bought: list, show, adopt, not-placed, abandon."),
     "services": ("panels", "List what the panels sell."),
     "balance": ("panels", "Show what the accounts hold."),
@@ -82,6 +84,7 @@ def run(arguments: list[str]) -> int:
         code = cli.main(arguments, prog_name="runner", standalone_mode=False)
     except RunnerError as error:
         complain(error.message, error.hint)
+        _tell_ci(arguments, error)
         return error.code
     except click.exceptions.Abort:
         complain("interrupted; nothing was sent")
@@ -102,6 +105,13 @@ def run(arguments: list[str]) -> int:
         complain(f"unexpected failure: {type(error).__name__}: {error}", "run again with --debug for a traceback")
         return ExitCode.FAILURE
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _tell_ci(arguments: list[str], error: RunnerError) -> None:
+    if "GITHUB_ACTIONS" in os.environ:
+        from runner.cli import ci
+
+        ci.tell_failure(arguments, error.message, error.hint, error.code)
 
 
 def complain(message: str, hint: str = "") -> None:

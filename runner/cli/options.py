@@ -51,6 +51,7 @@ class Settings:
     color: bool = True
     debug: bool = False
     log_file: Path | None = None
+    no_ci: bool = False
 
     @property
     def selection(self) -> "Callable[[Order], bool] | None":
@@ -78,16 +79,29 @@ class Settings:
         return Screen(sys.stderr, colour=None if self.color else False)
 
 
-def _report(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
-    pairs = []
-    for value in values:
-        kind, separator, path = value.partition("=")
-        if kind not in ("text", "json") or not separator or not path:
-            raise UsageError(
-                f"--report {value}: not FORMAT=PATH", "FORMAT is text or json, e.g. --report json=report.json"
-            )
-        pairs.append((kind, Path(path)))
-    return tuple(pairs)
+def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """`--report` with the formats that a command has."""
+
+    def parse(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+        pairs = []
+        for value in values:
+            kind, separator, path = value.partition("=")
+            if kind not in formats or not separator or not path:
+                raise UsageError(
+                    f"--report {value}: not FORMAT=PATH",
+                    f"FORMAT is one of {', '.join(formats)}, e.g. --report {formats[-1]}=report.{formats[-1]}",
+                )
+            pairs.append((kind, Path(path)))
+        return tuple(pairs)
+
+    return click.option(
+        "--report",
+        "reports",
+        multiple=True,
+        metavar="FORMAT=PATH",
+        callback=parse,
+        help=f"Also write the result to a file; may be repeated. FORMAT: {', '.join(formats)}.",
+    )
 
 
 FILES = click.argument("files", nargs=-1, type=click.Path())
@@ -105,14 +119,9 @@ LOCK = click.option(
 PARALLEL = click.option(
     "--parallel", type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."
 )
-REPORT = click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    metavar="FORMAT=PATH",
-    callback=_report,
-    help="Also write the result: text, json.",
-)
+REPORT = _report_option("text", "json", "jsonl", "csv", "markdown", "junit", "html")
+DOCUMENTS = _report_option("text", "json")  # of commands whose result is no account of orders and money
+NO_CI = click.option("--no-ci", is_flag=True, envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
 COUNTS = click.option(
     "--counts",
     type=click.Path(path_type=Path),

@@ -1,4 +1,4 @@
-"""Where results go: stdout, --report files, and the listener that fits the terminal and the format."""
+"""Where results go: stdout, and the listener that fits the terminal, the format and the reports."""
 
 import os
 import sys
@@ -7,17 +7,13 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from runner.cli.options import Settings
-from runner.core.errors import InvalidInput
 from runner.core.events import Listener
 from runner.report.screen import Screen
 from runner.report.style import attention
 
 
 def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
-    """A result on stdout, in the format asked for, and in every `--report` file.
-
-    A reader of stdout that goes away (`| head`) changes neither the files nor the exit code.
-    """
+    """A result on stdout, in the format asked for. A reader that goes away (`| head`) does not change the exit code."""
     try:
         if settings.format == "json":
             as_json(sys.stdout)
@@ -26,7 +22,6 @@ def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callabl
         sys.stdout.flush()
     except BrokenPipeError:
         let_go_of_stdout()
-    _write_reports(settings, as_json, as_text)
 
 
 def show_warnings(settings: Settings, warnings: Iterable[str]) -> None:
@@ -41,32 +36,17 @@ def let_go_of_stdout() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _write_reports(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
-    """Write every `--report FORMAT=PATH`; InvalidInput with the path where that fails."""
-    for kind, path in settings.reports:
-        try:
-            with path.open("w", encoding="utf-8") as stream:
-                if kind == "json":
-                    as_json(stream)
-                else:
-                    as_text(Screen(stream, terminal=False))
-        except OSError as error:
-            raise InvalidInput(f"--report {kind}={path}: {error.strerror}", "name a file you may write") from error
-
-
 @contextmanager
 def listener(settings: Settings) -> Iterator[Listener]:
-    """Progress on stderr as the terminal allows; with --format jsonl every event on stdout, flushed."""
+    """Progress on stderr as the terminal allows; every event, flushed, on stdout and in files that are to hold them."""
+    from runner.cli.reports import event_files
     from runner.report.event_lines import EventLines, together
     from runner.report.progress import Progress
 
-    with Progress(settings.stderr(), quiet=settings.quiet) as shown:
-        if settings.format != "jsonl":
-            yield shown
-            return
-        lines = EventLines(sys.stdout)
+    with Progress(settings.stderr(), quiet=settings.quiet) as shown, event_files(settings) as files:
+        lines = EventLines(sys.stdout) if settings.format == "jsonl" else None
         try:
-            yield together(shown, lines)
+            yield together(shown, *([] if lines is None else [lines]), *map(EventLines, files))
         finally:
-            if lines.broken is not None:
+            if lines is not None and lines.broken is not None:
                 let_go_of_stdout()

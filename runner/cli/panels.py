@@ -1,16 +1,30 @@
-"""`runner services` and `runner balance`: ask the panels, remember nothing."""
+"""`runner services` and `runner balance`: ask the panels, and remember nothing but what `--label` says."""
 
 import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import COLOR, DEBUG, LOG_FILE, PANELS, PARALLEL, STATE, Settings, format_option, options
+from runner.cli.options import (
+    COLOR,
+    DEBUG,
+    LOCK,
+    LOG_FILE,
+    PANELS,
+    PARALLEL,
+    STATE,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
 from runner.core.errors import UsageError
 from runner.core.orders import SANDBOX
 
 if TYPE_CHECKING:
-    from runner.core.catalogue import BalanceSeen, Service
+    from runner.core.catalogue import BalanceSeen, Catalogue
 
 NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
 ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, DEBUG, LOG_FILE)
@@ -19,14 +33,36 @@ ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, 
 @click.command()
 @options(*ASKING)
 @click.option("--search", metavar="TEXT", help="Only services whose id, name, category or type holds TEXT.")
-def services(names: tuple[str, ...], search: str | None, **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
+@click.option("--diff", is_flag=True, help="What is listed otherwise than in the price list before.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
+    metavar="DATE",
+    help="With --diff: than at that moment (UTC), 2026-01-31 or 2026-01-31T12:00.",
+)
+def services(
+    *,
+    names: tuple[str, ...],
+    search: str | None,
+    diff: bool,
+    since: datetime | None,
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
     from runner.cli.output import show
     from runner.report.as_json import services_document, write_json
     from runner.report.text import render_services
 
     settings = Settings(**flags)
-    found = asyncio.run(_services(settings, names))
+    if since is not None and not diff:
+        raise UsageError("--since goes with --diff", "add --diff")
+    if diff:
+        if search is not None:
+            raise UsageError("--search and --diff don't go together", "leave one of them out")
+        _show_diff(settings, names, None if since is None else since.replace(tzinfo=UTC))
+        return
+    catalogues = asyncio.run(_catalogues(settings, names))
+    found = [(one.panel, service) for one in catalogues for service in one.services.values()]
     if search:
         text = search.casefold()
         found = [
@@ -43,15 +79,40 @@ def services(names: tuple[str, ...], search: str | None, **flags: Any) -> None: 
 
 
 @click.command()
-@options(*ASKING)
-def balance(names: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
-    """Show what the accounts at the PANELs hold (default: all of panels.yaml, and the sandbox)."""
+@options(*ASKING, LOCK)
+@click.option("--label", metavar="TEXT", help="Say why the balance moved, e.g. top-up; recorded with your name.")
+@click.option("--amount", type=Amount(), help="With --label: what came in; --amount=-5.00 went out. Default: all.")
+@click.option("-y", "--yes", is_flag=True, help="With --label: do not ask.")
+@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="With --label: never ask.")
+@click.option("--force", is_flag=True, help="With --label: though nothing like it is unexplained.")
+def balance(
+    *,
+    names: tuple[str, ...],
+    label: str | None,
+    amount: Decimal | None,
+    yes: bool,
+    no_input: bool,
+    force: bool,
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> None:
+    """Show what the accounts at the PANELs hold (default: all of panels.yaml, and the sandbox).
+
+    With --label, say why the balance of one PANEL moved by what `runner report` calls unexplained: a top-up, say.
+    """
+    from runner.cli.label import label_balance, read_wish
     from runner.cli.output import show
     from runner.report.as_json import balance_document, write_json
     from runner.report.text import render_balances
 
     settings = Settings(**flags)
-    found = asyncio.run(_balances(settings, names))
+    if label is None:
+        if amount is not None or yes or force:
+            raise UsageError("--amount, --yes and --force go with --label", 'add --label "top-up"')
+        found = asyncio.run(_balances(settings, names))
+    else:
+        wish = read_wish(names, label, amount, yes=yes, no_input=no_input, force=force)
+        _chosen(settings, names)  # complains of a name that panels.yaml does not have
+        found = [label_balance(settings, wish)]
     show(
         settings,
         lambda stream: write_json(stream, balance_document(found)),
@@ -59,17 +120,39 @@ def balance(names: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # cl
     )
 
 
-async def _services(settings: Settings, names: tuple[str, ...]) -> "list[tuple[str, Service]]":
+def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | None) -> None:
+    from runner.cli.output import show
+    from runner.cli.remembered import remembered
+    from runner.planning.price_changes import differences, listed_at, listed_before
+    from runner.report.as_json import write_json
+    from runner.report.services_diff import diff_document, render_diff
+    from runner.store.paths import StatePaths
+    from runner.store.price_history import price_history
+
+    known = remembered(settings).catalogues
+    history = price_history(StatePaths.at(settings.state))
+    compared = []
+    for now in asyncio.run(_catalogues(settings, names)):
+        before = (
+            listed_before(known.get(now.panel), now, history)
+            if moment is None
+            else listed_at(now.panel, history, moment)
+        )
+        compared.append((before, differences(before, now) if before.at is not None else []))
+    show(
+        settings,
+        lambda stream: write_json(stream, diff_document(compared)),
+        lambda screen: render_diff(compared, screen),
+    )
+
+
+async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
     from runner.cli.wiring import open_panels
     from runner.core.clock import SystemClock
 
     profiles, chosen = _chosen(settings, names)
-    found = []
     async with open_panels(settings, chosen, profiles) as panels:
-        for name, panel in panels.items():
-            catalogue = await panel.services(SystemClock().now())
-            found += [(name, service) for service in catalogue.services.values()]
-    return found
+        return [await panel.services(SystemClock().now()) for panel in panels.values()]
 
 
 async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":

@@ -1,38 +1,63 @@
 """`runner status` and `runner report`: read what is remembered; with --refresh, ask the panels first."""
 
+import gc
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COLOR, DEBUG, PANELS, READING, REPORT, STATE, Settings, format_option, options
+from runner.cli.options import (
+    CALLING,
+    COLOR,
+    DEBUG,
+    NO_CI,
+    PANELS,
+    READING,
+    REPORT,
+    STATE,
+    Settings,
+    format_option,
+    options,
+)
+from runner.cli.periods import SINCE, UNTIL
 from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from runner.core.recorded import Recorded
+    from runner.planning.periods import Period
+    from runner.report.model import ReportModel
     from runner.report.screen import Screen
+
+TABLES = ("day", "service", "campaign", "panel")
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, REPORT)
+@options(*READING, format_option("text", "json"), *CALLING, REPORT, NO_CI)
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
     from runner.cli.inputs import need_inputs, start_logging
-    from runner.cli.output import show
+    from runner.cli.output import show_warnings
+    from runner.cli.remembered import balance_history, remembered
+    from runner.cli.reports import Result, claim, publish
+    from runner.planning.late import late_signs_in
     from runner.planning.standing import make_standings
     from runner.report.as_json import status_chunks
     from runner.report.text_status import render_status
 
     settings = Settings(**flags)
     start_logging(settings)
+    claim(settings)
     inputs = need_inputs(settings)
     if refresh:
         import asyncio
 
         asyncio.run(_refresh(settings))
-    recorded = _remembered(settings)
+    recorded = remembered(settings)
     now = datetime.now(UTC)
+    code = _exit_code(recorded)
+    warnings = late_signs_in(recorded)
     standings = make_standings(
         inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files
     )
@@ -40,51 +65,96 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(status_chunks(standings))
 
-    show(settings, as_json, lambda screen: render_status(standings, screen, now))
-    return _exit_code(recorded)
+    def model() -> "ReportModel":
+        from runner.planning.ledger import make_ledger
+        from runner.report.make_model import status_model
+
+        ledger = make_ledger(recorded, panels=inputs.panels)
+        return status_model(
+            standings,
+            inputs.campaigns,
+            recorded,
+            ledger,
+            now=now,
+            exit_code=code,
+            balances=balance_history(settings, inputs.panels),
+            diagnostics=inputs.warnings,
+            warnings=warnings,
+        )
+
+    as_text = partial(render_status, standings, now=now)
+    code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
+    show_warnings(settings, warnings)
+    return code
 
 
 @click.command()
-@options(STATE, PANELS, format_option("text", "json"), REPORT, COLOR, DEBUG)
-def report(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
-    """Show what was spent, refunded, reserved and is in doubt, against the balance. Exit 15 with orders in doubt."""
-    from runner.cli.output import show, show_warnings
+@options(STATE, PANELS, SINCE, UNTIL)
+@click.option("--by", type=click.Choice(TABLES), help="Show this table alone.")
+@options(format_option("text", "json"), REPORT, NO_CI, COLOR, DEBUG)
+def report(since: str | None, until: str | None, by: str | None, **flags: Any) -> int:  # noqa: ANN401  # same
+    """Show what was spent, refunded, reserved and is in doubt, against the balance. Exit 15 with orders in doubt.
+
+    Of a period: the orders sent in it, with all they cost until now, and what is unexplained between the first and the
+    last look at the balance inside it.
+    """
+    from runner.cli.output import show_warnings
+    from runner.cli.periods import read_period
+    from runner.cli.remembered import balance_history, remembered
+    from runner.cli.reports import Result, claim, publish
     from runner.planning.late import late_signs
     from runner.planning.ledger import make_ledger
     from runner.report.as_json import report_document, write_json
-    from runner.report.text import render_report, render_requests
+    from runner.report.text_ledger import render_report
+    from runner.report.text_upkeep import render_requests
 
+    gc.disable()  # this process ends soon, and a row for each order makes no cycle: half the time of a large report
     settings = Settings(**flags)
-    recorded = _remembered(settings)
+    period = read_period(since, until, datetime.now(UTC))
+    claim(settings)
+    recorded = remembered(settings)
     ledger = make_ledger(recorded)
+    warnings = late_signs(recorded, ledger)
+    code = _exit_code(recorded)
+    if period is not None:
+        recorded = _in_period(settings, recorded, period)
+        # A panel that was not looked at then keeps the currency that it has.
+        currencies = {account.panel: account.currency for account in ledger.accounts if account.currency is not None}
+        ledger = make_ledger(recorded, currencies=currencies)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        write_json(stream, report_document(ledger))
+        write_json(stream, report_document(ledger, period, panels=by == "panel"))
 
     def as_text(screen: "Screen") -> None:
-        render_report(ledger, screen)
+        render_report(ledger, screen, by, period)
         render_requests(recorded, screen)
 
-    show(settings, as_json, as_text)
-    show_warnings(settings, late_signs(recorded, ledger))
-    return _exit_code(recorded)
+    def model() -> "ReportModel":
+        from runner.report.make_model import report_model
+
+        balances = balance_history(settings, {account.panel for account in ledger.accounts})
+        balances = [one for one in balances if period is None or period.holds(one.seen_at)]
+        now = datetime.now(UTC)
+        return report_model(
+            recorded, ledger, now=now, exit_code=code, balances=balances, warnings=warnings, period=period
+        )
+
+    code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
+    show_warnings(settings, warnings)
+    return code
+
+
+def _in_period(settings: Settings, recorded: "Recorded", period: "Period") -> "Recorded":
+    from runner.planning.periods import in_period
+    from runner.store.paths import StatePaths
+    from runner.store.readings import read_ends
+
+    return in_period(recorded, period, *read_ends(StatePaths.at(settings.state), *period))
 
 
 def _exit_code(recorded: "Recorded") -> ExitCode:
     doubt = any(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
-
-
-def _remembered(settings: Settings) -> "Recorded":
-    """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.lineage import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
-
-    paths = StatePaths.at(settings.state)
-    check(paths)
-    return read_state(paths, lock_is_free=is_free(paths))
 
 
 async def _refresh(settings: Settings) -> None:

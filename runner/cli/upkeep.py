@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COLOR, COUNTS, DEBUG, PANELS, REPORT, STATE, Settings, format_option, options
+from runner.cli.options import CALLING, COLOR, COUNTS, DEBUG, DOCUMENTS, PANELS, STATE, Settings, format_option, options
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _NO_INPUT = click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; needs --yes.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would be asked for; sends nothing.")
-_SHARED = (_DRY_RUN, _YES, _NO_INPUT, STATE, PANELS, format_option("text", "json"), *CALLING, REPORT, COLOR, DEBUG)
+_SHARED = (_DRY_RUN, _YES, _NO_INPUT, STATE, PANELS, format_option("text", "json"), *CALLING, DOCUMENTS, COLOR, DEBUG)
 
 
 @click.command()
@@ -46,10 +46,12 @@ def refill(
     policy.refill.every (24h) of the last request. Exit 10 for an address that is not placed, 14 if some were refused.
     """
     from runner.cli.inputs import need_counts, need_inputs, start_logging
+    from runner.cli.reports import claim
     from runner.report.upkeep_json import refill_document
 
     settings = Settings(**flags)
     start_logging(settings)
+    claim(settings)
     inputs = need_inputs(settings)
     round_ = _Round(inputs=inputs, names=addresses, counts=need_counts(settings, counts))
     recorded = _remembered(settings)
@@ -62,15 +64,18 @@ def refill(
         what = f"refills of {len(chosen.attempts)} order(s)" if addresses else "the refills that are due"
         _consent(f"Ask for {what}?", panels, yes=yes, no_input=no_input)
         results, stopped = asyncio.run(_in_session(settings, inputs, "refill", panels, round_.carry_out))
-    _show(settings, "refill", results, refill_document(results, dry_run=dry_run))
-    return ExitCode.INTERRUPTED if stopped else _exit_code(results, chosen, dry_run=dry_run)
+    code = ExitCode.INTERRUPTED if stopped else _exit_code(results, chosen, dry_run=dry_run)
+    return _show(settings, code, "refill", results, refill_document(results, dry_run=dry_run))
 
 
 @click.command()
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDR...")
+@click.option("--max-cancel", metavar="SHARE|NUMBER", help="In place of policy.max_cancel; 100% takes the cap away.")
 @options(*_SHARED)
 def cancel(
+    *,
     addresses: tuple[str, ...],
+    max_cancel: str | None,
     dry_run: bool,
     yes: bool,
     no_input: bool,
@@ -79,9 +84,11 @@ def cancel(
     """Ask to cancel the orders ADDR (campaign/id, or a glob). May be repeated.
 
     A panel's yes means that the request was taken: whether the order is cancelled and refunded, its status tells later.
-    Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
+    More than policy.max_cancel (30%) of 10 or more live orders of a campaign are refused whole, with exit 11. Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
     """
+    from runner.cli.cancel_cap import CHOICES, excess
     from runner.cli.inputs import Inputs, need_profiles, start_logging
+    from runner.cli.reports import claim
     from runner.engine.cancel import cancel_orders
     from runner.engine.result import Wished, WishResult
     from runner.planning.cancels import too_late
@@ -90,6 +97,7 @@ def cancel(
 
     settings = Settings(**flags)
     start_logging(settings)
+    claim(settings)
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())  # a broken campaign stops no cancel
     recorded = _remembered(settings)
     chosen = _chosen(recorded, addresses)
@@ -106,14 +114,20 @@ def cancel(
         return done + [_row(one, Wished.NOT_SENT, _ENDED) for one in asking if one.panel_order_id not in told]
 
     stopped = False
+    too_many = excess(asking, recorded, max_cancel)
+    if too_many and not dry_run:
+        raise GuardRefused(f"{'; '.join(too_many)}; nothing was sent", CHOICES)
     if dry_run:
         results += [_row(one, Wished.WOULD, "") for one in asking]
     elif asking:
         _consent(f"Ask to cancel {len(asking)} order(s)?", panels, yes=yes, no_input=no_input)
         asked, stopped = asyncio.run(_in_session(settings, inputs, "cancel", panels, carry_out))
         results += asked
-    _show(settings, "cancellation", results, cancel_document(results, dry_run=dry_run))
-    return ExitCode.INTERRUPTED if stopped else _exit_code(results, chosen, dry_run=dry_run)
+    code = ExitCode.INTERRUPTED if stopped else _exit_code(results, chosen, dry_run=dry_run)
+    code = _show(settings, code, "cancellation", results, cancel_document(results, dry_run=dry_run))
+    if too_many:  # a dry run: it is shown all the same
+        raise GuardRefused(f"{'; '.join(too_many)}; it would be refused", CHOICES)
+    return code
 
 
 _ENDED = "not asked for: this run ended before"
@@ -246,12 +260,17 @@ def _row(attempt: "Attempt", outcome: "Wished", message: str) -> "WishResult":
     return WishResult(attempt.address, attempt.panel_order_id or "", outcome, None, message)
 
 
-def _show(settings: Settings, noun: str, results: "Sequence[WishResult]", document: "Mapping[str, object]") -> None:
-    from runner.cli.output import show
+def _show(
+    settings: Settings, code: ExitCode, noun: str, results: "Sequence[WishResult]", document: "Mapping[str, object]"
+) -> ExitCode:
+    from runner.cli.reports import Result, publish
     from runner.report.as_json import write_json
     from runner.report.text import render_wishes
 
-    show(settings, lambda out: write_json(out, document), lambda screen: render_wishes(noun, results, screen))
+    told = Result(
+        as_json=lambda out: write_json(out, document), as_text=lambda screen: render_wishes(noun, results, screen)
+    )
+    return publish(settings, code, told)
 
 
 def _exit_code(results: "Sequence[WishResult]", chosen: "Chosen", *, dry_run: bool) -> ExitCode:

@@ -5,6 +5,7 @@ A document that grows with the orders also comes as `…_chunks`, which never ho
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from typing import TextIO
@@ -16,6 +17,7 @@ from runner.core.events import Event
 from runner.core.money import plain
 from runner.engine.result import ApplyResult, OrderResult
 from runner.planning.ledger import Ledger, LedgerLine
+from runner.planning.periods import Period
 from runner.planning.plan import Action, Plan
 from runner.planning.standing import Standing, Standings
 
@@ -62,9 +64,12 @@ def status_chunks(standings: Standings) -> Iterator[str]:
     return _chunks({"orders": map(_standing, standings.orders), "summary": dict(standings.summary)})
 
 
-def report_document(ledger: Ledger) -> Document:
-    """What `report --format json` prints; `report.schema.json`."""
-    return {
+def report_document(ledger: Ledger, period: Period | None = None, *, panels: bool = False) -> Document:
+    """What `report --format json` prints; `report.schema.json`. A period and the lines of panels only where asked for."""
+    more: Document = {"panels": [_ledger_line(line) for line in ledger.panels]} if panels else {}
+    if period is not None:
+        more |= {"since": _time(period.since), "until": _time(period.until)}
+    return more | {
         "currency": ledger.currency,
         "spent": _money(ledger.spent),
         "refunded": _money(ledger.refunded),
@@ -138,7 +143,12 @@ def event_document(event: Event) -> Document:
 
 def event_line(event: Event) -> str:
     """The text of `event_document`, with its newline."""
-    return _encode(event_document(event)) + "\n"
+    return line_of(event_document(event))
+
+
+def line_of(document: Mapping[str, object]) -> str:
+    """One document on one line, with its newline."""
+    return _encode(document) + "\n"
 
 
 def _plan(plan: Plan, checksum: str, actions: Iterable[Document]) -> Document:
@@ -207,7 +217,7 @@ def _standing(standing: Standing) -> Document:
         "charge": _money(standing.charge),
         "start_count": standing.start_count,
         "remains": standing.remains,
-        "checked_at": None if standing.checked_at is None else to_text(standing.checked_at),
+        "checked_at": _time(standing.checked_at),
     }
 
 
@@ -221,6 +231,10 @@ def _ledger_line(line: LedgerLine) -> Document:
         "reserved": plain(line.reserved),
         "in_doubt": plain(line.in_doubt),
     }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else to_text(moment)
 
 
 def _money(amount: Decimal | None) -> str | None:

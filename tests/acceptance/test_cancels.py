@@ -90,10 +90,35 @@ def test_the_panel_may_say_that_it_is_too_late(project, served_sandbox):
 
 def test_more_than_a_hundred_go_in_calls_of_a_hundred(project, served_sandbox):
     buy(project, [post(number) for number in range(205)])
-    asked = project.run("cancel", "spring/*", "--yes", "--format", "json", "-q")
+    asked = project.run("cancel", "spring/*", "--yes", "--max-cancel", "100%", "--format", "json", "-q")
     assert (asked.code, asked.json["summary"]) == (0, {"recorded": 205})
     assert served_sandbox.requests()["cancel"] == 3
     assert all(cancels(served_sandbox))
+
+
+def test_more_than_the_usual_share_of_ten_live_orders_is_refused_whole(project, served_sandbox):
+    buy(project, [post(number) for number in range(10)])
+    too_many = project.run("cancel", "spring/post-[0-3]", "--yes")
+    assert too_many.code == 11
+    assert "4 of 10 live orders would be cancelled" in too_many.err
+    assert "30% of 10 live orders, that is 3" in too_many.err
+    assert "1 too many" in too_many.err
+    dry = project.run("cancel", "spring/post-[0-3]", "--dry-run")
+    assert (dry.code, "4 cancellations would be asked for" in dry.out) == (11, True)
+    assert served_sandbox.requests()["cancel"] == 0
+    assert project.run("cancel", "spring/post-[0-2]", "--yes", "-q").code == 0
+    assert sum(cancels(served_sandbox)) == 3
+
+
+@pytest.mark.parametrize(("limit", "code"), [(4, 0), (3, 11), ("40%", 0), ("39%", 11)])
+def test_a_campaign_sets_its_own_cap_on_cancelling(project, served_sandbox, limit, code):
+    orders = [post(number) for number in range(10)]
+    project.campaign(orders, policy={"max_cancel": limit})
+    assert project.run("apply", "--yes", "-q").code == 0
+    ran = project.run("cancel", "spring/post-[0-3]", "--yes", "-q")
+    assert ran.code == code
+    assert code == 0 or "campaigns/spring.yaml:5" in ran.err
+    assert project.run("cancel", "spring/post-[0-3]", "--yes", "-q", "--max-cancel", "lots").code == 64
 
 
 @pytest.mark.parametrize("address", ["spring/post-9", "autumn/*", "post-1", "spring/post-2"])

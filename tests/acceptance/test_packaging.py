@@ -53,7 +53,7 @@ def python(installed: Path, tmp_path: Path):
 def test_the_installed_package_writes_checks_and_buys_a_first_campaign(python, installed: Path, tmp_path: Path):
     where = python("-c", "import runner; print(runner.__file__)")
     assert Path(where.stdout.strip()).is_relative_to(installed)
-    for command in (["init"], ["validate"], ["plan"], ["apply"], ["report"]):
+    for command in (["init"], ["validate"], ["plan"], ["apply"], ["report", "--report", "html=report.html"]):
         ran = python("-m", "runner", *command)
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (tmp_path / "campaigns" / "demo.yaml").is_file()

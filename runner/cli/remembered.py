@@ -1,0 +1,30 @@
+"""The state as a command finds it, read without a lock and without writing."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from runner.cli.options import Settings
+
+if TYPE_CHECKING:
+    from runner.core.catalogue import BalanceSeen
+    from runner.core.recorded import Recorded
+
+
+def remembered(settings: Settings) -> "Recorded":
+    """The state as it is; marks that no living run owns are shown as the doubts they are."""
+    from runner.store.lineage import check
+    from runner.store.lock import is_free
+    from runner.store.paths import StatePaths
+    from runner.store.queries import read_state
+
+    paths = StatePaths.at(settings.state)
+    check(paths)
+    return read_state(paths, lock_is_free=is_free(paths))
+
+
+def balance_history(settings: Settings, panels: Collection[str]) -> "list[BalanceSeen]":
+    """Every balance of `panels` that was seen, in time order; of equal ones in a row the first and the last."""
+    from runner.store.balances import read_balances
+    from runner.store.paths import StatePaths
+
+    return read_balances(StatePaths.at(settings.state), panels)
