@@ -9,8 +9,9 @@ from benchmarks.orders import write_yaml
 from benchmarks.scale import FIXED, Scale
 
 PLAN = "plan --no-refresh"
-_COMMANDS = {PLAN: "no-op plan --no-refresh", "status": "status", "report": "report"}
-_LIMITS = {(PLAN, 10_000): 0.5}  # seconds
+PAGE = "report --report html=report.html"
+_COMMANDS = {PLAN: "no-op plan --no-refresh", "status": "status", "report": "report", PAGE: "report as HTML"}
+_LIMITS = {(PLAN, 10_000): 0.5, (PAGE, 100_000): 3.0}  # seconds
 
 
 def run(scale: Scale, folder: Path) -> Iterator[Row]:
@@ -25,7 +26,7 @@ def run(scale: Scale, folder: Path) -> Iterator[Row]:
         for size in sizes:
             say(f"  {size:,} placed orders, round {number + 1}")
             for command in _COMMANDS:
-                files = [] if command == "report" else [paths[size]]
+                files = [] if command.startswith("report") else [paths[size]]
                 child = run_runner(*command.split(), "--state", states[size], *files, folder=folder)
                 taken[command, size].append(child)
     for size in scale.sizes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
-from runner.core.catalogue import Balance, BalanceSeen, Catalogue
+from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
 from runner.core.recorded import Recorded
@@ -54,6 +54,9 @@ class Journal(Protocol):
 
     async def see_balance(self, seen: BalanceSeen) -> None:
         """Append a balance."""
+
+    async def label_balance(self, label: BalanceLabel) -> None:
+        """Append a person's word on why a balance moved."""
 
     async def ask_refills(self, attempt_ids: Sequence[int], at: datetime) -> Sequence[int]:
         """Record that refills are about to be asked for; their ids, once that is durable. StateRefused if one is open."""
