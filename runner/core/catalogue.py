@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+NO_CURRENCY = "XXX"  # ISO 4217's code for none: neither the panel nor its profile names one
+
 
 class Service(NamedTuple):
     """One line of a panel's service list."""

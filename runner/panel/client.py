@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, StatusSeen
-from runner.core.catalogue import Balance, Catalogue
+from runner.core.catalogue import NO_CURRENCY, Balance, Catalogue
 from runner.core.clock import Clock
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
@@ -32,8 +32,6 @@ STATUS = ListCall(
     parse_one=answers.parse_status,
     parse_many=answers.parse_statuses,
 )
-
-_NO_CURRENCY = "XXX"  # ISO 4217's code for none
 
 
 class PanelClient:
@@ -103,7 +101,7 @@ class PanelClient:
         found = await self._reader.read(forms.balance(), answers.parse_balance, self._other_calls)
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
-        currency = found.currency or (self._profile.currency or _NO_CURRENCY).upper()
+        currency = found.currency or (self._profile.currency or NO_CURRENCY).upper()
         return Balance(amount=found.amount, currency=currency)
 
     async def statuses(self, wanted: Mapping[str, int], at: datetime) -> Sequence[StatusSeen]:

@@ -165,6 +165,8 @@ class Journal:
         Bounded, as whoever told something waits; a group larger than the limit is committed in parts.
         """
         told = len(self._told_by_now)
+        if told == 0:  # closed in the meantime, which committed it
+            return
         if self._told_a_turn_ago < told < _LARGEST_GROUP:
             self._told_a_turn_ago = told
             self._loop.call_soon(self._commit_when_all_told)

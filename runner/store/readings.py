@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from runner.core.catalogue import Balance, BalanceSeen
+from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.clock import from_text, to_text
 from runner.store.label_statements import STEP
 from runner.store.paths import StatePaths
@@ -17,14 +17,14 @@ from runner.store.revisions import includes
 
 _Row = tuple[str, str, str, str, int, int | None]
 
-_CURRENCY = """coalesce(
-    nullif(b.currency, 'XXX'),
+_CURRENCY = f"""coalesce(
+    nullif(b.currency, '{NO_CURRENCY}'),
     (SELECT f.currency FROM balances AS f
-     WHERE f.panel = b.panel AND f.id < b.id AND f.currency <> 'XXX' ORDER BY f.id DESC LIMIT 1),
+     WHERE f.panel = b.panel AND f.id < b.id AND f.currency <> '{NO_CURRENCY}' ORDER BY f.id DESC LIMIT 1),
     (SELECT l.currency FROM balances AS l
-     WHERE l.panel = b.panel AND l.id > b.id AND l.currency <> 'XXX' ORDER BY l.id LIMIT 1),
+     WHERE l.panel = b.panel AND l.id > b.id AND l.currency <> '{NO_CURRENCY}' ORDER BY l.id LIMIT 1),
     b.currency
-)"""
+)"""  # noqa: S608  # our own text
 
 
 def first_and_last(
@@ -62,13 +62,14 @@ def last_before(connection: sqlite3.Connection, panel: str, attempt_id: int, mar
 def currency_changes(connection: sqlite3.Connection) -> dict[str, list[BalanceSeen]]:
     """The first look at each currency of the panels whose balance was shown in more than one, in the order recorded."""
     changed = connection.execute(
-        "SELECT panel FROM balances WHERE currency <> 'XXX' GROUP BY panel HAVING min(currency) <> max(currency)"
+        "SELECT panel FROM balances WHERE currency <> ? GROUP BY panel HAVING min(currency) <> max(currency)",
+        (NO_CURRENCY,),
     ).fetchall()
     found: dict[str, list[BalanceSeen]] = {}
     for (panel,) in changed:
         epochs = found[panel] = []
         rows = connection.execute(
-            f"{_select(connection)} WHERE b.panel = ? AND b.currency <> 'XXX' ORDER BY b.id", (panel,)
+            f"{_select(connection)} WHERE b.panel = ? AND b.currency <> ? ORDER BY b.id", (panel, NO_CURRENCY)
         )
         for seen in _seen(rows):
             if not epochs or epochs[-1].balance.currency != seen.balance.currency:

@@ -75,6 +75,20 @@ async def test_closing_commits_what_was_told_before(paths, lock, clock):
         await journal.mark(new_attempt(99), "run-1", NOW)
 
 
+async def test_nothing_is_written_behind_a_journal_that_was_closed_in_the_turn_of_a_wish(paths, lock, clock):
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+    async with open_journal(paths, lock, clock) as journal:
+        await journal.begin_run("run-1", "apply", NOW)
+        marking = asyncio.create_task(journal.mark(new_attempt(), "run-1", NOW))
+        await asyncio.sleep(0)  # told, and its commit is a turn of the loop away
+    closed_at = read_state(paths).serial
+    await marking
+    await asyncio.sleep(0)
+    assert not failures
+    assert read_state(paths).serial == closed_at
+
+
 async def test_after_a_failed_commit_everybody_waiting_and_everybody_later_is_told(journal, paths):
     await buy(journal, 1)
     raw = journal._writer._connection.connection.driver_connection
