@@ -157,6 +157,7 @@ class Attempt(NamedTuple):
     remains: int | None
     checked_at: datetime | None
     missing_in_a_row: int  # consecutive "no such order" answers
+    final_at: datetime | None = None  # when it was first seen in the final status it has; None: live, or not known
 
     @property
     def address(self) -> str:

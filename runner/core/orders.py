@@ -78,6 +78,7 @@ class RefillPolicy:
     every: timedelta = timedelta(hours=24)
     within: timedelta = timedelta(days=30)  # written `for:`
     max: int = 5
+    threshold: Decimal = Decimal("0.02")  # with `drop`: a smaller share lost is no drop
 
 
 class Limit(NamedTuple):
@@ -101,6 +102,7 @@ class Policy:
     max_price_increase: Decimal = ZERO  # a fraction: 0.05 is 5 %
     max_new: Limit | None = None  # of the orders bought so far; None: no cap
     max_cancel: Limit = USUAL_MAX_CANCEL  # of the live orders
+    max_reorders: int = 1  # of one order, after cancellations by the panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,13 @@ class Campaign:
     source: str
     digest: str  # SHA-256 of the file and of the CSV files it names
     priorities: Mapping[str, int] = field(default_factory=dict)  # order id -> priority, where it isn't 0; higher first
+    prune: bool = False  # cancel live orders that are no longer listed
+    protected: frozenset[str] = frozenset()  # ids of orders with `protect: true`: never pruned
+    drips: frozenset[str] = frozenset()  # ids of orders with `drip: runner`: their runs are sent one by one
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # order id -> tags, of orders that have some
+    counts: Mapping[str, int] | None = (
+        None  # link -> present count, of the file that `counts:` names; None: none is named
+    )
     places: Mapping[str, str] = field(default_factory=dict)  # `budget.total` and the like -> `file:line` that sets it
 
     def place_of(self, key: str) -> str:
@@ -155,6 +164,7 @@ class PanelProfile:
     parallel_read: int = 4
     add_per_minute: float | None = None  # None: not limited
     status_per_minute: float | None = None
+    status_per_day: int | None = None  # status calls of one UTC day; None: not limited
     connect_timeout: float = 10.0  # seconds
     read_timeout: float = 90.0  # seconds
     exclusive: bool = False  # nobody else spends this balance

@@ -143,4 +143,4 @@ class FirstCharges:
 
 
 def _observed(order_id: str, purchase: Purchase, charge: Decimal) -> Observed:
-    return Observed(order_id, purchase.order.service, purchase.rate, purchase.order.units, charge)
+    return Observed(order_id, purchase.order.service, purchase.rate, purchase.units, charge)

@@ -1,7 +1,7 @@
 """What the engine needs of the outside. `store`, `panel` and the tests' simulated world implement these."""
 
 from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
@@ -69,6 +69,23 @@ class Journal(Protocol):
 
     async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
         """Record cancellations that were asked for, with their answers."""
+
+    async def protect(self, orders: Sequence[tuple[str, str]], at: datetime) -> None:
+        """Record orders, (campaign, order id), as protected: never pruned, also when they are gone from their file."""
+
+    async def unprotect(self, orders: Sequence[tuple[str, str]]) -> None:
+        """Forget that orders, (campaign, order id), were protected."""
+
+    async def note_lacking(self, panel: str, abilities: Sequence[str], at: datetime) -> None:
+        """Record what a panel showed not to be able to do."""
+
+    async def count_status_calls(self, panel: str, day: date, calls: int) -> None:
+        """Add status calls made on a UTC day."""
+
+    async def import_order(
+        self, attempt: NewAttempt, panel_order_id: str, message: str, run_id: str, at: datetime
+    ) -> int:
+        """Record an order that was bought elsewhere as placed; its attempt's id. StateRefused if either is taken."""
 
     async def end_run(self, run_id: str, exit_code: int, at: datetime) -> None:
         """Close a run and note the high-water mark in the lineage file."""

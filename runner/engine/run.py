@@ -128,6 +128,7 @@ def _purchases(plan: Plan, recorded: Recorded) -> list[Purchase]:
             action.panel,
             recorded.catalogues[action.panel].services[action.order.service].rate,
             action.cost,
+            plan.parts.get(action.order.key),
         )
         for action in plan.purchases()
         if action.cost is not None

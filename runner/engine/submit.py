@@ -17,7 +17,7 @@ from runner.engine.first_charges import FirstCharges
 from runner.engine.ports import Panel
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
-from runner.planning.allowance import Allowance, Purchase
+from runner.planning.allowance import Allowance, Part, Purchase
 
 TRIES = 5  # sends of one order in one run that provably bought nothing: rate limit, or no connection
 PAUSE = 1.0  # seconds after the first failed connection; doubled each time
@@ -218,17 +218,18 @@ class Submission:
 def new_attempt(purchase: Purchase) -> NewAttempt:
     """The mark for a purchase: all that will be sent."""
     order = purchase.order
+    part = purchase.part or Part(AttemptKind.INITIAL, 0, order.quantity, order.runs, order.interval)
     return NewAttempt(
         campaign=order.campaign,
         order_id=order.id,
-        kind=AttemptKind.INITIAL,
-        slot=0,
+        kind=part.kind,
+        slot=part.slot,
         panel=purchase.panel,
         service=order.service,
         link=order.link,
-        quantity=order.quantity,
-        runs=order.runs,
-        interval=order.interval,
+        quantity=part.quantity,
+        runs=part.runs,
+        interval=part.interval,
         rate=purchase.rate,
         expected_charge=purchase.cost,
     )

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.attempts import NewAttempt
+from runner.core.attempts import AttemptKind, NewAttempt
 from runner.core.money import for_people
 from runner.core.orders import Order
+
+
+class Part(NamedTuple):
+    """What of an order one purchase buys. Without one a purchase buys the whole order, for the first time."""
+
+    kind: AttemptKind
+    slot: int  # numbers the attempts of one kind of an order, from 0
+    quantity: int  # per run
+    runs: int | None
+    interval: int | None
 
 
 class Purchase(NamedTuple):
@@ -19,6 +29,12 @@ class Purchase(NamedTuple):
     panel: str
     rate: Decimal  # per 1000
     cost: Decimal
+    part: Part | None = None  # None: the whole order, as its initial attempt
+
+    @property
+    def units(self) -> int:
+        """Units bought in total."""
+        return self.order.units if self.part is None else self.part.quantity * (self.part.runs or 1)
 
 
 class Allowance:

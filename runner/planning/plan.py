@@ -13,6 +13,7 @@ from runner.core.catalogue import Balance, Service
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
 from runner.core.orders import Order
+from runner.planning.allowance import Part
 from runner.planning.refills import DueRefill
 
 
@@ -28,6 +29,9 @@ class ActionKind(StrEnum):
     WAIT = "wait"  # same service and link in flight: a later apply places it
     BLOCKED = "blocked"  # a guard or a rule forbids it; the reason says which and what to do
     IN_DOUBT = "in_doubt"  # it may exist on the panel; never sent again by itself
+
+
+BUYING = (ActionKind.PLACE, ActionKind.TOP_UP, ActionKind.REPLACE, ActionKind.REORDER)  # the kinds that spend
 
 
 class Action(NamedTuple):
@@ -143,6 +147,16 @@ def _decision(action: Action) -> Decision:
     return (action.kind, action.reason, action.cost, action.panel)
 
 
+class DueCancel(NamedTuple):
+    """One cancellation to be asked for."""
+
+    order: str  # address
+    attempt_id: int
+    panel: str
+    panel_order_id: str
+    reason: str
+
+
 class Refusal(NamedTuple):
     """A guard that forbids the whole apply (exit 11)."""
 
@@ -179,6 +193,10 @@ class Plan:
     cost: Decimal | None = None  # of all purchases; None when currencies differ or a price is unknown
     currency: str | None = None  # None when panels' currencies differ or none is known
     refills: Sequence[DueRefill] = ()  # what the REFILL actions ask for, one for each attempt
+    cancels: Sequence[DueCancel] = ()  # what the CANCEL and the first half of REPLACE actions ask for
+    parts: Mapping[tuple[str, str], Part] = field(
+        default_factory=dict
+    )  # by order key: what its action buys, if not all of it
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id: those priced here
     lineage: str = ""
     serial: int = 0  # state serial the plan was made from
@@ -204,8 +222,13 @@ class Plan:
         return self._counts()[ActionKind.IN_DOUBT] > 0
 
     def purchases(self) -> list[Action]:
-        """The actions that spend, in order of execution."""
-        return list(self.of_kind(ActionKind.PLACE))
+        """The actions that spend in this pass, in order of execution: a replacement is bought once the former is cancelled."""
+        counts = self._counts()
+        kinds = [kind for kind in BUYING if counts[kind]]
+        if len(kinds) < 2 and not self.cancels:  # noqa: PLR2004  # the usual case, one kind: no look at the others
+            return [action for kind in kinds for action in self.of_kind(kind)]
+        waiting = {one.order for one in self.cancels}
+        return [one for one in self.actions if one.kind in BUYING and one.order.address not in waiting]
 
     def of_kind(self, kind: ActionKind) -> Iterator[Action]:
         """The actions of one kind, in order."""

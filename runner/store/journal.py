@@ -10,7 +10,7 @@ do meanwhile (one fdatasync for some twenty orders) it does right after, and tho
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
@@ -22,6 +22,7 @@ from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.journal_ops import Writer
 from runner.store.label_operations import LabelBalance
+from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import (
@@ -133,6 +134,29 @@ class Journal:
     async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
         """Record cancellations that were asked for, with their answers."""
         await self._told(SeeCancels(requests))
+
+    async def protect(self, orders: Sequence[tuple[str, str]], at: datetime) -> None:
+        """Record orders, (campaign, order id), as protected; those that are stay so since when they are."""
+        await self._told(Protect(orders, at))
+
+    async def unprotect(self, orders: Sequence[tuple[str, str]]) -> None:
+        """Forget that orders, (campaign, order id), were protected."""
+        await self._told(Unprotect(orders))
+
+    async def note_lacking(self, panel: str, abilities: Sequence[str], at: datetime) -> None:
+        """Record what a panel showed not to be able to do."""
+        await self._told(NoteLacking(panel, abilities, at))
+
+    async def count_status_calls(self, panel: str, day: date, calls: int) -> None:
+        """Add status calls made on a UTC day."""
+        await self._told(CountStatusCalls(panel, day, calls))
+
+    async def import_order(
+        self, attempt: NewAttempt, panel_order_id: str, message: str, run_id: str, at: datetime
+    ) -> int:
+        """Record an order that was bought elsewhere as placed; its attempt's id. StateRefused if either is taken."""
+        attempt_id: int = await self._told(Import(attempt, panel_order_id, message, run_id, at))
+        return attempt_id
 
     async def end_run(self, run_id: str, exit_code: int, at: datetime) -> None:
         """Close a run and note the high-water mark in the lineage file."""

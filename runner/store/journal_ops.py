@@ -14,10 +14,11 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
-from runner.store import doubt_statements, label_statements, lineage, statements, upkeep_statements
+from runner.store import doubt_statements, label_statements, life_statements, lineage, statements, upkeep_statements
 from runner.store.ballast import drop_ballast
 from runner.store.emergency import EmergencyFile
 from runner.store.label_operations import LabelBalance
+from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.operations import (
@@ -284,6 +285,8 @@ class Writer:
                 label_statements.label(connection, operation)
             case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
                 return upkeep_statements.carry_out(connection, operation)
+            case Protect() | Unprotect() | NoteLacking() | CountStatusCalls() | Import():
+                return life_statements.carry_out(connection, operation)
             case _:
                 raise AssertionError(f"{operation} belongs into a group")
         return None

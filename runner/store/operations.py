@@ -11,6 +11,7 @@ from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, StateRefused
 from runner.store.label_operations import LabelBalance
+from runner.store.life_operations import LifeOperation
 from runner.store.upkeep_operations import UpkeepOperation
 
 
@@ -108,6 +109,7 @@ Deciding = Adopt | NotPlaced | Abandon
 Operation = (
     Deciding
     | UpkeepOperation
+    | LifeOperation
     | LabelBalance
     | Repair
     | Mark

@@ -15,12 +15,14 @@ from runner.core.clock import from_text
 from runner.core.recorded import Recorded
 from runner.store.doubt_queries import decisions_in
 from runner.store.label_statements import read_labels
+from runner.store.life_statements import STEP as FINALS
+from runner.store.life_statements import read_lacking, read_protected, read_status_calls
 from runner.store.lineage import compare, found, noted
 from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
 from runner.store.reading import reading, revision, unreadable
 from runner.store.readings import currency_changes, first_and_last
-from runner.store.revisions import refuse_unknown
+from runner.store.revisions import includes, refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.upkeep_rows import read_cancels, read_refills
 
@@ -59,6 +61,9 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
                 looked_at=read_last_look(connection),
                 labels=read_labels(connection),
                 currency_changes=currency_changes(connection),
+                protected=read_protected(connection),
+                lacking=read_lacking(connection),
+                status_calls=read_status_calls(connection),
             )
     except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
         raise unreadable(paths, error) from error
@@ -78,7 +83,8 @@ def _without_collection() -> Iterator[None]:
 
 
 def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> dict[tuple[str, str], list[Attempt]]:
-    rows = connection.execute(f"SELECT {ATTEMPT_COLUMNS} FROM attempts ORDER BY id")  # noqa: S608  # our own column names
+    columns = ATTEMPT_COLUMNS if includes(revision(connection), FINALS) else ATTEMPT_COLUMNS.replace("final_at", "NULL")
+    rows = connection.execute(f"SELECT {columns} FROM attempts ORDER BY id")  # noqa: S608  # our own column names
     by_order: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in attempts_from(rows, left_overs_in_doubt=left_overs_in_doubt):
         key = (attempt.campaign, attempt.order_id)

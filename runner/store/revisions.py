@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from runner.core.errors import StateRefused
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first; a test compares this with migrations/versions
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+)  # oldest first; a test compares this with migrations/versions
 HEAD = REVISIONS[-1]
 
 

@@ -47,7 +47,7 @@ def attempts_from(rows: Iterable[tuple[Any, ...]], *, left_overs_in_doubt: bool 
     for (
         id_, campaign, order_id, kind, slot, panel, service, link, quantity, runs, interval, rate, expected, state,
         run_id, marked_at, settled_at, panel_order_id, message, phase, status, status_text, first_charge, charge,
-        start_count, remains, checked_at, missing,
+        start_count, remains, checked_at, missing, final_at,
     ) in rows:  # fmt: skip
         attempts.append(
             new(
@@ -81,6 +81,7 @@ def attempts_from(rows: Iterable[tuple[Any, ...]], *, left_overs_in_doubt: bool 
                     remains,
                     None if checked_at is None else moments[checked_at],
                     missing,
+                    None if final_at is None else moments[final_at],
                 ),
             )
         )

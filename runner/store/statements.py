@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus, NewAttempt, OutcomeKind, StatusSeen
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus, NewAttempt, OutcomeKind, StatusSeen
 from runner.core.catalogue import BalanceSeen, Catalogue, Service
 from runner.core.clock import to_text
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
@@ -79,11 +79,21 @@ _STATUS = _compiled(
             ),
             else_=literal_column("0"),
         ),
+        # Since when it has its final status: a correction from one to another begins anew, a live one ends it.
+        final_at=case(
+            (bindparam("is_final", type_=Integer).is_(None), attempts.c.final_at),
+            (bindparam("is_final", type_=Integer) == literal_column("0"), None),
+            (
+                attempts.c.status == bindparam("new_status"),
+                func.coalesce(attempts.c.final_at, bindparam("new_checked_at")),
+            ),
+            else_=bindparam("new_checked_at"),
+        ),
     ),
     (
         *(f"new_{name}" for name in ("status", "status_text", "first_charge", "charge", "start_count", "remains")),
-        "new_checked_at",
-        "is_missing",
+        *("new_checked_at", "is_missing"),
+        *("is_final", "is_final", "new_status", "new_checked_at", "new_checked_at"),
         "attempt",
     ),
 )
@@ -221,15 +231,20 @@ def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -
 
 def _status_row(seen: StatusSeen) -> Row:
     charge = None if seen.charge is None else _amount(seen.charge)
+    is_known = seen.status is not LiveStatus.UNKNOWN
+    status = seen.status.value if is_known else None  # the last known one stays
+    checked_at = to_text(seen.checked_at)
+    is_final = int(seen.status in FINAL_STATUSES) if is_known else None
     return (
-        None if seen.status is LiveStatus.UNKNOWN else seen.status.value,  # the last known one stays
+        status,
         seen.status_text or seen.error or None,
         charge if seen.charge else None,  # "0" means not charged yet (PROTOCOL, status)
         charge,
         _storable(seen.start_count),
         _storable(seen.remains),
-        to_text(seen.checked_at),
+        checked_at,
         1 if seen.error else 0,
+        *(is_final, is_final, status, checked_at, checked_at),
         seen.attempt_id,
     )
 

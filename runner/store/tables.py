@@ -69,6 +69,7 @@ attempts = Table(  # the columns are the fields of core.attempts.Attempt, in the
     Column("remains", Integer),
     Column("checked_at", Text),
     Column("missing_in_a_row", Integer, nullable=False),
+    Column("final_at", Text),
     _one_of("kind", AttemptKind),
     _one_of("state", AttemptState),
     _one_of("phase", Phase),
@@ -246,5 +247,32 @@ cancels = Table(
     Column("state", Text, nullable=False),
     Column("message", Text, nullable=False),
     _one_of("state", CancelState),
+    sqlite_strict=True,
+)
+
+protections = Table(  # of orders that were listed with `protect: true`; kept when the order is gone from its file
+    "protections",
+    metadata,
+    Column("campaign", Text, primary_key=True, nullable=False),
+    Column("order_id", Text, primary_key=True, nullable=False),
+    Column("since", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+lacking = Table(  # what a panel answered it can't do
+    "lacking",
+    metadata,
+    Column("panel", Text, primary_key=True, nullable=False),
+    Column("ability", Text, primary_key=True, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+status_calls = Table(
+    "status_calls",
+    metadata,
+    Column("panel", Text, primary_key=True, nullable=False),
+    Column("day", Text, primary_key=True, nullable=False),  # UTC, ISO
+    Column("calls", Integer, nullable=False),
     sqlite_strict=True,
 )

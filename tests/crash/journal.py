@@ -9,6 +9,7 @@ from runner.core.errors import RunnerError
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.journal_ops import Writer
+from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.operations import (
     BeginRun,
     DoubtLeftOvers,
@@ -108,6 +109,21 @@ class SimulatedJournal:
 
     async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
         await self.told(SeeCancels(requests))
+
+    async def protect(self, orders: Any, at: Any) -> None:
+        await self.told(Protect(orders, at))
+
+    async def unprotect(self, orders: Any) -> None:
+        await self.told(Unprotect(orders))
+
+    async def note_lacking(self, panel: str, abilities: Any, at: Any) -> None:
+        await self.told(NoteLacking(panel, abilities, at))
+
+    async def count_status_calls(self, panel: str, day: Any, calls: int) -> None:
+        await self.told(CountStatusCalls(panel, day, calls))
+
+    async def import_order(self, attempt: Any, panel_order_id: str, message: str, run_id: str, at: Any) -> int:
+        return await self.told(Import(attempt, panel_order_id, message, run_id, at))
 
     async def end_run(self, run_id: str, exit_code: int, at: Any) -> None:
         await self.told(EndRun(run_id, exit_code, at))

@@ -228,12 +228,23 @@ def test_two_lost_orders_for_one_link_are_both_visible(writer, paths, clock):
 
 def test_a_copy_of_an_older_schema_is_brought_up_to_date(grown, paths, clock):
     connection = sqlite3.connect(grown, isolation_level=None)
-    for name in ("evidence", "decisions", "refills", "cancels", "service_history", "balance_labels"):
+    for name in (
+        "evidence",
+        "decisions",
+        "refills",
+        "cancels",
+        "service_history",
+        "balance_labels",
+        "protections",
+        "lacking",
+        "status_calls",
+    ):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     for (name,) in connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'attempts_%'"
     ).fetchall():
         connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("ALTER TABLE attempts DROP COLUMN final_at")
     connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     restore(paths, plan_restore(paths, grown), "x", clock)
