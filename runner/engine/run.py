@@ -71,7 +71,7 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
         submissions = await _submit(session, wish, plan, recorded)
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
-    bought = {submission.panel: submission.placed for submission in submissions if submission.placed}
+    bought = {submission.panel: submission.polls.left for submission in submissions if submission.placed}
     if bought:
         try:
             await refresh_placed(session, bought)

@@ -13,6 +13,7 @@ from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, 
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
+from runner.engine.early_polls import EarlyPolls
 from runner.engine.first_charges import FirstCharges
 from runner.engine.ports import Panel
 from runner.engine.result import OrderResult
@@ -45,9 +46,10 @@ class Submission:
         self._owned_ids = owned_ids  # every order id of this panel that the state holds; grows as orders are placed
         self._waiting: set[asyncio.Task[object]] = set()  # workers that hold no mark: may be cancelled
         self.results: dict[str, OrderResult] = {}  # by address; the last try counts
-        self.placed: dict[str, int] = {}  # panel order id -> attempt id
+        self.placed = 0  # orders that the panel gave ids to
         self.stopped = ""  # why nothing more is marked; empty while all is well
         self.charges = FirstCharges(session, panel)
+        self.polls = EarlyPolls(session, panel)
         session.stop.on_request(self._interrupt)
 
     @property
@@ -74,6 +76,7 @@ class Submission:
         # gather and not a TaskGroup: one worker's failure must not cancel another between its send and its outcome.
         workers = (self._work(queue) for _ in range(self._panel.profile.parallel_add))
         failures = await asyncio.gather(*workers, return_exceptions=True)
+        await self.polls.close()
         await self.charges.close()
         for failure in failures:
             if failure is not None:
@@ -185,7 +188,8 @@ class Submission:
             self._stop(outcome.message)
         self._session.stop.in_flight -= 1
         if outcome.kind is OutcomeKind.PLACED and outcome.panel_order_id is not None:
-            self.placed[outcome.panel_order_id] = attempt_id
+            self.placed += 1
+            self.polls.note(outcome.panel_order_id, attempt_id)
         self._note(purchase, outcome)
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:

@@ -20,6 +20,7 @@ from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.store.group_size import LARGEST, GroupSize
 from runner.store.journal_ops import Writer
 from runner.store.label_operations import LabelBalance
 from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
@@ -44,8 +45,6 @@ from runner.store.paths import StatePaths
 from runner.store.queries import read_state
 from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 
-_LARGEST_GROUP = 1000  # operations: bounds what one refused neighbour makes us repeat
-
 _Waiting = asyncio.Future[Any]  # of an Answer; each method knows its own
 
 
@@ -59,6 +58,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._told_by_now: list[tuple[Operation, _Waiting]] = []
         self._told_a_turn_ago = 0
+        self._size = GroupSize()
         self._closed = False
 
     async def begin_run(self, run_id: str, command: str, at: datetime) -> None:
@@ -184,14 +184,14 @@ class Journal:
         return waiting
 
     def _commit_when_all_told(self) -> None:
-        """Commit once a turn of the loop told nothing new: the more share a commit, the less each waits for the disk.
+        """Commit once a turn of the loop told nothing new, or as much as is worth waiting for.
 
-        Bounded, as whoever told something waits; a group larger than the limit is committed in parts.
+        A group larger than that is committed in parts.
         """
         told = len(self._told_by_now)
         if told == 0:  # closed in the meantime, which committed it
             return
-        if self._told_a_turn_ago < told < _LARGEST_GROUP:
+        if self._told_a_turn_ago < told < self._size.limit:
             self._told_a_turn_ago = told
             self._loop.call_soon(self._commit_when_all_told)
             return
@@ -199,10 +199,12 @@ class Journal:
 
     def _commit(self) -> None:
         self._told_a_turn_ago = 0
-        group, self._told_by_now = self._told_by_now[:_LARGEST_GROUP], self._told_by_now[_LARGEST_GROUP:]
+        self._size.before_commit()
+        group, self._told_by_now = self._told_by_now[:LARGEST], self._told_by_now[LARGEST:]
         if self._told_by_now:
             self._loop.call_soon(self._commit_when_all_told)
         results = self._writer.commit([operation for operation, _ in group])
+        self._size.after_commit()
         for (_, waiting), result in zip(group, results, strict=True):
             if waiting.done():  # its caller was cancelled; the record stands
                 continue

@@ -1,0 +1,38 @@
+"""How many operations a commit of the journal waits for, from how busy the loop's thread is. Commits nothing itself."""
+
+import time
+from collections.abc import Callable
+
+LARGEST = 1000  # bounds what one refused neighbour makes us repeat
+_SMALL = 4  # two orders' outcomes and next marks
+_BUSY = 0.75  # share of the time between commits that the thread computed
+_MEMORY = 0.95  # weight of the past after one more commit: some twenty of them count
+
+
+class GroupSize:
+    """Small groups while the thread waits for a slow panel, large ones while it is busy.
+
+    With time to spare, whoever told something goes on at once; and answers that came in one burst are spread over time,
+    or they would come, and wait together, for ever. Without, commits are what costs time: the more share one the better.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] = time.perf_counter, computing: Callable[[], float] = time.thread_time
+    ) -> None:
+        """The clocks are seconds of the world, and seconds that this thread has computed."""
+        self._wall = wall
+        self._computing = computing
+        self._since = (wall(), computing())
+        self._elapsed = self._computed = 0.0  # outside of commits; the past counts less and less
+        self.limit = LARGEST
+
+    def before_commit(self) -> None:
+        """A commit begins: what passed since the last one tells how busy the thread is."""
+        wall, computing = self._since
+        self._elapsed = self._elapsed * _MEMORY + self._wall() - wall
+        self._computed = self._computed * _MEMORY + self._computing() - computing
+        self.limit = LARGEST if self._computed >= self._elapsed * _BUSY else _SMALL
+
+    def after_commit(self) -> None:
+        """A commit has ended: time counts again. What it took itself says nothing about the panel."""
+        self._since = (self._wall(), self._computing())
