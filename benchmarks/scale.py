@@ -13,7 +13,7 @@ class Scale:
     """Numbers of orders and of repetitions."""
 
     orders_0ms: int = 4000
-    orders_50ms: int = 4000
+    orders_50ms: int = 10_000
     pairs: int = 5
     live: int = 10_000
     sizes: tuple[int, ...] = (10_000, 100_000)

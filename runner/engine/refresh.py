@@ -1,7 +1,7 @@
 """Asks the panels how things stand: catalogue, balance, and statuses of live orders and refills in batches of 100."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 from runner.core.catalogue import BalanceSeen
 from runner.core.errors import KeyRejected, PanelUnreachable
@@ -75,7 +75,13 @@ async def refresh_statuses(session: Session, panel: Panel, live: Iterable[tuple[
 async def refresh_placed(session: Session, bought: Mapping[str, Mapping[str, int]]) -> None:
     """Poll what has just been bought, by panel and panel order id, so that the report holds charges and no guesses."""
     async with session.stop.interruptible():
+        reads: list[Awaitable[None]] = []  # side by side: each waits for a panel
         for name, placed in bought.items():
-            await refresh_statuses(session, session.panels[name], placed.items())
-        for name in bought:
-            await refresh_balance(session, session.panels[name])
+            reads += (
+                refresh_statuses(session, session.panels[name], placed.items()),
+                refresh_balance(session, session.panels[name]),
+            )
+        failures = await asyncio.gather(*reads, return_exceptions=True)  # nothing goes on behind our back
+        for failure in failures:
+            if failure is not None:
+                raise failure
