@@ -36,6 +36,12 @@ CREATE TABLE refills (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, request
 CREATE INDEX refills_of ON refills (order_id);
 CREATE TABLE late (id INTEGER PRIMARY KEY, appears REAL NOT NULL, received REAL NOT NULL, draft TEXT NOT NULL) STRICT;
 """
+# Books of earlier versions have it not.
+_WISHES = """
+CREATE TABLE IF NOT EXISTS wishes (
+  id INTEGER PRIMARY KEY, action TEXT NOT NULL, order_id INTEGER NOT NULL, at REAL NOT NULL, refusal TEXT NOT NULL
+) STRICT
+"""
 _ORDER = (
     "id, service, link, quantity, runs, interval, charge, created, seed, cancel_requested, "
     "forced_at, forced_status, forced_remains, shown"
@@ -88,6 +94,15 @@ class Entry(NamedTuple):
     received: float  # Unix time, seconds
 
 
+class Wish(NamedTuple):
+    """One request to refill or cancel an order of this panel, granted or not."""
+
+    action: str
+    order: int
+    at: float  # panel minutes
+    refusal: str  # the panel's text; empty: it was taken
+
+
 class Book:
     """One open book. Raises StateRefused if another process holds it or the file is none of ours."""
 
@@ -118,6 +133,7 @@ class Book:
         self._sql.execute("BEGIN IMMEDIATE")
         if not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._create(settings)
+        self._sql.execute(_WISHES)
         said: dict[str, str] = dict(self._sql.execute("SELECT name, value FROM panel"))
         self._currency = said["currency"]
         self._deposits = Decimal(said["deposits"])
@@ -327,7 +343,23 @@ class Book:
         elif refund is not None:
             self._await(order.id, refund)
 
-    # Refills
+    def correct_charge(self, order: PanelOrder, charge: Decimal, now: float) -> None:
+        """Book another charge for an order, as an administrator would; the balance pays or gets the difference."""
+        self._sql.execute("UPDATE orders SET charge = ? WHERE id = ?", (_to_points(charge), order.id))
+        self._settled -= charge - order.charge
+        self.change(order._replace(charge=charge), now)
+
+    # Refills and cancels
+
+    def note_wish(self, wish: Wish) -> None:
+        """Keep a request to refill or cancel, so that it can be seen how often and when a client asked."""
+        self._sql.execute("INSERT INTO wishes (action, order_id, at, refusal) VALUES (?, ?, ?, ?)", wish)
+
+    def wishes(self) -> list[Wish]:
+        """Every such request about an order of this panel, in the order received."""
+        return [
+            Wish._make(row) for row in self._sql.execute("SELECT action, order_id, at, refusal FROM wishes ORDER BY id")
+        ]
 
     def ask_refill(self, order_id: int, now: float) -> int:
         """Record a refill request; its id."""

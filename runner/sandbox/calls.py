@@ -2,10 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from runner.core.money import ZERO, plain
-from runner.sandbox.book import Book, Draft
-from runner.sandbox.settings import CUSTOM_COMMENTS, ChargeStyle, DuplicateLinks, PanelService, SandboxSettings
+from runner.sandbox.book import Book, Draft, Wish
+from runner.sandbox.settings import (
+    CUSTOM_COMMENTS,
+    MANY_STATUSES,
+    ChargeStyle,
+    DuplicateLinks,
+    PanelService,
+    SandboxSettings,
+)
 from runner.sandbox.world import (
     DAY,
     FINAL_WORDS,
@@ -22,6 +30,7 @@ from runner.sandbox.world import (
 
 Json = dict[str, object] | list[dict[str, object]]
 Form = Mapping[str, str]
+Given = TypeVar("Given")
 
 MAX_IDS = 100
 INCORRECT_REQUEST = "Incorrect request"
@@ -59,6 +68,8 @@ class Calls:
             "refill_status": self._refill_status,
             "cancel": self._cancel,
         }
+        for call in settings.lacks:
+            self._actions.pop(call, None)
         if settings.duplicate_links is DuplicateLinks.REJECT:
             book.index_links()
 
@@ -173,6 +184,8 @@ class Calls:
         return {"balance": plain(self._book.balance.quantize(HUNDRED_THOUSANDTH)), "currency": self._book.currency}
 
     def _status(self, form: Form, now: float) -> Json:
+        if "orders" in form and MANY_STATUSES in self._settings.lacks:
+            raise Refused(INCORRECT_REQUEST)
         if "orders" not in form:
             order = self._one(form)
             return self._shown(order, now)
@@ -203,14 +216,14 @@ class Calls:
 
     def _refill(self, form: Form, now: float) -> Json:
         if "orders" not in form:
-            return {"refill": str(self._ask_refill(self._one(form), now))}
+            return {"refill": str(self._wished("refill", self._one(form), now, self._ask_refill))}
         asked = self._many(form, "orders")
         with self._book.together():
             return [{"order": _shown_id(text), "refill": self._refill_or_error(text, now)} for text in asked]
 
     def _refill_or_error(self, text: str, now: float) -> object:
         try:
-            return self._ask_refill(self._one({"order": text}), now)
+            return self._wished("refill", self._one({"order": text}), now, self._ask_refill)
         except Refused as refusal:
             return {"error": str(refusal)}
 
@@ -253,7 +266,7 @@ class Calls:
         with self._book.together():
             for text in asked:
                 try:
-                    self._ask_cancel(self._one({"order": text}), now)
+                    self._wished("cancel", self._one({"order": text}), now, self._ask_cancel)
                     result: object = 1
                 except Refused as refusal:
                     result = {"error": str(refusal)}
@@ -265,6 +278,16 @@ class Calls:
             raise Refused("Cancel is not available")
         if order.cancel_requested is None:  # asking again changes nothing
             self._book.change(order._replace(cancel_requested=now), now)
+
+    def _wished(self, action: str, order: PanelOrder, now: float, grant: Callable[[PanelOrder, float], Given]) -> Given:
+        """What is granted to one order, or Refused; either is noted in the book."""
+        try:
+            granted = grant(order, now)
+        except Refused as refusal:
+            self._book.note_wish(Wish(action, order.id, now, str(refusal)))
+            raise
+        self._book.note_wish(Wish(action, order.id, now, ""))
+        return granted
 
     # Ids
 

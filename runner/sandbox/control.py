@@ -40,6 +40,7 @@ class Control:
             "clock": self._clock,
             "account": self._account,
             "services": lambda: [service._asdict() for service in book.services.values()],
+            "wishes": lambda: [wish._asdict() for wish in book.wishes()],
         }
         self._changes: Mapping[str, Callable[[Given], object]] = {
             "clock": self._advance,
@@ -156,10 +157,14 @@ class Control:
         }
 
     def _force(self, order_id: int, given: Given) -> object:
-        """`status` (null: let it go its own way again), `remains`, and `show`: fields laid over its status answer."""
+        """What an administrator changes of an order.
+
+        `status` (null: let it go its own way again), `remains`, `charge`: what it cost from the start, settled with the
+        balance, and `show`: fields laid over its status answer.
+        """
         now = self._book.catch_up()
         order = self._book.orders([order_id])[order_id]
-        unknown = given.keys() - {"status", "remains", "show"}
+        unknown = given.keys() - {"status", "remains", "charge", "show"}
         if unknown:
             raise ValueError(f"an order has no {', '.join(sorted(unknown))} to set")
         if "status" in given:
@@ -172,4 +177,6 @@ class Control:
         if "show" in given:
             order = order._replace(shown=json.dumps(given["show"]) if given["show"] else None)
         self._book.change(order, now)
+        if "charge" in given:
+            self._book.correct_charge(order, _amount(given, "charge"), now)
         return self._shown(next(self._book.entries(order_id)), now)

@@ -9,6 +9,9 @@ DEFAULT_KEY = "sandbox-key"  # public on purpose: it opens nothing but a simulat
 FIRST_ORDER_ID = 23501  # the id of the documented example
 
 
+MANY_STATUSES = "many statuses"  # one of SandboxSettings.lacks: `status` takes one order at a time
+
+
 class DuplicateLinks(StrEnum):
     """What the panel does with a second order for a service and link that it still works on."""
 
@@ -36,6 +39,7 @@ class SandboxSettings:
     latency: float = 0.0  # seconds before each answer
     duplicate_links: DuplicateLinks = DuplicateLinks.ACCEPT
     charge_style: ChargeStyle = ChargeStyle.REWRITTEN
+    lacks: frozenset[str] = frozenset()  # calls that this panel does not know, or MANY_STATUSES
     control: bool = False  # answer the calls under /_control
 
 

@@ -1,6 +1,8 @@
 """What the book remembers over restarts, that its money adds up, and that the same story always ends the same."""
 
+import sqlite3
 import stat
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -177,3 +179,13 @@ def test_the_same_requests_at_the_same_times_get_the_same_answers(tmp_path):
 
     assert story("a.db", 1) == story("b.db", 1)
     assert story("c.db", 2) != story("b.db", 1)
+
+
+def test_a_book_of_an_earlier_version_gets_the_table_it_lacks(tmp_path):
+    path = tmp_path / "sandbox.db"
+    Book(path, settings=STEADY, clock=ManualClock()).close()
+    with closing(sqlite3.connect(path)) as sql, sql:
+        sql.execute("DROP TABLE wishes")
+    book = Book(path, settings=STEADY, clock=ManualClock())
+    assert book.wishes() == []
+    book.close()

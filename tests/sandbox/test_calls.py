@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from runner.sandbox.settings import ChargeStyle, DuplicateLinks
+from runner.sandbox.settings import MANY_STATUSES, ChargeStyle, DuplicateLinks
 
 FIELDS = ["charge", "start_count", "status", "remains", "currency"]
 
@@ -306,3 +306,12 @@ async def test_the_form_is_kept_as_received_and_without_the_key(panel, book_path
     files = list(book_path.parent.iterdir())
     assert files
     assert not any(b"sandbox-key" in file.read_bytes() for file in files)
+
+
+async def test_a_panel_may_lack_calls_and_statuses_of_many_orders(opener):
+    async with opener(lacks=frozenset({"refill", "cancel", MANY_STATUSES})) as panel:
+        order = (await panel.add())["order"]
+        assert await panel.call("refill", order=order) == {"error": "Invalid action"}
+        assert await panel.call("cancel", orders=order) == {"error": "Invalid action"}
+        assert await panel.call("status", orders=order) == {"error": "Incorrect request"}
+        assert (await panel.call("status", order=order))["status"] == "Pending"

@@ -136,3 +136,28 @@ async def test_what_can_not_be_done_is_said(panel, name, given):
     status, answer = await refused(panel, name, given)
     assert status == 400
     assert answer["error"]
+
+
+async def test_a_corrected_charge_is_settled_with_the_balance(panel):
+    order = (await panel.add(quantity=1000))["order"]
+    await panel.force(order, status="Completed")
+    assert (await panel.force(order, charge="1.20"))["charge"] == "1.20"
+    assert await panel.balance() == "998.80"
+    await panel.force(order, charge="0.50")
+    assert (await panel.call("status", order=order))["charge"] == "0.50"
+    assert await panel.balance() == "999.50"
+    await panel.force(order, status="Partial", remains=500)
+    assert (await panel.call("status", order=order))["charge"] == "0.25"
+    assert await panel.balance() == "999.75"
+    await panel.force(order, status="Canceled", charge="0.80")
+    assert await panel.balance() == "1000.00"
+
+
+async def test_every_request_to_refill_or_cancel_is_kept_with_its_answer(panel):
+    order = (await panel.add())["order"]
+    await panel.call("refill", order=order)
+    await panel.call("cancel", orders=f"{order},99999")
+    assert [(wish["action"], wish["order"], wish["refusal"]) for wish in await panel.control("wishes")] == [
+        ("refill", order, "Refill is not available, the order is not completed"),
+        ("cancel", order, ""),
+    ]
