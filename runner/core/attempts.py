@@ -27,6 +27,8 @@ class AttemptState(StrEnum):
     NOT_SENT = "not_sent"  # proof that no byte left, or a person's decision
 
 
+IMPORTED = "imported by "  # begins the message of an attempt that was bought elsewhere
+FORGOTTEN = "~removed"  # in the id of an order that was taken out of every file's reach; the files' ids have no tilde
 OPEN_STATES = frozenset({AttemptState.SENDING, AttemptState.PLACED, AttemptState.IN_DOUBT, AttemptState.ABANDONED})
 
 
@@ -158,6 +160,11 @@ class Attempt(NamedTuple):
     checked_at: datetime | None
     missing_in_a_row: int  # consecutive "no such order" answers
     final_at: datetime | None = None  # when it was first seen in the final status it has; None: live, or not known
+
+    @property
+    def is_imported(self) -> bool:
+        """True if it was bought elsewhere, and a person told us of it."""
+        return self.phase is None and self.message.startswith(IMPORTED)
 
     @property
     def address(self) -> str:

@@ -52,6 +52,10 @@ class StateRefused(RunnerError):
     code = ExitCode.STATE
 
 
+class StateLocked(StateRefused):
+    """Another run holds the state; it will let go."""
+
+
 class PlanStale(StateRefused):
     """A saved plan no longer says what a fresh plan would."""
 

@@ -103,6 +103,7 @@ class Policy:
     max_new: Limit | None = None  # of the orders bought so far; None: no cap
     max_cancel: Limit = USUAL_MAX_CANCEL  # of the live orders
     max_reorders: int = 1  # of one order, after cancellations by the panel
+    stalled_after: timedelta | None = None  # live for longer; None: as the service's other orders tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.core.orders import Campaign
 from runner.core.text import clean
 from runner.files import header, nodes
+from runner.files.counts import read_counts
 from runner.files.csv_rows import CsvReader, resolve_csv
 from runner.files.diagnose import report_errors
 from runner.files.findings import CampaignFindings
@@ -19,9 +21,9 @@ from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
 from runner.files.source import BadText, CheckedFile, Unreadable
 from runner.files.yaml_events import Where, YamlProblem, YamlReader
 
-_TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed"}
+_TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts"}
 _FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header
-_DEFAULTS = ("service", "quantity", "runs", "interval", "priority", "protect")
+_DEFAULTS = ("service", "quantity", "runs", "interval", "priority", "protect", "drip", "tags")
 
 
 class CampaignFile(NamedTuple):
@@ -70,13 +72,13 @@ class _Reading:
         self.root = nodes.Mapping(1, 1)
         self.unplaced: AbstractSet[int] = frozenset()  # rows to be wanted in another pass
         self.came_late = False  # the header went on behind the orders, and their rows did not know it
-        self._digest: str | None = None  # None: the file could not be read to its end
+        self._print: bytes | None = None  # the file's own; None: it could not be read to its end
         try:
             with CheckedFile(path) as source:
                 reader = YamlReader(source, _TEXTS, self._own.error, wanted, skim=skim)
                 self.unplaced = reader.unplaced
                 self._read(reader)
-                self._digest = _digest(source.fingerprint(), self._prints)
+                self._print = source.fingerprint()
         except Unreadable as problem:
             self._own.error(1, 1, "unreadable", f"the file {problem}")
         except BadText as problem:
@@ -89,7 +91,7 @@ class _Reading:
     @property
     def is_whole(self) -> bool:
         """True if the file was read to its end."""
-        return self._digest is not None
+        return self._print is not None
 
     def _read(self, reader: YamlReader) -> None:
         self.root = reader.begin()
@@ -140,11 +142,25 @@ class _Reading:
             findings.error(problem.line, problem.column, "encoding", problem.message)
         return None
 
+    def _counts(self, name: str) -> dict[str, int]:
+        """The present counts of the file that `counts:` names."""
+        folder = self._path.parent
+        try:
+            with CheckedFile(resolve_csv(name, folder)) as source:
+                stream = TextIOWrapper(BufferedReader(source), encoding="utf-8-sig", newline="")
+                counts = read_counts(stream, self._findings.of(str(folder / name)))
+                self._prints.append((name, source.fingerprint()))
+                return counts
+        except Unreadable as problem:
+            message = f"`counts`: {clean(name, 120)} {problem}"
+            self._own.error(*self._place("counts"), "unreadable", message)
+        return {}
+
     def result(self) -> CampaignFile:
         """Check the header and what only the whole list of orders can tell; the campaign if all is well."""
         campaign = None
-        if self._digest is not None:
-            campaign = self._campaign(self._digest)
+        if self._print is not None:
+            campaign = self._campaign(self._print)
         return CampaignFile(
             campaign,
             self._findings,
@@ -158,17 +174,14 @@ class _Reading:
         found = self.root.find(key)
         return found[1].text if found and isinstance(found[1], nodes.Scalar) else None
 
-    def _campaign(self, digest: str) -> Campaign | None:
+    def _campaign(self, own_print: bytes) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
         before = self._findings.errors
         broken = self._broken_sections(values)
         sections = {key.text: value for key, value in self.root if key.text not in broken}
         if "links" in sections:
             header.report_prefixes(sections["links"], self._own)
-        if "policy" in sections:
-            header.warn_of_policies_not_done_yet(sections["policy"], self._own)
-        if "defaults" in sections:
-            header.report_drip(sections["defaults"], self._own)
+        counts = self._counts(values["counts"]) if "counts" in sections else None
         collector = self._collector or OrderCollector("", None, self._findings)
         wrong_in_header = self._findings.errors - before
         collector.finish()
@@ -193,8 +206,13 @@ class _Reading:
             moved=moved,
             removed=removed,
             source=str(self._path),
-            digest=digest,
+            digest=_digest(own_print, self._prints),
             priorities=collector.priorities,
+            prune=values.get("prune", False),
+            protected=frozenset(collector.protected),
+            drips=frozenset(collector.drips),
+            tags=collector.tags,
+            counts=counts,
             places=header.places(self.root, str(self._path)),
         )
 

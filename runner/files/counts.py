@@ -2,12 +2,16 @@
 
 import csv
 from pathlib import Path
+from typing import TextIO
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.text import clean
+from runner.files.findings import Findings
+from runner.files.source import BadText
 
 _COLUMNS = ("link", "count")
 _DIGITS = 18  # of a count; more is nonsense
+_CODE = "counts-file"
 
 
 def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
@@ -15,37 +19,44 @@ def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
 
     A CSV with a header row, columns `link` and `count`; a link that stands there twice with different counts is wrong.
     """
+    findings = Findings(str(path))
     counts: dict[str, int] = {}
-    found: list[Diagnostic] = []
-
-    def report(line: int, column: int, code: str, message: str) -> None:
-        found.append(Diagnostic(str(path), line, column, code, message))
-
-    line = 1
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.reader(stream, strict=True)
-            header = [cell.strip() for cell in next(rows, [])]
-            if missing := [name for name in _COLUMNS if name not in header]:
-                report(1, 1, "counts-header", f"no column `{missing[0]}`: begin the file with `link,count`")
-                return {}, tuple(found)
-            of_link, of_count = (header.index(name) for name in _COLUMNS)
-            line = rows.line_num + 1
-            for cells in rows:
-                if any(cell.strip() for cell in cells):
-                    link = cells[of_link].strip() if of_link < len(cells) else ""
-                    text = cells[of_count].strip() if of_count < len(cells) else ""
-                    if not link:
-                        report(line, of_link + 1, "counts-link", "the row has no link: fill it in, or remove the row")
-                    elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-                        report(line, of_count + 1, "counts-count", f"count `{clean(text, 40)}` is not a whole number")
-                    elif counts.setdefault(link, int(text)) != int(text):
-                        report(
-                            line, of_link + 1, "counts-twice", f"{clean(link, 120)} has another count above: keep one"
-                        )
-                line = rows.line_num + 1
+        with path.open(encoding="utf-8-sig", newline="") as stream:  # a pipe will do
+            counts = read_counts(stream, findings)
     except OSError as error:
-        report(1, 1, "counts-file", f"can't be read: {error.strerror}")
+        findings.error(1, 1, _CODE, f"can't be read: {error.strerror}")
+    return counts, tuple(findings.diagnostics())
+
+
+def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
+    """The same of an open file; what is wrong goes to `findings`. Unreadable and OSError pass through."""
+    counts: dict[str, int] = {}
+    line = 1
+    rows = csv.reader(stream, strict=True)
+    try:
+        header = [cell.strip() for cell in next(rows, [])]
+        if missing := [name for name in _COLUMNS if name not in header]:
+            findings.error(1, 1, "counts-header", f"no column `{missing[0]}`: begin the file with `link,count`")
+            return {}
+        of_link, of_count = (header.index(name) for name in _COLUMNS)
+        line = rows.line_num + 1
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                link = cells[of_link].strip() if of_link < len(cells) else ""
+                text = cells[of_count].strip() if of_count < len(cells) else ""
+                if not link:
+                    message = "the row has no link: fill it in, or remove the row"
+                    findings.error(line, of_link + 1, "counts-link", message)
+                elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+                    message = f"count `{clean(text, 40)}` is not a whole number: write plain digits, such as 1200"
+                    findings.error(line, of_count + 1, "counts-count", message)
+                elif counts.setdefault(link, int(text)) != int(text):
+                    message = f"{clean(link, 120)} has another count above: keep one"
+                    findings.error(line, of_link + 1, "counts-twice", message)
+            line = rows.line_num + 1
     except (csv.Error, UnicodeDecodeError) as error:
-        report(line, 1, "counts-file", f"is no CSV in UTF-8: {error}")
-    return counts, tuple(found)
+        findings.error(line, 1, _CODE, f"is no CSV in UTF-8: {error}")
+    except BadText as problem:
+        findings.error(problem.line, problem.column, _CODE, f"is no CSV in UTF-8: {problem.message}")
+    return counts

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
@@ -12,22 +13,25 @@ from runner.files.diagnose import did_you_mean
 from runner.files.findings import Findings
 from runner.files.nodes import Mapping, Node, Scalar, Style
 from runner.files.rows import Chunk
-from runner.files.scalars import FlagCells, NumberCells, Value
+from runner.files.scalars import FlagCells, NumberCells, TagCells, Value
 from runner.files.source import BadText, CheckedFile, Unreadable
 
-COLUMNS = ("id", "link", "service", "quantity", "runs", "interval", "priority", "protect")
+COLUMNS = ("id", "link", "service", "quantity", "runs", "interval", "priority", "protect", "drip", "tags")
 CHUNK = 512  # rows checked at once
 _BUFFER = 1 << 16  # bytes; every piece is checked by itself
+Cell = Value | list[str]
+Cells = abc.Mapping[str, Cell]  # what each text means
 CsvRow = tuple[int, list[str]]  # line and cells
 _BREAKS = re.compile(r"\r\n|[\r\n]").findall
 _NUMBERS = NumberCells()
 _FLAGS = FlagCells()
-_CONVERTERS: dict[str, dict[str, Value]] = {
+_CONVERTERS: dict[str, Cells] = {
     "quantity": _NUMBERS,
     "runs": _NUMBERS,
     "interval": _NUMBERS,
     "priority": _NUMBERS,
     "protect": _FLAGS,
+    "tags": TagCells(),
 }
 
 
@@ -116,7 +120,7 @@ class CsvReader:
 
     def _values(self, rows: list[CsvRow]) -> Chunk[CsvRow]:
         # Column by column and without a line of Python for each cell, which would take three times as long.
-        columns: list[list[Value]] = []
+        columns: list[list[Cell]] = []
         for name, cells in zip(self._names, zip(*(cells for _, cells in rows), strict=True), strict=False):
             converter = _CONVERTERS.get(name)
             if converter is None:
@@ -128,7 +132,7 @@ class CsvReader:
         names = [self._names[number] for number in full]
         if full:
             values = zip(*(columns[number] for number in full), strict=True)
-            found: list[dict[str, Value]] = list(map(dict, map(zip, repeat(names), values)))
+            found: list[dict[str, Cell]] = list(map(dict, map(zip, repeat(names), values)))
         else:
             found = [{} for _ in rows]
         for name, column in zip(self._names, columns, strict=False):

@@ -13,16 +13,6 @@ from runner.files.links import LinkRules, prefix_problem
 from runner.files.nodes import Node
 from runner.files.scalars import duration, fraction
 
-_KEPT = "is accepted but not done by this version yet"
-_NOT_YET = {  # key -> value -> what happens meanwhile
-    "on_change": {
-        "top_up": f"{_KEPT}: an edited order is an error, as with `error`",
-        "replace": f"{_KEPT}: an edited order is an error, as with `error`",
-    },
-    "on_partial": {"reorder": f"{_KEPT}: the missing part is shown and left, as with `accept`"},
-    "on_canceled": {"reorder": f"{_KEPT}: the order is shown and left, as with `accept`"},
-}
-
 
 def budget(values: Mapping[str, str]) -> Budget:
     """The caps of `budget:`."""
@@ -49,6 +39,8 @@ def policy(values: Mapping[str, Any]) -> Policy:
         max_price_increase=fraction(values.get("max_price_increase", "0%")),
         max_new=_limit(values["max_new"]) if "max_new" in values else usual.max_new,
         max_cancel=_limit(values["max_cancel"]) if "max_cancel" in values else usual.max_cancel,
+        max_reorders=values.get("max_reorders", usual.max_reorders),
+        stalled_after=duration(values["stalled_after"]) if "stalled_after" in values else usual.stalled_after,
     )
 
 
@@ -72,24 +64,8 @@ def _refill(values: Mapping[str, Any], usual: RefillPolicy) -> RefillPolicy:
         every=duration(values["every"]) if "every" in values else usual.every,
         within=duration(values["for"]) if "for" in values else usual.within,
         max=values.get("max", usual.max),
+        threshold=fraction(values["threshold"]) if "threshold" in values else usual.threshold,
     )
-
-
-def warn_of_policies_not_done_yet(node: Node, findings: Findings) -> None:
-    """Say what of `policy:` this version only reads."""
-    if not isinstance(node, nodes.Mapping):
-        return
-    for key, value in node:
-        text = value.text if isinstance(value, nodes.Scalar) else ""
-        if meanwhile := _NOT_YET.get(key.text, {}).get(text):
-            findings.warning(value.line, value.column, "not-yet", f"`policy.{key.text}: {text}` {meanwhile}")
-
-
-def report_drip(node: Node, findings: Findings) -> None:
-    """Report `drip` in a row or in `defaults:`, where it is."""
-    if isinstance(node, nodes.Mapping) and (entry := node.find("drip")):
-        message = "`drip: runner` is not done by this version yet: use the panel's drip-feed (`runs`, `interval`), or remove it"
-        findings.error(entry[1].line, entry[1].column, "not-yet", message)
 
 
 def link_rules(values: object) -> LinkRules | None:

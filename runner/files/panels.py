@@ -122,7 +122,8 @@ def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile
     given: dict[str, Any] = {key: values[key] for key in ("currency", "exclusive", "rounded_rates") if key in values}
     parallel, rate, timeout = (values.get(key, {}) for key in ("parallel", "rate", "timeout"))
     given |= {f"parallel_{key}": number for key, number in parallel.items()}
-    given |= {f"{key}_per_minute": per_minute(text) for key, text in rate.items()}
+    given |= {f"{key}_per_minute": per_minute(rate[key]) for key in ("add", "status") if key in rate}
+    given |= {"status_per_day": rate["status_per_day"]} if "status_per_day" in rate else {}
     given |= {f"{key}_timeout": duration(text).total_seconds() for key, text in timeout.items()}
     if "settle" in values:
         given["settle"] = duration(values["settle"])

@@ -6,7 +6,7 @@ The hot part of reading: knows neither format, asks for places only when somethi
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import repeat
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -16,16 +16,16 @@ from runner.files import nodes
 from runner.files.diagnose import report_errors
 from runner.files.findings import SHOWN, CampaignFindings, Findings
 from runner.files.gate import gate
-from runner.files.header import report_drip
 from runner.files.links import LinkRules, doubtful, may_be_decoded
 from runner.files.nodes import Node
 
 Where = TypeVar("Where")  # whatever a format needs to find a row's places again
 Row = dict[str, Any]
-TEXTS = frozenset({"id", "link", "from"})  # fields of an order whose plain scalars are text
+TEXTS = frozenset({"id", "link", "from", "tags"})  # fields of an order whose plain scalars are text
 _USUAL = frozenset(
     {"id", "link", "service", "quantity", "runs", "interval"}
 )  # fields that ask for nothing but an order
+_SPECIAL = ("priority", "protect", "drip", "tags")  # what a campaign keeps beside its orders
 _ID_BYTES = 8  # of a derived id: 16 hex digits
 _MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must not fill memory
 
@@ -89,12 +89,16 @@ class OrderCollector:
         self.orders: list[Order] = []
         self.ids: set[str] = set()
         self.priorities: dict[str, int] = {}  # by id, of the orders whose isn't 0
+        self.protected: set[str] = set()  # ids
+        self.drips: set[str] = set()  # ids, of orders with runs
+        self.tags: dict[str, tuple[str, ...]] = {}  # by id, of the orders that have some
         self._campaign = campaign
         self._links = links
         self._findings = findings
         self._gate = gate("campaign", "order")
         self._services = _ServiceTexts()
         self._stems = _Stems()
+        self._tag_lists: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal ones are one object
         self._named = 0  # orders with an id of their own
         self._clashes: list[_Clash] = []
         self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
@@ -110,7 +114,7 @@ class OrderCollector:
         default_quantity = others.get("quantity")
         default_runs = others.get("runs")
         default_interval = others.get("interval")
-        default_priority = others.get("priority")
+        is_special = any(map(others.get, _SPECIAL)) or not _USUAL.issuperset(chain.from_iterable(chunk.rows))
         campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
         starts, shortest = (self._links.starts, self._links.shortest) if self._links else ((), 0)
         stems = self._stems
@@ -129,7 +133,7 @@ class OrderCollector:
                 service is None
                 or quantity is None
                 or (runs is None) is not (interval is None)
-                or "drip" in row
+                or (runs is None and "drip" in row)
                 or not link.startswith(starts)
                 or doubtful(link, shortest)
             ):
@@ -151,8 +155,20 @@ class OrderCollector:
                 continue
             take(order_id)
             append(order)
-            if priority := get("priority", default_priority):
-                self.priorities[order_id] = priority
+            if is_special:
+                self._keep_special(order, {**others, **row})
+
+    def _keep_special(self, order: Order, fields: Mapping[str, Any]) -> None:
+        """Keep what an order says beside its own fields."""
+        if priority := fields.get("priority"):
+            self.priorities[order.id] = priority
+        if fields.get("protect"):
+            self.protected.add(order.id)
+        if order.runs is not None and "drip" in fields:
+            self.drips.add(order.id)
+        if tags := fields.get("tags"):
+            once = tuple(dict.fromkeys(tags))
+            self.tags[order.id] = self._tag_lists.setdefault(once, once)
 
     def _add_alike(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> bool:
         """Append the orders of rows that have the same fields, nothing doubtful among them; else False and nothing done.
@@ -160,7 +176,7 @@ class OrderCollector:
         The same that `add` does row by row, in two thirds of the time: what fields there are is asked once.
         """
         rows = chunk.rows
-        if not rows or self._links is None or defaults is None or defaults.get("priority"):
+        if not rows or self._links is None or defaults is None or any(map(defaults.get, _SPECIAL)):
             return False
         fields = rows[0].keys()
         if not fields <= _USUAL or sum(map(len, rows)) != len(fields) * len(rows):
@@ -247,9 +263,7 @@ class OrderCollector:
 
     @staticmethod
     def _expand(row: Row, where: Where, origin: Origin[Where]) -> None:
-        if "drip" in row:
-            report_drip(origin.places(where), origin.findings)
-        elif origin.expand is not None:
+        if origin.expand is not None:
             origin.expand(row, where)
 
     def _is_wrong(
@@ -267,6 +281,11 @@ class OrderCollector:
             unit = "minutes between runs" if lacks == "interval" else "the number of deliveries"
             message = f"`{has}` needs `{lacks}`, {unit}: write it here or under `defaults:`, or remove `{has}`"
             problems.append((has, "runs-interval", message))
+        if complete and merged["runs"] is None and merged["interval"] is None and "drip" in row:
+            message = (
+                "`drip: runner` needs `runs` and `interval`: write them here or under `defaults:`, or remove `drip`"
+            )
+            problems.append(("drip", "drip-runs", message))
         link = row["link"]
         if self._links and not self._links.surely_fine(link):
             if problem := self._links.problem(link):
@@ -274,15 +293,13 @@ class OrderCollector:
             elif may_be_decoded(link):
                 count, first = self._decoded.get(findings.file, (0, line))
                 self._decoded[findings.file] = (count + 1, first)
-        wrong = len(problems) + ("drip" in row)
         if findings.full:
-            findings.count_errors(wrong)
-        elif wrong:
+            findings.count_errors(len(problems))
+        elif problems:
             node = origin.places(where)
             for name, code, message in problems:
                 findings.error(*spot(node, name), code, message)
-            report_drip(node, findings)
-        return wrong > 0 or merged["service"] is None or merged["quantity"] is None
+        return bool(problems) or merged["service"] is None or merged["quantity"] is None
 
     def _clash(self, order: Order, row: Row, where: Where, origin: Origin[Where]) -> None:
         if len(self._clashes) >= SHOWN or origin.findings.full:

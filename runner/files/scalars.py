@@ -88,6 +88,17 @@ class FlagCells(dict[str, Value]):
         return value
 
 
+class TagCells(dict[str, list[str] | None]):
+    """CSV cells that hold words with spaces or semicolons between them; an empty cell is None."""
+
+    def __missing__(self, text: str) -> list[str] | None:
+        """Work it out once."""
+        words = text.replace(";", " ").split() or None
+        if len(self) < _MEMO:
+            self[text] = words
+        return words
+
+
 def duration(text: str) -> timedelta:
     """`90s`, `10m`, `24h` or `30d`, as the schemas allow them."""
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})

@@ -110,7 +110,12 @@ def test_an_order_without_id_gets_one_from_service_and_link_alone(load_rows):
         ("quantity: 5, id: null", 64, "wrong-type", "need quotes"),
         (f"quantity: 5, id: {'a' * 101}", 64, "bad-format", "1 to 100"),
         ("quantity: 5, protect: yes", 69, "wrong-type", "true or false"),
-        ("quantity: 5, drip: runner", 66, "not-yet", "not done by this version yet"),
+        ("quantity: 5, drip: runner", 66, "drip-runs", "needs `runs` and `interval`"),
+        ("quantity: 5, runs: 2, drip: runner", 66, "runs-interval", "`runs` needs `interval`"),
+        ("quantity: 5, tags: video", 66, "wrong-type", "a list of at most 20 tags, such as [video, week-1]"),
+        ("quantity: 5, tags: [a, b c]", 70, "bad-format", "such as [video, week-1]; found `b c`"),
+        ("quantity: 5, tags: [true]", 67, "wrong-type", "1 to 32 letters"),
+        ("quantity: 5, tags: ['tag:a']", 67, "bad-format", "1 to 32 letters"),
         ("quantity: 5, drip: panel", 66, "bad-choice", "`runner`"),
         ("quantity: 5, quantty: 5", 60, "unknown-key", "did you mean `quantity`?"),
         ("quantity: 5, zzz: 5", 60, "unknown-key", "known are `drip`, `from`, `id`"),
@@ -216,14 +221,6 @@ def test_runs_here_and_interval_in_defaults_belong_together(load):
     assert load(f"orders:\n- {{link: {PAGE}1, quantity: 5, runs: 2}}\n", head=head).diagnostics == ()
     found = only(load(f"orders:\n- {{link: {PAGE}1, quantity: 5}}\n", head=head))
     assert (found.line, found.code) == (7, "runs-interval")
-
-
-def test_drip_in_defaults_is_told_once(load):
-    head = (
-        "version: 1\ncampaign: c\npanel: sandbox\nlinks: [https://example.com/]\ndefaults: {drip: runner, service: 1}\n"
-    )
-    found = only(load(f"orders: [{{link: {PAGE}1, quantity: 5}}, {{link: {PAGE}2, quantity: 5}}]\n", head=head))
-    assert (found.line, found.column, found.code) == (5, 18, "not-yet")
 
 
 def test_wrong_defaults_are_one_error_and_orders_are_not_called_incomplete(load):
@@ -370,27 +367,14 @@ def test_a_campaign_without_orders_is_allowed_with_a_warning(load, orders):
 
 
 @pytest.mark.parametrize(
-    ("policy", "words"),
+    "policy",
     [
-        ("on_change: top_up", "`policy.on_change: top_up` is accepted but not done by this version yet"),
-        ("on_change: replace", "`policy.on_change: replace` is accepted"),
-        ("on_partial: reorder", "`policy.on_partial: reorder` is accepted"),
-        ("on_canceled: reorder", "`policy.on_canceled: reorder` is accepted"),
+        *("on_change: error", "on_change: keep", "on_change: top_up", "on_change: replace"),
+        *("on_partial: accept", "on_partial: reorder", "on_canceled: reorder, max_reorders: 3"),
+        *("refill: {when: due}", "refill: {when: never}", "refill: {when: drop, threshold: 5%}"),
     ],
 )
-def test_policies_that_this_version_only_reads_are_warned_of(load, policy, words):
-    loaded = load(f"policy: {{{policy}}}\norders: [{{link: {PAGE}1, quantity: 5}}]\n")
-    found = only(loaded)
-    assert (found.code, found.severity) == ("not-yet", Severity.WARNING)
-    assert words in found.message
-    assert len(loaded.campaigns) == 1
-
-
-@pytest.mark.parametrize(
-    "policy",
-    ["on_change: error", "on_change: keep", "on_partial: accept", "refill: {when: due}", "refill: {when: never}"],
-)
-def test_policies_that_are_done_are_not_warned_of(load, policy):
+def test_no_policy_is_warned_of(load, policy):
     assert load(f"policy: {{{policy}}}\norders: [{{link: {PAGE}1, quantity: 5}}]\n").diagnostics == ()
 
 

@@ -73,6 +73,13 @@ TRICKY = [
     "https://" + "x" * 2041,
     [],
     [1],
+    ["a"],
+    ["a", "a"],
+    ["a", "a\n"],
+    ["a" * 32, "b"],
+    ["a" * 33],
+    ["a"] * 20,
+    ["a"] * 21,
     {},
     {"a": 1},
     {1: 2},
@@ -106,7 +113,7 @@ def _unknown_to_json(value):
     return isinstance(value, OddNumber | bytes | tuple) or value == float("inf") or value != value  # noqa: PLR0124
 
 
-FIELDS = ["id", "link", "service", "quantity", "runs", "interval", "from", "protect", "drip"]
+FIELDS = ["id", "link", "service", "quantity", "runs", "interval", "from", "protect", "drip", "tags"]
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -48,6 +48,9 @@ WORDS = [
     "runs: ",
     "interval: ",
     "drip: runner",
+    "tags: [a, b]",
+    "prune: true",
+    "counts: ",
     "protect: ",
     "service: ",
     "defaults: ",
@@ -88,7 +91,9 @@ values = st.sampled_from(
 rows = st.lists(
     st.lists(
         st.tuples(
-            st.sampled_from(["id", "link", "service", "quantity", "runs", "interval", "from", "drip", "zz", "<<"]),
+            st.sampled_from(
+                ["id", "link", "service", "quantity", "runs", "interval", "from", "drip", "tags", "zz", "<<"]
+            ),
             values,
         ),
         max_size=5,

@@ -29,7 +29,7 @@ def test_a_whole_profile_is_read_as_written(load):
     key: {env: SMMKINGS_API_KEY}
     currency: USD
     parallel: {add: 8, read: 2}
-    rate: {add: 60/min, status: 2/s}
+    rate: {add: 60/min, status: 2/s, status_per_day: 5000}
     timeout: {connect: 5s, read: 2m}
     exclusive: true
     settle: 1h
@@ -42,6 +42,7 @@ def test_a_whole_profile_is_read_as_written(load):
     assert profile.key == KeySource(env="SMMKINGS_API_KEY")
     assert (profile.parallel_add, profile.parallel_read) == (8, 2)
     assert (profile.add_per_minute, profile.status_per_minute) == (60.0, 120.0)
+    assert profile.status_per_day == 5000
     assert (profile.connect_timeout, profile.read_timeout) == (5.0, 120.0)
     assert profile.exclusive is True
     assert profile.settle == timedelta(hours=1)
@@ -106,6 +107,8 @@ def test_https_anywhere_and_http_on_loopback(load, url):
         ("url: https://a.example/, key: {env: K}, parallel: {adds: 1}", "unknown-key", "did you mean `add`?"),
         ("url: https://a.example/, key: {env: K}, rate: {add: 60}", "wrong-type", "60/min"),
         ("url: https://a.example/, key: {env: K}, rate: {add: 60/day}", "bad-format", "60/min"),
+        ("url: https://a.example/, key: {env: K}, rate: {status_per_day: 0}", "out-of-range", "such as 5000"),
+        ("url: https://a.example/, key: {env: K}, rate: {status_per_day: 5000/day}", "wrong-type", "such as 5000"),
         ("url: https://a.example/, key: {env: K}, timeout: {read: 90}", "wrong-type", "10s"),
         ("url: https://a.example/, key: {env: K}, exclusive: yes", "wrong-type", "true or false"),
         ("url: https://a.example/, key: {env: K}, settle: 10", "wrong-type", "10m"),

@@ -151,6 +151,7 @@ def test_block_style_and_quoted_text_mean_the_same_as_flow_style(load):
 def test_reading_leaves_the_garbage_collector_as_it_was(load):
     import gc
 
+    gc.enable()  # a command that a former test ran in this process may have left it off
     assert gc.isenabled()
     load(GOOD)
     assert gc.isenabled()

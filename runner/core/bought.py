@@ -1,0 +1,31 @@
+"""Orders that were bought elsewhere and shall be known to the state."""
+
+from typing import NamedTuple
+
+from runner.core.orders import Order
+
+
+class BoughtRow(NamedTuple):
+    """One row of a list of such orders; None where it says nothing."""
+
+    line: int
+    order_id: str  # the panel's
+    id: str | None  # of the listed order; may be an address
+    service: str | None
+    link: str | None
+    quantity: int | None
+    runs: int | None
+    interval: int | None
+
+
+def own_id(order_id: str) -> str:
+    """The id of a listed order that is called after the panel's id of it: which of several for one page it is."""
+    return f"order-{order_id}"
+
+
+class Bought(NamedTuple):
+    """A listed order, and what it is on its panel."""
+
+    order: Order
+    panel: str
+    order_id: str  # the panel's

@@ -1,0 +1,124 @@
+"""Reads a list of orders that were bought elsewhere: a CSV with the panel's order ids. Knows no campaign."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.core.bought import BoughtRow
+from runner.core.diagnostics import Diagnostic
+from runner.core.text import clean
+from runner.files.diagnose import did_you_mean, report_errors
+from runner.files.findings import Findings
+from runner.files.gate import gate
+from runner.files.nodes import Mapping, Scalar, Style
+from runner.files.scalars import NumberCells
+from runner.files.source import BadText, CheckedFile, Unreadable
+
+COLUMNS = ("id", "order_id", "service", "link", "quantity", "runs", "interval")
+_NUMBERS = frozenset({"quantity", "runs", "interval"})
+_ANY_LINK = "https://example.com/"  # where a row has none: the rest of it is checked as that of an order all the same
+
+ReadId = Callable[[object], str | None]
+
+
+def load_bought(path: Path, read_id: ReadId) -> tuple[list[BoughtRow], tuple[Diagnostic, ...]]:
+    """The rows, and everything that is wrong with the file; `read_id` makes an order id of a text, or None.
+
+    A header row; column `order_id`, and `id` or `link` to tell which listed order a row is.
+    """
+    findings = Findings(str(path))
+    rows: list[BoughtRow] = []
+    try:
+        with CheckedFile(path) as source:
+            stream = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8-sig", newline="")
+            rows = _read(csv.reader(stream, strict=True), findings, read_id)
+    except Unreadable as problem:
+        findings.error(1, 1, "unreadable", f"the file {problem}")
+    except BadText as problem:
+        findings.error(problem.line, problem.column, "encoding", problem.message)
+    return rows, tuple(findings.diagnostics())
+
+
+def _read(cells_of: Any, findings: Findings, read_id: ReadId) -> list[BoughtRow]:  # noqa: ANN401  # csv's reader has no public type
+    rows: list[BoughtRow] = []
+    first: dict[str, int] = {}  # order id -> line
+    line = 1
+    try:
+        names = [cell.strip() for cell in next(cells_of, [])]
+        if not _is_header(names, findings):
+            return rows
+        line = cells_of.line_num + 1
+        for cells in cells_of:
+            texts = [cell.strip() for cell in cells]
+            if any(texts):
+                row = _row(line, names, texts, findings, read_id)
+                if row is not None and first.setdefault(row.order_id, line) != line:
+                    message = f"`order_id` {row.order_id} stands in line {first[row.order_id]} already: keep one"
+                    findings.error(line, names.index("order_id") + 1, "duplicate-order", message)
+                elif row is not None:
+                    rows.append(row)
+            line = cells_of.line_num + 1
+    except csv.Error as error:
+        findings.error(line, 1, "csv", f"{error}: check the quotes of the row that begins here")
+    return rows
+
+
+def _is_header(names: Sequence[str], findings: Findings) -> bool:
+    before = findings.errors
+    for column, name in enumerate(names, 1):
+        if name not in COLUMNS:
+            message = f"unknown column `{clean(name, 60)}`: {did_you_mean(name, COLUMNS)}"
+            findings.error(1, column, "unknown-column", message)
+        elif name in names[: column - 1]:
+            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
+    if findings.errors == before and "order_id" not in names:
+        findings.error(1, 1, "missing-column", "column `order_id` is missing: add it, the panel's id of each order")
+    if findings.errors == before and not {"id", "link"} & set(names):
+        message = "column `link` (or `id`) is missing: add it, it tells which listed order a row is"
+        findings.error(1, 1, "missing-column", message)
+    return findings.errors == before
+
+
+def _row(
+    line: int, names: Sequence[str], texts: Sequence[str], findings: Findings, read_id: ReadId
+) -> BoughtRow | None:
+    if len(texts) != len(names):
+        message = (
+            f"the row has {len(texts)} cells, the header has {len(names)}: put a cell that holds a comma in quotes"
+        )
+        findings.error(line, min(len(texts), len(names)) + 1, "csv-cells", message)
+        return None
+    before = findings.errors
+    found = {name: text for name, text in zip(names, texts, strict=True) if text}
+    column = {name: number for number, name in enumerate(names, 1)}
+    order_id = read_id(found.get("order_id", ""))
+    if order_id is None:
+        shown = f"`{clean(found['order_id'], 60)}` is no order id" if "order_id" in found else "`order_id` is empty"
+        findings.error(line, column["order_id"], "order-id", f"{shown}: copy it from the panel's order list")
+    if "id" not in found and "link" not in found:
+        findings.error(line, 1, "missing-key", "the row has neither `id` nor `link`: fill one in")
+    values: dict[str, Any] = {
+        name: _CELLS[text] if name in _NUMBERS else text for name, text in found.items() if name != "order_id"
+    }
+    campaign, slash, own = found.get("id", "").partition("/")
+    checked = {"link": _ANY_LINK, **values} | ({"id": own} if slash else {})
+    order = gate("campaign", "order")
+    if not order.accepts(checked) and (errors := order.errors(checked)):
+        node = Mapping(line, 1)
+        for name, text in found.items():
+            key = Scalar(name, Style.CELL, line, column[name])
+            node.hold(key, Scalar(text, Style.CELL, line, column[name]))
+        report_errors(errors, node, findings)
+    if slash and not gate("campaign", "name").accepts(campaign):
+        findings.error(line, column["id"], "bad-format", f"`{clean(campaign, 60)}` is no name of a campaign")
+    if ("runs" in found) is not ("interval" in found):
+        has, lacks = ("runs", "interval") if "runs" in found else ("interval", "runs")
+        findings.error(line, column[has], "runs-interval", f"`{has}` needs `{lacks}`: fill in both, or none")
+    if findings.errors > before or order_id is None:
+        return None
+    return BoughtRow(line, order_id, *(values.get(name) for name in ("id", *COLUMNS[2:])))
+
+
+_CELLS = NumberCells()

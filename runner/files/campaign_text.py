@@ -1,0 +1,52 @@
+"""Writes the text of a campaign file that lists orders as they were bought. Pure; what it writes is checked by reading it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from runner.core.bought import BoughtRow, own_id
+from runner.files.gate import gate
+
+_SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"
+
+
+def named_rows(rows: Sequence[BoughtRow]) -> list[BoughtRow]:
+    """The same rows, with an id wherever one is needed: for pages that were ordered for more than once.
+
+    Such an order is called by the panel's id of it, which no later row can take.
+    """
+    pages = Counter((row.service, row.link) for row in rows)
+    own = gate("campaign", "id")
+    return [
+        row._replace(id=own_id(row.order_id) if own.accepts(own_id(row.order_id)) else f"line-{row.line}")
+        if row.id is None and pages[row.service, row.link] > 1
+        else row
+        for row in rows
+    ]
+
+
+def campaign_lines(
+    rows: Sequence[BoughtRow], *, campaign: str, panel: str, links: Sequence[str], source: str
+) -> Iterator[str]:
+    """The file, line by line, one order to a line in the order of `rows`."""
+    yield _SCHEMA
+    yield f"# Orders that were bought elsewhere, as {_quoted(source)} lists them.\n"
+    yield f"version: 1\ncampaign: {_quoted(campaign)}\npanel: {_quoted(panel)}\nlinks:\n"
+    yield from (f"  - {_quoted(link)}\n" for link in links)
+    yield "orders:\n"
+    for row in rows:
+        fields = {
+            "id": row.id,
+            "service": row.service,
+            "link": row.link,
+            "quantity": row.quantity,
+            "runs": row.runs,
+            "interval": row.interval,
+        }
+        pairs = (f"{name}: {_quoted(value)}" for name, value in fields.items() if value is not None)
+        yield f"  - {{{', '.join(pairs)}}}\n"
+
+
+def _quoted(value: str | int) -> str:
+    """JSON is YAML: in quotes nothing of a text means anything else."""
+    return json.dumps(value)
