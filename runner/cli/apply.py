@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.asking import may_ask, plain_signals
-from runner.cli.options import CALLING, COUNTS, NO_CI, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
 from runner.cli.plan import next_command
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
@@ -27,27 +27,35 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
-def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | None, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+def apply(
+    *,
+    yes: bool,
+    no_input: bool,
+    max_cost: Decimal | None,
+    prune: bool,
+    counts: Path | None,
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> int:
     """Buy what campaign FILES list and the state does not hold; or carry out a saved plan, PLAN.json.
 
     Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
     """
-    from runner.cli.inputs import need_counts, need_inputs, start_logging
+    from runner.cli.inputs import need_counts, need_inputs, others, start_logging
     from runner.cli.reports import claim
     from runner.planning.wish import Wish
 
     settings = Settings(**flags)
     start_logging(settings)
     claim(settings)
-    saved = _saved_plan(settings)
+    saved = _saved_plan(settings, prune=prune)
     if saved is not None:
         settings = _for_saved(settings, saved)
     inputs = need_inputs(settings)
-    asking = _Consent(settings, saved, may_buy=yes, may_ask=may_ask(no_input=no_input))
+    asking = _Consent(settings, saved, prune=prune, may_act=yes, may_ask=may_ask(no_input=no_input))
     wish = Wish(
         campaigns=inputs.campaigns,
         selection=settings.selection,
@@ -56,6 +64,8 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | No
         # Refills that have become due since a plan was saved are no reason to call it stale: a later apply asks for them.
         refills_only=None if saved is None else saved.refills,
         planned=None if saved is None else saved.saved.services,
+        prune=prune if saved is None else saved.prune,
+        others=others(settings),
     )
     try:
         result = asyncio.run(_apply(settings, inputs, asking, wish))
@@ -69,20 +79,26 @@ def apply(yes: bool, no_input: bool, max_cost: Decimal | None, counts: Path | No
         return ExitCode.IN_DOUBT
 
 
-def _saved_plan(settings: Settings) -> "PlanFile | None":
+def _saved_plan(settings: Settings, *, prune: bool) -> "PlanFile | None":
     """The plan file, if the one FILE is one."""
     plans = [name for name in settings.files if name.endswith(".json")]
     if not plans:
         return None
-    if len(settings.files) > 1 or settings.select or settings.exclude:
-        raise UsageError("a saved plan stands alone: no other files, no --select, no --exclude")
+    if len(settings.files) > 1 or settings.select or settings.exclude or prune:
+        raise UsageError("a saved plan stands alone: no other files, no --select, no --exclude, no --prune")
     from runner.report.plan_file import load_plan
 
     return load_plan(Path(plans[0]))
 
 
 def _for_saved(settings: Settings, saved: "PlanFile") -> Settings:
-    return replace(settings, files=tuple(saved.saved.digests), select=saved.select, exclude=saved.exclude)
+    """The orders of a saved plan are those that it names: their statuses, by which it may have chosen, go on changing."""
+    selection = None
+    if saved.select or saved.exclude:
+        from runner.planning.selecting import only
+
+        selection = only(one.order for one in saved.saved.actions)
+    return replace(settings, files=tuple(saved.saved.digests), selection=selection)
 
 
 _AGAIN = "look at a new one: runner plan --out plan.json"
@@ -91,10 +107,13 @@ _AGAIN = "look at a new one: runner plan --out plan.json"
 class _Consent:
     """Sees the fresh plan before the first action, and says whether to begin."""
 
-    def __init__(self, settings: Settings, saved: "PlanFile | None", *, may_buy: bool, may_ask: bool) -> None:
+    def __init__(
+        self, settings: Settings, saved: "PlanFile | None", *, prune: bool, may_act: bool, may_ask: bool
+    ) -> None:
         self._settings = settings
         self._saved = saved
-        self._may_buy = may_buy
+        self._prune = prune
+        self._may_act = may_act
         self._may_ask = may_ask
         self.pause: Callable[[], None] = lambda: None  # takes the progress display off the screen before a question
         self.ended: ExitCode | None = None  # how the run ended, once it has
@@ -112,19 +131,22 @@ class _Consent:
         if present is None or (present.lineage, present.serial) != (saved.lineage, saved.serial):
             raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
 
-    def _refuse_stale(self, plan: "Plan") -> None:
+    def need_fresh(self, plan: "Plan") -> None:
+        """The saved plan, if there is one, must say what `plan` does. Also asked where nothing is left to be done."""
         from runner.planning.checksum import differences
 
-        if self._saved is not None and (changes := differences(self._saved.saved, plan)):
+        if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
+            return
+        # The serial was compared when the lock was taken; since then this very run has written.
+        if changes := differences(self._saved.saved, replace(plan, serial=self._saved.saved.serial)):
             raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", _AGAIN)
 
     def __call__(self, plan: "Plan") -> bool:
         """True to begin. Raises `PlanStale`, `Interrupted` or `GuardRefused`; nothing has been sent then."""
         if self._saved is not None:
-            # The serial was compared when the lock was taken; since then this very run has written.
-            self._refuse_stale(replace(plan, serial=self._saved.saved.serial))
+            self.need_fresh(plan)
             return True
-        if self._may_buy or _panels_of(plan) <= {SANDBOX}:
+        if self._may_act or _panels_of(plan) <= {SANDBOX}:
             return True
         if not self._may_ask:
             raise GuardRefused(
@@ -135,11 +157,10 @@ class _Consent:
         from runner.report.text import render_plan
 
         self.pause()
-        render_plan(plan, self._settings.stderr(), next_command(self._settings, None))
+        render_plan(plan, self._settings.stderr(), next_command(self._settings, None, prune=self._prune))
         show_warnings(self._settings, plan.warnings)
         with plain_signals():
-            question = "Place these orders?" if plan.purchases() else "Ask for these refills?"
-            agreed = click.confirm(question, default=False, err=True)
+            agreed = click.confirm(_question(plan), default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was sent")
         return True
@@ -147,11 +168,25 @@ class _Consent:
 
 def _panels_of(plan: "Plan") -> set[str]:
     """The panels that the plan would act on."""
-    return {action.panel for action in plan.purchases()} | {due.panel for due in plan.refills}
+    asked = {due.panel for due in plan.refills} | {due.panel for due in plan.cancels}
+    return {action.panel for action in plan.purchases()} | asked
+
+
+def _question(plan: "Plan") -> str:
+    cancels = f"ask to cancel {len(plan.cancels):,} order(s)" if plan.cancels else ""
+    if plan.purchases():
+        return f"Place these orders, and {cancels}?" if cancels else "Place these orders?"
+    if plan.refills:
+        return f"Ask for these refills, and {cancels}?" if cancels else "Ask for these refills?"
+    return f"{cancels.capitalize()}?"
 
 
 def _to_do(plan: "Plan") -> str:
-    parts = ((len(plan.purchases()), "order(s) to place"), (len(plan.refills), "refill(s) to ask for"))
+    parts = (
+        (len(plan.purchases()), "order(s) to place"),
+        (len(plan.refills), "refill(s) to ask for"),
+        (len(plan.cancels), "order(s) to cancel"),
+    )
     return " and ".join(f"{number} {what}" for number, what in parts if number)
 
 
@@ -164,6 +199,8 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "
         asking.pause = getattr(listen, "pause", asking.pause)
         async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
             result = await run_pass(session, wish, asking)
+            if not _has_acted(result):
+                asking.need_fresh(result.plan)
             asking.ended = result.exit_code
             try:
                 await end_run(session, result.exit_code)
@@ -172,6 +209,11 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "
                 session.tell(EventType.NOTE, message=f"{error.message}; next: {error.hint}")
                 session.tell(EventType.RUN_FINISHED, exit_code=int(result.exit_code))
     return result
+
+
+def _has_acted(result: "ApplyResult") -> bool:
+    plan = result.plan
+    return bool(plan.purchases() or plan.refills or plan.cancels)
 
 
 def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
@@ -195,13 +237,16 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
 
     def model() -> "ReportModel":
         from runner.cli.remembered import balance_history, remembered
+        from runner.planning.selecting import only
         from runner.planning.standing import make_standings
         from runner.report.make_model import apply_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
-        standings = make_standings(
-            inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files
-        )
+        chosen = settings.selection
+        if chosen is not None and chosen.needs_state:  # the run has changed the statuses by which it chose
+            chosen = only({one.order.address for one in result.plan.actions})
+        selection = None if chosen is None else chosen.bind(inputs.campaigns, recorded, now)
+        standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
         balances = balance_history(settings, inputs.panels)
         return apply_model(
             result, standings, inputs.campaigns, recorded, now=now, balances=balances, diagnostics=inputs.warnings
@@ -213,5 +258,5 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
         render_verdict(plan, settings.stderr())  # neither document nor events have room for what stood in the way
     told = Result(as_text=lambda screen: render_apply(result, screen), as_json=as_json, model=model)
     code = publish(settings, result.exit_code, told)
-    show_warnings(settings, result.warnings)
+    show_warnings(settings, dict.fromkeys([*plan.warnings, *result.warnings]))
     return code

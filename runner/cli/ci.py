@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.report.model import ReportModel
 
 NO_CI = "BULK_RUNNER_NO_CI"
-_COMMANDS = frozenset({"validate", "plan", "apply", "status", "report"})
+_COMMANDS = frozenset({"validate", "plan", "apply", "watch", "status", "report"})
 _SMALLEST = 2000  # bytes of a summary that say anything
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,23 @@ def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | No
         show_diagnostics(settings, found)
         raise InvalidInput(f"--counts {path} has errors; nothing was sent", "mend them, then run the command again")
     return counts
+
+
+def others(settings: Settings) -> Callable[[], Collection[str]]:
+    """Names the campaigns of campaigns/*.yaml where FILES name some of all there are; files are read when it is asked."""
+
+    def names() -> Collection[str]:
+        from runner.files.campaigns import find_campaigns, load_campaigns
+
+        if not settings.files:
+            return ()
+        try:
+            paths = find_campaigns((), Path())
+        except InvalidInput:
+            return ()
+        return {campaign.name for campaign in load_campaigns(paths).campaigns}
+
+    return names
 
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:

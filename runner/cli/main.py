@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from keyword import iskeyword
 from typing import NoReturn
 
 import click
@@ -16,9 +17,11 @@ COMMANDS = {
     "validate": ("validate", "Check campaign files and panels.yaml; needs no network."),
     "plan": ("plan", "Show what apply would do, its cost and whether it may."),
     "apply": ("apply", "Buy what is missing: one reconcile pass."),
+    "watch": ("watch", "Apply again and again until everything is final."),
     "status": ("status", "What was asked against what there is, order by order."),
     "refill": ("upkeep", "Ask for refills by hand."),
     "cancel": ("upkeep", "Ask to cancel orders by hand."),
+    "import": ("importing", "Take orders into the state that were bought elsewhere."),
     "report": ("status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
     "history": ("history", "What happened to an order, or of late, with the money."),
     "doubt": ("doubt", "Orders that may have been bought: list, show, adopt, not-placed, abandon."),
@@ -43,7 +46,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"runner.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # same
@@ -56,7 +59,7 @@ _HELP = frozenset({"-h", "--help", "--version"})
 
 EPILOG = (
     "Exit codes: 0 fine, 2 changes pending (--detailed-exitcode), 10 invalid input, 11 refused by a guard, "
-    "12 state refused, 13 panel unreachable, 14 partly done, 15 in doubt, 64 usage, 130 interrupted."
+    "12 state refused, 13 panel unreachable, 14 partly done, 15 in doubt, 16 watch timed out, 64 usage, 130 interrupted."
 )
 
 

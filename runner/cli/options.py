@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +12,7 @@ import click
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from runner.core.orders import Order
+    from runner.planning.selecting import Selector
     from runner.report.screen import Screen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -52,19 +51,14 @@ class Settings:
     debug: bool = False
     log_file: Path | None = None
     no_ci: bool = False
+    selection: "Selector | None" = None  # which orders take part, by `select` and `exclude`; None for all
 
-    @property
-    def selection(self) -> "Callable[[Order], bool] | None":
-        """Which orders take part, by glob over the address; None for all."""
-        if not self.select and not self.exclude:
-            return None
+    def __post_init__(self) -> None:
+        """Read the patterns, and the files that they name, once: a pipe can't be read twice."""
+        if self.selection is None and (self.select or self.exclude):
+            from runner.cli.selecting import read_selection
 
-        def selected(order: "Order") -> bool:
-            address = order.address
-            wanted = not self.select or any(fnmatchcase(address, glob) for glob in self.select)
-            return wanted and not any(fnmatchcase(address, glob) for glob in self.exclude)
-
-        return selected
+            object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
 
     def stdout(self) -> "Screen":
         """Where data goes."""
@@ -111,8 +105,13 @@ STATE = click.option(
 PANELS = click.option(
     "--panels", default="panels.yaml", show_default=True, envvar="BULK_RUNNER_PANELS", help="Panel profiles."
 )
-SELECT = click.option("--select", multiple=True, metavar="GLOB", help="Only orders whose campaign/id matches.")
-EXCLUDE = click.option("--exclude", multiple=True, metavar="GLOB", help="Not the orders whose campaign/id matches.")
+SELECT = click.option(
+    "--select",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only these orders: a glob over campaign/id, tag:NAME, status:WORD, service:ID or @FILE of addresses. May be repeated: all that one of them fits.",
+)
+EXCLUDE = click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these orders; the same patterns.")
 LOCK = click.option(
     "--lock-timeout", type=float, default=0.0, show_default=True, metavar="SECONDS", help="Wait for the state lock."
 )
@@ -127,6 +126,11 @@ COUNTS = click.option(
     type=click.Path(path_type=Path),
     metavar="CSV",
     help="Present counts (link,count), for policy.refill.when: drop.",
+)
+PRUNE = click.option(
+    "--prune",
+    is_flag=True,
+    help="Also cancel live orders that the campaigns no longer list, where the service allows it; never protected ones.",
 )
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 COLOR = click.option("--no-color", "color", is_flag=True, flag_value=False, default=True, help="No colours.")

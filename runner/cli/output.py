@@ -4,12 +4,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from runner.cli.options import Settings
 from runner.core.events import Listener
 from runner.report.screen import Screen
 from runner.report.style import attention
+
+if TYPE_CHECKING:
+    from runner.report.progress import Progress
+    from runner.report.watch_lines import WatchDisplay
+
+    Display = Progress | WatchDisplay
 
 
 def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
@@ -37,13 +43,17 @@ def let_go_of_stdout() -> None:
 
 
 @contextmanager
-def listener(settings: Settings) -> Iterator[Listener]:
-    """Progress on stderr as the terminal allows; every event, flushed, on stdout and in files that are to hold them."""
+def listener(settings: Settings, display: "Display | None" = None) -> Iterator[Listener]:
+    """Progress on stderr as the terminal allows; every event, flushed, on stdout and in files that are to hold them.
+
+    `display` takes the place of the usual one.
+    """
     from runner.cli.reports import event_files
     from runner.report.event_lines import EventLines, together
     from runner.report.progress import Progress
 
-    with Progress(settings.stderr(), quiet=settings.quiet) as shown, event_files(settings) as files:
+    display = Progress(settings.stderr(), quiet=settings.quiet) if display is None else display
+    with display as shown, event_files(settings) as files:
         lines = EventLines(sys.stdout) if settings.format == "jsonl" else None
         try:
             yield together(shown, *([] if lines is None else [lines]), *map(EventLines, files))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COUNTS, NO_CI, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
 from runner.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json"), *CALLING, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
@@ -41,6 +41,7 @@ def plan(
     no_refresh: bool,
     detailed_exitcode: bool,
     max_cost: Decimal | None,
+    prune: bool,
     counts: Path | None,
     questions: tuple[str, ...],
     **flags: Any,  # noqa: ANN401  # click passes options by name
@@ -57,7 +58,7 @@ def plan(
     claim(settings)
     what_if = _what_if(questions, out)
     inputs = need_inputs(settings)
-    wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if)
+    wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
     if no_refresh:
         made = _from_memory(settings, inputs, wish)
     else:
@@ -65,12 +66,12 @@ def plan(
 
         made = asyncio.run(_refreshed(settings, inputs, wish))
     code = plan_exit_code(made, detailed=detailed_exitcode)
-    next_line = "runner plan" if what_if is not None else next_command(settings, out)
+    next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
     code = show_plan(settings, inputs, made, next_line, code)
     if out is not None:
         from runner.report.plan_file import save_plan
 
-        save_plan(out, made, settings.select, settings.exclude)
+        save_plan(out, made, settings.select, settings.exclude, prune=prune)
     return code
 
 
@@ -83,12 +84,14 @@ def plan_exit_code(made: "Plan", *, detailed: bool) -> ExitCode:
     return ExitCode.CHANGES if detailed and made.actions else ExitCode.OK
 
 
-def next_command(settings: Settings, out: Path | None) -> str:
+def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -> str:
     """The line that would carry the plan out, with the flags that made it."""
     if out is not None:
         return f"runner apply {out}"
     words = ["runner apply", *settings.files]
     words += [f"--select '{glob}'" for glob in settings.select] + [f"--exclude '{glob}'" for glob in settings.exclude]
+    if prune:
+        words.append("--prune")
     if settings.state != "state/runner.db":
         words.append(f"--state {settings.state}")
     return " ".join(words)
@@ -108,14 +111,16 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
 
     def model() -> "ReportModel":
         from runner.cli.remembered import balance_history, remembered
+        from runner.cli.selecting import bound
         from runner.planning.ledger import make_ledger
         from runner.planning.standing import make_standings
         from runner.report.make_model import plan_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
+        selection = bound(settings, inputs.campaigns, recorded, now)
         return plan_model(
             made,
-            make_standings(inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files),
+            make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files),
             inputs.campaigns,
             recorded,
             make_ledger(recorded, panels=inputs.panels, currencies=_currencies(made)),
@@ -146,8 +151,10 @@ class _Asked:
     max_cost: Decimal | None
     counts: Mapping[str, int] | None
     what_if: "WhatIf | None"
+    prune: bool
 
     def wish(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "Wish":
+        from runner.cli.inputs import others
         from runner.planning.wish import Wish
 
         return Wish(
@@ -157,6 +164,8 @@ class _Asked:
             counts=self.counts,
             is_look=is_look,
             what_if=self.what_if,
+            prune=self.prune,
+            others=others(settings),
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -80,15 +80,24 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
 @click.argument("new_address", metavar="NEWADDR")
 @options(*_CHANGING)
 def mv(address: str, new_address: str, dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
-    """Give the attempts of order ADDR the address NEWADDR, in this or another campaign. Nothing is bought or merged."""
-    from runner.store.repair import parse_address, plan_move
+    """Give the attempts of order ADDR the address NEWADDR, in this or another campaign. Nothing is bought or merged.
+
+    Two names without a slash are campaigns: every order of the first gets the second's name, if that has bought nothing.
+    """
+    from runner.store.repair import parse_address, plan_campaign_move, plan_move
 
     settings = Settings(**flags)
-    before, after = parse_address(address), parse_address(new_address)
+    of_campaigns = "/" not in address and "/" not in new_address
+    before, after = ("", ""), ("", "")
+    if not of_campaigns:
+        before, after = parse_address(address), parse_address(new_address)
     _need_state(settings, address)
     with _locked(settings, "state mv") as (paths, lock):
-        move = plan_move(_recorded(settings), before, after)
-        _carry_out(settings, paths, lock, move, f"state mv {address} {new_address}", dry_run=dry_run)
+        recorded = _recorded(settings)
+        moves = (
+            plan_campaign_move(recorded, address, new_address) if of_campaigns else [plan_move(recorded, before, after)]
+        )
+        _carry_out(settings, paths, lock, moves, f"state mv {address} {new_address}", dry_run=dry_run)
 
 
 @state.command()
@@ -111,7 +120,7 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
     with _locked(settings, "state rm") as (paths, lock):
         move = plan_removal(_recorded(settings), key, accepted=accepted)
         what = f"state rm {address}" + (f": {reason}" if reason else "")
-        _carry_out(settings, paths, lock, move, what, dry_run=dry_run)
+        _carry_out(settings, paths, lock, [move], what, dry_run=dry_run)
 
 
 @state.command()
@@ -262,18 +271,18 @@ def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, Sta
 
 
 def _carry_out(
-    settings: Settings, paths: "StatePaths", lock: "StateLock", move: "Move", what: str, *, dry_run: bool
+    settings: Settings, paths: "StatePaths", lock: "StateLock", moves: "Sequence[Move]", what: str, *, dry_run: bool
 ) -> None:
     from runner.core.clock import SystemClock
-    from runner.report.text_state import render_move
+    from runner.report.text_state import render_moves
     from runner.store.repair import repairing
 
     kept = None
     if not dry_run:
         with repairing(paths, lock, SystemClock(), what) as repair:
-            repair.carry_out(move)
+            repair.carry_out(moves)
             kept = repair.kept
-    render_move(move, settings.stdout(), kept, done=not dry_run)
+    render_moves(moves, settings.stdout(), kept, done=not dry_run)
 
 
 def _write(document: Mapping[str, object]) -> None:

@@ -41,6 +41,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.cli.output import show_warnings
     from runner.cli.remembered import balance_history, remembered
     from runner.cli.reports import Result, claim, publish
+    from runner.cli.selecting import bound
     from runner.planning.late import late_signs_in
     from runner.planning.standing import make_standings
     from runner.report.as_json import status_chunks
@@ -58,9 +59,9 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     now = datetime.now(UTC)
     code = _exit_code(recorded)
     warnings = late_signs_in(recorded)
-    standings = make_standings(
-        inputs.campaigns, recorded, now, selection=settings.selection, complete=not settings.files
-    )
+    selection = bound(settings, inputs.campaigns, recorded, now)
+    standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
+    idle = [] if selection is None else selection.warnings(inputs.campaigns, recorded)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(status_chunks(standings))
@@ -84,7 +85,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
 
     as_text = partial(render_status, standings, now=now)
     code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
-    show_warnings(settings, warnings)
+    show_warnings(settings, [*warnings, *idle])
     return code
 
 
@@ -104,6 +105,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     from runner.cli.reports import Result, claim, publish
     from runner.planning.late import late_signs
     from runner.planning.ledger import make_ledger
+    from runner.planning.refill_rates import refill_rates
     from runner.report.as_json import report_document, write_json
     from runner.report.text_ledger import render_report
     from runner.report.text_upkeep import render_requests
@@ -115,6 +117,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     recorded = remembered(settings)
     ledger = make_ledger(recorded)
     warnings = late_signs(recorded, ledger)
+    rates = refill_rates(recorded, period)
     code = _exit_code(recorded)
     if period is not None:
         recorded = _in_period(settings, recorded, period)
@@ -127,7 +130,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
 
     def as_text(screen: "Screen") -> None:
         render_report(ledger, screen, by, period)
-        render_requests(recorded, screen)
+        render_requests(recorded, rates, screen)
 
     def model() -> "ReportModel":
         from runner.report.make_model import report_model
@@ -136,7 +139,14 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
         balances = [one for one in balances if period is None or period.holds(one.seen_at)]
         now = datetime.now(UTC)
         return report_model(
-            recorded, ledger, now=now, exit_code=code, balances=balances, warnings=warnings, period=period
+            recorded,
+            ledger,
+            now=now,
+            exit_code=code,
+            balances=balances,
+            warnings=warnings,
+            period=period,
+            refills=rates,
         )
 
     code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
@@ -167,5 +177,5 @@ async def _refresh(settings: Settings) -> None:
     with listener(settings) as listen:
         async with open_session(settings, inputs, "status", listen) as session:
             await session.journal.doubt_left_overs(session.clock.now())
-            await refresh(session, await session.journal.recorded())
+            await refresh(session, await session.journal.recorded(), campaigns=inputs.campaigns)
             await end_run(session, ExitCode.OK)

@@ -4,13 +4,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli.options import CALLING, COLOR, COUNTS, DEBUG, DOCUMENTS, PANELS, STATE, Settings, format_option, options
+from runner.core.clock import SystemClock
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
 
@@ -59,7 +60,7 @@ def refill(
     panels = {one.panel for one in chosen.attempts} if addresses else set(inputs.panels)
     _need_panels(settings, panels, inputs.profiles)
     if dry_run:
-        results, stopped = round_.rehearse(recorded), False
+        results, stopped = round_.rehearse(recorded, SystemClock().now()), False
     else:
         what = f"refills of {len(chosen.attempts)} order(s)" if addresses else "the refills that are due"
         _consent(f"Ask for {what}?", panels, yes=yes, no_input=no_input)
@@ -141,11 +142,11 @@ class _Round:
     names: Sequence[str]
     counts: Mapping[str, int] | None
 
-    def rehearse(self, recorded: "Recorded") -> "list[WishResult]":
+    def rehearse(self, recorded: "Recorded", now: datetime) -> "list[WishResult]":
         """What would be asked for, and what is held, as far as the state knows."""
         from runner.engine.result import Wished, WishResult
 
-        due, held = self._decide(recorded)
+        due, held = self._decide(recorded, now)
         would = [WishResult(one.order, one.panel_order_id, Wished.WOULD, None, one.reason) for one in due]
         return held + would
 
@@ -156,8 +157,8 @@ class _Round:
         from runner.engine.result import Wished, WishResult
 
         await session.journal.doubt_left_overs(session.clock.now())
-        await refresh(session, await session.journal.recorded())
-        due, results = self._decide(await session.journal.recorded())
+        await refresh(session, await session.journal.recorded(), campaigns=self.inputs.campaigns)
+        due, results = self._decide(await session.journal.recorded(), session.clock.now())
         for name, panel in session.panels.items():
             here = [one for one in due if one.panel == name]
             asked = await ask_refills(session, panel, here)
@@ -170,13 +171,12 @@ class _Round:
             ]
         return results
 
-    def _decide(self, recorded: "Recorded") -> "tuple[list[DueRefill], list[WishResult]]":
+    def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[WishResult]]":
         """What may be asked for; and, of orders that were named, what may not."""
         from runner.engine.result import Wished
         from runner.planning.choosing import choose
         from runner.planning.refills import DueRefill, RefillRound, RefillWish, hindrance, service_of
 
-        now = datetime.now(UTC)
         if not self.names:
             found = RefillRound(recorded, RefillWish(now=now, counts=self.counts))
             found.look_at_all(self.inputs.campaigns)

@@ -1,17 +1,23 @@
-"""Asks panels to cancel. The answer says that the request was recorded; what was cancelled and refunded, only `status` says."""
+"""Asks panels to cancel. The answer says that the request was recorded; what was cancelled and refunded, only `status` says.
 
-from collections.abc import Sequence
+No mark is needed: a request that is repeated changes nothing.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from runner.core.attempts import Attempt
-from runner.core.errors import Interrupted, PanelUnreachable, StateRefused
+from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
 from runner.core.upkeep import CancelRequest, CancelState
 from runner.engine.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
-from runner.engine.result import CancelResult
+from runner.engine.result import ApplyResult, CancelResult
 from runner.engine.session import Session
 from runner.panel.upkeep import CancelKind
+from runner.planning.plan import DueCancel
 
 _AFTER_ANSWER = {
     CancelKind.RECORDED: CancelState.RECORDED,
@@ -21,47 +27,85 @@ _AFTER_ANSWER = {
 
 
 async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[CancelResult]:
-    """Ask to cancel placed attempts in calls of 100, then look once how they stand; what became of each request.
+    """Ask to cancel placed attempts that a person named, then look once how they stand; what became of each request.
 
-    No mark is needed: a request that is repeated changes nothing. Raises `PanelUnreachable` or `KeyRejected` before
-    anything was asked.
+    Raises `PanelUnreachable` or `KeyRejected` before anything was asked.
     """
-    by_panel: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        by_panel.setdefault(attempt.panel, []).append(attempt)
-    for name in by_panel:
+    due = [DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", "named by hand") for one in attempts]
+    for name in _by_panel(due):
         await refresh_balance(session, session.panels[name])  # the cheapest proof that it answers and takes the key
-    results: list[CancelResult] = []
-    for name, of_panel in by_panel.items():
-        for batch in in_batches(of_panel):
-            if session.stop.requested:
-                break
-            results += await _cancel(session, session.panels[name], batch)
+    results = await ask_cancels(session, due)
+    await look_again(session, due)
+    return results
+
+
+async def ask_cancels(
+    session: Session, due: Iterable[DueCancel], stopped: Collection[str] = frozenset()
+) -> list[CancelResult]:
+    """Ask for `due` in calls of 100, all panels side by side; what became of each that was asked for.
+
+    A panel of `stopped` is asked nothing. On each other it ends early, with the rest left for a later run, when the run
+    should end, when nothing of a call was answered, and when the answer was not about the orders.
+    """
+    by_panel = {name: several for name, several in _by_panel(due).items() if name not in stopped}
+    asked = await asyncio.gather(*(_ask_panel(session, session.panels[name], by_panel[name]) for name in by_panel))
+    return [result for results in asked for result in results]
+
+
+async def look_again(session: Session, due: Iterable[DueCancel]) -> None:
+    """See how the orders stand now: what was too late to cancel shows at once, what is cancelled mostly later."""
+    ids = {
+        name: {one.panel_order_id: one.attempt_id for one in several if one.panel_order_id}
+        for name, several in _by_panel(due).items()
+    }
     try:
-        ids = {
-            name: {attempt.panel_order_id: attempt.id for attempt in of_panel if attempt.panel_order_id is not None}
-            for name, of_panel in by_panel.items()
-        }
         await refresh_placed(session, ids)
     except (PanelUnreachable, Interrupted, StateRefused) as error:
         session.tell(EventType.NOTE, message=f"{error.message}; what was cancelled will be seen by the next run")
+
+
+def with_cancels(result: ApplyResult, asked: Sequence[CancelResult]) -> ApplyResult:
+    """The result of an apply with what became of its requests to cancel: not all is well unless each was recorded."""
+    recorded = sum(one.state is CancelState.RECORDED for one in asked)
+    code = result.exit_code
+    if asked and code is ExitCode.OK and recorded < len(result.plan.cancels):
+        code = ExitCode.PARTLY
+    return replace(result, exit_code=code, cancels=recorded, cancel_results=asked)
+
+
+def _by_panel(due: Iterable[DueCancel]) -> dict[str, list[DueCancel]]:
+    by_panel: dict[str, list[DueCancel]] = {}
+    for one in due:
+        by_panel.setdefault(one.panel, []).append(one)
+    return by_panel
+
+
+async def _ask_panel(session: Session, panel: Panel, due: Sequence[DueCancel]) -> list[CancelResult]:
+    results: list[CancelResult] = []
+    for batch in in_batches(due):
+        if session.stop.requested or not await _ask(session, panel, batch, results):
+            break
     return results
 
 
-async def _cancel(session: Session, panel: Panel, batch: Sequence[Attempt]) -> list[CancelResult]:
+async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], results: list[CancelResult]) -> bool:
+    """One call, one record for all of a batch; False if there is no use in going on."""
     at = session.clock.now()
-    answers = await panel.cancel([attempt.panel_order_id for attempt in batch if attempt.panel_order_id])
-    results = []
-    for attempt in batch:
-        order_id = attempt.panel_order_id or ""
-        answer = answers.get(order_id)
+    answers = await panel.cancel([one.panel_order_id for one in batch])
+    requests = []
+    for one in batch:
+        answer = answers.get(one.panel_order_id)
         state = CancelState.UNKNOWN if answer is None else _AFTER_ANSWER[answer.kind]
         message = "the panel did not say" if answer is None else answer.message
-        results.append(CancelResult(attempt.address, order_id, state, message))
-    await session.journal.see_cancels(
-        [
-            CancelRequest(attempt.id, at, result.state, result.message)
-            for attempt, result in zip(batch, results, strict=True)
-        ]
-    )
-    return results
+        requests.append(CancelRequest(one.attempt_id, at, state, message))
+    unrecorded = ""
+    try:
+        await session.journal.see_cancels(requests)
+    except RunnerError as error:
+        unrecorded = f"the answer could not be recorded ({error.message})"
+    for one, request in zip(batch, requests, strict=True):
+        state, message = (CancelState.UNKNOWN, unrecorded) if unrecorded else (request.state, request.message)
+        session.tell(EventType.CANCEL_ASKED, one.order, outcome=state.value, message=message)
+        results.append(CancelResult(one.order, one.panel_order_id, state, message))
+    is_lost = all(request.state is CancelState.UNKNOWN for request in requests)
+    return not (unrecorded or is_lost or any(answer.stops_panel for answer in answers.values()))

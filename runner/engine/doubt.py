@@ -96,7 +96,7 @@ async def check_adoption(
                 )
     answers = await panel.statuses({panel_order_id: attempt.id}, at)
     seen = next(iter(answers), None)
-    misfits = _misfits(attempt, panel_order_id, seen)
+    misfits = misfits_of(panel_order_id, seen, attempt.expected_charge, attempt.units)
     if misfits and not force:
         raise GuardRefused(
             f"order {panel_order_id} on {attempt.panel} does not fit {attempt.address}: {'; '.join(misfits)}",
@@ -105,26 +105,27 @@ async def check_adoption(
     return (None if seen is None or seen.error else seen), misfits
 
 
-def _misfits(attempt: Attempt, panel_order_id: str, seen: StatusSeen | None) -> list[str]:
+def misfits_of(panel_order_id: str, seen: StatusSeen | None, expected: Decimal | None, units: int) -> list[str]:
+    """What does not fit between an order of so many units, at the expected charge, and what the panel says of an id."""
     if seen is None:
         return [f"the panel says nothing about an order {panel_order_id}"]
     if seen.error:
         return [f"the panel says: {seen.error}"]
     misfits = []
-    if seen.charge is not None and not _is_fitting_charge(attempt, seen, seen.charge):
-        misfits.append(f"it cost {plain(seen.charge)}, expected was {plain(attempt.expected_charge)}")
-    if seen.remains is not None and seen.remains > attempt.units:
-        misfits.append(f"{seen.remains} units remain of {attempt.units} ordered")
+    if expected is not None and seen.charge is not None and not _is_fitting_charge(seen, seen.charge, expected, units):
+        misfits.append(f"it cost {plain(seen.charge)}, expected was {plain(expected)}")
+    if seen.remains is not None and seen.remains > units:
+        misfits.append(f"{seen.remains} units remain of {units} ordered")
     return misfits
 
 
-def _is_fitting_charge(attempt: Attempt, seen: StatusSeen, charge: Decimal) -> bool:
+def _is_fitting_charge(seen: StatusSeen, charge: Decimal, expected: Decimal, units: int) -> bool:
     """True for the expected charge, for zero (not charged yet, or given back), and for the kept part of a partial."""
-    if charge == ZERO or same_amount(charge, attempt.expected_charge):
+    if charge == ZERO or same_amount(charge, expected):
         return True
-    if seen.status is not LiveStatus.PARTIAL or seen.remains is None or not 0 <= seen.remains <= attempt.units:
+    if seen.status is not LiveStatus.PARTIAL or seen.remains is None or not 0 <= seen.remains <= units:
         return False
-    return same_amount(charge, attempt.expected_charge * (attempt.units - seen.remains) / attempt.units)
+    return same_amount(charge, expected * (units - seen.remains) / units)
 
 
 def check_settled(case: Case, settle: timedelta, now: datetime, *, checked: bool) -> bool:

@@ -29,6 +29,8 @@ class EarlyPolls:
         self.left[panel_order_id] = self._next[panel_order_id] = attempt_id
         if len(self._next) < BATCH or len(self._polling) >= self._panel.profile.parallel_read or self._is_over:
             return
+        if self._panel.polls_left() == 0:  # the day's calls are used up: the last poll tells of it
+            return
         batch = dict(islice(self._next.items(), BATCH))
         for order_id in batch:
             del self._next[order_id]

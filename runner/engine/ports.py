@@ -10,6 +10,7 @@ from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.panel.learnt import Learnt
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
 
 
@@ -100,6 +101,12 @@ class Panel(Protocol):
     @property
     def profile(self) -> PanelProfile:
         """How this panel is spoken to."""
+
+    def learnt(self) -> Learnt:
+        """What the state should remember of it that is new since the last time this was asked."""
+
+    def polls_left(self) -> int | None:
+        """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""
 
     async def services(self, at: datetime) -> Catalogue:
         """The present catalogue."""

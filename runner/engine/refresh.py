@@ -1,40 +1,63 @@
-"""Asks the panels how things stand: catalogue, balance, and statuses of live orders and refills in batches of 100."""
+"""Asks the panels how things stand: catalogue, balance, and statuses of orders and refills in batches of 100."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from runner.core.catalogue import BalanceSeen
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
+from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.engine.batches import in_batches
+from runner.engine.learnt import record_learnt
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
 from runner.engine.session import Session
+from runner.planning.polling import Poll, due_polls, next_day, terms_of
+from runner.planning.sightings import Sightings
+
+CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (PROTOCOL, services)
+BUYING_AGE = timedelta(minutes=5)  # nothing is bought by an older list
 
 
-async def refresh(session: Session, recorded: Recorded) -> None:
-    """Bring catalogue, balance, live orders and open refills of every panel of the session up to date in the journal.
+async def refresh(
+    session: Session, recorded: Recorded, *, adaptive: bool = False, campaigns: Iterable[Campaign] = ()
+) -> None:
+    """Bring catalogue, balance, statuses and open refills of every panel of the session up to date in the journal.
 
-    Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read: nothing may be bought unseen.
+    All live orders are asked for, or with `adaptive` those that are due (`planning.polling`), and the price list is then
+    read once an hour: `refresh_prices` before buying. `campaigns` tell how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for
+    the first panel that can't be read: nothing may be bought unseen.
     """
-    live: dict[str, list[tuple[str, int]]] = {name: [] for name in session.panels}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            if attempt.is_live and attempt.panel in live and attempt.panel_order_id is not None:
-                live[attempt.panel].append((attempt.panel_order_id, attempt.id))
+    polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
+    sightings = Sightings(recorded)
     async with session.stop.interruptible():
         await asyncio.gather(
-            *(_refresh_panel(session, panel, live[name], recorded) for name, panel in session.panels.items())
+            *(
+                _refresh_panel(session, panel, polls.get(name, ()), recorded, sightings, adaptive=adaptive)
+                for name, panel in session.panels.items()
+            )
         )
+    await record_learnt(session)
 
 
-async def _refresh_panel(session: Session, panel: Panel, live: Sequence[tuple[str, int]], recorded: Recorded) -> None:
+async def _refresh_panel(
+    session: Session,
+    panel: Panel,
+    polls: Sequence[Poll],
+    recorded: Recorded,
+    sightings: Sightings,
+    *,
+    adaptive: bool,
+) -> None:
     """Balance first: it is the cheapest proof that the panel answers and takes the key."""
-    session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(live))
+    session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(polls))
     await refresh_balance(session, panel)
-    await _refresh_catalogue(session, panel, known=panel.profile.name in recorded.catalogues)
-    await refresh_statuses(session, panel, live)
+    known = recorded.catalogues.get(panel.profile.name)
+    if known is None or not adaptive or session.clock.now() - known.fetched_at >= CATALOGUE_AGE:
+        await _refresh_catalogue(session, panel, known=known is not None)
+    await refresh_statuses(session, panel, polls, sightings)
     await refresh_refills(session, panel, recorded)
 
 
@@ -43,6 +66,20 @@ async def refresh_balance(session: Session, panel: Panel) -> None:
     balance = await panel.balance()
     seen = BalanceSeen(panel=panel.profile.name, balance=balance, seen_at=session.clock.now())
     await session.journal.see_balance(seen)
+
+
+async def refresh_prices(session: Session, recorded: Recorded) -> bool:
+    """Read the price lists that are older than nothing should be bought by; True if there were any. Raises as `refresh`."""
+    now = session.clock.now()
+    old = [
+        panel
+        for name, panel in session.panels.items()
+        if name in recorded.catalogues and now - recorded.catalogues[name].fetched_at >= BUYING_AGE
+    ]
+    async with session.stop.interruptible():
+        for panel in old:
+            await _refresh_catalogue(session, panel, known=True)
+    return bool(old)
 
 
 async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:
@@ -59,17 +96,41 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
     await session.journal.see_catalogue(catalogue)
 
 
-async def refresh_statuses(session: Session, panel: Panel, live: Iterable[tuple[str, int]]) -> None:
-    """Poll `live` orders, (panel order id, attempt id), in ceil(n/100) calls, and record each batch as it comes."""
-    batches = in_batches(live)
+async def refresh_statuses(
+    session: Session, panel: Panel, polls: Iterable[Poll], sightings: Sightings | None = None
+) -> None:
+    """Ask for `polls`, (panel order id, attempt id), in ceil(n/100) calls, and record each batch as it comes.
+
+    In their order, as far as the day's calls go: a note tells of the rest. `sightings` remark on what is odd.
+    """
+    wanted = list(polls)
+    asked = 0
+    batches = in_batches(wanted[: panel.polls_left()])
 
     async def work() -> None:
+        nonlocal asked
         for batch in batches:  # one iterator shared by all workers
+            if panel.polls_left() == 0:  # repeated calls count too
+                return
+            asked += len(batch)
             seen = await panel.statuses(dict(batch), session.clock.now())
             await session.journal.see_statuses(seen)
             session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
+            for remark in () if sightings is None else sightings.remarks(seen):
+                session.tell(EventType.NOTE, remark.order, message=remark.message)
 
     await asyncio.gather(*(work() for _ in range(panel.profile.parallel_read)))
+    if asked < len(wanted):
+        _tell_of_the_rest(session, panel, len(wanted) - asked)
+
+
+def _tell_of_the_rest(session: Session, panel: Panel, orders: int) -> None:
+    day = next_day(session.clock.now())
+    message = (
+        f"panel {panel.profile.name}: {orders:,} orders were not asked for, the {panel.profile.status_per_day:,} status "
+        f"calls of the day (rate.status_per_day) are used up; it goes on at {day:%Y-%m-%d %H:%M} UTC"
+    )
+    session.tell(EventType.NOTE, message=message)
 
 
 async def refresh_placed(session: Session, bought: Mapping[str, Mapping[str, int]]) -> None:

@@ -82,3 +82,4 @@ class ApplyResult:
     interrupted: bool = False
     warnings: Sequence[str] = ()  # orders declared not placed that look as if they were executed
     refill_results: Sequence[RefillResult] = ()
+    cancel_results: Sequence[CancelResult] = ()

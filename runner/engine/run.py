@@ -1,4 +1,4 @@
-"""One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, poll, balance, ledger."""
+"""One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, cancel, poll, balance, ledger."""
 
 import asyncio
 import gc
@@ -9,18 +9,21 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
-from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.core.upkeep import RefillState
+from runner.engine.cancel import ask_cancels, look_again, with_cancels
+from runner.engine.protections import note_protections
 from runner.engine.refill import ask_refills
-from runner.engine.refresh import refresh, refresh_placed
-from runner.engine.result import ApplyResult, OrderResult, RefillResult
+from runner.engine.refresh import refresh, refresh_placed, refresh_prices
+from runner.engine.renames import rename
+from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
 from runner.planning.allowance import Purchase
 from runner.planning.guards import allowance
 from runner.planning.late import late_signs
 from runner.planning.ledger import make_ledger
+from runner.planning.lost import lost_words
 from runner.planning.plan import ActionKind, Plan
 from runner.planning.price_guard import PriceTerms
 from runner.planning.refills import DueRefill, RefillWish
@@ -36,8 +39,8 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
         session.tell(
             EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
         )
-    await session.journal.rename(_renames(wish.campaigns))
-    await refresh(session, await session.journal.recorded())
+    known = await rename(session, wish.campaigns, await session.journal.recorded())
+    await refresh(session, known, adaptive=wish.adaptive, campaigns=wish.campaigns)
     recorded = await session.journal.recorded()
     refills = RefillWish(now=session.clock.now(), counts=wish.counts, only=wish.refills_only)
     prices = PriceTerms(
@@ -46,9 +49,12 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
         is_look=wish.is_look,
     )
     plan = plan_of(wish, recorded, refills, prices)
+    if wish.adaptive and plan.purchases() and await refresh_prices(session, recorded):
+        recorded = await session.journal.recorded()
+        plan = plan_of(wish, recorded, refills, prices)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
-        kind: counts.get(kind, 0) for kind in ("place", "refill", "wait", "blocked", "in_doubt", "ok")
+        kind: counts.get(kind, 0) for kind in (*(one.value for one in ActionKind), "ok")
     }
     facts["cost"] = None if plan.cost is None else plain(plan.cost)
     session.tell(EventType.PLANNED, None, **facts)
@@ -63,27 +69,32 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
     A plan with problems or refusals is never begun, whatever `confirm` says.
     """
     plan, recorded = await prepare(session, wish)
+    await note_protections(session, wish, recorded)
     results: list[OrderResult] = []
     submissions: list[Submission] = []
     refilled: list[RefillResult] = []
+    cancelled: list[CancelResult] = []
     code = plan.exit_code
-    if code is ExitCode.OK and (plan.purchases() or plan.refills) and confirm(plan):
+    if code is ExitCode.OK and (plan.purchases() or plan.refills or plan.cancels) and confirm(plan):
         submissions = await _submit(session, wish, plan, recorded)
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
+        cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})
     bought = {submission.panel: submission.polls.left for submission in submissions if submission.placed}
     if bought:
         try:
             await refresh_placed(session, bought)
         except (PanelUnreachable, Interrupted, StateRefused) as error:
             session.tell(EventType.NOTE, message=f"{error.message}; the report shows expected charges instead")
-    if submissions or refilled:
+    if cancelled:
+        await look_again(session, plan.cancels)
+    if submissions or refilled or cancelled:
         try:
             recorded = await session.journal.recorded()
         except StateRefused as error:  # the state went away under us: what was sent is told all the same
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
     granted = sum(one.state is RefillState.REQUESTED for one in refilled)
-    result = _conclude(session, plan, recorded, results, code)
+    result = with_cancels(_conclude(session, plan, recorded, results, code), cancelled)
     charges = [words for submission in submissions for words in submission.charges.warnings(recorded)]
     result = replace(result, warnings=(*result.warnings, *charges))
     for warning in result.warnings:
@@ -144,17 +155,6 @@ def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:
     return owned
 
 
-def _renames(campaigns: Sequence[Campaign]) -> list[tuple[str, str, str]]:
-    """(campaign, former id, new id) for every move, oldest name first, so that chains end at the last name."""
-    renames: list[tuple[str, str, str]] = []
-    for campaign in campaigns:
-        waiting = dict(campaign.moved)
-        while waiting:
-            ready = [new for new, former in waiting.items() if former not in waiting]
-            renames += [(campaign.name, waiting.pop(new), new) for new in ready]
-    return renames
-
-
 def _conclude(
     session: Session, plan: Plan, recorded: Recorded, results: list[OrderResult], code: ExitCode
 ) -> ApplyResult:
@@ -189,7 +189,7 @@ def _conclude(
         plan=plan,
         report=ledger,
         interrupted=session.stop.requested,
-        warnings=late_signs(recorded, ledger),
+        warnings=(*late_signs(recorded, ledger), *lost_words(recorded)),
     )
 
 

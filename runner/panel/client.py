@@ -15,6 +15,8 @@ from runner.core.text import Secret
 from runner.panel import answers, forms
 from runner.panel.answers import StatusAnswer
 from runner.panel.complaints import Trouble
+from runner.panel.daily import CountingLimiter
+from runner.panel.learnt import Learnt
 from runner.panel.limiter import Limiter
 from runner.panel.outcome import classify_add
 from runner.panel.reading import BATCH, Capabilities, ListCall, Reader
@@ -53,7 +55,7 @@ class PanelClient:
         self._redact = Redactor(key)
         self._transport = transport or HttpTransport(profile, key)
         self._adds = Limiter(profile.add_per_minute, clock)
-        self._status_calls = Limiter(profile.status_per_minute, clock)
+        self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day)
         self._other_calls = Limiter(None, clock)
         self._reader = Reader(
             profile.name,
@@ -64,6 +66,7 @@ class PanelClient:
             parallel=profile.parallel_read,
         )
         self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock), self._redact)
+        self._known: frozenset[str] = frozenset()  # what it lacks, as far as the state knows
 
     @property
     def profile(self) -> PanelProfile:
@@ -74,6 +77,25 @@ class PanelClient:
     def capabilities(self) -> Capabilities:
         """What the panel turned out not to have."""
         return self._reader.capabilities
+
+    def remember(self, learnt: Learnt) -> None:
+        """Take over what earlier runs learnt: what is lacking is not tried again, calls count against the day's limit."""
+        self._reader.capabilities.remember(learnt.lacking)
+        self._status_calls.remember(learnt.status_calls)
+        self._known = self._reader.capabilities.lacking()
+
+    def learnt(self) -> Learnt:
+        """What is new since the last time this was asked, or since it was told to remember."""
+        lacking = self._reader.capabilities.lacking()
+        new, self._known = lacking - self._known, lacking
+        return Learnt(new, self._status_calls.take_new())
+
+    def polls_left(self) -> int | None:
+        """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""
+        left = self._status_calls.left()
+        if left is None or STATUS.action in self._reader.capabilities.singly:
+            return left
+        return left * BATCH
 
     async def __aenter__(self) -> Self:
         return self

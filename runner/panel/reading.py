@@ -36,12 +36,27 @@ def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
     return (unique[start : start + size] for start in range(0, len(unique), size))
 
 
+_ONE_BY_ONE = "multi_"  # and an action: the ability to take many ids in a call
+
+
 @dataclass(slots=True, kw_only=True)
 class Capabilities:
     """What a panel turned out not to have, by `action`; for the client's life."""
 
     singly: set[str] = field(default_factory=set)  # takes one id a call
     missing: set[str] = field(default_factory=set)  # is not known at all
+
+    def lacking(self) -> frozenset[str]:
+        """The same as one set of names, to be remembered: `cancel`, `multi_status`."""
+        return frozenset(self.missing | {f"{_ONE_BY_ONE}{action}" for action in self.singly})
+
+    def remember(self, lacking: Iterable[str]) -> None:
+        """Take over what `lacking` told earlier. That statuses are not known at all is never believed: nobody can do without."""
+        for name in lacking:
+            if name.startswith(_ONE_BY_ONE):
+                self.singly.add(name.removeprefix(_ONE_BY_ONE))
+            elif name != "status":
+                self.missing.add(name)
 
 
 class ListCall(NamedTuple, Generic[T]):

@@ -77,6 +77,7 @@ class CancelAnswer:
 
     kind: CancelKind
     message: str = ""
+    stops_panel: bool = False  # not about this order: further wishes would meet the same
 
 
 _STATES = {
@@ -98,20 +99,38 @@ _STATES = {
     "cancelled": RefillState.CANCELED,
 }
 
+# In this order: a refill period that is over says "days" or "hours" too, and "not available yet" is no "not available".
+_OVER = re.compile(
+    r"\b(?:(?:days?|hours?|months?|period|time|window|guarantee|warranty) (?:\w+ ){0,3}?(?:over|expired|ended|passed|elapsed)"
+    r"|expired|(?:maximum|max|all) (?:\w+ ){0,3}?refills? (?:\w+ ){0,2}?(?:reached|used|made)|no (?:more )?refills?)\b"
+)
 _LATER = re.compile(
-    r"\b(?:please wait|wait|hours?|already (?:requested|refilling|in progress|pending)|open request|pending|too many|rate limit"
-    r"|later|tomorrow|not yet|yet)\b"
+    r"\b(?:please wait|wait|hours?|minutes?|per day|once a day|already (?:\w+ ){0,3}?(?:requested|refilled|refilling|in progress"
+    r"|pending|processing|queued|submitted)|(?:open|active|running|existing) (?:refill|request)|refill request exists"
+    r"|pending|too many|rate limit|limit (?:is )?reached|later|tomorrow|not yet|yet|try again"
+    # What the order is now, it need not be tomorrow.
+    r"|not (?:been )?(?:completed|complete|finished|done)|(?:still|is) (?:in progress|inprogress|processing|running|active)"
+    r"|(?:no|not|hasnt|has not|didnt|did not) (?:\w+ )?drop(?:ped|s)?|nothing to refill|drop (?:\w+ ){0,3}?less than)\b"
 )
 _FINAL = re.compile(
-    r"\b(?:(?:incorrect|invalid|wrong) order(?: id)?|order (?:id )?(?:is )?not found"
-    r"|not (?:allowed|eligible|supported|available|possible)|does not support|doesnt support|no refill|cannot be refilled|cant be refilled"
-    r"|days? (?:are|is) over|period (?:is |has )?(?:over|expired|ended)|expired)\b"
+    r"\b(?:(?:incorrect|invalid|wrong) order(?: id)?|order (?:id )?(?:is |was )?not found|no such order"
+    r"|not (?:allowed|eligible|supported|available|possible|refillable)|does not support|doesnt support|does not have"
+    r"|doesnt have|without refill|non refill(?:able)?|no guarantee|(?:cannot|can not|cant) (?:be )?refill(?:ed)?)\b"
+)
+
+
+# Says that something failed, and not that nothing was recorded: as with `add`, that proves nothing.
+_VAGUE = re.compile(
+    r"\b(?:went wrong|error occurred|there was an error|internal|exception|sql|database|unexpected|time ?out|timed out"
+    r"|contact (?:\w+ )?(?:admin|administrator|support))\b"
 )
 
 
 def finality_of(text: str) -> Finality:
     """Whether a refill refused with these words may be asked for again (PROTOCOL, refill)."""
     folded = fold(text)
+    if _OVER.search(folded):
+        return Finality.FINAL
     if _LATER.search(folded):
         return Finality.LATER
     return Finality.FINAL if _FINAL.search(folded) else Finality.UNKNOWN
@@ -129,21 +148,26 @@ def _refill(entry: Json, redact: Redact) -> RefillAnswer:
     value = entry.get("refill") if isinstance(entry, dict) else entry
     complaint = _complaint(entry, value)
     if complaint.is_error or (complaint.texts and read_id(value) is None):
-        message = complaint.summary(redact)
-        finality = Finality.UNKNOWN if not complaint.texts else finality_of(" ".join(complaint.texts))
-        return RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=message or "an error without a text")
+        return _refused(" ".join(complaint.texts), complaint.summary(redact))
     refill_id = read_id(value)
     if refill_id is None or redact(refill_id) != refill_id:
         return RefillAnswer(kind=RefillKind.UNKNOWN, message="the panel did not say")
     return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
 
 
+def _refused(text: str, message: str) -> RefillAnswer:
+    """What an error about one order means: that it was refused, or, of a vague one, nothing."""
+    if _VAGUE.search(fold(text)):
+        return RefillAnswer(kind=RefillKind.UNKNOWN, message=message)
+    finality = finality_of(text) if text else Finality.UNKNOWN
+    return RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=message or "an error without a text")
+
+
 def parse_refill(text: str, order_id: str, redact: Redact) -> Mapping[str, RefillAnswer] | Trouble:
     """What became of one wish, asked for alone: an error about the order is then a refusal, not trouble."""
     answer = parse_refills(text, (order_id,), redact)
     if isinstance(answer, Trouble) and answer.is_about_one:
-        finality = finality_of(answer.message)
-        return {order_id: RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=answer.message)}
+        return {order_id: _refused(answer.message, answer.message)}
     return answer
 
 

@@ -11,7 +11,15 @@ from runner.panel.limiter import Limiter
 from runner.panel.reading import ListCall, Reader, batches, trouble_kind
 from runner.panel.redact import Redact
 from runner.panel.transport import Transport
-from runner.panel.upkeep import CancelAnswer, CancelKind, Finality, RefillAnswer, RefillKind, RefillStatusAnswer
+from runner.panel.upkeep import (
+    CancelAnswer,
+    CancelKind,
+    Finality,
+    RefillAnswer,
+    RefillKind,
+    RefillState,
+    RefillStatusAnswer,
+)
 from runner.panel.waiting import asked_to_wait
 
 REFILL_STATUS = ListCall(
@@ -112,6 +120,9 @@ class UpkeepCalls:
     async def refill_statuses(self, refill_ids: Iterable[str]) -> dict[str, RefillStatusAnswer]:
         """Statuses by refill id, in calls of 100; ids that the panel left out are absent. A read: raises as reads do."""
         found: dict[str, RefillStatusAnswer] = {}
+        if REFILL_STATUS.action in self._reader.capabilities.missing:
+            untold = RefillStatusAnswer(state=RefillState.UNKNOWN, error="this panel does not tell how refills stand")
+            return dict.fromkeys(refill_ids, untold)
         for batch in batches(refill_ids):
             found |= await self._reader.read_each(REFILL_STATUS, batch, self._limiter)
         return found
@@ -120,16 +131,20 @@ class UpkeepCalls:
         """What became of each wish, in calls of 100; repeated like a read, as cancelling twice changes nothing."""
         found: dict[str, CancelAnswer] = {}
         hopeless: CancelAnswer | None = None
+        if CANCEL.action in self._reader.capabilities.missing:
+            hopeless = CancelAnswer(kind=CancelKind.REFUSED, message="this panel can't cancel orders")
         for batch in batches(order_ids):
             if hopeless is None:
                 try:
                     found |= await self._reader.read_each(CANCEL, batch, self._limiter)
                 except KeyRejected as error:
-                    hopeless = CancelAnswer(kind=CancelKind.REFUSED, message=error.message)
+                    hopeless = CancelAnswer(kind=CancelKind.REFUSED, message=error.message, stops_panel=True)
                 except PanelUnreachable as error:
                     missing = "cancel" in self._reader.capabilities.missing
                     hopeless = CancelAnswer(
-                        kind=CancelKind.REFUSED if missing else CancelKind.UNKNOWN, message=error.message
+                        kind=CancelKind.REFUSED if missing else CancelKind.UNKNOWN,
+                        message=error.message,
+                        stops_panel=True,
                     )
             if hopeless is not None:
                 found |= dict.fromkeys(batch, hopeless)

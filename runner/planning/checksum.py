@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from runner.core.catalogue import Service
 from runner.core.money import plain
+from runner.planning.allowance import Part
 from runner.planning.plan import Action, Plan
 
 _AT_ONCE = 500  # rows encoded in one call; part of the checksum's definition
@@ -52,7 +53,12 @@ def checksum(plan: Plan) -> str:
 
 def decisions(plan: Plan) -> Iterator[SavedAction]:
     """The actions of a plan as a plan file holds them, in order."""
-    return map(_decision, plan.actions)
+    parts = plan.parts
+    return (
+        (_decision(action, parts.get(action.order.key)) for action in plan.actions)
+        if parts
+        else map(_decision, plan.actions)
+    )
 
 
 def is_intact(saved: SavedPlan) -> bool:
@@ -80,16 +86,17 @@ def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
     return found
 
 
-def _decision(action: Action) -> SavedAction:
+def _decision(action: Action, part: Part | None = None) -> SavedAction:
     order = action.order
+    terms = order if part is None else part
     return SavedAction(
         order.address,
         str(action.kind),
         order.service,
         order.link,
-        order.quantity,
-        order.runs,
-        order.interval,
+        terms.quantity,
+        terms.runs,
+        terms.interval,
         action.cost,
     )
 

@@ -78,8 +78,15 @@ def of_order(
     story = _Story(recorded)
     events = [event for attempt in attempts for event in story.of(attempt, answers.get(attempt.id))]
     names = {attempt.address for attempt in attempts}
-    events += [event for run in runs if not names.isdisjoint(run.command.split()) for event in _of_run(run)]
+    campaigns = {attempt.campaign for attempt in attempts}
+    events += [event for run in runs if _is_about(run, names, campaigns) for event in _of_run(run)]
     return sorted(events, key=_moment)
+
+
+def _is_about(run: Run, names: set[str], campaigns: set[str]) -> bool:
+    """True if a command names an order by its address, or moved its whole campaign."""
+    words = run.command.split()
+    return not names.isdisjoint(words) or (words[:2] == ["state", "mv"] and not campaigns.isdisjoint(words[2:]))
 
 
 def latest(recorded: Recorded, runs: Iterable[Run], most: int, period: Period | None = None) -> list[HistoryEvent]:
@@ -153,7 +160,7 @@ class _Story:
         if decided is not None:
             yield _decision(base, attempt, decided)
         if attempt.checked_at is not None:
-            yield _status(base, attempt, attempt.checked_at)
+            yield _status(base, attempt, _seen_at(attempt))
         for refill in self._recorded.refills.get(attempt.id, ()):
             yield from _refill(base, refill)
         for cancel in self._recorded.cancels.get(attempt.id, ()):
@@ -167,11 +174,16 @@ class _Story:
         return max(
             attempt.marked_at,
             attempt.settled_at or attempt.marked_at,
-            attempt.checked_at or attempt.marked_at,
+            _seen_at(attempt),
             *([decided.decision.at] if decided else []),
             *(one.checked_at or one.reached_at for one in refills),
             *(one.asked_at for one in cancels),
         )
+
+
+def _seen_at(attempt: Attempt) -> datetime:
+    """When the status was seen: a final one first, though it is looked at again and again; else last."""
+    return attempt.final_at or attempt.checked_at or attempt.marked_at
 
 
 def _wish(attempt: Attempt) -> str:

@@ -24,6 +24,7 @@ _MOST_RIVALS = 9  # doubts whose prices are combined with this one's; more say n
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
 _PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
+_REFUNDED_WITHIN = timedelta(days=7)  # of a final status: refunds take time
 _REMEMBERED = timedelta(days=30)  # how long somebody else's spending makes the balance no evidence
 
 
@@ -133,7 +134,7 @@ def gather(
             if not is_older or (other.settled_at or now) + settle > first.seen_at:  # it could still be executed then
                 rivals.append(other)
         elif is_older:
-            if booked.refunded and other.checked_at is not None and other.checked_at >= first.seen_at:
+            if booked.refunded and _may_be_refunded_after(other, first.seen_at):
                 late_refunds += booked.refunded
         else:
             charged += booked.spent
@@ -159,6 +160,13 @@ def gather(
         if spent_by_others is not None and spent_by_others.after.seen_at > now - _REMEMBERED
         else None,
     )
+
+
+def _may_be_refunded_after(other: Attempt, moment: datetime) -> bool:
+    """True if the refund of an order may have come after `moment`: it was looked at since, and had not long been final."""
+    if other.checked_at is None or other.checked_at < moment:
+        return False
+    return other.final_at is None or other.final_at + _REFUNDED_WITHIN >= moment
 
 
 def _was_seen_before(seen: BalanceSeen, attempt: Attempt) -> bool:

@@ -12,7 +12,7 @@ from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Allowance
 from runner.planning.history import History
-from runner.planning.plan import Action, ActionKind, Actions, Plan, Refusal
+from runner.planning.plan import BUYING, Action, ActionKind, Actions, Plan, Refusal
 
 MAX_COST = "max-cost"
 WHAT_IF = "what-if"
@@ -184,6 +184,12 @@ def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balanc
     ]
 
 
+def room_in_total(campaign: Campaign, history: History, balances: Mapping[str, Balance]) -> Decimal | None:
+    """What a campaign may still commit over its life; None if it has no such budget."""
+    total = campaign.budget.total
+    return None if total is None else total - _committed(campaign, history.committed, balances)
+
+
 def _committed(
     campaign: Campaign, sums: Mapping[str, Mapping[str, Decimal]], balances: Mapping[str, Balance]
 ) -> Decimal:
@@ -258,9 +264,9 @@ def refusals(actions: Sequence[Action], caps: Sequence[Cap]) -> list[Refusal]:
 
 def _fitting(actions: Sequence[Action], cap: Cap) -> Fitting:
     """What of the purchases fits under one cap, in their order."""
-    orders, cost, place = 0, ZERO, ActionKind.PLACE
+    orders, cost = 0, ZERO
     for action in actions:
-        if action.kind is place and action.order.campaign in cap.campaigns:
+        if action.kind in BUYING and action.order.campaign in cap.campaigns:
             more = cost + (action.cost or ZERO)
             if more <= cap.room:
                 orders, cost = orders + 1, more
@@ -280,9 +286,8 @@ def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]
     for number, cap in enumerate(caps):
         for campaign in cap.campaigns:
             applying[campaign].append(number)
-    place = ActionKind.PLACE
     for position, action in enumerate(actions):
-        if action.kind is not place:
+        if action.kind not in BUYING:
             continue
         numbers = applying[action.order.campaign]
         cost = action.cost or ZERO
@@ -298,9 +303,8 @@ def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]
 def wanted_by(actions: Sequence[Action], campaigns: Sequence[Campaign]) -> list[Wanted]:
     """What each campaign buys as the actions stand; in the order of `campaigns`."""
     left = {campaign.name: _Left() for campaign in campaigns}
-    place = ActionKind.PLACE
     for action in actions:
-        if action.kind is place:
+        if action.kind in BUYING:
             left[action.order.campaign].add(action.cost)
     return [left[campaign.name].of(campaign) for campaign in campaigns]
 

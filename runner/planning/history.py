@@ -13,7 +13,9 @@ from runner.planning.ledger import book
 
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
 _PLACED = AttemptState.PLACED
-_INITIAL = AttemptKind.INITIAL
+_REPLACEMENT = AttemptKind.REPLACEMENT
+_TOP_UP = AttemptKind.TOP_UP
+_WHOLE = (AttemptKind.INITIAL, _REPLACEMENT)  # attempts that buy all of an order
 DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
 CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
 
@@ -56,20 +58,56 @@ def known_as(recorded: Recorded, campaign: Campaign, order_id: str) -> tuple[str
 
 
 def purchase(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The newest open initial attempt, or the newest open one of any kind; None if nothing was bought."""
+    """The newest open initial attempt or replacement, or the newest open one of any kind; None if nothing was bought."""
     newest = None
     for attempt in reversed(attempts):
         if attempt.state in CLOSED:
             continue
-        if attempt.kind is _INITIAL:
+        if attempt.kind in _WHOLE:
             return attempt
         newest = newest or attempt
     return newest
 
 
+def standing_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """What stands for an order now, in the order marked: everything bought or given up since its newest replacement."""
+    standing: list[Attempt] = []
+    for attempt in attempts:
+        if attempt.state in CLOSED:
+            continue
+        if attempt.kind is _REPLACEMENT:
+            standing.clear()
+        standing.append(attempt)
+    return standing
+
+
+def as_bought(standing: Sequence[Attempt]) -> Attempt | None:
+    """What stands as one purchase: the whole order, with what its quantity was topped up by; None if only parts were bought."""
+    whole = next((one for one in reversed(standing) if one.kind in _WHOLE), None)
+    if whole is None:
+        return None
+    more = sum(one.quantity for one in standing if one.kind is _TOP_UP)
+    return whole._replace(quantity=whole.quantity + more) if more else whole
+
+
+def as_order(bought: Attempt, source: str = "") -> Order:
+    """An unlisted order as it was bought: for a selection, and for its line in a plan. It stands in no line of a file."""
+    return Order(
+        campaign=bought.campaign,
+        id=bought.order_id,
+        service=bought.service,
+        link=bought.link,
+        quantity=bought.quantity,
+        runs=bought.runs,
+        interval=bought.interval,
+        source=source,
+        line=0,
+    )
+
+
 def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
-    """True if the order's line still says what was bought. Later kinds of attempt carry other quantities: not compared."""
-    return bought.kind is not _INITIAL or (
+    """True if the order's line still says what was bought. Only whole purchases are compared: a part has its own quantity."""
+    return bought.kind not in _WHOLE or (
         bought.quantity == order.quantity
         and bought.link == order.link
         and bought.service == order.service

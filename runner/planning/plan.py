@@ -230,6 +230,12 @@ class Plan:
         waiting = {one.order for one in self.cancels}
         return [one for one in self.actions if one.kind in BUYING and one.order.address not in waiting]
 
+    def terms(self, action: Action) -> tuple[int, int | None, int | None]:
+        """Quantity, runs and interval that an action buys: the order's own, or those of its part."""
+        part = self.parts.get(action.order.key) if self.parts else None
+        terms = action.order if part is None else part
+        return terms.quantity, terms.runs, terms.interval
+
     def of_kind(self, kind: ActionKind) -> Iterator[Action]:
         """The actions of one kind, in order."""
         if isinstance(self.actions, Actions):

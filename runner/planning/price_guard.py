@@ -14,7 +14,7 @@ from runner.core.catalogue import Service, ServiceSeen
 from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, PanelProfile, RefillWhen
 from runner.core.recorded import Recorded
-from runner.planning.plan import Action, ActionKind, Actions, Refusal
+from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
 from runner.planning.pricing import Offers
 
 PRICE = "price"  # dearer than allowed, or not known
@@ -78,6 +78,8 @@ class _Looked:
             for attempts in self._recorded.attempts.values():
                 for attempt in attempts:
                     key = (attempt.panel, attempt.service)
+                    if attempt.is_imported:  # it was bought elsewhere: nobody looked at a price here
+                        continue
                     if key in changed and (key not in self._bought or attempt.marked_at > self._bought[key]):
                         self._bought[key] = attempt.marked_at
         return self._bought
@@ -125,7 +127,7 @@ def hold(actions: Actions, held: Mapping[tuple[str, str], Held]) -> list[Refusal
     """Turn the purchases of (campaign, service) pairs into blocked ones, in place; a refusal for each pair that has some."""
     counts: dict[tuple[str, str], int] = {}
     for position, action in enumerate(actions):
-        if action.kind is ActionKind.PLACE:
+        if action.kind in BUYING:
             key = (action.order.campaign, action.order.service)
             if (why := held.get(key)) is not None:
                 actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=why.reason)
@@ -136,7 +138,7 @@ def hold(actions: Actions, held: Mapping[tuple[str, str], Held]) -> list[Refusal
 
 
 def _notes(actions: Sequence[Action], told: Mapping[tuple[str, str], str]) -> list[str]:
-    bought = {(one.order.campaign, one.order.service) for one in actions if one.kind is ActionKind.PLACE}
+    bought = {(one.order.campaign, one.order.service) for one in actions if one.kind in BUYING}
     return [f"{key[0]}: {reason}" for key, reason in told.items() if key in bought]
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Service
+from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order, RefillPolicy, RefillWhen
 from runner.core.recorded import Recorded
 from runner.core.upkeep import Finality, Refill, RefillState
@@ -14,6 +16,8 @@ from runner.planning.history import known_as
 
 _PLACED = AttemptState.PLACED
 _COMPLETED = LiveStatus.COMPLETED
+_REFILL = "refill"  # the ability, as `Recorded.lacking` names it
+_ROUNDS_TO_SOMETHING = Decimal("0.05")  # percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,7 @@ class RefillWish:
     """What one pass may know and ask beyond the campaigns' policies."""
 
     now: datetime
-    counts: Mapping[str, int] | None = None  # present count by link, of a counts file
+    counts: Mapping[str, int] | None = None  # present count by link, of `--counts`; None: each campaign's own
     only: frozenset[str] | None = None  # addresses; None: whatever is due
 
 
@@ -70,8 +74,7 @@ def objection(attempt: Attempt, former: Sequence[Refill], policy: RefillPolicy, 
     """Why the campaign's policy is against a refill that could be asked for; empty if it is due."""
     if policy.when is RefillWhen.NEVER:
         return "policy.refill.when is never"
-    # A final order is not polled any more: its last look is the first that saw it completed.
-    since = attempt.checked_at or attempt.settled_at or attempt.marked_at
+    since = attempt.final_at or attempt.checked_at or attempt.settled_at or attempt.marked_at
     if now - since > policy.within:
         return f"policy.refill.for is over since {_at(since + policy.within)}"
     requests = asked(former)
@@ -90,8 +93,11 @@ class Drop(NamedTuple):
     reason: str
 
 
-def drop_of(attempt: Attempt, counts: Mapping[str, int]) -> Drop:
-    """Whether the present count is below what the panel counted at the start plus what it delivered."""
+def drop_of(attempt: Attempt, counts: Mapping[str, int], threshold: Decimal = ZERO) -> Drop:
+    """Whether the present count is below what the panel counted at the start plus what it delivered, and by how much.
+
+    Up to `threshold`, a share of what was delivered, pages lose by themselves: that is no drop.
+    """
     count = counts.get(attempt.link)
     if count is None:
         return Drop(None, "its link is not in the counts file")
@@ -101,7 +107,16 @@ def drop_of(attempt: Attempt, counts: Mapping[str, int]) -> Drop:
     remains = attempt.remains if attempt.remains is not None and 0 <= attempt.remains <= attempt.units else 0
     delivered = attempt.units - remains
     missing = attempt.start_count + delivered - count
-    return Drop(missing > 0, f"count {count:,} is {missing:,} below {attempt.start_count:,} + {delivered:,} delivered")
+    if not delivered or missing <= 0:
+        return Drop(
+            shown=False, reason=f"count {count:,} is not below {attempt.start_count:,} + {delivered:,} delivered"
+        )
+    is_beyond = missing > threshold * delivered
+    share = _percent(missing, delivered)
+    reason = f"count {count:,} is {missing:,} ({share}) below {attempt.start_count:,} + {delivered:,} delivered"
+    if threshold:
+        reason += f", {'more than' if is_beyond else 'within'} the {(threshold * 100).normalize():f} % of policy.refill.threshold"
+    return Drop(is_beyond, reason)
 
 
 class RefillRound:
@@ -111,9 +126,8 @@ class RefillRound:
         self.due: list[DueRefill] = []
         self._recorded = recorded
         self._wish = wish
-        self._uncounted: dict[
-            str, int
-        ] = {}  # campaign -> orders that can't be compared, or have no file to compare with
+        # By campaign: completed orders that can't be compared, and whether there are counts to compare them with.
+        self._uncounted: dict[str, tuple[int, bool]] = {}
 
     def look_at_all(self, campaigns: Sequence[Campaign], selects: Callable[[Order], bool] | None = None) -> None:
         """Note what is due of all listed orders, without a plan."""
@@ -132,16 +146,17 @@ class RefillRound:
         for attempt in attempts:
             if attempt.panel != campaign.panel or attempt.panel_order_id is None:
                 continue
-            if reason := self._reason(attempt, policy, campaign.name):
+            if reason := self._reason(attempt, campaign):
                 reasons.append(reason)
                 self.due.append(DueRefill(order.address, attempt.id, attempt.panel, attempt.panel_order_id, reason))
         return "; ".join(reasons)
 
-    def _reason(self, attempt: Attempt, policy: RefillPolicy, campaign: str) -> str:
+    def _reason(self, attempt: Attempt, campaign: Campaign) -> str:
+        policy = campaign.policy.refill
         former = self._recorded.refills.get(attempt.id, ())
         now = self._wish.now
         # Before any text is made: the two most frequent of the cases below, which say why.
-        if attempt.status is not _COMPLETED:
+        if attempt.status is not _COMPLETED or _REFILL in self._recorded.lacking.get(attempt.panel, ()):
             return ""
         if former and former[-1].state is not RefillState.NOT_SENT and now - former[-1].reached_at < policy.every:
             return ""
@@ -149,21 +164,25 @@ class RefillRound:
             return ""
         if objection(attempt, former, policy, now):
             return ""
+        due = due_words(former, policy.max)
         if policy.when is not RefillWhen.DROP:
-            return due_words(former, policy.max)
-        drop = None if self._wish.counts is None else drop_of(attempt, self._wish.counts)
+            return due
+        counts = campaign.counts if self._wish.counts is None else self._wish.counts
+        drop = None if counts is None else drop_of(attempt, counts, policy.threshold)
         if drop is None or drop.shown is None:
-            self._uncounted[campaign] = self._uncounted.get(campaign, 0) + 1
+            orders, _ = self._uncounted.get(campaign.name, (0, True))
+            self._uncounted[campaign.name] = (orders + 1, counts is not None)
             return ""
-        return drop.reason if drop.shown else ""
+        return f"{drop.reason}: {due}" if drop.shown else ""
 
     def notes(self) -> list[str]:
         """What keeps `when: drop` from being carried out."""
-        if self._wish.counts is None:
-            why = "policy.refill.when is drop: give the present counts with --counts FILE, or nothing is asked for"
-        else:
-            why = "not in the counts file, or without a count at the start: no drop can be seen"
-        return [f"{name}: {orders} completed, {why}" for name, orders in self._uncounted.items()]
+        without = "policy.refill.when is drop: name a file with `counts:` or --counts, or nothing is asked for"
+        with_counts = "not in the counts file, or without a count at the start: no drop can be seen"
+        return [
+            f"{name}: {orders} completed, {with_counts if has_counts else without}"
+            for name, (orders, has_counts) in self._uncounted.items()
+        ]
 
 
 def service_of(recorded: Recorded, attempt: Attempt) -> Service | None:
@@ -206,3 +225,9 @@ def _at(moment: datetime) -> str:
 def _hours(every: timedelta) -> str:
     hours = every.total_seconds() / 3600
     return f"{hours:g} h"
+
+
+def _percent(part: int, whole: int) -> str:
+    """`2.5 %`: to one decimal, and never 0.0 of something."""
+    share = Decimal(part * 100) / whole
+    return f"{share:.1f} %" if share >= _ROUNDS_TO_SOMETHING else "less than 0.1 %"

@@ -3,21 +3,27 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
+from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.cancels import cancel_word
-from runner.planning.history import DOUBTFUL, change_in_words, is_as_listed, is_open, known_as, purchase
+from runner.planning.changes import change_of
+from runner.planning.delivery import DeliveryTimes
+from runner.planning.drip import due_after, instalments
+from runner.planning.history import DOUBTFUL, as_order, is_open, known_as, standing_attempts
 from runner.planning.refills import last_word
+from runner.planning.reorders import reordered
 
-PATIENCE = timedelta(hours=72)  # one family of panels shows every state it can't name as pending: too long is a stall
 GONE = "the panel no longer knows this order"
-LOST_AFTER = 3  # answers "no such order" in a row; fewer may be a replica that lags (PROTOCOL, status)
+# Answers "no such order" in a row, counted at least half an hour apart; fewer may be a replica that lags (PROTOCOL, status).
+LOST_AFTER = 3
+_PROTECTED = "protected: prune never cancels it"
 
 
 class Sync(StrEnum):
@@ -42,7 +48,7 @@ class Health(StrEnum):
     CANCELED = "canceled"
     REFILLING = "refilling"
     DROPPED = "dropped"
-    STALLED = "stalled"  # failed or pending for too long; may still move
+    STALLED = "stalled"  # failed, or live for too long; may still move
     UNKNOWN = "unknown"
 
 
@@ -59,6 +65,7 @@ class Standing(NamedTuple):
     remains: int | None
     checked_at: datetime | None
     message: str = ""
+    eta: datetime | None = None  # when it should be done; None: final, or nothing tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +104,16 @@ def make_standings(
     """
     shown: list[Standing] = []
     listed: set[tuple[str, str]] = set()
+    look = _Look(recorded, now, DeliveryTimes(recorded))
     for campaign in campaigns:
         for order in campaign.orders:
             known_id, attempts = known_as(recorded, campaign, order.id)
             if attempts:
                 listed.add((campaign.name, known_id))
             if selection is None or selection(order):
-                shown.append(_listed(order, attempts, campaign.panel, recorded, now))
+                shown.append(_listed(order, attempts, campaign, look))
     by_name = {campaign.name: campaign for campaign in campaigns}
-    shown += _unlisted(recorded, listed, by_name, now, selection=selection, complete=complete)
+    shown += _unlisted(look, listed, by_name, selection=selection, complete=complete)
     summary = Counter[str]()
     for (sync, health), count in Counter((one.sync, one.health) for one in shown).items():
         summary[sync.value] += count
@@ -113,77 +121,76 @@ def make_standings(
     return Standings(orders=shown, summary=dict(sorted(summary.items())) | {"total": len(shown)})
 
 
-def _listed(order: Order, attempts: Sequence[Attempt], panel: str, recorded: Recorded, now: datetime) -> Standing:
+class _Look(NamedTuple):
+    """What standings are made from."""
+
+    recorded: Recorded
+    now: datetime
+    times: DeliveryTimes
+
+
+def _listed(order: Order, attempts: Sequence[Attempt], campaign: Campaign, look: _Look) -> Standing:
     if not attempts:
         return _standing(order.address, Sync.MISSING)
     if doubt := _doubt(attempts):
         return _doubtful(order.address, doubt)
-    if bought := purchase(attempts):
-        if is_as_listed(bought, order, panel):
-            return _placed(order.address, Sync.PLACED, bought, recorded, now)
-        return _placed(
-            order.address, Sync.CHANGED, bought, recorded, now, message=change_in_words(bought, order, panel)
-        )
+    if bought := standing_attempts(attempts):
+        is_drip = order.id in campaign.drips
+        change = change_of(order, bought, campaign.panel, is_drip=is_drip)
+        sync = Sync.PLACED if change is None else Sync.CHANGED
+        message = "" if change is None else change.words
+        standing = _placed(order.address, sync, bought, look, campaign.policy.stalled_after, message=message)
+        return _dripped(standing, order, bought, look.now) if is_drip else standing
     last = attempts[-1]
     sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
     return _standing(order.address, sync, last.message)
 
 
-def standing_of(address: str, attempts: Sequence[Attempt], recorded: Recorded, now: datetime) -> Standing:
+def standing_of(
+    address: str, attempts: Sequence[Attempt], recorded: Recorded, now: datetime, times: DeliveryTimes
+) -> Standing:
     """How a recorded order stands where no file says what is listed: what was bought is `placed`."""
     if doubt := _doubt(attempts):
         return _doubtful(address, doubt)
-    if bought := purchase(attempts):
-        return _placed(address, Sync.PLACED, bought, recorded, now)
+    if bought := standing_attempts(attempts):
+        return _placed(address, Sync.PLACED, bought, _Look(recorded, now, times))
     last = attempts[-1]
     sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
     return _standing(address, sync, last.message)
 
 
 def _unlisted(
-    recorded: Recorded,
+    look: _Look,
     listed: set[tuple[str, str]],
     campaigns: Mapping[str, Campaign],
-    now: datetime,
     *,
     selection: Callable[[Order], bool] | None,
     complete: bool,
 ) -> Iterator[Standing]:
     for (name, order_id), attempts in sorted(
-        (item for item in recorded.attempts.items() if item[0] not in listed and is_open(item[1])),
+        (item for item in look.recorded.attempts.items() if item[0] not in listed and is_open(item[1])),
         key=lambda item: item[0],
     ):
         doubt = _doubt(attempts)
         campaign = campaigns.get(name)
         is_hidden = not complete if campaign is None else order_id in campaign.removed
-        bought = doubt or purchase(attempts)
-        if bought is None or (is_hidden and not doubt):
+        bought = standing_attempts(attempts)
+        if is_hidden and not doubt:
             continue
-        if selection is not None and not selection(_as_order(bought)):
+        if selection is not None and not selection(as_order(doubt or bought[-1])):
             continue
         address = f"{name}/{order_id}"
-        yield _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, recorded, now)
+        limit = None if campaign is None else campaign.policy.stalled_after
+        row = _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, look, limit)
+        if (name, order_id) in look.recorded.protected and any(one.is_live for one in bought):
+            row = row._replace(message=f"{row.message}; {_PROTECTED}" if row.message else _PROTECTED)
+        yield row
 
 
 def _doubt(attempts: Sequence[Attempt]) -> Attempt | None:
     """The newest attempt that may exist; one that a run gave up on before one that is being sent."""
     doubts = [attempt for attempt in reversed(attempts) if attempt.state in DOUBTFUL]
     return next((one for one in doubts if one.state is AttemptState.IN_DOUBT), doubts[0] if doubts else None)
-
-
-def _as_order(bought: Attempt) -> Order:
-    """An unlisted order as it was bought, for a selection to look at."""
-    return Order(
-        campaign=bought.campaign,
-        id=bought.order_id,
-        service=bought.service,
-        link=bought.link,
-        quantity=bought.quantity,
-        runs=bought.runs,
-        interval=bought.interval,
-        source="",
-        line=0,
-    )
 
 
 def _standing(address: str, sync: Sync, message: str = "") -> Standing:
@@ -197,18 +204,34 @@ def _doubtful(address: str, doubt: Attempt) -> Standing:
 
 
 def _placed(
-    address: str, sync: Sync, bought: Attempt, recorded: Recorded, now: datetime, *, message: str = ""
+    address: str,
+    sync: Sync,
+    standing: Sequence[Attempt],
+    look: _Look,
+    limit: timedelta | None = None,
+    *,
+    message: str = "",
 ) -> Standing:
+    """The row of what was bought, by the newest part of it that is worked on, or else the newest."""
+    bought = standing[-1]
+    if len(standing) > 1:
+        bought = next((one for one in reversed(standing) if one.is_live), bought)
     if bought.state is AttemptState.ABANDONED:
         return _standing(address, sync, message or "given up: it counts as spent and is not bought again")
-    if bought.missing_in_a_row >= LOST_AFTER:
-        message = message or GONE
-    refills = recorded.refills.get(bought.id, ())
-    message = message or cancel_word(bought, recorded.cancels.get(bought.id, ())) or last_word(refills)
-    return Standing(
+    refills = look.recorded.refills.get(bought.id, ())
+    stalled, eta = "", None
+    if bought.status not in FINAL_STATUSES:
+        stalled = look.times.stalled(bought, look.now, limit)
+        is_gone = is_lost(bought)
+        eta = None if stalled or is_gone else look.times.eta(bought, look.now)
+        told = [GONE] if is_gone else [stalled, cancel_word(bought, look.recorded.cancels.get(bought.id, ()))]
+        message = "; ".join(one for one in (message, *told) if one)
+    message = message or last_word(refills)
+    is_refilling = any(one.is_open for one in refills)
+    row = Standing(
         address,
         sync,
-        Health.REFILLING if any(one.is_open for one in refills) else health_of(bought, now),
+        Health.REFILLING if is_refilling else Health.STALLED if stalled else HEALTH[bought.status],
         bought.panel_order_id,
         None if bought.checked_at is None else str(bought.status),
         bought.charge,
@@ -216,11 +239,52 @@ def _placed(
         bought.remains,
         bought.checked_at,
         message,
+        eta,
+    )
+    return row if len(standing) == 1 else _in_sum(row, standing, look.recorded)
+
+
+def _in_sum(newest: Standing, standing: Sequence[Attempt], recorded: Recorded) -> Standing:
+    """The row of an order that was bought in several parts: what they cost and lack together, and how they fare.
+
+    What was bought again is missing no longer: there the reorder speaks.
+    """
+    followers = reordered(standing)
+    ends = [one for one in standing if one.id not in followers]
+    remains = [0 if one.status is LiveStatus.COMPLETED else one.remains for one in ends]
+    charges = [one.charge for one in standing if one.charge is not None]
+    starts = (one.start_count for one in standing if one.start_count is not None)
+    health = newest.health
+    if any(one.is_open for each in standing for one in recorded.refills.get(each.id, ())):
+        health = Health.REFILLING
+    elif not any(one.is_live for one in standing):
+        healths = {HEALTH[one.status] for one in ends if one.state is AttemptState.PLACED}
+        health = healths.pop() if len(healths) == 1 else Health.PARTIAL
+    return newest._replace(
+        health=health,
+        charge=sum(charges, ZERO) if charges else None,
+        start_count=next(starts, None),
+        remains=sum(one for one in remains if one is not None) if any(one is not None for one in remains) else None,
     )
 
 
-def health_of(bought: Attempt, now: datetime) -> Health:
-    """How a placed attempt fares, refills aside."""
-    if bought.status is LiveStatus.PENDING and now - bought.marked_at > PATIENCE:
-        return Health.STALLED
-    return HEALTH[bought.status]
+def _dripped(standing: Standing, order: Order, bought: Sequence[Attempt], now: datetime) -> Standing:
+    """The row of an order whose runs the runner sends one by one: it is not done before the last."""
+    sent = instalments(bought)
+    left = (order.runs or 1) - len(sent)
+    if left <= 0 or not sent:
+        return standing
+    due = due_after(sent[-1], order)
+    last = max(due, now) + timedelta(minutes=(left - 1) * (order.interval or 0))
+    words = f"instalment {len(sent)} of {order.runs} was sent; the next is due {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    is_over = standing.health in (Health.COMPLETED, Health.PARTIAL, Health.CANCELED)
+    return standing._replace(
+        health=Health.PROGRESSING if is_over else standing.health,
+        message=standing.message or words,
+        eta=last,
+    )
+
+
+def is_lost(attempt: Attempt) -> bool:
+    """True if a live order has not been known for long. A final one that vanishes is nobody's loss: panels tidy up."""
+    return attempt.missing_in_a_row >= LOST_AFTER and attempt.is_live

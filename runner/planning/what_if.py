@@ -11,7 +11,7 @@ from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.guards import amount
 from runner.planning.history import is_open, known_as
-from runner.planning.plan import ActionKind, Plan
+from runner.planning.plan import BUYING, ActionKind, Plan
 
 _QUESTION = re.compile(r"(budget|balance|quantity)\s*(\*?=)\s*(\S+)\Z")
 FORMS = "budget=100, balance=100, quantity=500 or quantity*=2"
@@ -80,7 +80,7 @@ def balances_if(recorded: Recorded, what_if: WhatIf) -> Mapping[str, Balance] | 
 
 def answered(plan: Plan, what_if: WhatIf) -> Plan:
     """The plan with the answer in words ahead of its notes."""
-    fits = [action for action in plan.actions if action.kind is ActionKind.PLACE]
+    fits = [action for action in plan.actions if action.kind in BUYING]
     beyond = [action for action in plan.actions if action.kind is ActionKind.BLOCKED and action.cost is not None]
     cost = amount(sum((action.cost or ZERO for action in fits), ZERO), plan.currency)
     words = f"what if {' and '.join(what_if.words)}: {_orders(len(fits))} for {cost}"

@@ -36,12 +36,12 @@ def write_json(stream: TextIO, document: Mapping[str, object]) -> None:
 
 def plan_document(plan: Plan, checksum: str) -> Document:
     """What `plan --format json` prints; `plan.schema.json`."""
-    return _plan(plan, checksum, [_action(action) for action in plan.actions])
+    return _plan(plan, checksum, [_action(action, plan) for action in plan.actions])
 
 
 def plan_chunks(plan: Plan, checksum: str, more: Mapping[str, object] | None = None) -> Iterator[str]:
     """The text of `plan_document` piece by piece, with the top-level keys of `more` behind it."""
-    return _chunks(_plan(plan, checksum, map(_action, plan.actions)) | dict(more or {}))
+    return _chunks(_plan(plan, checksum, (_action(action, plan) for action in plan.actions)) | dict(more or {}))
 
 
 def apply_document(result: ApplyResult) -> Document:
@@ -168,17 +168,18 @@ def _plan(plan: Plan, checksum: str, actions: Iterable[Document]) -> Document:
     }
 
 
-def _action(action: Action) -> Document:
+def _action(action: Action, plan: Plan) -> Document:
     order = action.order
+    quantity, runs, interval = plan.terms(action)
     return {
         "order": order.address,
         "action": action.kind.value,
         "reason": action.reason,
         "service": order.service,
         "link": order.link,
-        "quantity": order.quantity,
-        "runs": order.runs,
-        "interval": order.interval,
+        "quantity": quantity,
+        "runs": runs,
+        "interval": interval,
         "cost": _money(action.cost),
     }
 
@@ -218,6 +219,7 @@ def _standing(standing: Standing) -> Document:
         "start_count": standing.start_count,
         "remains": standing.remains,
         "checked_at": _time(standing.checked_at),
+        "eta": _time(standing.eta),
     }
 
 

@@ -20,10 +20,11 @@ from runner import __version__
 from runner.core.money import ZERO, plain
 from runner.core.text import clean
 from runner.planning.ledger import LedgerLine
+from runner.planning.refill_rates import RefillRate
 from runner.report import charts
 from runner.report.html_rows import LONGEST, PAGE, Rows, shown_as
 from runner.report.model import OrderRow, ReportModel, State, most_urgent, needs_attention
-from runner.report.wording import count, money, period_words, words
+from runner.report.wording import REFILL_TITLES, count, money, period_words, refill_cells, words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -50,6 +51,7 @@ class Sums:
 
     title: str
     name: str
+    columns: Sequence[str] = ("orders", "spent", "refunded", "reserved", "in doubt")
     rows: Sequence[Sequence[Cell]]
     note: str
 
@@ -209,6 +211,7 @@ def _all_sums(model: ReportModel) -> list[Sums]:
         _sums("By service", "service", ledger.services),
         _sums("By day", "day", ledger.days[::-1], newest=True),
         _sums("By panel", "panel", ledger.panels if len(ledger.panels) > 1 else ()),
+        _refills(model.refills),
     ]
     return [table for table in tables if table.rows]
 
@@ -236,6 +239,18 @@ def _sums(title: str, name: str, lines: Sequence[LedgerLine], *, newest: bool = 
             ]
         )
     return Sums(title=title, name=name, rows=rows, note=note)
+
+
+def _refills(rates: Sequence[RefillRate]) -> Sums:
+    shown = nlargest(_MOST_LINES, rates, key=lambda one: one.asked)
+    note = f"The {len(shown):,} services of {len(rates):,} with most refills." if len(rates) > len(shown) else ""
+    rows = []
+    for one in shown:
+        cells = refill_cells(one)
+        keys = [cell.replace(",", "") for cell in cells[:-1]] + [str(one.rate or ZERO)]
+        numbers = [Cell(cell, key, "number") for cell, key in zip(cells, keys, strict=True)]
+        rows.append([Cell(clean(one.name), clean(one.name)), *numbers])
+    return Sums(title="Refills by service", name="refilled service", columns=REFILL_TITLES, rows=rows, note=note)
 
 
 def _left_out(rows: Sequence[OrderRow]) -> list[LeftOut]:

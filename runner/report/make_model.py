@@ -16,6 +16,7 @@ from runner.engine.result import ApplyResult
 from runner.planning.ledger import Ledger, book
 from runner.planning.periods import Period
 from runner.planning.plan import ActionKind, Plan
+from runner.planning.refill_rates import RefillRate, refill_rates
 from runner.planning.standing import Standings
 from runner.report import verdicts
 from runner.report.model import OrderRow, Progress, ReportModel, RunFigures, SpendPoint, State, Verdict
@@ -35,8 +36,12 @@ def report_model(
     balances: Sequence[BalanceSeen],
     warnings: Sequence[str] = (),
     period: Period | None = None,
+    refills: Sequence[RefillRate] | None = None,
 ) -> ReportModel:
-    """What `runner report` tells: every order that the state knows; `recorded`, `ledger` and `balances` of the period."""
+    """What `runner report` tells: every order that the state knows; `recorded`, `ledger` and `balances` of the period.
+
+    `refills` of the period too: their orders may be older. By default those of the orders given.
+    """
     rows = recorded_rows(recorded, _currencies(ledger), now)
     return _model(
         "report",
@@ -49,6 +54,7 @@ def report_model(
         verdict=verdicts.of_state(rows, ledger),
         warnings=warnings,
         period=period,
+        refills=refill_rates(recorded) if refills is None else refills,
     )
 
 
@@ -76,6 +82,7 @@ def status_model(
         exit_code=exit_code,
         balances=balances,
         verdict=verdicts.of_state(rows, ledger),
+        refills=refill_rates(recorded),
         run_id=run_id,
         diagnostics=diagnostics,
         warnings=warnings,
@@ -107,6 +114,7 @@ def plan_model(
         exit_code=exit_code,
         balances=balances,
         verdict=verdicts.of_plan(plan, next_command),
+        refills=refill_rates(recorded),
         run=RunFigures(plan.summary, plan.cost, plan.currency),
         run_id=run_id,
         diagnostics=(*diagnostics, *plan.problems),
@@ -144,6 +152,7 @@ def apply_model(
         exit_code=result.exit_code,
         balances=balances,
         verdict=verdicts.of_apply(result),
+        refills=refill_rates(recorded),
         run=RunFigures(_done(result), verdicts.cost_of(result), ledger.currency),
         run_id=result.run_id,
         diagnostics=(*diagnostics, *result.plan.problems),
@@ -195,6 +204,7 @@ def _model(
     plan: Plan | None = None,
     warnings: Sequence[str] = (),
     period: Period | None = None,
+    refills: Sequence[RefillRate] = (),
 ) -> ReportModel:
     panels = {account.panel for account in ledger.accounts}
     progress = _progress(rows)
@@ -218,6 +228,7 @@ def _model(
         refusals=() if plan is None else plan.refusals,
         warnings=(*(() if plan is None else plan.notes), *warnings),
         period=period,
+        refills=refills,
     )
 
 

@@ -13,7 +13,7 @@ from runner.core.money import plain
 from runner.core.text import clean
 from runner.planning.ledger import Ledger, LedgerLine
 from runner.report.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention
-from runner.report.wording import NOTHING, count, money, period_words, words
+from runner.report.wording import NOTHING, REFILL_TITLES, count, money, period_words, refill_cells, words
 
 COMMENT_LIMIT = 60_000  # characters; GitHub takes 65,536 in a comment
 SUMMARY_LIMIT = 900_000  # bytes; GitHub takes 1 MiB for all summaries of a step
@@ -43,6 +43,7 @@ def to_markdown(model: ReportModel, limit: int = COMMENT_LIMIT, *, size: Size = 
             page.add(f"\nand {len(lines) - _FIRST_LINES:,} more.\n")
     page.table("### By day", *_ledger_table("day", model.ledger.days[-_FIRST_LINES:]))
     page.table("### Delivery", *_progress_table(model))
+    page.table("### Refills by service", ("service", *REFILL_TITLES), _refill_rows(model))
     for title, said in (("Problems", map(str, model.diagnostics)), ("Notes", model.warnings)):
         page.table(f"### {title}", ("",), ([code(one)] for one in said))
     listed = most_urgent(model.orders, limit // _LEAST_ROW)
@@ -125,7 +126,19 @@ def _line(cells: Sequence[str]) -> str:
 
 
 _RIGHT = frozenset(
-    {"orders", "units", "delivered", "spent", "refunded", "reserved", "in doubt", "cost", "balance", "unexplained"}
+    {
+        *REFILL_TITLES,
+        "orders",
+        "units",
+        "delivered",
+        "spent",
+        "refunded",
+        "reserved",
+        "in doubt",
+        "cost",
+        "balance",
+        "unexplained",
+    }
 )
 
 
@@ -193,6 +206,10 @@ def _ledger_table(title: str, lines: Sequence[LedgerLine]) -> tuple[Sequence[str
         for line in lines
     )
     return titles, rows
+
+
+def _refill_rows(model: ReportModel) -> Iterable[Sequence[str]]:
+    return ([code(one.name), *refill_cells(one)] for one in model.refills[:_FIRST_LINES])
 
 
 def _progress_table(model: ReportModel) -> tuple[Sequence[str], Iterable[Sequence[str]]]:

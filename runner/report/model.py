@@ -18,6 +18,7 @@ from runner.core.money import ZERO
 from runner.planning.ledger import Ledger
 from runner.planning.periods import Period
 from runner.planning.plan import Refusal
+from runner.planning.refill_rates import RefillRate
 from runner.planning.standing import Sync
 
 
@@ -154,6 +155,7 @@ class ReportModel:
     refusals: Sequence[Refusal] = ()
     warnings: Sequence[str] = ()
     period: Period | None = None  # None: all of it
+    refills: Sequence[RefillRate] = ()  # by service
 
     @property
     def attention(self) -> list[OrderRow]:

@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
+from runner.planning.delivery import DeliveryTimes
 from runner.planning.history import CLOSED, DOUBTFUL, known_as
 from runner.planning.ledger import Booked, book
-from runner.planning.standing import GONE, HEALTH, LOST_AFTER, Health, Standing, Standings, Sync, health_of, standing_of
+from runner.planning.standing import GONE, HEALTH, LOST_AFTER, Health, Standing, Standings, Sync, is_lost, standing_of
 from runner.report.model import OrderRow, State
 
 _NOTHING = Booked()
@@ -27,7 +28,7 @@ _NOT_BOUGHT = {
 _FARES = {health: State(health.value) for health in Health}
 _PLACED = AttemptState.PLACED
 _COMPLETED = LiveStatus.COMPLETED
-_PENDING = LiveStatus.PENDING  # the only one that time makes something else of
+_FINAL = FINAL_STATUSES  # time makes nothing else of these
 _STATES = {status.value: _FARES[HEALTH[status]] for status in LiveStatus}
 _new = tuple.__new__  # without the checks of arguments by name
 
@@ -38,12 +39,13 @@ def recorded_rows(recorded: Recorded, currencies: Currencies, now: datetime) -> 
     """Every order that the state knows, refused ones too, in the order they were first tried."""
     rows: list[OrderRow] = []
     asked_for = recorded.refills.keys() | recorded.cancels.keys()
+    times = DeliveryTimes(recorded)
     for (campaign, order_id), attempts in recorded.attempts.items():
         only = attempts[0]
         if len(attempts) == 1 and only.state is _PLACED and only.id not in asked_for:
-            rows.append(_usual(only, currencies, now))
+            rows.append(_usual(only, currencies, now, times))
             continue
-        standing = standing_of(f"{campaign}/{order_id}", attempts, recorded, now)
+        standing = standing_of(f"{campaign}/{order_id}", attempts, recorded, now, times)
         rows += _rows(_Subject(standing, attempts), currencies)
     return rows
 
@@ -79,7 +81,7 @@ class _Subject(NamedTuple):
     panel: str = ""  # that it is listed for
 
 
-def _usual(bought: Attempt, currencies: Currencies, now: datetime) -> OrderRow:
+def _usual(bought: Attempt, currencies: Currencies, now: datetime, times: DeliveryTimes) -> OrderRow:
     """The row of an order that was bought once, of which nothing more was asked: what `_row` would say, in a third of the time."""
     spent, refunded, reserved, in_doubt = book(bought) or _NOTHING
     units, remains, status = bought.units, bought.remains, bought.status
@@ -89,8 +91,12 @@ def _usual(bought: Attempt, currencies: Currencies, now: datetime) -> OrderRow:
     else:
         delivered = units if status is _COMPLETED else None
     marked_at, settled_at, checked_at = bought.marked_at, bought.settled_at, bought.checked_at
-    lost = bought.missing_in_a_row >= LOST_AFTER
-    state = State.LOST if lost else _FARES[health_of(bought, now)] if status is _PENDING else _STATES[status._value_]
+    state, message = _STATES[status._value_], ""
+    if status not in _FINAL:
+        if bought.missing_in_a_row >= LOST_AFTER:
+            state, message = State.LOST, GONE
+        elif message := times.stalled(bought, now):
+            state = State.STALLED
     return _new(
         OrderRow,
         (
@@ -117,7 +123,7 @@ def _usual(bought: Attempt, currencies: Currencies, now: datetime) -> OrderRow:
             marked_at,
             checked_at,
             None if settled_at is None else (settled_at - marked_at).total_seconds(),
-            GONE if lost else "",
+            message,
             "",
             0,
         ),
@@ -194,7 +200,7 @@ def _state(standing: Standing, shown: Attempt | None) -> State:
     if shown is not None:
         if shown.state is AttemptState.ABANDONED:
             return State.ABANDONED
-        if shown.missing_in_a_row >= LOST_AFTER:
+        if is_lost(shown):
             return State.LOST
     return _FARES[standing.health]
 

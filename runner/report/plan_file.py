@@ -26,11 +26,12 @@ _KINDS = frozenset(kind.value for kind in ActionKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFile:
-    """A saved plan with the selection it was made under: the same one makes the fresh plan that it is compared with."""
+    """A saved plan with the selection it was made under; where there is one, the plan's own orders are what is selected."""
 
     saved: SavedPlan
-    select: tuple[str, ...] = ()  # globs over addresses
+    select: tuple[str, ...] = ()  # as they were written
     exclude: tuple[str, ...] = ()
+    prune: bool = False  # made with --prune
 
     @property
     def refills(self) -> frozenset[str]:
@@ -42,12 +43,14 @@ class _Wrong(Exception):
     """What does not fit, in a few words."""
 
 
-def save_plan(path: Path, plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+def save_plan(
+    path: Path, plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = (), *, prune: bool = False
+) -> None:
     """Write a plan file, whole or not at all. Raises `InvalidInput` where that is not possible."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("w", encoding="ascii") as stream:
-            stream.writelines(plan_file_chunks(plan, select, exclude))
+            stream.writelines(plan_file_chunks(plan, select, exclude, prune=prune))
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -65,7 +68,9 @@ def load_plan(path: Path) -> PlanFile:
     return parse_plan_file(text, str(path))
 
 
-def plan_file_chunks(plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[str]:
+def plan_file_chunks(
+    plan: Plan, select: Sequence[str] = (), exclude: Sequence[str] = (), *, prune: bool = False
+) -> Iterator[str]:
     """The text of a plan file piece by piece: a million actions are never one string."""
     binding = {
         "lineage": plan.lineage,
@@ -73,6 +78,7 @@ def plan_file_chunks(plan: Plan, select: Sequence[str] = (), exclude: Sequence[s
         "digests": dict(plan.digests),
         "select": list(select),
         "exclude": list(exclude),
+        "prune": prune,
         "services": [_service_row(panel, one) for (panel, _), one in sorted(plan.services.items())],
     }
     return plan_chunks(plan, checksum(plan), {"binding": binding})
@@ -114,7 +120,12 @@ def _plan_file(document: object) -> PlanFile:
         checksum=_text(top, "checksum"),
         services=dict(_service(each) for each in _list(binding.get("services", []), "binding.services")),
     )
-    return PlanFile(saved=saved, select=_texts(binding, "select"), exclude=_texts(binding, "exclude"))
+    return PlanFile(
+        saved=saved,
+        select=_texts(binding, "select"),
+        exclude=_texts(binding, "exclude"),
+        prune=bool(_flag(binding, "prune")),
+    )
 
 
 def _action(value: object) -> SavedAction:

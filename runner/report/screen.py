@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _LONGEST = 4000  # characters of one cell or line: a link may have 2,000
-_DEFAULT_WIDTH = 80
+_DEFAULT_WIDTH, _DEFAULT_HEIGHT = 80, 24
 _NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instead
 _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
 _GAP = 2  # columns between columns
@@ -89,6 +89,10 @@ class Screen:
                 legacy_windows=False,
             )
         return self._console
+
+    def measure(self) -> tuple[int, int]:
+        """Columns and lines of the terminal as they are now; `width` is what they were at the beginning."""
+        return max(_width_of(self.stream, os.environ), _NARROWEST), _height_of(self.stream)
 
     def blank(self) -> None:
         """An empty line between two parts; none before the first."""
@@ -167,6 +171,13 @@ def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
         return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_WIDTH
     except (OSError, ValueError):
         return _DEFAULT_WIDTH
+
+
+def _height_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or _DEFAULT_HEIGHT
+    except (OSError, ValueError):
+        return _DEFAULT_HEIGHT
 
 
 def _never_fail_on_encoding(stream: TextIO) -> None:

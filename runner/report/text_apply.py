@@ -12,7 +12,7 @@ from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text_ledger import render_money
 from runner.report.text_plan import render_verdict
-from runner.report.text_upkeep import missed_refill_words, render_refills
+from runner.report.text_upkeep import missed_cancel_words, missed_refill_words, render_cancels, render_refills
 from runner.report.wording import count, money
 
 _FIRST = 20  # listed of each outcome
@@ -29,12 +29,18 @@ def render_apply(result: ApplyResult, out: Screen) -> None:
     """Counts by campaign, every order that was not bought, the money, and one last line that says how it ended."""
     if result.orders:
         _campaigns(result, out)
-    for kind in _TITLES:
-        _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
-    render_refills(result.refill_results, out)
+    render_missed(result, out)
     render_money(result.report, out)
     out.blank()
     _verdict(result, out)
+
+
+def render_missed(result: ApplyResult, out: Screen) -> None:
+    """Every order that was not bought, and what became of refills and cancellations asked for."""
+    for kind in _TITLES:
+        _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
+    render_refills(result.refill_results, out)
+    render_cancels(result.cancel_results, out)
 
 
 def _campaigns(result: ApplyResult, out: Screen) -> None:
@@ -111,7 +117,8 @@ def _verdict(result: ApplyResult, out: Screen) -> None:
     if result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
         render_verdict(result.plan, out)
         return
-    what = ", ".join([_placed_words(result), *_asked_words(result), *_missed_words(result)])
+    missed, uncancelled = _missed_words(result), missed_cancel_words(result.cancel_results, len(result.plan.cancels))
+    what = ", ".join([_placed_words(result), *_asked_words(result), *missed, *uncancelled])
     if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:
         out.line(bad(f"In doubt: {count(result.in_doubt, 'order')} may have been bought."), f"This run: {what}.")
         out.line("Next:", command("runner doubt list"))
@@ -120,12 +127,18 @@ def _verdict(result: ApplyResult, out: Screen) -> None:
         out.line("To go on where it stopped:", command("runner apply"))
     elif result.exit_code is not ExitCode.OK and result.exit_code is not ExitCode.PARTLY:
         out.line(bad(f"Stopped with exit code {int(result.exit_code)}:"), f"{what}.")
-    elif _missed_words(result):
+    elif missed or uncancelled:
         out.line(bad("Partly done:"), f"{what}.")
-        out.line("To try again what was not bought:", command("runner apply"))
+        out.line(f"To try again what was not {'bought' if missed else 'cancelled'}:", command("runner apply"))
     elif result.placed or result.refill_results or result.refills or result.cancels:
         out.line(good(f"Done: {what}."))
-        out.line("Next:", command("runner status"))
+        if result.cancels:
+            out.line(
+                "The panel took the requests to cancel; what is cancelled and refunded, the orders' status will tell:"
+            )
+            out.line(command("runner status --refresh"), indent=2)
+        else:
+            out.line("Next:", command("runner status"))
     else:
         render_verdict(result.plan, out)
 

@@ -25,9 +25,12 @@ _DONE_BY_APPLY = (
     ActionKind.REFILL,
     ActionKind.CANCEL,
 )
+# Why is told with each: what is bought further, and the numbers of a drop.
+_TOLD = frozenset({ActionKind.TOP_UP, ActionKind.REPLACE, ActionKind.REORDER, ActionKind.REFILL})
 _FREE = frozenset({ActionKind.REFILL, ActionKind.CANCEL})
+_NOUNS = {ActionKind.PLACE: "order", ActionKind.REPLACE: "replacement", ActionKind.CANCEL: "cancellation"}
 _HELD = {
-    ActionKind.WAIT: ("Waits", Style.ATTENTION, Fit.END, "a later apply places them"),
+    ActionKind.WAIT: ("Waits", Style.ATTENTION, Fit.END, "a later apply goes on with them"),
     ActionKind.BLOCKED: ("Blocked", Style.BAD, Fit.WRAP, "not placed until the reason is gone"),
     ActionKind.IN_DOUBT: ("In doubt", Style.BAD, Fit.WRAP, "may exist on the panel; never sent again by itself"),
 }
@@ -39,8 +42,8 @@ def render_plan(plan: Plan, out: Screen, next_command: str = "runner apply") -> 
     acting = sum(summary.get(kind, 0) for kind in _DONE_BY_APPLY)
     if acting:
         _totals(plan, out)
-        if acting <= _SMALL or not out.is_terminal:
-            for kind in _DONE_BY_APPLY:
+        for kind in _DONE_BY_APPLY:
+            if acting <= _SMALL or not out.is_terminal or kind in _TOLD:
                 _purchases(plan, kind, summary.get(kind, 0), out)
     for kind in _HELD:
         _held(plan, kind, summary.get(kind, 0), out)
@@ -82,7 +85,7 @@ def render_verdict(plan: Plan, out: Screen, next_command: str = "runner apply") 
 
 
 def _done_words(kind: ActionKind, number: int) -> str:
-    return count(number, "order" if kind is ActionKind.PLACE else words(kind))
+    return count(number, _NOUNS.get(kind) or words(kind))
 
 
 def _held_words(summary: Mapping[str, int]) -> list[Span]:
@@ -111,10 +114,10 @@ class _Sum:
     cost: Decimal = field(default=ZERO)
     unpriced: int = 0
 
-    def add(self, action: Action, number: int) -> None:
-        """Count `number` actions like this one."""
+    def add(self, action: Action, units: int, number: int) -> None:
+        """Count `number` actions like this one, of so many units each."""
         self.orders += number
-        self.units += action.order.units * number
+        self.units += units * number
         if action.cost is not None:
             self.cost += action.cost * number
         elif action.kind not in _FREE:
@@ -136,11 +139,12 @@ def _totals(plan: Plan, out: Screen) -> None:
         if campaign not in campaigns:
             campaigns[campaign] = _Sum()
             groups[campaign] = {}
-        campaigns[campaign].add(action, number)
+        quantity, runs, _ = plan.terms(action)
+        campaigns[campaign].add(action, quantity * (runs or 1), number)
         group = (action.order.service, action.kind)
         if group not in groups[campaign]:
             groups[campaign][group] = _Sum()
-        groups[campaign][group].add(action, number)
+        groups[campaign][group].add(action, quantity * (runs or 1), number)
 
     def rows() -> Iterator[list[Written]]:
         for (name, panel), whole in campaigns.items():
@@ -168,20 +172,31 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
         return
     out.heading(f"{words(kind).capitalize()} ({number:,}):")
     limit = _SMALL if out.is_terminal else _FIRST_PIPED
+    is_told = kind in _TOLD or bool(plan.parts and kind is ActionKind.PLACE)
 
     def rows() -> Iterator[list[Written]]:
         for action in islice(plan.of_kind(kind), limit):
+            link = [] if out.is_terminal and is_told else [action.order.link]
+            reason = [action.reason] if is_told else []
             cost = (
                 dim("free") if kind in _FREE and not action.cost else money(action.cost, _currency(plan, action.panel))
             )
-            yield [*_kind_cell(kind, out), action.order.address, action.order.link, _amount(action), cost]
+            yield [
+                *_kind_cell(kind, out),
+                action.order.address,
+                *link,
+                _amount(plan.terms(action)),
+                cost,
+                *reason,
+            ]
 
     columns = [
         *_kind_column(out),
         Column("order", Fit.NAME),
-        Column("link", Fit.MIDDLE),
+        *([] if out.is_terminal and is_told else [Column("link", Fit.MIDDLE)]),
         Column("units", right=True),
         Column("cost", right=True),
+        *([Column("why", Fit.WRAP)] if is_told else []),
     ]
     out.table(columns, rows())
     _and_more(number - limit, out)
@@ -192,6 +207,7 @@ def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     if not number:
         return
     title, style, fit, meaning = _HELD[kind]
+    fit = Fit.WRAP if plan.parts else fit  # what goes on with an order has a longer reason than `in flight`
     limit = _FIRST if out.is_terminal else _FIRST_PIPED
     out.heading(f"{title} ({number:,}):", meaning)
 
@@ -219,13 +235,13 @@ def _and_more(left: int, out: Screen) -> None:
         out.line(dim(f"… and {left:,} more (--format json lists all)"), indent=2)
 
 
-def _amount(action: Action) -> str:
-    """`1,000`, or `5 x 1,000 every 1 h`, as the line in the file says."""
-    order = action.order
-    if order.runs is None:
-        return f"{order.quantity:,}"
-    pause = f" every {minutes(order.interval)}" if order.interval else ""
-    return f"{order.runs:,} x {order.quantity:,}{pause}"
+def _amount(terms: tuple[int, int | None, int | None]) -> str:
+    """`1,000`, or `5 x 1,000 every 1 h`."""
+    quantity, runs, interval = terms
+    if runs is None:
+        return f"{quantity:,}"
+    pause = f" every {minutes(interval)}" if interval else ""
+    return f"{runs:,} x {quantity:,}{pause}"
 
 
 def _balances(plan: Plan, out: Screen) -> None:

@@ -103,12 +103,22 @@ def as_json_value(value: Any) -> str | int | None:  # noqa: ANN401  # any field 
     return value if isinstance(value, int) or value is None else str(value)
 
 
-def render_move(move: Move, out: Screen, kept: Path | None, *, done: bool) -> None:
-    """A renaming, planned or done; `kept` is the backup that was made before."""
-    before, after = "/".join(move.before), "/".join(move.after)
-    out.line("Moved" if done else "Would move", strong(before), "to", strong(after))
-    campaign, order_id = move.after
-    render_attempts([attempt._replace(campaign=campaign, order_id=order_id) for attempt in move.attempts], out)
+def render_moves(moves: Sequence[Move], out: Screen, kept: Path | None, *, done: bool) -> None:
+    """A renaming, or that of all orders of a campaign, planned or done; `kept` is the backup that was made before."""
+    verb = "Moved" if done else "Would move"
+    first = moves[0]
+    if len(moves) == 1:
+        out.line(verb, strong("/".join(first.before)), "to", strong("/".join(first.after)))
+    else:
+        out.line(verb, f"{count(len(moves), 'order')} of", strong(first.before[0]), "to", strong(first.after[0]))
+    render_attempts(
+        [
+            attempt._replace(campaign=campaign, order_id=order_id)
+            for _, (campaign, order_id), attempts in moves
+            for attempt in attempts
+        ],
+        out,
+    )
     _kept(kept, out)
     if not done:
         out.line(_UNCHANGED)

@@ -10,7 +10,7 @@ from runner.core.money import plain
 from runner.planning.standing import Health, Standing, Standings, Sync
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, command, dim, good
-from runner.report.wording import NOTHING, ago, count, money, number, words
+from runner.report.wording import NOTHING, ago, ahead, count, money, number, words
 
 _MOST = 200  # orders listed on a terminal; more are summed up
 _FIRST = 20  # orders with a message that are listed below
@@ -48,7 +48,9 @@ def render_status(standings: Standings, out: Screen, now: datetime | None = None
     elif len(standings.orders) > _MOST:
         _summed_up(standings.orders, out)
     else:
-        out.table(_COLUMNS, (_row(order, now) for order in standings.orders), indent=0)
+        has_eta = any(order.eta is not None for order in standings.orders)
+        columns = (*_COLUMNS, _ETA_COLUMN) if has_eta else _COLUMNS
+        out.table(columns, (_row(order, now, has_eta=has_eta) for order in standings.orders), indent=0)
     if out.is_terminal:
         _messages(standings.orders, out)
     if not out.is_terminal or len(standings.orders) <= _MOST:
@@ -64,6 +66,7 @@ _COLUMNS = (
     Column("charge", right=True),
     Column("checked", right=True),
 )
+_ETA_COLUMN = Column("done in", right=True)  # of live orders, an estimate; not there if nothing tells of any
 _PIPED_COLUMNS = (
     Column("order"),
     Column("sync"),
@@ -72,12 +75,14 @@ _PIPED_COLUMNS = (
     Column("remains", right=True),
     Column("charge", right=True),
     Column("checked_at"),
+    Column("eta"),
     Column("message"),
 )
 
 
-def _row(order: Standing, now: datetime | None) -> list[Written]:
+def _row(order: Standing, now: datetime | None, *, has_eta: bool) -> list[Written]:
     checked = dim(ago(order.checked_at, now)) if order.panel_order_id else ""
+    eta = [ahead(order.eta, now) if order.eta is not None else ""] if has_eta else []
     return [
         order.order,
         _state(order),
@@ -85,6 +90,7 @@ def _row(order: Standing, now: datetime | None) -> list[Written]:
         number(order.remains) if order.remains is not None else dim(NOTHING),
         money(order.charge) if order.charge is not None else dim(NOTHING),
         checked,
+        *eta,
     ]
 
 
@@ -106,6 +112,7 @@ def _piped_row(order: Standing) -> list[Written]:
         NOTHING if order.remains is None else str(order.remains),
         NOTHING if order.charge is None else plain(order.charge),
         NOTHING if order.checked_at is None else to_text(order.checked_at),
+        NOTHING if order.eta is None else to_text(order.eta),
         order.message,
     ]
 
@@ -143,12 +150,20 @@ def _messages(orders: Sequence[Standing], out: Screen) -> None:
 
 
 def _last_line(orders: Sequence[Standing], out: Screen) -> None:
-    """`225 orders: 200 completed, 24 progressing, 1 in doubt`."""
-    counts = _counts(orders).most_common()
+    """How file and state agree, and how what was bought fares: `4 orders: 3 placed, 1 missing; 2 completed, 1 waiting`."""
+    syncs = Counter(Span(words(order.sync), _SYNC_STYLES[order.sync]) for order in orders)
+    bought = [order for order in orders if order.sync not in _NOT_BOUGHT]
+    fares = Counter(Span(words(order.health), _HEALTH_STYLES[order.health]) for order in bought)
     whole = count(len(orders), "order")
-    parts = [
-        Span(f"{number:,} {state.text}{',' if place < len(counts) else ''}", state.style)
-        for place, (state, number) in enumerate(counts, 1)
+    done = len(bought) == len(orders) and fares.keys() == {Span(Health.COMPLETED.value, Style.GOOD)}
+    parts = _axis(syncs, ";" if fares else "")
+    out.line(good(f"{whole}:") if done else f"{whole}:", *parts, *_axis(fares, ""))
+
+
+def _axis(counts: Counter[Span], end: str) -> list[Span]:
+    """The numbers of one axis, the most frequent first."""
+    several = counts.most_common()
+    return [
+        Span(f"{number:,} {word.text}{',' if place < len(several) else end}", word.style)
+        for place, (word, number) in enumerate(several, 1)
     ]
-    done = len(counts) == 1 and counts[0][0].text == Health.COMPLETED
-    out.line(good(f"{whole}:") if done else f"{whole}:", *parts)

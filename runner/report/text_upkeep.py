@@ -6,10 +6,11 @@ from itertools import islice
 
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelState, RefillState
-from runner.engine.result import RefillResult, Wished, WishResult
+from runner.engine.result import CancelResult, RefillResult, Wished, WishResult
+from runner.planning.refill_rates import RefillRate
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good
-from runner.report.wording import count, words
+from runner.report.wording import REFILL_TITLES, count, refill_cells, words
 
 _FIRST = 20  # listed on a terminal
 _FIRST_PIPED = 1000  # the same off a terminal, where people grep
@@ -94,8 +95,36 @@ def missed_refill_words(results: Sequence[RefillResult]) -> list[str]:
     return [f"{count(counts[state], 'refill')} {word}" for state, word in told if counts[state]]
 
 
-def render_requests(recorded: Recorded, out: Screen) -> None:
-    """What the state remembers of refills and cancellations, one line each; nothing where there were none."""
+def render_cancels(results: Sequence[CancelResult], out: Screen) -> None:
+    """The orders of an apply whose cancellation a panel did not take, each with why."""
+    missed = [one for one in results if one.state is not CancelState.RECORDED]
+    if not missed:
+        return
+    out.heading(f"Not cancelled ({len(missed):,}):", "asked for again by a later apply where that can help")
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+
+    def rows() -> Iterator[list[Written]]:
+        for one in islice(missed, limit):
+            yield [one.order, attention(words(one.state)), one.message or "no message"]
+
+    out.table([Column("order", Fit.NAME), Column("outcome"), Column("what happened", Fit.WRAP)], rows())
+    if len(missed) > limit:
+        out.line(dim(f"… and {len(missed) - limit:,} more"), indent=2)
+
+
+def missed_cancel_words(results: Sequence[CancelResult], planned: int) -> list[str]:
+    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones."""
+    counts = Counter(one.state for one in results)
+    told = ((counts[CancelState.REFUSED], "refused"), (counts[CancelState.UNKNOWN], "unanswered"))
+    return [
+        f"{count(number, 'cancellation')} {word}"
+        for number, word in (*told, (planned - len(results), "not asked for"))
+        if number
+    ]
+
+
+def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen) -> None:
+    """What the state remembers of refills and cancellations, one line each, and the rates of the refills."""
     refills = Counter(one.state for requests in recorded.refills.values() for one in requests)
     cancels = Counter(requests[-1].state for requests in recorded.cancels.values())
     if refills or cancels:
@@ -104,6 +133,19 @@ def render_requests(recorded: Recorded, out: Screen) -> None:
         out.line("Refills:", _counted(refills, {RefillState.REQUESTED: "open", RefillState.UNKNOWN: "unanswered"}))
     if cancels:
         out.line("Cancellations asked for:", _counted(cancels, {CancelState.UNKNOWN: "unanswered"}))
+    _render_rates(rates, out)
+
+
+def _render_rates(rates: Sequence[RefillRate], out: Screen) -> None:
+    """How the refills of each service fared; the rate is of those whose end is known."""
+    if not rates:
+        return
+    out.heading("Refills by service:")
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    columns = [Column("", Fit.MIDDLE), *(Column(title, right=True) for title in REFILL_TITLES)]
+    out.table(columns, ([one.name, *refill_cells(one)] for one in rates[:limit]))
+    if len(rates) > limit:
+        out.line(dim(f"… and {len(rates) - limit:,} more"), indent=2)
 
 
 def _counted(counts: Mapping[RefillState, int] | Mapping[CancelState, int], said: Mapping[str, str]) -> str:

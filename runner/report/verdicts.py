@@ -71,7 +71,13 @@ def of_apply(result: ApplyResult) -> Verdict:
     if result.placed and cost is not None and result.report.currency:
         placed += f" for {money(cost, result.report.currency)}"
     asked = [(result.refills, "refill"), (result.cancels, "cancellation")]
-    missed = [(result.refused, "refused"), (result.not_sent, "not sent"), (_untried(result), "not tried")]
+    uncancelled = len(result.plan.cancels) - result.cancels if result.cancel_results else 0
+    missed = [
+        (result.refused, "refused"),
+        (result.not_sent, "not sent"),
+        (_untried(result), "not tried"),
+        (uncancelled, "not cancelled"),
+    ]
     told = [placed, *(f"{count(n, noun)} asked for" for n, noun in asked if n), *(f"{n:,} {w}" for n, w in missed if n)]
     what = ", ".join(told)
     if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 from runner.core.money import for_people
 from runner.planning.periods import Period
+from runner.planning.refill_rates import RefillRate
 
 NOTHING = "-"  # an empty cell: columns stay countable for awk
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_IRREGULAR = {"status": "statuses"}
+_IRREGULAR = {"status": "statuses", "pass": "passes"}
 
 
 def count(number: int, noun: str) -> str:
@@ -56,9 +57,26 @@ def ago(moment: datetime | None, now: datetime | None) -> str:
     return f"{duration((now - moment).total_seconds())} ago"
 
 
+def ahead(moment: datetime, now: datetime | None) -> str:
+    """`3 min`, from now until then; the UTC minute when no present is given."""
+    if now is None:
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return duration((moment - now).total_seconds())
+
+
 def words(name: str) -> str:
     """A word of the domain as people write it: `in_doubt` is `in doubt`."""
     return name.replace("_", " ")
+
+
+REFILL_TITLES = ("asked", "open", "completed", "rejected", "refused", "unknown", "rate")
+
+
+def refill_cells(rate: RefillRate) -> list[str]:
+    """The numbers under `REFILL_TITLES`, the rate in percent; a dash where none has ended."""
+    share = rate.rate
+    numbers = (rate.asked, rate.open, rate.completed, rate.rejected, rate.refused, rate.unknown)
+    return [*(f"{one:,}" for one in numbers), NOTHING if share is None else f"{share * 100:.0f} %"]
 
 
 def period_words(period: Period | None) -> str:

@@ -36,6 +36,7 @@ class Rows(NamedTuple):
     cancels: Sequence[Row]
     balances: Sequence[Row]
     labels: Sequence[Row] = ()
+    protections: Sequence[tuple[str, str, str]] = ()  # campaign, order id, since
     are_all: bool = True  # False if a page could not be read
 
 
@@ -71,6 +72,16 @@ def read(connection: sqlite3.Connection) -> Rows:
         whole = whole and is_all
         return sorted(rows, key=lambda row: row[order])
 
+    def protections() -> list[tuple[str, str, str]]:
+        nonlocal whole
+        if "protections" not in there:
+            return []
+        try:
+            return connection.execute("SELECT campaign, order_id, since FROM protections").fetchall()
+        except sqlite3.DatabaseError:
+            whole = False
+            return []
+
     return Rows(
         attempts={(row["id"], row["run_id"]): row for row in table("attempts", "id")},
         runs={row["id"]: row for row in table("runs", "id")},
@@ -80,6 +91,7 @@ def read(connection: sqlite3.Connection) -> Rows:
         cancels=table("cancels", "id"),
         balances=table("balances", "id"),
         labels=table("balance_labels", "id"),
+        protections=protections(),
         are_all=whole,
     )
 
@@ -157,6 +169,10 @@ def carry(connection: sqlite3.Connection, carried: Sequence[Carried], newer: Row
     next_id = max(next_id, max((key[0] for key in newer.attempts), default=0) + 1)
     for run in newer.runs.values():
         insert(connection, "runs", run, or_ignore=True)
+    # What was let go since is protected again: the next apply of a file that lists it says otherwise.
+    connection.executemany(
+        "INSERT OR IGNORE INTO protections (campaign, order_id, since) VALUES (?, ?, ?)", newer.protections
+    )
     for one in carried:
         row = newer.attempts[one.key]
         lost_run = {"id": row["run_id"], "command": "unknown", "started_at": row["marked_at"]}

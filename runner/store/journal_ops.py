@@ -270,7 +270,7 @@ class Writer:
                 upkeep_statements.give_up_left_overs(connection, at)
                 return statements.doubt_left_overs(connection, at)
             case Rename(moves):
-                return statements.rename(connection, moves)
+                return statements.rename(connection, moves, self._run_id)
             case SeeStatuses(seen):
                 statements.see_statuses(connection, seen)
             case SeeCatalogue(catalogue):

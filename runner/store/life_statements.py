@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
 
 STEP = "0006"  # the schema that brought these tables, and `final_at`
+BELIEVED_DAYS = 30  # panels are replaced and grow: what one lacks is not believed for ever
 
 _PROTECT = "INSERT INTO protections (campaign, order_id, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _UNPROTECT = "DELETE FROM protections WHERE campaign = ? AND order_id = ?"
-_LACKING = "INSERT INTO lacking (panel, ability, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_MOVE = "UPDATE OR REPLACE protections SET campaign = ?, order_id = ? WHERE campaign = ? AND order_id = ?"
+_LACKING = (
+    "INSERT INTO lacking (panel, ability, seen_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (panel, ability) DO UPDATE SET seen_at = excluded.seen_at"
+)
 _COUNT = (
     "INSERT INTO status_calls (panel, day, calls) VALUES (?, ?, ?) "
     "ON CONFLICT (panel, day) DO UPDATE SET calls = calls + excluded.calls"
@@ -44,6 +49,11 @@ def carry_out(connection: "Connection", operation: LifeOperation) -> int | None:
     return None
 
 
+def move_protection(connection: "Connection", before: tuple[str, str], after: tuple[str, str]) -> None:
+    """Protect `after` if `before`, the former (campaign, order id) of the same order, was protected."""
+    connection.exec_driver_sql(_MOVE, (*after, *before))
+
+
 def _many(connection: "Connection", statement: str, rows: list[tuple[str, ...]]) -> None:
     if rows:
         connection.exec_driver_sql(statement, rows)
@@ -67,11 +77,15 @@ def read_protected(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]
 
 
 def read_lacking(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
-    """By panel, the abilities that it lacks."""
+    """By panel, the abilities that it lacks: shown in the 30 days before the last run began, then it may be tried again."""
     if not includes(revision(connection), STEP):
         return {}
     found: dict[str, set[str]] = {}
-    for panel, ability in connection.execute("SELECT panel, ability FROM lacking"):
+    for panel, ability in connection.execute(
+        "SELECT panel, ability FROM lacking "
+        "WHERE julianday(seen_at) > (SELECT julianday(max(started_at)) FROM runs) - ?",
+        (BELIEVED_DAYS,),
+    ):
         found.setdefault(panel, set()).add(ability)
     return {panel: frozenset(abilities) for panel, abilities in found.items()}
 

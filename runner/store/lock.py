@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from runner.core.clock import Clock, to_text
-from runner.core.errors import StateRefused
+from runner.core.errors import StateLocked, StateRefused
 from runner.core.text import clean
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
 from runner.store.place import refuse_unsafe_place
@@ -72,7 +72,7 @@ class StateLock:
 
 
 async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float = 0.0) -> StateLock:  # noqa: ASYNC109  # waits on the given clock, not the loop's
-    """The lock of this state, waiting for it up to `timeout` seconds; StateRefused naming its holder otherwise.
+    """The lock of this state, waiting for it up to `timeout` seconds; StateLocked naming its holder otherwise.
 
     Creates the state's directory and the lock file where they are missing.
     """
@@ -96,7 +96,7 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
         holder = _holder(handle)
         os.close(handle)
         if clock.monotonic() >= deadline:
-            raise StateRefused(
+            raise StateLocked(
                 f"the state {paths.db} is locked by {holder or 'another run'}",
                 "wait until it has finished, or let this run wait with --lock-timeout 10m",
             )

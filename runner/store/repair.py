@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from runner.core.attempts import OPEN_STATES, Attempt, AttemptState
+from runner.core.attempts import FORGOTTEN, OPEN_STATES, Attempt, AttemptState
 from runner.core.clock import Clock
 from runner.core.errors import InvalidInput, StateRefused
 from runner.core.recorded import Recorded
 from runner.store.backup import backup
+from runner.store.life_statements import move_protection
 from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Repair
 from runner.store.paths import StatePaths
 from runner.store.tables import attempts
 
-FORGOTTEN = "~removed"  # the files' ids have no tilde
 _LISTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # as campaign.schema.json
 
 Key = tuple[str, str]
@@ -66,6 +66,21 @@ def plan_move(recorded: Recorded, before: Key, after: Key) -> Move:
     return Move(before, after, moved)
 
 
+def plan_campaign_move(recorded: Recorded, before: str, after: str) -> list[Move]:
+    """The renaming of every order of campaign `before`, forgotten ones included; as `plan_move`, all or nothing."""
+    keys = [key for key in recorded.attempts if key[0] == before]
+    if not keys:
+        raise InvalidInput(f"the state knows no campaign {before}", "see runner state list")
+    if before == after or not _LISTABLE.match(f"{after}/x"):
+        raise InvalidInput(f"{after!r} is no other name for a campaign", "name one that was never used")
+    if taken := next((key for key in recorded.attempts if key[0] == after), None):
+        raise StateRefused(
+            f"campaign {after} has bought {'/'.join(taken)} already: two campaigns are never made one",
+            "name one that was never used, or move its orders one by one",
+        )
+    return [Move(key, (after, key[1]), recorded.attempts[key]) for key in keys]
+
+
 def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
     """The renaming of `key` to an address that nobody can list.
 
@@ -87,13 +102,13 @@ def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
 class Repairing(NamedTuple):
     """A state that is open for repairs."""
 
-    carry_out: Callable[[Move], int]  # answers with the number of attempts moved
+    carry_out: Callable[[Sequence[Move]], int]  # all or none; answers with the number of attempts moved
     kept: Path | None  # the backup that was made before
 
 
 @contextmanager
 def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> Iterator[Repairing]:
-    """A way to carry moves out, inside a run of its own that `what` describes. Makes a backup before.
+    """A way to carry moves out, together, inside a run of its own that `what` describes. Makes a backup before.
 
     Left-over marks become doubts first, as at every start.
     """
@@ -101,17 +116,17 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
     kept = backup(paths, clock)
     writer = open_writer(paths, lock, clock).writer
 
-    def carry_out(move: Move) -> int:
+    def carry_out(moves: Sequence[Move]) -> int:
         for operation in (
             BeginRun(run_id, what, clock.now()),
             DoubtLeftOvers(clock.now()),
-            Repair(lambda connection: _rename(connection, move)),
+            Repair(lambda connection: sum(_rename(connection, move) for move in moves)),
             EndRun(run_id, 0, clock.now()),
         ):
             (result,) = writer.commit([operation])
             if isinstance(result, StateRefused):
                 raise result
-        return len(move.attempts)
+        return sum(len(move.attempts) for move in moves)
 
     try:
         yield Repairing(carry_out, kept)
@@ -130,7 +145,11 @@ def _rename(connection: Connection, move: Move) -> int:
         raise StateRefused("the state has changed meanwhile", "run again")
     if connection.execute(select(attempts.c.id).where(at_new).limit(1)).first() is not None:
         raise StateRefused(f"{new_campaign}/{new_id} has attempts already", "name an address that was never ordered")
-    return connection.execute(update(attempts).where(at_former).values(campaign=new_campaign, order_id=new_id)).rowcount
+    moved = connection.execute(
+        update(attempts).where(at_former).values(campaign=new_campaign, order_id=new_id)
+    ).rowcount
+    move_protection(connection, move.before, move.after)
+    return moved
 
 
 def attempts_of(recorded: Recorded, key: Key) -> Sequence[Attempt]:

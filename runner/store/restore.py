@@ -19,6 +19,7 @@ from runner.store import carrying, carrying_requests
 from runner.store.backup import backup
 from runner.store.carrying import Carried, Rows
 from runner.store.carrying_requests import Further
+from runner.store.carrying_statuses import carry_statuses
 from runner.store.lineage import Lineage, found, note_down, noted
 from runner.store.migrate import ensure_schema
 from runner.store.opening import engine_of
@@ -101,6 +102,7 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
             if present.rows is not None:
                 ids = carrying.carry(connection, plan.carried, present.rows, clock.now())
                 carrying_requests.carry_requests(connection, plan.further, present.rows, ids)
+                carry_statuses(connection, present.rows, ids)
             now = to_text(clock.now())
             connection.execute(
                 "INSERT INTO runs (id, command, started_at, ended_at, exit_code) VALUES (?, ?, ?, ?, 0)",

@@ -4,13 +4,14 @@ Marks and settles are compiled once and run with plain tuples; the rest is ordin
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import (
     ClauseElement,
     Connection,
     Integer,
+    and_,
     bindparam,
     case,
     delete,
@@ -26,6 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus, NewAttempt, OutcomeKind, StatusSeen
 from runner.core.catalogue import BalanceSeen, Catalogue, Service
 from runner.core.clock import to_text
+from runner.store.life_statements import move_protection
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
 from runner.store.price_history import note_changes
 from runner.store.rows import LEFT_OVER, attempts_from
@@ -61,6 +63,10 @@ SETTLE = _compiled(
     .where(attempts.c.id == bindparam("attempt"), attempts.c.state == literal_column("'sending'")),
     ("new_state", "new_settled_at", "new_panel_order_id", "new_message", "new_phase", "attempt"),
 )
+# A panel that does not know an order is believed after some such answers in a row. They count only when they are that far
+# apart: a replica's lag lasts minutes. One that does not count leaves the time of the last look where it is.
+_MISSES_APART = timedelta(minutes=30)
+_TOO_SOON = and_(attempts.c.missing_in_a_row > literal_column("0"), attempts.c.checked_at > bindparam("lately"))
 _STATUS = _compiled(
     update(attempts)
     .where(attempts.c.id == bindparam("attempt"))
@@ -71,13 +77,14 @@ _STATUS = _compiled(
         charge=func.coalesce(bindparam("new_charge"), attempts.c.charge),
         start_count=func.coalesce(bindparam("new_start_count", type_=Integer), attempts.c.start_count),
         remains=func.coalesce(bindparam("new_remains", type_=Integer), attempts.c.remains),
-        checked_at=bindparam("new_checked_at"),
+        checked_at=case(
+            (and_(bindparam("is_missing", type_=Integer) == literal_column("1"), _TOO_SOON), attempts.c.checked_at),
+            else_=bindparam("new_checked_at"),
+        ),
         missing_in_a_row=case(
-            (
-                bindparam("is_missing", type_=Integer) == literal_column("1"),
-                attempts.c.missing_in_a_row + literal_column("1"),
-            ),
-            else_=literal_column("0"),
+            (bindparam("is_missing", type_=Integer) == literal_column("0"), literal_column("0")),
+            (_TOO_SOON, attempts.c.missing_in_a_row),
+            else_=attempts.c.missing_in_a_row + literal_column("1"),
         ),
         # Since when it has its final status: a correction from one to another begins anew, a live one ends it.
         final_at=case(
@@ -92,7 +99,8 @@ _STATUS = _compiled(
     ),
     (
         *(f"new_{name}" for name in ("status", "status_text", "first_charge", "charge", "start_count", "remains")),
-        *("new_checked_at", "is_missing"),
+        *("is_missing", "lately", "new_checked_at"),
+        *("is_missing", "lately"),
         *("is_final", "is_final", "new_status", "new_checked_at", "new_checked_at"),
         "attempt",
     ),
@@ -166,8 +174,17 @@ def doubt_left_overs(connection: Connection, at: datetime) -> list[Attempt]:
     return [attempt for attempt in attempts_from(rows) if attempt.id in turned]
 
 
-def rename(connection: Connection, moves: Sequence[tuple[str, str, str]]) -> int:
-    """Rows that were given their new id; RenameRefused if an id of a move has attempts already."""
+_MOVED = (
+    "INSERT INTO runs (id, command, started_at, ended_at, exit_code) "
+    "SELECT ?, ?, started_at, started_at, 0 FROM runs WHERE id = ? ON CONFLICT DO NOTHING"
+)
+
+
+def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id: str | None) -> int:
+    """Rows that were given their new id; RenameRefused if an id of a move has attempts already.
+
+    Each move is kept as a command of its own inside the run, for whoever looks for the former address later.
+    """
     renamed = 0
     for campaign, former, new in moves:
         of_former = (attempts.c.campaign == campaign, attempts.c.order_id == former)
@@ -180,6 +197,9 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]]) -> int
                 "take the line out of `moved` and list both orders, or name an id that was never ordered",
             )
         renamed += connection.execute(update(attempts).where(*of_former).values(order_id=new)).rowcount
+        move_protection(connection, (campaign, former), (campaign, new))
+        words = f"moved {campaign}/{former} {campaign}/{new}"
+        connection.exec_driver_sql(_MOVED, (f"{run_id}: {words}", words, run_id))
     return renamed
 
 
@@ -235,6 +255,7 @@ def _status_row(seen: StatusSeen) -> Row:
     status = seen.status.value if is_known else None  # the last known one stays
     checked_at = to_text(seen.checked_at)
     is_final = int(seen.status in FINAL_STATUSES) if is_known else None
+    is_missing, lately = int(bool(seen.error)), to_text(seen.checked_at - _MISSES_APART)
     return (
         status,
         seen.status_text or seen.error or None,
@@ -242,8 +263,8 @@ def _status_row(seen: StatusSeen) -> Row:
         charge,
         _storable(seen.start_count),
         _storable(seen.remains),
-        checked_at,
-        1 if seen.error else 0,
+        *(is_missing, lately, checked_at),
+        *(is_missing, lately),
         *(is_final, is_final, status, checked_at, checked_at),
         seen.attempt_id,
     )

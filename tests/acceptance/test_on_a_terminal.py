@@ -58,6 +58,25 @@ class OnTerminal:
         return self.process.wait(PATIENCE)
 
 
+def test_apply_says_how_many_it_would_cancel_and_cancels_only_after_a_yes(project, served_sandbox):
+    project.campaign([post(1), post(2), post(3)])
+    assert project.run("apply", "--yes", "-q").code == 0
+    project.campaign([post(1)])
+    refused = OnTerminal(project, "apply", "--prune")
+    refused.until("Ask to cancel 2 order(s)?")
+    assert "spring/post-3" in refused.screen
+    refused.type("n\n")
+    assert refused.end() == 130
+    assert served_sandbox.requests()["cancel"] == 0
+    project.campaign([post(1), post(4)])
+    agreed = OnTerminal(project, "apply", "--prune")
+    agreed.until("Place these orders, and ask to cancel 2 order(s)?")
+    agreed.type("y\n")
+    assert agreed.end() == 0
+    assert "1 order placed for 0.09 USD, 2 cancellations asked for" in agreed.screen
+    assert sum(order["cancel_requested"] is not None for order in served_sandbox.orders()) == 2
+
+
 def test_apply_shows_the_plan_and_buys_only_after_a_yes(project, served_sandbox):
     project.campaign([post(1), post(2)])
     refused = OnTerminal(project, "apply")

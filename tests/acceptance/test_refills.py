@@ -152,19 +152,42 @@ def test_a_drop_is_refilled_only_where_a_counts_file_shows_it(project, served_sa
         served_sandbox.tell(f"orders/{number}", {"show": {"start_count": start}})
     unseen = project.run("plan", "--format", "text", "-q")
     assert "Nothing to do" in unseen.out
-    assert "--counts FILE" in unseen.out
-    lines = [f"{BRAND}p/1,600", f"{BRAND}p/2,599", f"{BRAND}p/4,1"]  # whole; one lost; no count at the start
+    assert "name a file with `counts:` or --counts" in unseen.out
+    # As much lost as the threshold of 2 % lets go; one more; no count at the start.
+    lines = [f"{BRAND}p/1,598", f"{BRAND}p/2,597", f"{BRAND}p/4,1"]
     project.write("counts.csv", "\n".join(["link,count", *lines]) + "\n")
     planned = project.run("plan", "--counts", "counts.csv", "--format", "json", "-q").json["actions"]
-    assert [(one["order"], one["reason"]) for one in planned] == [
-        ("spring/post-2", "count 599 is 1 below 500 + 100 delivered")
-    ]
+    (action,) = planned
+    assert action["order"] == "spring/post-2"
+    assert action["reason"] == (
+        "count 597 is 3 (3.0 %) below 500 + 100 delivered, more than the 2 % of policy.refill.threshold: "
+        "refill 1 of at most 5"
+    )
+    assert "count 597 is 3 (3.0 %) below" in " ".join(project.run("plan", "--counts", "counts.csv", "-q").out.split())
     assert project.run("apply", "--yes", "--counts", "counts.csv", "--format", "json", "-q").json["refills"] == 1
     assert refills(served_sandbox) == [0, 1, 0, 0]
     project.write("counts.csv", "link,count\nhttps://example.com/x,many\n")
     wrong = project.run("apply", "--yes", "--counts", "counts.csv", "-q")
     assert wrong.code == 10
     assert "counts.csv:2:2: count `many` is not a whole number" in wrong.err
+
+
+def test_a_campaign_names_its_own_counts_and_those_of_the_command_line_win(project, served_sandbox):
+    policy = {"refill": {"when": "drop", "threshold": "0%"}}
+    orders = [post(1), post(2)]
+    for number in bought(project, served_sandbox, orders, **policy):
+        served_sandbox.tell(f"orders/{number}", {"show": {"start_count": "500"}})
+    project.write("campaigns/now.csv", f"link,count\n{BRAND}p/1,599\n{BRAND}p/2,600\n")
+    project.write("other.csv", f"link,count\n{BRAND}p/1,600\n{BRAND}p/2,600\n")
+    project.campaign(orders, policy=policy, counts="now.csv")
+    assert project.run("plan", "--counts", "other.csv", "--format", "json", "-q").json["actions"] == []
+    by_hand = project.run("refill", "--dry-run", "--format", "json")
+    assert [one["order"] for one in by_hand.json["orders"]] == ["spring/post-1"]
+    assert project.run("apply", "--yes", "--format", "json", "-q").json["refills"] == 1
+    assert refills(served_sandbox) == [1, 0]
+    told = project.run("report").out
+    assert "Refills by service:" in told
+    assert told.splitlines()[-1].split() == ["served/1", "1", "1", "0", "0", "0", "0", "-"]
 
 
 def test_a_saved_plan_asks_for_its_own_refills_and_for_no_others(project, served_sandbox):

@@ -15,6 +15,7 @@ FLAGS = {
     "validate": ["--panels", "--format", "--no-color"],
     "plan": [*READING, *CALLING, "--out", "--no-refresh", "--detailed-exitcode", "--max-cost", "--report"],
     "apply": [*READING, *CALLING, "--yes", "--no-input", "--max-cost", "--report"],
+    "watch": [*READING, *CALLING, "--yes", "--until", "--timeout", "--max-cost", "--prune", "--report", "--max-pause"],
     "status": [*READING, *CALLING, "--refresh", "--report"],
     "report": ["--state", "--format", "--report"],
     "services": ["--search", "--format", "--panels"],

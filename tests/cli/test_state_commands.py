@@ -88,6 +88,20 @@ def test_a_moved_order_is_not_bought_again_under_its_new_address(bought, typed, 
     assert json.loads(typed("apply -q --format json"))["placed"] == 0
 
 
+def test_a_whole_campaign_gets_another_name_or_nothing_of_it(bought, typed, project):
+    before = everything(project)
+    assert "Would move 2 orders of spring to summer" in typed("state mv spring summer --dry-run")
+    assert everything(project) == before
+    typed("state mv spring summer")
+    assert set(listed(typed)) == {"summer/o1", "summer/o2"}
+    typed("state mv summer/o1 autumn/o1")
+    assert "two campaigns are never made one" in typed("state mv summer autumn", expect=12)
+    typed("state mv winter spring", expect=10)
+    typed("state mv summer summer", expect=10)
+    typed("state mv summer ~x", expect=10)
+    assert set(listed(typed)) == {"autumn/o1", "summer/o2"}
+
+
 def test_two_orders_are_never_made_one(bought, typed):
     assert "has attempts already" in typed("state mv spring/o1 spring/o2", expect=12)
     typed("state mv spring/o9 spring/o3", expect=10)

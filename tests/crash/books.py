@@ -33,6 +33,11 @@ class Sold:
     full_at: float | None = None  # when all units were last there
 
     @property
+    def ended_at(self) -> float:
+        """When it ends, or ended."""
+        return self.ends_at if self.cancel_at is None else min(self.cancel_at, self.ends_at)
+
+    @property
     def kept(self) -> Decimal:
         """What the panel has taken for it, in the end."""
         return self.charge - self.refund

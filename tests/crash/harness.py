@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,15 +46,20 @@ LINK = "https://example.com/our-brand/"
 
 
 def campaign(
-    orders: int = 4, *, quantity: int = 1000, budget: str | None = "50.00", refill: RefillPolicy | None = None
+    orders: int = 4,
+    *,
+    quantity: int = 1000,
+    budget: str | None = "50.00",
+    refill: RefillPolicy | None = None,
+    policy: Policy | None = None,
 ) -> Campaign:
-    """`orders` orders of 0.90 each; every fourth is of a service without refills and cancels."""
+    """`orders` orders of 0.90 each; every fourth is of a service without refills and cancels, the second is protected."""
     return Campaign(
         name="c",
         panel="p",
         links=(LINK,),
         budget=Budget(total=None if budget is None else Decimal(budget)),
-        policy=Policy(refill=refill or RefillPolicy()),
+        policy=replace(policy or Policy(), refill=refill or RefillPolicy()),
         orders=[
             Order("c", f"o{n}", "2" if n % 4 == 3 else "1", f"{LINK}{n}", quantity, None, None, "c.yaml", n)
             for n in range(orders)
@@ -63,6 +68,7 @@ def campaign(
         removed=frozenset(),
         source="c.yaml",
         digest="d",
+        protected=frozenset({"o1"}),
     )
 
 
@@ -137,6 +143,11 @@ class World:
     def run(self, wanted: Campaign, crash_at: int | None = None, when: When = When.BEFORE) -> RunEnd:
         """One `apply`, from the lock to the end, or to the crash."""
         return self._run("apply", lambda session: self._apply(session, wanted), crash_at, when)
+
+    def prune(self, wanted: Campaign, crash_at: int | None = None, when: When = When.BEFORE) -> RunEnd:
+        """One `apply --prune`, the same."""
+        pruning = replace(wanted, prune=True)
+        return self._run("prune", lambda session: self._apply(session, pruning), crash_at, when)
 
     def cancel(self, order_ids: Iterable[str], crash_at: int | None = None, when: When = When.BEFORE) -> RunEnd:
         """One `runner cancel` of the orders of these ids that are placed and not too late."""

@@ -1,17 +1,19 @@
 """The invariants of the design, over everything the panel sold, took and paid back, and everything the state holds."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.attempts import OPEN_STATES, Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.clock import from_text, to_text
 from runner.core.errors import ExitCode
-from runner.core.orders import Campaign, RefillPolicy, RefillWhen
+from runner.core.orders import Campaign, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
 from runner.core.recorded import Recorded
 from runner.core.upkeep import Refill, RefillState
 from runner.planning.ledger import make_ledger
 from runner.store.queries import read_state
+from tests.crash.books import DELIVERY
 from tests.crash.harness import RunEnd, World
 from tests.crash.upkeep_world import Asked
 from tests.crash.world import Fault
@@ -23,6 +25,8 @@ _ENDS = {
     "Partial": LiveStatus.PARTIAL,
     "Canceled": LiveStatus.CANCELED,
 }
+_SHORT = frozenset({"Partial", "Canceled"})
+MOST = 2000  # units of an order that any history ever lists
 _REFILL_ENDS = {RefillState.COMPLETED: "Completed", RefillState.REJECTED: "Rejected"}
 
 
@@ -48,6 +52,7 @@ def check(world: World, wanted: Campaign, ends: Sequence[RunEnd], wronged: Colle
     recorded = world.recorded()
     attempts = [attempt for attempts in recorded.attempts.values() for attempt in attempts]
     _check_orders(world, attempts, wronged, expect)
+    _check_parts(world, wanted.policy, recorded, wronged, expect)
     _check_ends(ends, expect)
     _check_money(world, wanted, recorded, ends, wronged, expect)
     _check_refills(world, wanted.policy.refill, recorded, expect)
@@ -75,7 +80,8 @@ def check_recovered(world: World, wanted: Campaign, ends: Sequence[RunEnd], wron
 def _check_orders(world: World, attempts: Sequence[Attempt], wronged: Collection[str], expect: Expect) -> None:
     links = [order.link for order in world.panel.sold]
     judged = [link for link in links if link not in wronged]
-    expect(len(judged) == len(set(judged)), "at most one panel order for an order")
+    slots = Counter(attempt.link for attempt in attempts if attempt.state in OPEN_STATES)
+    expect(Counter(judged) <= slots, "at most one panel order for an attempt")
     expect(not world.unmarked_sends, "no send before its mark is durable")
     known = {attempt.panel_order_id for attempt in attempts if attempt.state is AttemptState.PLACED}
     doubtful = {attempt.link for attempt in attempts if attempt.state is AttemptState.IN_DOUBT}
@@ -102,9 +108,35 @@ def _check_orders(world: World, attempts: Sequence[Attempt], wronged: Collection
             expect(link not in judged, "refused and not sent mean that nothing was bought")
 
 
+def _check_parts(world: World, policy: Policy, recorded: Recorded, wronged: Collection[str], expect: Expect) -> None:
+    """Of an order no more is bought than its policy says, and one thing after the other."""
+    sold = {order.id: order for order in world.panel.sold}
+    for (_, order_id), attempts in recorded.attempts.items():
+        bought = [one for one in attempts if one.state in OPEN_STATES]
+        if not bought or bought[0].link in wronged:
+            continue
+        kinds = Counter(one.kind for one in bought)
+        expect(kinds[AttemptKind.INITIAL] <= 1, "an order is bought whole once")
+        placed = [sold[one.panel_order_id] for one in bought if one.panel_order_id in sold]
+        short = sum(one.status in _SHORT and one.cancel_at is None for one in placed)
+        is_reordered = policy.on_partial is OnShort.REORDER
+        expect(kinds[AttemptKind.REORDER] <= short * is_reordered, "each short delivery is bought again at most once")
+        if policy.on_change is not OnChange.REPLACE:
+            listed = sum(one.units for one in bought if one.kind is not AttemptKind.REORDER)
+            most = MOST if policy.on_change is OnChange.TOP_UP else bought[0].units
+            expect(listed <= most, "no more units than were ever listed")
+            expect(not kinds[AttemptKind.REPLACEMENT], "nothing is replaced unasked")
+        if all(one.state is AttemptState.PLACED for one in bought):
+            here = sorted((one for one in world.panel.sold if one.link == bought[0].link), key=lambda one: one.ends_at)
+            expect(
+                all(former.ended_at <= later.ends_at - DELIVERY for former, later in pairwise(here)),
+                f"nothing more is bought of {order_id} while the panel works on it",
+            )
+
+
 def _check_ends(ends: Sequence[RunEnd], expect: Expect) -> None:
     for end in ends:
-        if end.command == "cancel":
+        if end.command in ("cancel", "prune"):
             expect(not any(call.startswith("send add") for call in end.trace), "a cancellation buys nothing")
         if end.result is not None:
             refused = end.result.plan.exit_code is not ExitCode.OK  # 10 and 11 win: nothing was sent at all

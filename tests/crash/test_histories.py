@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from runner.core.attempts import Attempt
 from runner.core.doubts import Decision
 from runner.core.errors import ExitCode
-from runner.core.orders import RefillPolicy, RefillWhen
+from runner.core.orders import OnChange, OnShort, Policy, RefillPolicy, RefillWhen
 from runner.store.operations import Abandon, Adopt, NotPlaced
 from tests.crash.books import HOUR
 from tests.crash.harness import LINK, RunEnd, World, campaign
@@ -33,6 +33,7 @@ class Histories(RuleBasedStateMachine):
 
     folder: Path
     template: Path
+    policy = Policy()
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class Histories(RuleBasedStateMachine):
 
     @property
     def wanted(self):
-        return replace(campaign(0, budget=None, refill=REFILLS), orders=list(self.orders))
+        return replace(campaign(0, budget=None, refill=REFILLS, policy=self.policy), orders=list(self.orders))
 
     def doubts(self) -> list[Attempt]:
         return [attempt for attempt in self.world.attempts() if attempt.is_open_doubt]
@@ -89,6 +90,16 @@ class Histories(RuleBasedStateMachine):
         self.last = [self.world.run(self.wanted)]
         if self.last[0].result is not None:
             check_recovered(self.world, self.wanted, self.last, self.wronged)
+
+    @precondition(lambda self: self.orders)
+    @rule(which=st.integers(0, 99), at=st.none() | st.integers(0, 30), when=st.sampled_from(list(When)))
+    def edit_an_order_and_see_it_through(self, which, at, when):
+        """Time enough for a cancellation; the plug may be pulled in the run that goes on with the order."""
+        self.apply()
+        self.edit_an_order(which)
+        self.apply()
+        self.let_time_pass(0.2)
+        self.last = [self.world.run(self.wanted, at, when)]
 
     @precondition(lambda self: self.orders)
     @rule(which=st.sets(st.integers(0, 9), min_size=1, max_size=3), at=st.none() | st.integers(0, 9))
@@ -173,15 +184,23 @@ class Histories(RuleBasedStateMachine):
         assert all(order.link.startswith(LINK) for order in self.world.panel.sold)
 
 
-def test_every_promise_holds_through_any_history(fast_folder, template):
+CHANGES = [
+    Policy(),
+    Policy(on_change=OnChange.TOP_UP, on_partial=OnShort.REORDER, on_canceled=OnShort.REORDER),
+    Policy(on_change=OnChange.REPLACE, on_partial=OnShort.REORDER),
+]
+
+
+@pytest.mark.parametrize("policy", CHANGES, ids=lambda policy: policy.on_change.value)
+def test_every_promise_holds_through_any_history(fast_folder, template, policy):
     class Here(Histories):
         pass
 
-    Here.folder, Here.template = fast_folder, template
+    Here.folder, Here.template, Here.policy = fast_folder, template, policy
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=20,
+            max_examples=10,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
@@ -191,14 +210,15 @@ def test_every_promise_holds_through_any_history(fast_folder, template):
 
 
 @pytest.mark.slow
-def test_every_promise_holds_through_many_long_histories(fast_folder, template):
+@pytest.mark.parametrize("policy", CHANGES, ids=lambda policy: policy.on_change.value)
+def test_every_promise_holds_through_many_long_histories(fast_folder, template, policy):
     class Here(Histories):
         pass
 
-    Here.folder, Here.template = fast_folder, template
+    Here.folder, Here.template, Here.policy = fast_folder, template, policy
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=600, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

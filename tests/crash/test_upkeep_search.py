@@ -6,7 +6,7 @@ from tests.crash.books import HOUR
 from tests.crash.harness import campaign
 from tests.crash.promises import BrokenPromise
 from tests.crash.upkeep_mutants import UPKEEP_MUTANTS
-from tests.crash.upkeep_search import CANCELLING, DROP, REFILLING, UpkeepSearch
+from tests.crash.upkeep_search import DROP, SCRIPTS, UpkeepSearch
 from tests.crash.upkeep_world import UpkeepFault
 from tests.crash.world import When
 
@@ -54,7 +54,7 @@ def test_with_a_counts_file_nothing_is_asked_for_before_it_shows_a_drop(search):
     assert asked[1] > 0
 
 
-@pytest.mark.parametrize("script", [REFILLING, CANCELLING])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_same_seed_gives_the_same_trace(search, script):
     def traces() -> list[list[str]]:
         ends = search.history(7, script, {0: ((11, When.AFTER),)}, {2: UpkeepFault.LOST_AFTER})

@@ -7,9 +7,11 @@ import pytest
 
 from runner.core.upkeep import CancelState, Refill, RefillState
 from runner.engine import refill as engine_refill
+from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.panel.upkeep import RefillAnswer, RefillKind
 from runner.planning import ledger
+from runner.planning.unlisted import UnlistedRound
 from runner.store import upkeep_statements
 from runner.store.upkeep_operations import AskRefills
 from tests.crash.journal import SimulatedJournal
@@ -117,6 +119,28 @@ def refund_counted_twice(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {}
 
 
+def protection_not_written(patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """`protect: true` is obeyed while the line is there, and not remembered."""
+
+    async def forget(*_arguments: Any) -> None:
+        return
+
+    patch.setattr(engine_run, "note_protections", forget)
+    return {}
+
+
+def prune_takes_what_is_listed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Prune looks at everything that was bought, not at what is unlisted."""
+    look_at = UnlistedRound.look_at
+
+    def look_at_all(self: UnlistedRound, campaign: Any, _bought: Any, doubtful: Any) -> list[str]:
+        known = {order_id for name, order_id in self._recorded.attempts if name == campaign.name}
+        return look_at(self, campaign, known - doubtful, doubtful)
+
+    patch.setattr(UnlistedRound, "look_at", look_at_all)
+    return {}
+
+
 UPKEEP_MUTANTS: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
@@ -129,5 +153,7 @@ UPKEEP_MUTANTS: dict[str, Plant] = {
         interval_from_the_mark,
         cancel_believed,
         refund_counted_twice,
+        protection_not_written,
+        prune_takes_what_is_listed,
     )
 }

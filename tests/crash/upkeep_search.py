@@ -5,6 +5,7 @@ A history is a script of commands at given hours; a command that is cut is follo
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from runner.core.orders import Campaign, RefillPolicy, RefillWhen
 from runner.core.upkeep import Refill
 from tests.crash.books import HOUR
-from tests.crash.harness import RunEnd, World, campaign
+from tests.crash.harness import LINK, RunEnd, World, campaign
 from tests.crash.promises import BrokenPromise, check, check_recovered
 from tests.crash.search import Tally, can_be_torn
 from tests.crash.upkeep_world import UpkeepFault
@@ -29,14 +30,16 @@ class Step(NamedTuple):
     """One command of a history."""
 
     hour: float  # after the purchase, at which it begins, if all before it is over
-    command: str = "apply"  # or `cancel`
+    command: str = "apply"  # or `cancel`, `prune`
 
 
 # Asked for as soon as the orders are completed, and within milliseconds of the interval's end; then `max` is reached.
 REFILLING = (Step(2), Step(26.00001))
 # Cancelled while pending, twice; carried out ten minutes later; what was not cancelled is completed and refilled.
 CANCELLING = (Step(0.1, "cancel"), Step(0.2, "cancel"), Step(2))
-SCRIPTS = (REFILLING, CANCELLING)
+# Two of the four leave the file beside a third that can't be cancelled, and one of the two is protected; then all are back.
+PRUNING = (Step(0.1, "prune"), Step(0.2, "prune"), Step(2))
+SCRIPTS = (REFILLING, CANCELLING, PRUNING)
 
 
 class UpkeepSearch:
@@ -69,6 +72,8 @@ class UpkeepSearch:
                     self._recover_twice(world)
                 ends.append(_carry_out(world, wanted, step.command, cut))
                 check(world, wanted, ends)
+        if script is PRUNING:
+            self._check_pruned(world, ends, is_disturbed=bool(faults))
         self._check_rest(world, wanted, ends)
         if world.panel.adds != adds:
             raise BrokenPromise(f"refills and cancels bought something (seed {seed}): {ends[-1].trace}")
@@ -96,6 +101,15 @@ class UpkeepSearch:
         world.decide()
         if _requests(world) != once:
             raise BrokenPromise("a second recovery changed requests for refills")
+
+    @staticmethod
+    def _check_pruned(world: World, ends: list[RunEnd], *, is_disturbed: bool) -> None:
+        """Asked to cancel was what is unlisted, cancellable and not protected: that, and only that."""
+        links = {order.id: order.link for order in world.panel.sold}
+        named = {links.get(each) for each in world.panel.upkeep.cancels_named}
+        pruned = {f"{LINK}2"}
+        if not named <= pruned or not (is_disturbed or named == pruned):
+            raise BrokenPromise(f"prune asked to cancel {named}: {[end.trace for end in ends]}")
 
     @staticmethod
     def _check_rest(world: World, wanted: Campaign, ends: list[RunEnd]) -> None:
@@ -139,6 +153,7 @@ class UpkeepSearch:
     def short(self) -> None:
         """The search for planted bugs, the quickest parts first."""
         self.history(1, REFILLING, faults={1: UpkeepFault.SLOW_TIMEOUT})
+        self.history(1, PRUNING)
         for seed in range(6):
             self.history(seed, REFILLING)
         for script in SCRIPTS:
@@ -161,7 +176,7 @@ class UpkeepSearch:
     def single_faults(self) -> None:
         """Each fault at the first request for refills, at the first look at one, and at the first cancel."""
         for seed, fault in enumerate(UpkeepFault):
-            for script, call in ((REFILLING, 1), (REFILLING, 2), (CANCELLING, 1)):
+            for script, call in ((REFILLING, 1), (REFILLING, 2), (CANCELLING, 1), (PRUNING, 1)):
                 self.history(seed, script, faults={call: fault})
 
     def faults_and_cuts(self, seeds: range) -> None:
@@ -201,6 +216,8 @@ def _carry_out(world: World, wanted: Campaign, command: str, cut: Cut | None) ->
     at, when = cut or (None, When.BEFORE)
     if command == "cancel":
         return world.cancel(("o0", "o1", "o3"), at, when)
+    if command == "prune":
+        return world.prune(replace(wanted, orders=wanted.orders[:1], protected=frozenset()), at, when)
     return world.run(wanted, at, when)
 
 

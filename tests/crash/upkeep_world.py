@@ -80,6 +80,7 @@ class Upkeep:
         self.asked: list[Asked] = []
         self.refills: list[Refilled] = []
         self.cancels = 0  # orders named in requests to cancel that were taken
+        self.cancels_named: list[str] = []  # orders named in any that was looked at
         self.on_refill: Callable[[Iterable[str]], None] = lambda _order_ids: None
 
     @property
@@ -175,6 +176,7 @@ class Upkeep:
         return None if found is None else found.status(self._clock.monotonic())
 
     def _cancel(self, order_id: str, *, is_refused: bool) -> Any:
+        self.cancels_named.append(order_id)
         order = self._order(order_id)
         if order is None:
             return {"error": "Incorrect order ID"}

@@ -9,6 +9,7 @@ from runner.core.catalogue import Balance, Catalogue, Service
 from runner.core.clock import ManualClock
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.text import Secret
+from runner.panel.learnt import Learnt
 
 LINK = "https://example.com/our-brand/"
 
@@ -38,6 +39,16 @@ class SimulatedPanel:
             "2": Service("2", "Comments", "custom comments", "", Decimal(8), 10, 1500, False, True, None),
         }
         self.read_error: Exception | None = None
+        self.lacks: set[str] = set()  # found out, and not recorded yet
+        self.calls_left: int | None = None  # status calls of the day
+        self.say: Callable[[str], dict[str, object]] = lambda _panel_id: {}  # what a status says besides the usual
+
+    def learnt(self) -> Learnt:
+        lacking, self.lacks = frozenset(self.lacks), set()
+        return Learnt(lacking, {})
+
+    def polls_left(self) -> int | None:
+        return None if self.calls_left is None else self.calls_left * 100
 
     async def services(self, at: datetime) -> Catalogue:
         return Catalogue(panel=self.profile.name, services=self.services_by_id, fetched_at=at)
@@ -49,10 +60,12 @@ class SimulatedPanel:
 
     async def statuses(self, wanted: Mapping[str, int], at: datetime) -> Sequence[StatusSeen]:
         self.status_calls.append(len(wanted))
+        if self.calls_left is not None:
+            self.calls_left -= 1
         return [
             StatusSeen(
                 attempt_id, LiveStatus.PENDING, "Pending", self.ids[panel_id].expected_charge, None, None, "USD", at
-            )
+            )._replace(**self.say(panel_id))
             for panel_id, attempt_id in wanted.items()
             if panel_id in self.ids
         ]
@@ -95,8 +108,9 @@ def lost(panel: SimulatedPanel, attempt: NewAttempt, *, bought: bool) -> Outcome
     return Outcome(OutcomeKind.IN_DOUBT, message="connection reset", phase=Phase.SENDING)
 
 
-def refused(reason: RefusalReason, *, retry_after: float | None = None) -> Outcome:
-    return Outcome(OutcomeKind.REFUSED, reason=reason, message=f"refused: {reason}", retry_after=retry_after)
+def refused(reason: RefusalReason, message: str = "", *, retry_after: float | None = None) -> Outcome:
+    words = message or f"refused: {reason}"
+    return Outcome(OutcomeKind.REFUSED, reason=reason, message=words, retry_after=retry_after)
 
 
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, message="connection refused", phase=Phase.CONNECTING)

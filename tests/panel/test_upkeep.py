@@ -103,11 +103,36 @@ def test_a_refill_without_an_id_is_unknown(body):
         ("Refill already requested", Finality.LATER),
         ("There is an open request", Finality.LATER),
         ("Refill is not available yet", Finality.LATER),
+        ("Refill period (30 days) has expired", Finality.FINAL),
+        ("The refill time of 720 hours is over", Finality.FINAL),
+        ("Warranty of this order ended", Finality.FINAL),
+        ("Maximum number of refills reached for this order", Finality.FINAL),
+        ("No refill for this service", Finality.FINAL),
+        ("Canceled orders can't be refilled", Finality.FINAL),
+        ("Order was not found", Finality.FINAL),
+        ("Refill can be requested once per day", Finality.LATER),
+        ("You can request the next refill in 17 hours", Finality.LATER),
+        ("A refill has already been requested", Finality.LATER),
+        ("You have an active refill for this order", Finality.LATER),
+        ("Order already refilled, try again tomorrow", Finality.LATER),
+        ("Refill is not available, the order is not completed", Finality.LATER),
+        ("Order is in progress, refill is not possible", Finality.LATER),
+        ("Nothing to refill", Finality.LATER),
+        ("Not eligible: the order has not dropped", Finality.LATER),
         ("Kaputt", Finality.UNKNOWN),
     ],
 )
 def test_refusals_of_refills_are_final_or_not(text, finality):
     assert finality_of(text) is finality
+
+
+@pytest.mark.parametrize(
+    "text", ["Something went wrong, please try again later", "There was an error, contact support", "SQL error"]
+)
+def test_a_vague_error_does_not_prove_that_no_refill_was_recorded(text):
+    shapes = ({"error": text}, [{"order": 1, "refill": {"error": text}}], {"order": 1, "error": text})
+    for body in shapes:
+        assert parse_refill(json.dumps(body), "1", str)["1"] == RefillAnswer(kind=RefillKind.UNKNOWN, message=text)
 
 
 def test_whole_answers_that_are_errors_are_trouble():

@@ -18,7 +18,16 @@ D = Decimal
 LINK = "https://example.com/our-brand"
 
 
-_RULES = ("on_change", "refill", "max_price_increase", "max_new", "max_cancel")
+_RULES = (
+    "on_change",
+    "on_partial",
+    "on_canceled",
+    "refill",
+    "max_price_increase",
+    "max_new",
+    "max_cancel",
+    "max_reorders",
+)
 
 
 def an_order(order_id: str = "teaser", **changes) -> Order:
@@ -125,11 +134,15 @@ def recorded_with(
     )
 
 
-def placed_by(plan: Plan, recorded: Recorded) -> Recorded:
-    """The state after every purchase of a plan went well and was charged as expected."""
+def placed_by(plan: Plan, recorded: Recorded, at: datetime = NOW) -> Recorded:
+    """The state after every purchase of a plan went well and was charged as expected, at `at`."""
     attempts: dict[tuple[str, str], list[Attempt]] = {key: list(tried) for key, tried in recorded.attempts.items()}
-    for action in plan.purchases():
-        bought = an_attempt(action.order, panel=action.panel, marked_at=NOW)
+    last = max((one.id for tried in attempts.values() for one in tried), default=0)
+    for number, action in enumerate(plan.purchases(), last + 1):
+        part = plan.parts.get(action.order.key)
+        terms = {} if part is None else part._asdict()
+        bought = an_attempt(action.order, panel=action.panel, marked_at=at, id=number, **terms)
+        bought = bought._replace(panel_order_id=str(23500 + number), expected_charge=action.cost or D(0))
         attempts.setdefault(action.order.key, []).append(bought)
     return replace(recorded, attempts=attempts)
 

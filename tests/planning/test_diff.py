@@ -136,20 +136,14 @@ def test_keep_leaves_a_changed_purchase_as_it_is():
     assert (list(plan.actions), plan.ok, list(plan.refusals)) == ([], 1, [])
 
 
-@pytest.mark.parametrize("on_change", [OnChange.TOP_UP, OnChange.REPLACE])
-def test_choices_of_a_later_version_block_and_say_so(on_change):
-    campaign = a_campaign(an_order(quantity=2000), on_change=on_change)
-    plan = make_plan([campaign], recorded_with(an_attempt()))
-    assert f"this version cannot {on_change} yet" in reasons(plan)["spring/teaser"]
-    assert [refusal.guard for refusal in plan.refusals] == ["on_change"]
-
-
-def test_a_change_is_measured_against_the_newest_open_initial_attempt():
+def test_a_change_is_measured_against_the_newest_open_initial_attempt_and_what_it_was_topped_up_by():
     order = an_order()
     former = an_attempt(order, AttemptState.REFUSED, quantity=10)
     top_up = an_attempt(order, kind=AttemptKind.TOP_UP, quantity=300)
-    plan = make_plan([a_campaign(order)], recorded_with(former, an_attempt(order), top_up))
-    assert plan.ok == 1
+    bought = recorded_with(former, an_attempt(order), top_up)
+    assert make_plan([a_campaign(order._replace(quantity=1300))], bought).ok == 1
+    plan = make_plan([a_campaign(order)], bought)
+    assert "bought: quantity 1300; listed: quantity 1000" in reasons(plan)["spring/teaser"]
 
 
 # Renames

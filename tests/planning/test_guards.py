@@ -79,7 +79,7 @@ def test_an_order_that_still_fits_behind_one_that_does_not_is_not_called_blocked
 
 def test_the_total_budget_counts_what_was_spent_reserved_doubted_and_given_up_also_when_no_longer_listed():
     past = [
-        a_charged_attempt("0.90", "0.90", LiveStatus.COMPLETED, order_id="old-1"),  # spent 0.90
+        a_charged_attempt("0.90", "0.90", LiveStatus.COMPLETED, order_id="old-1", link="x"),  # spent 0.90
         an_attempt(an_order("old-2")),  # reserved 0.90
         an_attempt(an_order("old-3"), AttemptState.IN_DOUBT),  # 0.90
         an_attempt(an_order("old-4"), AttemptState.ABANDONED),  # 0.90
@@ -94,7 +94,7 @@ def test_the_total_budget_counts_what_was_spent_reserved_doubted_and_given_up_al
 
 
 def test_the_total_budget_counts_refunds_as_given_back():
-    refunded = a_charged_attempt("0.90", "0.00", LiveStatus.CANCELED, remains=1000, order_id="old")
+    refunded = a_charged_attempt("0.90", "0.00", LiveStatus.CANCELED, remains=1000, order_id="old", link="x")
     plan = make_plan([a_campaign(an_order(), total="0.90")], recorded_with(refunded))
     assert list(plan.refusals) == []
 

@@ -126,6 +126,13 @@ def test_without_a_look_the_last_purchase_of_the_service_counts():
     assert make_plan([a_campaign(an_order())], changed_since(dearer)).refusals == []  # nobody saw it at another price
 
 
+def test_an_order_that_was_bought_elsewhere_is_no_look_at_the_price():
+    dearer = BEFORE._replace(rate=D("1.00"))
+    bought = an_attempt(an_order("old"), marked_at=EARLIER)
+    imported = an_attempt(an_order("older"), marked_at=NOW, message="imported by anna on build-1")
+    assert make_plan([a_campaign(an_order())], changed_since(dearer, attempts=[bought, imported])).refusals
+
+
 def test_a_look_tells_what_changed_and_holds_nothing():
     dearer = BEFORE._replace(rate=D("1.00"))
     recorded = changed_since(dearer, looked_at=EARLIER)

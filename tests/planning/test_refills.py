@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.attempts import AttemptState, LiveStatus
+from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import OnChange, Policy, RefillPolicy, RefillWhen
 from runner.core.upkeep import CancelRequest, CancelState, Finality, Refill, RefillState
 from runner.planning.cancels import cancel_word, too_late
 from runner.planning.choosing import choose
 from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
-from runner.planning.refills import RefillWish, asked, drop_of, last_word
+from runner.planning.refills import RefillRound, RefillWish, asked, drop_of, last_word
 from runner.planning.standing import Health, make_standings
 from tests.planning.builders import (
     LINK,
@@ -41,9 +42,12 @@ def a_refill(state: RefillState, ago: timedelta = DAY, **changes) -> Refill:
     return refill._replace(**changes)
 
 
-def plan_for(*former: Refill, policy=POLICY, attempt=None, campaign=None, now=NOW, counts=None, only=None, **state):
+def plan_for(
+    *former: Refill, policy=POLICY, attempt=None, campaign=None, now=NOW, counts=None, own=None, only=None, **state
+):
+    """A plan of one bought order; `own` are the counts of its campaign, `counts` those of the command line."""
     bought = attempt or an_attempt(**COMPLETED)
-    campaign = campaign or a_campaign(an_order())
+    campaign = replace(campaign or a_campaign(an_order()), counts=own)
     campaign = replace(campaign, policy=replace(campaign.policy, refill=policy))
     recorded = replace(recorded_with(bought, **state), refills={1: former} if former else {})
     return make_plan([campaign], recorded, refills=RefillWish(now=now, counts=counts, only=only))
@@ -74,6 +78,11 @@ def test_without_a_wish_for_refills_a_plan_has_none():
 @pytest.mark.parametrize("status", [one for one in LiveStatus if one is not LiveStatus.COMPLETED])
 def test_only_completed_orders_are_refilled(status):
     assert not is_due(attempt=an_attempt(**COMPLETED | {"status": status}))
+
+
+def test_a_panel_that_showed_to_have_no_refills_is_not_asked_again():
+    assert not is_due(lacking={"sandbox": frozenset({"refill"})})
+    assert is_due(lacking={"sandbox": frozenset({"cancel", "multi_refill"}), "other": frozenset({"refill"})})
 
 
 @pytest.mark.parametrize("refill", [False, None])
@@ -149,7 +158,40 @@ def test_what_was_given_up_or_is_on_another_panel_is_not_refilled():
     assert not plan_for(attempt=elsewhere, campaign=kept, catalogues=[a_catalogue(panel="other")]).refills
 
 
-DROP = replace(POLICY, when=RefillWhen.DROP)
+def test_a_final_order_that_is_looked_at_again_keeps_its_window():
+    seen = {"final_at": NOW - 31 * DAY, "checked_at": NOW - HOUR}
+    assert not is_due(attempt=an_attempt(**COMPLETED | seen))
+    assert is_due(attempt=an_attempt(**COMPLETED | seen | {"final_at": NOW - 29 * DAY}))
+
+
+def test_each_attempt_of_an_order_is_refilled_by_itself():
+    first = an_attempt(**COMPLETED, id=1, panel_order_id="1")
+    rest = an_attempt(**COMPLETED, id=2, panel_order_id="2", kind=AttemptKind.TOP_UP, slot=1, quantity=500)
+    live = an_attempt(
+        id=3, panel_order_id="3", kind=AttemptKind.TOP_UP, slot=2, quantity=500, status=LiveStatus.PENDING
+    )
+    campaign = a_campaign(an_order(), policy=Policy(refill=POLICY))
+    recorded = replace(recorded_with(first, rest, live), refills={1: [a_refill(RefillState.REQUESTED)]})
+    found = RefillRound(recorded, RefillWish(now=NOW))
+    found.look_at_all([campaign])
+    assert [one.panel_order_id for one in found.due] == ["2"]
+
+
+def test_a_renamed_order_keeps_its_requests():
+    renamed = replace(a_campaign(an_order("new", link=f"{LINK}/teaser")), moved={"new": "teaser"})
+    assert plan_for(campaign=renamed).refills[0].order == "spring/new"
+    assert not is_due(a_refill(RefillState.REQUESTED), campaign=renamed)
+    assert not is_due(a_refill(RefillState.COMPLETED, HOUR), campaign=renamed)
+
+
+def test_an_order_that_is_no_longer_completed_is_not_asked_for():
+    """It was, and a refill was asked for; then the panel took its word back."""
+    for status in (LiveStatus.IN_PROGRESS, LiveStatus.PARTIAL, LiveStatus.CANCELED):
+        regressed = an_attempt(**COMPLETED | {"status": status, "final_at": None})
+        assert not is_due(a_refill(RefillState.COMPLETED, 9 * DAY), attempt=regressed)
+
+
+DROP = replace(POLICY, when=RefillWhen.DROP, threshold=Decimal(0))
 
 
 def counted(count: int | None, **changes) -> bool:
@@ -174,9 +216,46 @@ def test_where_nothing_can_be_compared_nothing_is_asked_for_and_a_note_says_why(
     assert not counted(3, start_count=None)
     without = plan_for(policy=DROP)
     assert without.refills == []
-    assert any("--counts FILE" in note for note in without.notes)
-    assert any("no drop can be seen" in note for note in plan_for(policy=DROP, counts={}).notes)
+    assert any("name a file with `counts:` or --counts" in note for note in without.notes)
+    for empty in ({"counts": {}}, {"own": {}}):
+        assert any("no drop can be seen" in note for note in plan_for(policy=DROP, **empty).notes)
     assert drop_of(an_attempt(start_count=1), {}).shown is None
+    untouched = drop_of(an_attempt(start_count=1, remains=1000, status=LiveStatus.COMPLETED), {f"{LINK}/teaser": 0})
+    assert not untouched.shown  # nothing was delivered: nothing can be lost of it
+
+
+def test_counts_come_from_the_campaign_and_those_of_the_command_line_win():
+    bought = an_attempt(**COMPLETED | {"start_count": 500})
+    low, high = {bought.link: 100}, {bought.link: 1500}
+    assert is_due(policy=DROP, attempt=bought, own=low)
+    assert not is_due(policy=DROP, attempt=bought, own=low, counts=high)
+    assert is_due(policy=DROP, attempt=bought, own=high, counts=low)
+
+
+@pytest.mark.parametrize(("missing", "shown"), [(20, False), (21, True), (19, False), (0, False)])
+def test_a_loss_up_to_the_threshold_is_no_drop(missing, shown):
+    two_percent = RefillPolicy(when=RefillWhen.DROP)
+    bought = an_attempt(**COMPLETED | {"start_count": 500})
+    assert is_due(policy=two_percent, attempt=bought, counts={bought.link: 1500 - missing}) is shown
+
+
+def test_the_threshold_is_a_share_of_what_was_delivered_not_of_what_was_bought():
+    two_percent = RefillPolicy(when=RefillWhen.DROP)
+    short = an_attempt(**COMPLETED | {"start_count": 500, "remains": 600})  # 400 delivered: 8 are 2 %
+    assert not is_due(policy=two_percent, attempt=short, counts={short.link: 892})
+    assert is_due(policy=two_percent, attempt=short, counts={short.link: 891})
+
+
+def test_the_reason_of_a_drop_tells_the_numbers():
+    policy = RefillPolicy(when=RefillWhen.DROP, threshold=Decimal("0.025"))
+    bought = an_attempt(**COMPLETED | {"start_count": 1500})
+    (action,) = plan_for(policy=policy, attempt=bought, counts={bought.link: 2380}).actions
+    assert action.reason == (
+        "count 2,380 is 120 (12.0 %) below 1,500 + 1,000 delivered, more than the 2.5 % of policy.refill.threshold: "
+        "refill 1 of at most 5"
+    )
+    within = drop_of(bought, {bought.link: 2499}, policy.threshold)
+    assert within.reason.endswith("(0.1 %) below 1,500 + 1,000 delivered, within the 2.5 % of policy.refill.threshold")
 
 
 answers = st.sampled_from(

@@ -177,3 +177,85 @@ def test_the_summary_counts_what_occurs():
         "unknown": 1,
         "total": 4,
     }
+
+
+def test_an_order_that_was_topped_up_is_as_listed_and_shown_by_the_part_that_is_worked_on():
+    done = an_attempt(status=LiveStatus.COMPLETED, checked_at=NOW)
+    more = an_attempt(
+        kind=AttemptKind.TOP_UP, quantity=500, panel_order_id="23502", status=LiveStatus.IN_PROGRESS, checked_at=NOW
+    )
+    one = standing(done, more, order=an_order(quantity=1500))
+    assert (one.sync, one.health, one.panel_order_id) == (Sync.PLACED, Health.PROGRESSING, "23502")
+    first = standing(done._replace(status=LiveStatus.PENDING), more._replace(status=LiveStatus.COMPLETED))
+    assert (first.health, first.panel_order_id) == (Health.WAITING, "23501")
+
+
+def test_a_drip_of_the_runner_goes_on_until_its_last_instalment_is_sent_and_done():
+    order = an_order(quantity=100, runs=3, interval=60)
+    sent = [
+        an_attempt(
+            order,
+            kind=AttemptKind.INSTALMENT,
+            slot=n,
+            runs=None,
+            interval=None,
+            status=LiveStatus.COMPLETED,
+            marked_at=NOW - timedelta(hours=2 - n, minutes=-30),
+        )
+        for n in range(3)
+    ]
+    drips = frozenset({order.id})
+    two = standing(*sent[:2], order=order, drips=drips)
+    assert (two.health, two.eta) == (Health.PROGRESSING, NOW + timedelta(minutes=30))
+    assert two.message == "instalment 2 of 3 was sent; the next is due 2026-03-01 12:30 UTC"
+    assert standing(*sent, order=order, drips=drips).health is Health.COMPLETED
+
+
+def test_a_final_order_that_vanishes_is_no_loss():
+    one = standing(an_attempt(status=LiveStatus.COMPLETED, missing_in_a_row=5, checked_at=NOW))
+    assert (one.health, one.message) == (Health.COMPLETED, "")
+
+
+# Orders that were bought in several parts
+
+
+def part(kind, **changes):
+    return an_attempt(kind=kind, checked_at=NOW, **changes)
+
+
+def test_a_topped_up_order_is_placed_and_shows_the_sums():
+    first = a_charged_attempt("0.90", "0.90", LiveStatus.COMPLETED, remains=0, start_count=100)
+    more = part(
+        AttemptKind.TOP_UP, quantity=500, status=LiveStatus.IN_PROGRESS, charge=D("0.45"), remains=200, start_count=1100
+    )
+    one = standing(first, more._replace(panel_order_id="23502"), order=an_order(quantity=1500))
+    assert (one.sync, one.health) == (Sync.PLACED, Health.PROGRESSING)
+    assert (one.panel_order_id, one.charge, one.remains, one.start_count) == ("23502", D("1.35"), 200, 100)
+
+
+def test_what_was_bought_again_is_missing_no_longer():
+    first = a_charged_attempt("0.90", "0.63", LiveStatus.PARTIAL, remains=300)
+    again = part(AttemptKind.REORDER, quantity=300, status=LiveStatus.COMPLETED, charge=D("0.27"))
+    one = standing(first, again)
+    assert (one.sync, one.health, one.remains, one.charge) == (Sync.PLACED, Health.COMPLETED, 0, D("0.90"))
+
+
+def test_a_reorder_that_ends_short_leaves_the_order_partial():
+    first = a_charged_attempt("0.90", "0.63", LiveStatus.PARTIAL, remains=300)
+    again = part(AttemptKind.REORDER, quantity=300, status=LiveStatus.PARTIAL, remains=100)
+    one = standing(first, again)
+    assert (one.health, one.remains) == (Health.PARTIAL, 100)
+
+
+def test_a_replaced_order_is_shown_by_its_replacement_alone():
+    former = a_charged_attempt("0.90", "0.20", LiveStatus.CANCELED, remains=780)
+    new = part(AttemptKind.REPLACEMENT, quantity=2000, status=LiveStatus.PENDING, charge=D("1.80"))
+    one = standing(former, new._replace(panel_order_id="23502"), order=an_order(quantity=2000))
+    assert (one.sync, one.health, one.panel_order_id, one.charge) == (Sync.PLACED, Health.WAITING, "23502", D("1.80"))
+
+
+def test_an_order_of_which_parts_ended_differently_is_partial():
+    first = a_charged_attempt("0.90", "0.90", LiveStatus.COMPLETED)
+    more = part(AttemptKind.TOP_UP, quantity=500, status=LiveStatus.CANCELED, charge=D(0), remains=500)
+    one = standing(first, more, order=an_order(quantity=1500))
+    assert (one.health, one.remains) == (Health.PARTIAL, 500)

@@ -205,23 +205,38 @@ FACTS = {
     EventType.RUN_STARTED: {"command": "apply"},
     EventType.REFRESH_STARTED: {"panel": "sandbox", "live": 3},
     EventType.STATUSES: {"panel": "sandbox", "asked": 3, "answered": 2},
-    EventType.PLANNED: {"place": 1, "refill": 0, "wait": 0, "blocked": 0, "in_doubt": 0, "ok": 2, "cost": None},
+    EventType.PLANNED: {
+        "place": 1,
+        "top_up": 0,
+        "replace": 0,
+        "reorder": 0,
+        "refill": 0,
+        "cancel": 1,
+        "wait": 0,
+        "blocked": 0,
+        "in_doubt": 0,
+        "ok": 2,
+        "cost": None,
+    },
     EventType.SUBMIT_STARTED: {"panel": "sandbox", "orders": 1},
     EventType.MARKED: {},
     EventType.SETTLED: {"outcome": "placed", "panel_order_id": "1", "cost": "0.37", "message": ""},
     EventType.REFILLED: {"outcome": "requested", "refill_id": "1", "message": ""},
+    EventType.CANCEL_ASKED: {"outcome": "recorded", "message": ""},
     EventType.RATE_LOWERED: {"panel": "sandbox", "per_minute": 30, "message": "Rate limit exceeded"},
     EventType.PANEL_STOPPED: {"panel": "sandbox", "message": "no funds"},
     EventType.DRAINING: {"in_flight": 4},
     EventType.NOTE: {"message": "old prices"},
     EventType.WARNING: {"message": "spring/teaser looks as if it was executed after all"},
     EventType.RUN_FINISHED: {"exit_code": 15},
+    EventType.WAITING: {"until": "2026-03-01T12:00:30.000Z", "why": "statuses"},
 }
 
 
 @pytest.mark.parametrize("kind", EventType)
 def test_every_event_fits_its_schema_and_no_other_facts_do(make, kind):
-    order = "spring/teaser" if kind in (EventType.MARKED, EventType.SETTLED, EventType.REFILLED) else None
+    about_orders = (EventType.MARKED, EventType.SETTLED, EventType.REFILLED, EventType.CANCEL_ASKED)
+    order = "spring/teaser" if kind in about_orders else None
     document = check("event", as_json.event_document(make.event(kind, order, **FACTS[kind])))
     assert list(document)[:3] == ["type", "time", "run_id"]
     assert ("order" in document) == (order is not None)

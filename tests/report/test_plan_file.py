@@ -97,3 +97,18 @@ def test_a_plan_that_cannot_be_written_leaves_no_half_file(plan, tmp_path):
         save_plan(tmp_path / "plan.json", plan)
     assert "--out" in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_whether_a_plan_was_made_with_prune_is_kept(make, tmp_path, prune):
+    save_plan(tmp_path / "plan.json", make.plan(make.action()), prune=prune)
+    assert load_plan(tmp_path / "plan.json").prune is prune
+
+
+def test_a_plan_file_of_before_was_made_without_prune(make):
+    document = json.loads("".join(plan_file_chunks(make.plan(make.action()))))
+    del document["binding"]["prune"]
+    assert parse_plan_file(json.dumps(document), "plan.json").prune is False
+    document["binding"]["prune"] = "yes"
+    with pytest.raises(InvalidInput, match="prune is not true, false or null"):
+        parse_plan_file(json.dumps(document), "plan.json")

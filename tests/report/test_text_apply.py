@@ -1,8 +1,12 @@
 """What a person reads after an apply."""
 
+from dataclasses import replace
+
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.planning.plan import Refusal
+from runner.core.upkeep import CancelState
+from runner.engine.result import CancelResult
+from runner.planning.plan import DueCancel, Refusal
 from runner.report.text import render_apply
 
 PLACED, REFUSED = OutcomeKind.PLACED, OutcomeKind.REFUSED
@@ -89,3 +93,34 @@ def test_through_a_pipe_each_line_says_its_outcome(make, write):
     lines = write(render_apply, make.applied(*orders), width=None).splitlines()
     assert any(line.split() == ["refused", "spring/r", "no", "[red]"] for line in lines)
     assert any(line.split() == ["in_doubt", "spring/d", "lost"] for line in lines)
+
+
+def cancels(*states: CancelState) -> list[CancelResult]:
+    return [CancelResult(f"spring/c{n}", str(n), state, "no [red]") for n, state in enumerate(states)]
+
+
+def with_cancels(make, asked, *, planned=None, **facts):
+    due = [DueCancel(f"spring/c{n}", n, "sandbox", str(n), "") for n in range(planned or len(asked))]
+    recorded = sum(one.state is CancelState.RECORDED for one in asked)
+    plan = replace(make.plan(), cancels=due)
+    return make.applied(plan=plan, cancels=recorded, cancel_results=asked, **facts)
+
+
+def test_cancellations_that_were_taken_are_no_refunds_yet(make, write):
+    text = write(render_apply, with_cancels(make, cancels(CancelState.RECORDED, CancelState.RECORDED)))
+    assert "Done: 0 orders placed, 2 cancellations asked for." in text
+    assert "what is cancelled and refunded, the orders' status will tell" in " ".join(text.split())
+    assert "runner status --refresh" in text
+    assert "Not cancelled" not in text
+
+
+def test_cancellations_that_were_not_taken_are_listed_with_the_panels_words(make, write):
+    asked = cancels(CancelState.RECORDED, CancelState.REFUSED, CancelState.UNKNOWN)
+    text = write(render_apply, with_cancels(make, asked, planned=5, exit_code=ExitCode.PARTLY))
+    assert "Not cancelled (2):" in text
+    assert "no [red]" in text
+    assert (
+        "1 cancellation asked for, 1 cancellation refused, 1 cancellation unanswered, 2 cancellations not asked for"
+        in (" ".join(text.split()))
+    )
+    assert "To try again what was not cancelled:" in text

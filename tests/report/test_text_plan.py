@@ -147,3 +147,11 @@ def test_every_width_is_kept(make, write, width):
 
 def test_a_wide_terminal_shows_whole_links(make, write):
     assert make.order().link in write(render_plan, make.plan(make.action()), width=160)
+
+
+def test_cancellations_are_listed_and_counted_apart_from_orders(make, write):
+    actions = [make.action("one"), *(make.action(f"c{n}", ActionKind.CANCEL, cost=Decimal(0)) for n in range(2))]
+    text = write(render_plan, make.plan(*actions))
+    assert "Cancel (2):" in text
+    assert "spring/c1" in text
+    assert "Ready: 1 order, 2 cancellations for 0.37 USD." in text

@@ -12,9 +12,13 @@ from jsonschema import Draft7Validator
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, CancelState, Refill, RefillState
 from runner.engine.result import RefillResult, Wished, WishResult
+from runner.planning.refill_rates import RefillRate
+from runner.report.html_report import to_html
+from runner.report.markdown import to_markdown
 from runner.report.screen import Screen
 from runner.report.text import render_apply, render_requests, render_wishes
 from runner.report.upkeep_json import cancel_document, refill_document
+from tests.report.models import a_model
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,7 +85,36 @@ def test_a_report_counts_what_the_state_remembers():
         for number, state in enumerate((RefillState.REQUESTED, RefillState.UNKNOWN, RefillState.COMPLETED))
     }
     cancels = {1: [CancelRequest(1, NOW, state, "") for state in (CancelState.UNKNOWN, CancelState.RECORDED)]}
-    text = text_of(render_requests, Recorded(refills=refills, cancels=cancels))
+    text = text_of(render_requests, Recorded(refills=refills, cancels=cancels), [])
     assert "Refills: 1 open, 1 unanswered, 1 completed." in text
     assert "Cancellations asked for: 1 recorded." in text
-    assert text_of(render_requests, Recorded()) == ""
+    assert text_of(render_requests, Recorded(), []) == ""
+
+
+RATES = [
+    RefillRate("north/1", asked=1225, open=3, completed=900, rejected=100, refused=200, unknown=22),
+    RefillRate("north/5", asked=2, open=2, completed=0, rejected=0, refused=0, unknown=0),
+]
+
+
+def test_the_rate_of_each_service_stands_under_the_refills():
+    lines = text_of(
+        render_requests,
+        Recorded(refills={1: [Refill(1, 1, RefillState.COMPLETED, "7", None, "", NOW, None, None)]}),
+        RATES,
+    ).splitlines()
+    at = lines.index("Refills by service:")
+    assert lines[at + 1].split() == ["asked", "open", "completed", "rejected", "refused", "unknown", "rate"]
+    assert lines[at + 2].split() == ["north/1", "1,225", "3", "900", "100", "200", "22", "75", "%"]
+    assert lines[at + 3].split() == ["north/5", "2", "2", "0", "0", "0", "0", "-"]
+
+
+def test_pages_show_the_rate_of_each_service_and_no_table_without_refills():
+    model = replace(a_model(), refills=RATES)
+    markdown = to_markdown(model)
+    assert "| <code>north/1</code> | 1,225 | 3 | 900 | 100 | 200 | 22 | 75 % |" in markdown
+    page = to_html(model)
+    assert "<h2>Refills by service</h2>" in page
+    assert '<td data-key="0.75" class="number">75 %</td>' in page
+    for written in (to_markdown(a_model()), to_html(a_model())):
+        assert "Refills by service" not in written

@@ -172,12 +172,15 @@ async def test_the_first_nonzero_charge_is_kept_beside_the_latest(journal, paths
     assert (known.first_charge, known.charge) == (Decimal("0.90"), Decimal("0.27819"))
 
 
+def missing(minutes):
+    at = NOW + timedelta(minutes=minutes)
+    return seen(status=LiveStatus.UNKNOWN, status_text="", charge=None, error="Incorrect order ID", checked_at=at)
+
+
 async def test_answers_that_do_not_know_the_order_are_counted_in_a_row(journal, paths):
     await buy(journal, 1)
-    missing = seen(status=LiveStatus.UNKNOWN, status_text="", charge=None, error="Incorrect order ID")
     await journal.see_statuses([seen()])
-    await journal.see_statuses([missing])
-    await journal.see_statuses([missing])
+    await journal.see_statuses([missing(1), missing(2), missing(31)])
     known = attempts_of(paths)[1]
     assert (known.missing_in_a_row, known.status, known.status_text) == (
         2,
@@ -186,6 +189,16 @@ async def test_answers_that_do_not_know_the_order_are_counted_in_a_row(journal, 
     )
     await journal.see_statuses([seen()])
     assert attempts_of(paths)[1].missing_in_a_row == 0
+
+
+async def test_answers_of_one_half_hour_count_once_so_that_three_in_a_row_are_an_hour_apart(journal, paths):
+    await buy(journal, 1)
+    counted = []
+    for minutes in range(0, 70, 10):
+        await journal.see_statuses([missing(minutes)])
+        known = attempts_of(paths)[1]
+        counted.append((known.missing_in_a_row, (known.checked_at - NOW).seconds // 60))
+    assert counted == [(1, 0), (1, 0), (1, 0), (2, 30), (2, 30), (2, 30), (3, 60)]
 
 
 async def test_numbers_beyond_any_database_are_unknown_not_fatal(journal, paths):

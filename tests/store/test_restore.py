@@ -3,16 +3,18 @@
 import json
 import shutil
 import sqlite3
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from runner.core.attempts import AttemptState
+from runner.core.attempts import AttemptState, LiveStatus, StatusSeen
 from runner.core.errors import StateRefused
 from runner.store.backup import backup
 from runner.store.carrying import How
 from runner.store.lineage import check, noted
 from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Rename
+from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Rename, SeeStatuses
 from runner.store.restore import plan_restore, restore
 from runner.store.verify import verify
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused
@@ -292,3 +294,22 @@ def test_of_a_damaged_state_all_that_can_be_read_is_carried_over(writer, paths, 
     restore(paths, plan, "x", clock)
     assert sum(one.state is AttemptState.IN_DOUBT for one in attempts_of(paths).values()) == len(plan.carried)
     assert verify(paths).findings == ()
+
+
+def test_what_panels_said_after_the_copy_was_made_is_carried_over(writer, paths, clock):
+    ids = writer.commit([a_mark(n) for n in (1, 2)])
+    writer.commit([a_settle(ids[0], placed("p1")), a_settle(ids[1], placed("p2"))])
+    pending, done = LiveStatus.PENDING, LiveStatus.COMPLETED
+
+    def seen(attempt_id, status, hours):
+        at = NOW + timedelta(hours=hours)
+        return StatusSeen(attempt_id, status, status.value, Decimal("0.90"), 10, 0, "USD", at)
+
+    writer.commit([SeeStatuses([seen(ids[0], pending, 1), seen(ids[1], done, 1)])])
+    copy = backup(paths, clock)
+    writer.commit([SeeStatuses([seen(ids[0], done, 2), seen(ids[1], done, 2)]), EndRun("run-1", 0, NOW)])
+    known = attempts_of(paths)
+    writer.close()
+    restore(paths, plan_restore(paths, copy), "x", clock)
+    assert attempts_of(paths) == known
+    assert known[ids[0]].final_at == NOW + timedelta(hours=2), "or its refill window would begin anew"

@@ -1,0 +1,56 @@
+"""`--select` and `--exclude` as they are typed: patterns, and files of addresses."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.core.errors import InvalidInput, UsageError
+from runner.core.text import clean
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.cli.options import Settings
+    from runner.core.orders import Campaign
+    from runner.core.recorded import Recorded
+    from runner.planning.selecting import Bound, Selector
+
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_ADDRESS = re.compile(rf"{_NAME}/{_NAME}\Z")
+_HINT = "write one campaign/id to a line; `#` begins a comment"
+
+
+def read_selection(select: Sequence[str], exclude: Sequence[str]) -> "Selector | None":
+    """What the patterns mean; UsageError for one that means nothing, InvalidInput for a file that holds none."""
+    from runner.planning.selecting import WrongPattern, parse
+
+    try:
+        return parse(select, exclude, _addresses_in)
+    except WrongPattern as wrong:
+        raise UsageError(str(wrong), wrong.hint) from None
+
+
+def bound(
+    settings: "Settings", campaigns: "Sequence[Campaign]", recorded: "Recorded", now: "datetime"
+) -> "Bound | None":
+    """The selection as the state is now; None for all orders."""
+    return None if settings.selection is None else settings.selection.bind(campaigns, recorded, now)
+
+
+def _addresses_in(name: str) -> frozenset[str]:
+    try:
+        text = Path(name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(f"@{name}: {error.strerror}", "name a file with one campaign/id to a line") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"@{name} is not UTF-8 text", _HINT) from None
+    found: set[str] = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        address = line.partition("#")[0].strip()
+        if not address:
+            continue
+        if not _ADDRESS.match(address):
+            raise InvalidInput(f"{name}:{number}:1: `{clean(address, 120)}` is no address of an order", _HINT)
+        found.add(address)
+    return frozenset(found)

@@ -1,0 +1,24 @@
+"""Records what the clients found out about their panels: what these lack, and the status calls of a limited day."""
+
+from runner.core.events import EventType
+from runner.engine.session import Session
+
+_IN_WORDS = {
+    "refill": "panel {panel} has no refills",
+    "refill_status": "panel {panel} does not tell how refills stand",
+    "cancel": "panel {panel} can't cancel orders",
+}
+_ONE_BY_ONE = "panel {panel} takes no lists in {action}: each order is a call of its own"
+
+
+async def record_learnt(session: Session) -> None:
+    """Put what is new into the state, and tell what a panel lacks: it is not tried again until the state forgets it."""
+    for name, panel in session.panels.items():
+        learnt = panel.learnt()
+        if learnt.lacking:
+            await session.journal.note_lacking(name, sorted(learnt.lacking), session.clock.now())
+        for ability in sorted(learnt.lacking):
+            words = _IN_WORDS.get(ability, _ONE_BY_ONE)
+            session.tell(EventType.NOTE, message=words.format(panel=name, action=ability.removeprefix("multi_")))
+        for day, calls in learnt.status_calls.items():
+            await session.journal.count_status_calls(name, day, calls)

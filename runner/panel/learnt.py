@@ -1,0 +1,12 @@
+"""What a client finds out about its panel that outlives it. A word, without behaviour."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+
+class Learnt(NamedTuple):
+    """What the state should remember of a panel."""
+
+    lacking: frozenset[str]  # abilities that it showed not to have, by name
+    status_calls: Mapping[date, int]  # made, by UTC day; none where a day has no limit

@@ -1,0 +1,89 @@
+"""What a panel left undelivered, and which of it is bought again: each attempt once, as the policies say. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
+from runner.core.orders import OnShort, Policy
+from runner.core.upkeep import CancelRequest
+
+_REORDER = AttemptKind.REORDER
+_PARTIAL = LiveStatus.PARTIAL
+_CANCELED = (LiveStatus.CANCELED, LiveStatus.REFUNDED)
+_SHORT = (_PARTIAL, *_CANCELED)
+
+
+class Shortfall(NamedTuple):
+    """Units that a panel did not deliver, that are to be bought again."""
+
+    attempt: Attempt
+    units: int
+    hindrance: str = ""  # why the policy is against it after all
+
+    @property
+    def words(self) -> str:
+        """`order 23501 ended partial, 300 of 1,000 units short`."""
+        one = self.attempt
+        if one.status is _PARTIAL:
+            return f"order {one.panel_order_id} ended partial, {self.units:,} of {one.units:,} units short"
+        return f"the panel {one.status} order {one.panel_order_id}, {self.units:,} of {one.units:,} units short"
+
+
+def is_short(attempt: Attempt) -> bool:
+    """True if the panel ended it without delivering all of it."""
+    return attempt.state is AttemptState.PLACED and attempt.status in _SHORT
+
+
+def shortfalls(
+    standing: Sequence[Attempt], policy: Policy, cancels: Mapping[int, Sequence[CancelRequest]]
+) -> Iterator[Shortfall]:
+    """What is to be bought again of what stands for an order, in the order it was bought.
+
+    Never what was asked to be cancelled: that a panel did as it was told is no shortfall.
+    """
+    followers = reordered(standing)
+    parents = {one.id: one for one in standing}
+    # A reorder counts as one after a cancellation unless what it follows is plainly a partial delivery.
+    left = policy.max_reorders - sum(
+        not (policy.on_partial is OnShort.REORDER and parents[one].status is _PARTIAL) for one in followers
+    )
+    for attempt in standing:
+        if not is_short(attempt) or attempt.id in followers or cancels.get(attempt.id):
+            continue
+        if attempt.status is _PARTIAL:
+            if policy.on_partial is OnShort.REORDER and (units := _missing(attempt)):
+                yield Shortfall(attempt, units)
+        elif policy.on_canceled is OnShort.REORDER and policy.max_reorders:
+            used_up = "" if left > 0 else f"policy.max_reorders is {policy.max_reorders}"
+            yield Shortfall(attempt, _missing(attempt) or attempt.units, used_up)
+
+
+def reordered(standing: Sequence[Attempt]) -> dict[int, Attempt]:
+    """Attempt id -> the reorder that followed it. A reorder follows one attempt that was bought before it.
+
+    The state does not say which; it follows from how much was short. Statuses may change after a reorder was bought, so
+    each one is given an attempt whatever that looks like now: nothing is bought again on account of a correction.
+    """
+    followers: dict[int, Attempt] = {}
+    for place, reorder in enumerate(standing):
+        if reorder.kind is not _REORDER:
+            continue
+        free = [one for one in standing[:place] if one.id not in followers]
+        if free:
+            followers[max(free, key=lambda one: _likeness(one, reorder)).id] = reorder
+    return followers
+
+
+def _likeness(former: Attempt, reorder: Attempt) -> tuple[bool, bool, int, int]:
+    """Sorts by how likely it is that `reorder` was bought for `former`."""
+    if not is_short(former):
+        return (False, False, 0, former.id)
+    missing = _missing(former) or former.units
+    # Of several that are short: the exact one; then the one that is short of most, so that what is left to buy is least.
+    return (True, missing == reorder.units, missing, -former.id)
+
+
+def _missing(attempt: Attempt) -> int:
+    """Units that the panel says it did not deliver; 0 where it does not say so in a number that can be true."""
+    remains = attempt.remains
+    return remains if remains is not None and 0 < remains <= attempt.units else 0

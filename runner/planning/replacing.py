@@ -1,0 +1,57 @@
+"""Replacing an order that was edited: what has to be cancelled before it may be bought anew. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.recorded import Recorded
+from runner.planning.cancels import too_late
+from runner.planning.plan import DueCancel
+from runner.planning.refills import service_of
+from runner.planning.standing import LOST_AFTER
+from runner.planning.unlisted import CANCEL, asked_already
+
+
+class Clearing(NamedTuple):
+    """What stands in the way of buying an order anew; nothing at all once all of it has ended and none is complete."""
+
+    hindrance: str = ""  # why it can't be replaced
+    cancels: Sequence[DueCancel] = ()  # to be asked for
+    waiting: str = ""  # what was asked for, and has not come about yet
+
+
+def clearing(standing: Sequence[Attempt], recorded: Recorded, now: datetime | None) -> Clearing:
+    """What has to end before what stands for an order may be bought anew."""
+    due: list[DueCancel] = []
+    waiting: list[str] = []
+    for one in standing:
+        if why := _hindrance(one, recorded):
+            return Clearing(hindrance=why)
+        if one.is_live:
+            asked = asked_already(recorded.cancels.get(one.id, ()), now)
+            if asked:
+                waiting.append(f"order {one.panel_order_id} is {_status(one)}: {asked}")
+            else:
+                reason = f"replaced: its line was edited; order {one.panel_order_id} is {_status(one)}"
+                due.append(DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", reason))
+    return Clearing(cancels=due, waiting="; ".join(waiting))
+
+
+def _hindrance(attempt: Attempt, recorded: Recorded) -> str:
+    """Why an order with this attempt can't be replaced; empty if it can."""
+    if attempt.state is AttemptState.ABANDONED:
+        return "it was given up, and nobody knows whether it exists"
+    if attempt.status is LiveStatus.COMPLETED:
+        return f"order {attempt.panel_order_id} is completed, and there is nothing left to cancel"
+    if not attempt.is_live:
+        return ""
+    if attempt.missing_in_a_row >= LOST_AFTER:
+        return f"the panel no longer knows order {attempt.panel_order_id}"
+    if CANCEL in recorded.lacking.get(attempt.panel, ()):
+        return f"{attempt.panel} can't cancel orders"
+    return too_late(attempt, service_of(recorded, attempt))
+
+
+def _status(attempt: Attempt) -> str:
+    return "not seen yet" if attempt.status is LiveStatus.UNKNOWN else attempt.status.replace("_", " ")
