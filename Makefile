@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-full crash lock clean
+.PHONY: help demo life test check bench bench-full crash month lock clean
 
 help:
 	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
+	@echo "make life   run the story of docs/life.md and write its screens anew"
 	@echo "make test   lint, types, import contracts and tests"
 	@echo "make check  the same without the tests"
 	@echo "make bench  measure the budgets (bench-full: with a million orders)"
 	@echo "make crash  the long search for a crash or fault that breaks a promise"
+	@echo "make month  simulated months of edits, outages and mistakes, books compared at the end"
 	@echo "make lock   renew the hash-pinned requirements"
 
 # Hash-pinned: what runs here is what was tested.
@@ -26,6 +28,9 @@ $(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
 
 demo: $(VENV)/.ready
 	@sh docs/demo.sh $(RUNNER)
+
+life: $(VENV)/.ready
+	$(BIN)/python docs/life.py
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
@@ -44,6 +49,9 @@ bench-full: $(VENV)/.ready
 
 crash: $(VENV)/.ready
 	$(BIN)/python -m tests.crash
+
+month: $(VENV)/.ready
+	$(BIN)/python -m tests.month
 
 lock: $(VENV)/.ready
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --output-file requirements.lock pyproject.toml
