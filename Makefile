@@ -39,7 +39,7 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -n 2 --cov=runner --cov-report=term:skip-covered
+	$(BIN)/pytest -n 3 --cov=runner --cov-report=term:skip-covered
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
