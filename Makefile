@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo life test check bench bench-full crash month lock clean
+.PHONY: help demo life test coverage check bench bench-full crash month lock clean
 
 help:
 	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
 	@echo "make life   run the story of docs/life.md and write its screens anew"
 	@echo "make test   lint, types, import contracts and tests"
 	@echo "make check  the same without the tests"
+	@echo "make coverage  the tests, counting the lines that they run: twice as long"
 	@echo "make bench  measure the budgets (bench-full: with a million orders)"
 	@echo "make crash  the long search for a crash or fault that breaks a promise"
 	@echo "make month  simulated months of edits, outages and mistakes, books compared at the end"
@@ -39,6 +40,9 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 test: check
+	$(BIN)/pytest -n 3
+
+coverage: $(VENV)/.ready
 	$(BIN)/pytest -n 3 --cov=runner --cov-report=term:skip-covered
 
 bench: $(VENV)/.ready
