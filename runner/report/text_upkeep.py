@@ -69,19 +69,7 @@ def _last_line(noun: str, results: Sequence[WishResult], out: Screen) -> None:
 
 def render_refills(results: Sequence[RefillResult], out: Screen) -> None:
     """The refills of an apply that the panel did not grant, each with why."""
-    missed = [one for one in results if one.state is not RefillState.REQUESTED]
-    if not missed:
-        return
-    out.heading(f"Refills not granted ({len(missed):,}):", "asked for again by a later apply where that can help")
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
-
-    def rows() -> Iterator[list[Written]]:
-        for one in islice(missed, limit):
-            yield [one.order, attention(words(one.state)), one.message or "no message"]
-
-    out.table([Column("order", Fit.NAME), Column("outcome"), Column("what happened", Fit.WRAP)], rows())
-    if len(missed) > limit:
-        out.line(dim(f"… and {len(missed) - limit:,} more"), indent=2)
+    _render_missed("Refills not granted", [one for one in results if one.state is not RefillState.REQUESTED], out)
 
 
 def missed_refill_words(results: Sequence[RefillResult]) -> list[str]:
@@ -97,10 +85,13 @@ def missed_refill_words(results: Sequence[RefillResult]) -> list[str]:
 
 def render_cancels(results: Sequence[CancelResult], out: Screen) -> None:
     """The orders of an apply whose cancellation a panel did not take, each with why."""
-    missed = [one for one in results if one.state is not CancelState.RECORDED]
+    _render_missed("Not cancelled", [one for one in results if one.state is not CancelState.RECORDED], out)
+
+
+def _render_missed(title: str, missed: Sequence[RefillResult | CancelResult], out: Screen) -> None:
     if not missed:
         return
-    out.heading(f"Not cancelled ({len(missed):,}):", "asked for again by a later apply where that can help")
+    out.heading(f"{title} ({len(missed):,}):", "asked for again by a later apply where that can help")
     limit = _FIRST if out.is_terminal else _FIRST_PIPED
 
     def rows() -> Iterator[list[Written]]:
