@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import Settings
+from runner.core.clock import to_the_minute
 from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
 from runner.core.text import clean
 
@@ -128,7 +129,7 @@ def _choose(
         )
     first = recorded.first_balances[wish.panel]
     if not wish.may_label:
-        told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {first.seen_at:%Y-%m-%d %H:%M} UTC."
+        told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
         with plain_signals():
             agreed = click.confirm(f'Label that {moved(amount, currency)} as "{wish.text}"?', default=False, err=True)
@@ -155,7 +156,7 @@ def _tell(label: "BalanceLabel", account: "Account", out: "Screen") -> None:
 
     out.line(
         good("Labelled:"),
-        f"{moved(label.amount, label.currency)}, first seen {label.seen_at:%Y-%m-%d %H:%M} UTC: {label.text}.",
+        f"{moved(label.amount, label.currency)}, first seen {to_the_minute(label.seen_at)}: {label.text}.",
     )
     if account.unexplained:
         out.line(attention(f"Still unexplained at {label.panel}: {moved(-account.unexplained, account.currency)}."))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.catalogue import BalanceSeen
+from runner.core.clock import to_the_minute
 
 
 class DecisionKind(StrEnum):
@@ -44,7 +45,7 @@ class Decided(NamedTuple):
         }[self.kind]
         by = self.decision
         forced = " (forced)" if by.forced else ""
-        return f"{what}{forced} by {by.user} on {by.host} at {by.at:%Y-%m-%d %H:%M} UTC: {by.reason}"
+        return f"{what}{forced} by {by.user} on {by.host} at {to_the_minute(by.at)}: {by.reason}"
 
 
 class AnswerKept(NamedTuple):

@@ -5,16 +5,18 @@ Nothing here decides by itself, and nothing here buys.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, LiveStatus, StatusSeen
+from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Decision, DecisionKind
-from runner.core.errors import ExitCode, GuardRefused, InvalidInput, JournalBroken, StateRefused
+from runner.core.errors import GuardRefused, InvalidInput
 from runner.core.money import ZERO, plain, same_amount
 from runner.core.recorded import Recorded
 from runner.engine.ports import Journal, Panel
+from runner.engine.recording import run_of_its_own
 from runner.planning.evidence import Verdict, Weighing
 
 
@@ -136,7 +138,7 @@ def check_settled(case: Case, settle: timedelta, now: datetime, *, checked: bool
     if checked:
         return True
     raise GuardRefused(
-        f"{case.attempt.address} may still appear on {case.attempt.panel} until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        f"{case.attempt.address} may still appear on {case.attempt.panel} until {to_the_minute(until)}",
         "wait until then; or look at the panel's order list and add --i-checked",
     )
 
@@ -155,10 +157,9 @@ def check_evidence(case: Case, weighing: Weighing, *, checked: bool) -> bool:
 
 async def record(journal: Journal, run_id: str, case: Case, choice: Choice, seen: StatusSeen | None = None) -> bool:
     """Write the decision down as a run of its own; False if it stood already. StateRefused if it can't be."""
-    at, attempt_id = choice.decision.at, case.attempt.id
-    await journal.begin_run(run_id, f"doubt {choice.kind.value.replace('_', '-')}", at)
-    await journal.doubt_left_overs(at)
-    try:
+    attempt_id = case.attempt.id
+    command = f"doubt {choice.kind.value.replace('_', '-')}"
+    async with run_of_its_own(journal, run_id, command, choice.decision.at):
         if choice.kind is DecisionKind.ADOPT:
             if choice.panel_order_id is None:
                 raise AssertionError("an adoption without an order id")
@@ -169,10 +170,4 @@ async def record(journal: Journal, run_id: str, case: Case, choice: Choice, seen
             is_new = await journal.abandon(attempt_id, choice.decision)
         if is_new and seen is not None:
             await journal.see_statuses([seen])
-    except JournalBroken:
-        raise
-    except StateRefused:
-        await journal.end_run(run_id, ExitCode.STATE, at)
-        raise
-    await journal.end_run(run_id, ExitCode.OK, at)
     return is_new

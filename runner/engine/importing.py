@@ -12,13 +12,14 @@ from typing import NamedTuple
 from runner.core.attempts import IMPORTED, AttemptKind, NewAttempt, StatusSeen
 from runner.core.bought import Bought
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
-from runner.core.errors import ExitCode, JournalBroken, PanelUnreachable, StateRefused
+from runner.core.errors import PanelUnreachable
 from runner.core.money import PER, ZERO
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.recorded import Recorded
 from runner.engine.batches import in_batches
 from runner.engine.doubt import misfits_of
 from runner.engine.ports import Journal, Panel
+from runner.engine.recording import run_of_its_own
 from runner.planning.importing import Imported, Standings
 from runner.planning.ledger import make_ledger
 from runner.planning.pricing import charge_for
@@ -155,12 +156,10 @@ async def record(
 
     StateRefused if one was taken meanwhile; those recorded before it stay, and the same call again does the rest.
     """
-    at, number = signed.at, 0
-    await journal.begin_run(run_id, "import", at)
-    await journal.doubt_left_overs(at)
-    fitting = [one for one in checked if one.outcome is Imported.WOULD]
-    before = await journal.recorded()
-    try:
+    number = 0
+    async with run_of_its_own(journal, run_id, "import", signed.at):
+        fitting = [one for one in checked if one.outcome is Imported.WOULD]
+        before = await journal.recorded()
         for batch in in_batches(fitting):
             ids = await asyncio.gather(*(_import(journal, run_id, one, signed) for one in batch))
             seen = [one.seen._replace(attempt_id=id_) for one, id_ in zip(batch, ids, strict=True) if one.seen]
@@ -168,12 +167,6 @@ async def record(
                 await journal.see_statuses(seen)
             number += len(batch)
         await _explain(journal, before, fitting, signed, balances)
-    except JournalBroken:
-        raise
-    except StateRefused:
-        await journal.end_run(run_id, ExitCode.STATE, at)
-        raise
-    await journal.end_run(run_id, ExitCode.OK, at)
     return number
 
 

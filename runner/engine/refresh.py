@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from runner.core.catalogue import BalanceSeen
+from runner.core.clock import to_the_minute
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.orders import Campaign
@@ -128,7 +129,7 @@ def _tell_of_the_rest(session: Session, panel: Panel, orders: int) -> None:
     day = next_day(session.clock.now())
     message = (
         f"panel {panel.profile.name}: {orders:,} orders were not asked for, the {panel.profile.status_per_day:,} status "
-        f"calls of the day (rate.status_per_day) are used up; it goes on at {day:%Y-%m-%d %H:%M} UTC"
+        f"calls of the day (rate.status_per_day) are used up; it goes on at {to_the_minute(day)}"
     )
     session.tell(EventType.NOTE, message=message)
 

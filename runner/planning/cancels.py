@@ -1,10 +1,10 @@
 """Whether asking a panel to cancel is of use, and what came of it. Pure. Only `status` tells whether it was cancelled."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Service
+from runner.core.clock import to_the_minute
 from runner.core.upkeep import CancelRequest, CancelState
 
 
@@ -22,7 +22,7 @@ def cancel_word(attempt: Attempt, requests: Sequence[CancelRequest]) -> str:
     if not requests or attempt.is_final:
         return ""
     last = requests[-1]
-    when = f"{last.asked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    when = to_the_minute(last.asked_at)
     match last.state:
         case CancelState.RECORDED:
             return f"the panel took the request to cancel it of {when}"

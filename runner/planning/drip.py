@@ -4,7 +4,7 @@ An instalment is due `interval` minutes after the former one was sent; what was 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from runner.core.attempts import Attempt, AttemptKind
 from runner.core.orders import Order
@@ -40,8 +40,3 @@ def instalment(sent: Sequence[Attempt], quantity: int) -> Part:
     """The next one. A run that the panel refused, or that was not sent, keeps its number."""
     slot = max((one.slot + 1 for one in sent), default=0)
     return Part(_INSTALMENT, max(slot, len(sent)), quantity, None, None)
-
-
-def at(moment: datetime) -> str:
-    """`2026-03-01 12:00 UTC`."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

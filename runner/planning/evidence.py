@@ -5,7 +5,7 @@ The balance is evidence only where nobody else spends it (`exclusive: true`) and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import BalanceSeen
+from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Duplicate, Kept
 from runner.core.money import ZERO, plain
 from runner.core.recorded import Recorded
@@ -205,7 +206,7 @@ def weigh(evidence: Evidence) -> Weighing:
 
 
 def _duplicate(evidence: Evidence, duplicate: Duplicate) -> str:
-    told = f"at {_minute(duplicate.refused_at)} the panel refused {duplicate.address}, for the same link"
+    told = f"at {to_the_minute(duplicate.refused_at)} the panel refused {duplicate.address}, for the same link"
     if duplicate.service == evidence.attempt.service:
         return f"{told} and service, as a duplicate ({duplicate.message}): this order was probably placed"
     return f"{told}, as a duplicate ({duplicate.message}): some order for the link exists, perhaps this one"
@@ -241,8 +242,8 @@ def _arithmetic(evidence: Evidence, first: BalanceSeen, last: BalanceSeen, missi
         known += f"; {plain(abs(evidence.labelled))} {way} as labelled"
     what = f"{plain(missing)} is missing" if missing >= ZERO else f"{plain(-missing)} more than explained is there"
     return (
-        f"balance before {plain(first.balance.amount)} {first.balance.currency} ({_minute(first.seen_at)}), "
-        f"after {plain(last.balance.amount)} ({_minute(last.seen_at)}); {known}: {what}"
+        f"balance before {plain(first.balance.amount)} {first.balance.currency} ({to_the_minute(first.seen_at)}), "
+        f"after {plain(last.balance.amount)} ({to_the_minute(last.seen_at)}); {known}: {what}"
     )
 
 
@@ -255,13 +256,13 @@ def _obstacles(evidence: Evidence, last: BalanceSeen) -> Iterator[str]:
         )
     if (step := evidence.spent_by_others) is not None:
         yield (
-            f"{plain(step.gone)} left the balance between {_minute(step.before.seen_at)} and "
-            f"{_minute(step.after.seen_at)} while nothing was bought: somebody else spends it"
+            f"{plain(step.gone)} left the balance between {to_the_minute(step.before.seen_at)} and "
+            f"{to_the_minute(step.after.seen_at)} while nothing was bought: somebody else spends it"
             f"{', whatever panels.yaml says' if evidence.exclusive else ''}: inconclusive"
         )
     if last.seen_at < evidence.settles_at:
         yield (
-            f"the balance was seen before {_minute(evidence.settles_at)}; until then it may still be executed: "
+            f"the balance was seen before {to_the_minute(evidence.settles_at)}; until then it may still be executed: "
             "inconclusive; look again later with `runner status --refresh`"
         )
     if evidence.late_refunds:
@@ -313,7 +314,3 @@ def _fits(evidence: Evidence, missing: Decimal, price: Decimal) -> bool:
     finest = min(_CENTS, *(exponent for exponent in exponents if isinstance(exponent, int)))
     unit = Decimal(1).scaleb(finest)  # half a unit for each of the two
     return abs(missing - price) <= unit + abs(price) * _RELATIVE + _PER_ATTEMPT * evidence.counted
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

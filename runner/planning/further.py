@@ -1,11 +1,12 @@
 """Decides on the orders of a campaign that were tried before, and on its drips: what each step costs, what it waits for. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
+from runner.core.clock import to_the_minute
 from runner.core.diagnostics import Diagnostic
 from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnShort, Order
@@ -17,9 +18,9 @@ from runner.planning.lots import Lot, Lots
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel
 from runner.planning.pricing import Offer
 from runner.planning.refills import RefillRound
+from runner.planning.wording import named, orders_are
 
 _INITIAL = AttemptKind.INITIAL
-_NAMED = 5  # addresses in a note; the others are counted
 
 
 class Past(NamedTuple):
@@ -74,7 +75,7 @@ class Further:
     def notes(self) -> list[str]:
         """What could not be bought again, and why."""
         return [
-            f"{self._campaign.name}: {_orders(len(several))} short, and it can't be bought again: {why} ({_named(several)})"
+            f"{self._campaign.name}: {orders_are(len(several))} short, and it can't be bought again: {why} ({named(several)})"
             for why, several in self._short.items()
         ]
 
@@ -198,7 +199,7 @@ _OTHERWISE = {  # what else may be done about a risen price
 
 def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
     doubts = [attempt for attempt in attempts if attempt.state in DOUBTFUL]
-    since = f"{doubts[0].marked_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    since = to_the_minute(doubts[0].marked_at)
     reason = (
         f"it may exist on the panel since {since}; it is never sent again by itself: `runner doubt show "
         f"{doubts[0].address}`"
@@ -222,12 +223,3 @@ def wait_for(holder: Attempt | Order) -> str:
     if holder.state in DOUBTFUL:
         return f"{holder.address}, for the same service and link, is in doubt; it waits until that is settled"
     return f"{holder.address}, for the same service and link, is in flight; a later apply places it"
-
-
-def _orders(number: int) -> str:
-    return "1 order is" if number == 1 else f"{number:,} orders are"
-
-
-def _named(addresses: Sequence[str]) -> str:
-    told = ", ".join(addresses[:_NAMED])
-    return told if len(addresses) <= _NAMED else f"{told} and {len(addresses) - _NAMED:,} more"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from runner.core.attempts import Attempt
+from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, DecisionKind
 from runner.core.money import ZERO, plain, same_amount
 from runner.core.recorded import Recorded
@@ -36,7 +37,7 @@ def late_signs(recorded: Recorded, ledger: Ledger) -> tuple[str, ...]:
         sign = _sign(decided, attempt, accounts[attempt.panel].unexplained or ZERO, attempts)
         if sign:
             signs.append(
-                f"{attempt.address}, declared not placed on {decided.decision.at:%Y-%m-%d %H:%M} UTC, "
+                f"{attempt.address}, declared not placed on {to_the_minute(decided.decision.at)}, "
                 f"looks as if it was executed after all: {sign}; see `runner doubt show {attempt.address}`"
             )
     return tuple(signs)
@@ -44,7 +45,7 @@ def late_signs(recorded: Recorded, ledger: Ledger) -> tuple[str, ...]:
 
 def _sign(decided: Decided, attempt: Attempt, unexplained: Decimal, attempts: Mapping[int, Attempt]) -> str:
     if decided.refused_as_duplicate_at is not None:
-        return f"the panel refused the next order for the same service and link as a duplicate ({decided.refused_as_duplicate_at:%Y-%m-%d %H:%M} UTC)"
+        return f"the panel refused the next order for the same service and link as a duplicate ({to_the_minute(decided.refused_as_duplicate_at)})"
     price = attempt.expected_charge
     if unexplained <= ZERO or not (unexplained >= price or same_amount(unexplained, price)):
         return ""

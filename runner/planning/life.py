@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind
+from runner.core.clock import to_the_minute
 from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, Order
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Part
 from runner.planning.changes import Change, change_of
-from runner.planning.drip import at, due_after, instalment, instalments
+from runner.planning.drip import due_after, instalment, instalments
 from runner.planning.history import CLOSED, as_bought, standing_attempts
 from runner.planning.ledger import book
 from runner.planning.plan import ActionKind, DueCancel
@@ -85,7 +86,7 @@ def _instalment(order: Order, sent: Sequence[Attempt], quantity: int, now: datet
         what += f", of quantity {quantity} as it began (policy.on_change is keep)"
     tail = f"; {left:,} more to come, one every {order.interval} min" if left else ""
     if sent and now < (due := due_after(sent[-1], order)):
-        return Step(ActionKind.WAIT, f"{what} is due {at(due)}", part, tail=tail, more=left)
+        return Step(ActionKind.WAIT, f"{what} is due {to_the_minute(due)}", part, tail=tail, more=left)
     return Step(ActionKind.PLACE, what, part, tail=tail, more=left)
 
 

@@ -6,16 +6,18 @@ the service last bought, whichever is later. So `runner plan` is the look that l
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Service, ServiceSeen
+from runner.core.clock import to_the_minute
 from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, PanelProfile, RefillWhen
 from runner.core.recorded import Recorded
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
 from runner.planning.pricing import Offers
+from runner.planning.wording import orders
 
 PRICE = "price"  # dearer than allowed, or not known
 SERVICE = "service"  # something else about it changed
@@ -90,9 +92,7 @@ def _as_of(moment: datetime, seen: Sequence[ServiceSeen], what: str) -> _Known |
     for one in seen:
         if one.seen_at <= moment:
             former = one.service
-    return (
-        None if former is None else _Known(former, f"when it was {what}, {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
-    )
+    return None if former is None else _Known(former, f"when it was {what}, {to_the_minute(moment)}")
 
 
 def hold_changed(
@@ -132,9 +132,7 @@ def hold(actions: Actions, held: Mapping[tuple[str, str], Held]) -> list[Refusal
             if (why := held.get(key)) is not None:
                 actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=why.reason)
                 counts[key] = counts.get(key, 0) + 1
-    return [
-        Refusal(held[key].guard, key[0], f"{_orders(number)}: {held[key].reason}") for key, number in counts.items()
-    ]
+    return [Refusal(held[key].guard, key[0], f"{orders(number)}: {held[key].reason}") for key, number in counts.items()]
 
 
 def _notes(actions: Sequence[Action], told: Mapping[tuple[str, str], str]) -> list[str]:
@@ -181,10 +179,6 @@ _LOOK = "look at it with `runner plan`, then apply"
 
 def _name(campaign: Campaign, service: Service) -> str:
     return f"service {service.id} on {campaign.panel}"
-
-
-def _orders(number: int) -> str:
-    return "1 order" if number == 1 else f"{number:,} orders"
 
 
 def percent(share: Decimal) -> str:

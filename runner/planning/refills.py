@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Service
+from runner.core.clock import to_the_minute
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order, RefillPolicy, RefillWhen
 from runner.core.recorded import Recorded
@@ -66,7 +67,7 @@ def hindrance(
     last = requests[-1]
     if now - last.reached_at < every:
         verb = "may have been" if last.state is RefillState.UNKNOWN else "was"
-        return f"a refill {verb} asked for {_at(last.reached_at)}; not again within {_hours(every)}"
+        return f"a refill {verb} asked for {to_the_minute(last.reached_at)}; not again within {_hours(every)}"
     return ""
 
 
@@ -76,7 +77,7 @@ def objection(attempt: Attempt, former: Sequence[Refill], policy: RefillPolicy, 
         return "policy.refill.when is never"
     since = attempt.final_at or attempt.checked_at or attempt.settled_at or attempt.marked_at
     if now - since > policy.within:
-        return f"policy.refill.for is over since {_at(since + policy.within)}"
+        return f"policy.refill.for is over since {to_the_minute(since + policy.within)}"
     requests = asked(former)
     for one in requests:
         if one.finality is Finality.FINAL:
@@ -197,7 +198,7 @@ def due_words(former: Sequence[Refill], most: int | None = None) -> str:
     number = f"refill {len(requests) + 1}" + (f" of at most {most}" if most is not None else "")
     if not requests:
         return number
-    return f"{number}; the last was asked for {_at(requests[-1].asked_at)} ({requests[-1].state})"
+    return f"{number}; the last was asked for {to_the_minute(requests[-1].asked_at)} ({requests[-1].state})"
 
 
 def last_word(former: Sequence[Refill]) -> str:
@@ -206,7 +207,7 @@ def last_word(former: Sequence[Refill]) -> str:
     if not requests:
         return ""
     last = requests[-1]
-    when = _at(last.asked_at)
+    when = to_the_minute(last.asked_at)
     match last.state:
         case RefillState.UNKNOWN:
             return f"the answer to the refill asked for {when} is not known: {last.message}"
@@ -216,10 +217,6 @@ def last_word(former: Sequence[Refill]) -> str:
             return f"the refill asked for {when} was rejected: {last.message}"
         case _:
             return ""
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _hours(every: timedelta) -> str:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
+from runner.core.clock import to_the_minute
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
@@ -276,7 +277,7 @@ def _dripped(standing: Standing, order: Order, bought: Sequence[Attempt], now: d
         return standing
     due = due_after(sent[-1], order)
     last = max(due, now) + timedelta(minutes=(left - 1) * (order.interval or 0))
-    words = f"instalment {len(sent)} of {order.runs} was sent; the next is due {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    words = f"instalment {len(sent)} of {order.runs} was sent; the next is due {to_the_minute(due)}"
     is_over = standing.health in (Health.COMPLETED, Health.PARTIAL, Health.CANCELED)
     return standing._replace(
         health=Health.PROGRESSING if is_over else standing.health,

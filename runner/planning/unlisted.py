@@ -5,9 +5,10 @@ Only campaigns that are given are looked at, and only of these what the selectio
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from runner.core.attempts import FORGOTTEN, Attempt, AttemptState, LiveStatus
+from runner.core.clock import to_the_minute
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
@@ -17,10 +18,10 @@ from runner.planning.history import as_order
 from runner.planning.plan import Action, ActionKind, DueCancel
 from runner.planning.refills import service_of
 from runner.planning.standing import is_lost
+from runner.planning.wording import named, orders_are
 
 PAUSE = timedelta(hours=24)  # between two requests to cancel the same order, where the panel answered the first
 CANCEL = "cancel"  # the ability, as `Recorded.lacking` names it
-_NAMED = 5  # addresses in a note; the others are counted
 
 
 def is_forgotten(order_id: str) -> bool:
@@ -38,10 +39,10 @@ def asked_already(requests: Sequence[CancelRequest], now: datetime | None) -> st
     last = requests[-1]
     if now is not None and now - last.asked_at >= PAUSE:
         return ""
-    again = f"asked again after {_at(last.asked_at + PAUSE)}"
+    again = f"asked again after {to_the_minute(last.asked_at + PAUSE)}"
     if last.state is CancelState.RECORDED:
-        return f"asked to cancel it on {_at(last.asked_at)}, the panel has not cancelled it yet; {again}"
-    return f"the panel refused on {_at(last.asked_at)} to cancel it{_said(last.message)}; {again}"
+        return f"asked to cancel it on {to_the_minute(last.asked_at)}, the panel has not cancelled it yet; {again}"
+    return f"the panel refused on {to_the_minute(last.asked_at)} to cancel it{_said(last.message)}; {again}"
 
 
 class UnlistedRound:
@@ -74,7 +75,7 @@ class UnlistedRound:
         notes = self._look_at_bought(campaign, bought) if bought else []
         if doubtful:
             notes.append(
-                f"{campaign.name}: {_number(len(doubtful))} no longer listed and in doubt; see `runner doubt list`"
+                f"{campaign.name}: {orders_are(len(doubtful))} no longer listed and in doubt; see `runner doubt list`"
             )
         return notes
 
@@ -106,8 +107,8 @@ class UnlistedRound:
             notes = [*_stay(campaign, len(kept) - len(live)), *self._cancel(campaign, free)]
         if protected:
             notes.append(
-                f"{name}: {_number(len(protected))} no longer listed but protected, and never cancelled by prune: "
-                f"{_named(campaign, protected)}; to change that, list it without `protect`, apply, and take it out again"
+                f"{name}: {orders_are(len(protected))} no longer listed but protected, and never cancelled by prune: "
+                f"{_addresses(campaign, protected)}; to change that, list it without `protect`, apply, and take it out again"
             )
         return notes
 
@@ -132,8 +133,8 @@ class UnlistedRound:
             self.actions.append(Action(order, ActionKind.CANCEL, reason, ZERO, due[0].panel))
             self.cancels += [DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", reason) for one in due]
         return [
-            f"{campaign.name}: {_number(len(several))} no longer listed and {_stays(len(several))} bought, as {why}: "
-            f"{_named(campaign, several)}"
+            f"{campaign.name}: {orders_are(len(several))} no longer listed and {_stays(len(several))} bought, as {why}: "
+            f"{_addresses(campaign, several)}"
             for why, several in hindered.items()
         ]
 
@@ -156,16 +157,7 @@ class UnlistedRound:
 
 def _stay(campaign: Campaign, number: int) -> Iterable[str]:
     if number:
-        yield f"{campaign.name}: {_number(number)} no longer listed; {'it' if number == 1 else 'they'} {_stays(number)} bought"
-
-
-def _named(campaign: Campaign, ids: Sequence[str]) -> str:
-    told = ", ".join(f"{campaign.name}/{each}" for each in ids[:_NAMED])
-    return told if len(ids) <= _NAMED else f"{told} and {len(ids) - _NAMED:,} more"
-
-
-def _number(orders: int) -> str:
-    return "1 order is" if orders == 1 else f"{orders:,} orders are"
+        yield f"{campaign.name}: {orders_are(number)} no longer listed; {'it' if number == 1 else 'they'} {_stays(number)} bought"
 
 
 def _stays(number: int) -> str:
@@ -176,5 +168,5 @@ def _said(message: str) -> str:
     return f": {message}" if message else ""
 
 
-def _at(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _addresses(campaign: Campaign, ids: Sequence[str]) -> str:
+    return named([f"{campaign.name}/{each}" for each in ids])

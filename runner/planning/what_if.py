@@ -12,6 +12,7 @@ from runner.core.recorded import Recorded
 from runner.planning.guards import amount
 from runner.planning.history import is_open, known_as
 from runner.planning.plan import BUYING, ActionKind, Plan
+from runner.planning.wording import orders
 
 _QUESTION = re.compile(r"(budget|balance|quantity)\s*(\*?=)\s*(\S+)\Z")
 FORMS = "budget=100, balance=100, quantity=500 or quantity*=2"
@@ -83,12 +84,8 @@ def answered(plan: Plan, what_if: WhatIf) -> Plan:
     fits = [action for action in plan.actions if action.kind in BUYING]
     beyond = [action for action in plan.actions if action.kind is ActionKind.BLOCKED and action.cost is not None]
     cost = amount(sum((action.cost or ZERO for action in fits), ZERO), plan.currency)
-    words = f"what if {' and '.join(what_if.words)}: {_orders(len(fits))} for {cost}"
+    words = f"what if {' and '.join(what_if.words)}: {orders(len(fits))} for {cost}"
     if beyond:
         more = amount(sum((action.cost or ZERO for action in beyond), ZERO), plan.currency)
-        words += f" fit, {_orders(len(beyond))} for {more} do not"
+        words += f" fit, {orders(len(beyond))} for {more} do not"
     return replace(plan, notes=[f"{words}; a question only, nothing is changed or saved", *plan.notes])
-
-
-def _orders(number: int) -> str:
-    return "1 order" if number == 1 else f"{number:,} orders"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from runner.core.clock import to_text
+from runner.core.clock import to_text, to_the_minute
 from runner.core.money import plain
 from runner.planning.price_changes import ChangeKind, ServiceChange, Since, Value
 from runner.report.screen import Column, Fit, Screen
@@ -42,7 +42,7 @@ def render_diff(compared: Sequence[Compared], out: Screen) -> None:
         if since.at is None:
             out.line(strong(since.panel), attention("no former price list is remembered: runner plan remembers one"))
             continue
-        when = f"since the list of {since.at:%Y-%m-%d %H:%M} UTC"
+        when = f"since the list of {to_the_minute(since.at)}"
         if not changes:
             out.line(strong(since.panel), f"nothing has changed {when}")
             continue

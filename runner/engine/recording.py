@@ -1,0 +1,23 @@
+"""What a person says, recorded as a run of its own: begun, and closed with how it went."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from runner.core.errors import ExitCode, JournalBroken, StateRefused
+from runner.engine.ports import Journal
+
+
+@asynccontextmanager
+async def run_of_its_own(journal: Journal, run_id: str, command: str, at: datetime) -> AsyncIterator[None]:
+    """Open a run for the block, left-overs settled first; a refusal inside closes it and goes on to the caller."""
+    await journal.begin_run(run_id, command, at)
+    await journal.doubt_left_overs(at)
+    try:
+        yield
+    except JournalBroken:  # it can't close its run either
+        raise
+    except StateRefused:
+        await journal.end_run(run_id, ExitCode.STATE, at)
+        raise
+    await journal.end_run(run_id, ExitCode.OK, at)

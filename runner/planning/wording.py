@@ -1,0 +1,21 @@
+"""Words that several decisions share. Pure."""
+
+from collections.abc import Sequence
+
+_NAMED = 5  # addresses in a note; the others are counted
+
+
+def orders(number: int) -> str:
+    """`1 order`, `2,000 orders`."""
+    return "1 order" if number == 1 else f"{number:,} orders"
+
+
+def orders_are(number: int) -> str:
+    """`1 order is`, `2,000 orders are`."""
+    return f"{orders(number)} {'is' if number == 1 else 'are'}"
+
+
+def named(addresses: Sequence[str]) -> str:
+    """The first few, and the number of the others."""
+    told = ", ".join(addresses[:_NAMED])
+    return told if len(addresses) <= _NAMED else f"{told} and {len(addresses) - _NAMED:,} more"
