@@ -66,7 +66,9 @@ class ManualClock:
 
 def to_text(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`: sorts as text in time order."""
-    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    date = f"{at.year:04}-{at.month:02}-{at.day:02}"  # by hand in half of isoformat's time: each order is told of twice
+    return f"{date}T{at.hour:02}:{at.minute:02}:{at.second:02}.{at.microsecond // 1000:03}Z"
 
 
 def from_text(text: str) -> datetime:

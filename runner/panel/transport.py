@@ -30,6 +30,7 @@ LARGE = 64 * SMALL  # of a service list
 # Below the five seconds after which Apache closes an idle connection: a form sent into a closing one is a doubt.
 KEEP_ALIVE = 3.0
 _BROKEN_OFF = 80  # characters of a cut-off answer that are shown
+_ASCII_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
 
 
 class Transport(Protocol):
@@ -190,10 +191,14 @@ class HttpTransport:
 
 
 def _encoded(form: Form) -> bytes:
-    """The form as `urlencode` writes it; plain values, most of them, skip its 4 us each. Names need no escaping."""
-    return "&".join(
-        [f"{name}={value if value.isascii() and value.isalnum() else quote_plus(value)}" for name, value in form]
-    ).encode("ascii")
+    """The form as `urlencode` writes it, at a quarter of its time. Names need no escaping."""
+    return "&".join([f"{name}={_quoted(value)}" for name, value in form]).encode("ascii")
+
+
+def _quoted(value: str) -> str:
+    if not value.isascii():
+        return quote_plus(value)
+    return value if value.isalnum() else value.translate(_ASCII_QUOTED)
 
 
 def _kept(headers: CIMultiDictProxy[str]) -> dict[str, str]:

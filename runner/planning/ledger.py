@@ -3,6 +3,7 @@
 The one place that says what an attempt has cost; guards and reports use it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -191,7 +192,7 @@ def make_ledger(
 
     An amount is in the currency that its panel's balance was in when the attempt was marked.
     """
-    groups: dict[_Group, _Sum] = {}
+    groups: defaultdict[_Group, _Sum] = defaultdict(_Sum)
     windows = {
         panel: _Window(_opening(panel, recorded), last)
         for panel, last in recorded.last_balances.items()
@@ -210,7 +211,7 @@ def make_ledger(
             day = attempt.marked_at.astimezone(UTC).date().isoformat()
             currency = currency_at(attempt, changes[panel]) if panel in changes else named.get(panel)
             group = _Group(attempt.campaign, panel, attempt.service, day, currency)
-            groups.setdefault(group, _Sum()).add(booked)
+            groups[group].add(booked)
             window = windows.get(panel)
             if window is not None and window.holds(attempt):
                 window.between.add(booked)

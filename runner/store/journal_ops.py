@@ -61,6 +61,8 @@ _REFUSALS = (
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
 
+_GROUPED = Mark | Settle  # may share statements
+
 _TAKEN = {
     "attempts.campaign": "it already has an attempt that may have bought it",
     "attempts.link": "the same service and link is being sent, or is in doubt, on this panel",
@@ -212,7 +214,7 @@ class Writer:
 
         Marks and outcomes go past SQLAlchemy: for a small group its part of a commit took as long as SQLite's.
         """
-        if not all(isinstance(operation, Mark | Settle) for operation in batch):
+        if not all(isinstance(operation, _GROUPED) for operation in batch):
             with self._connection.begin():
                 yield
             return
@@ -351,7 +353,7 @@ def _stretches(batch: Sequence[Operation]) -> list[list[int]]:
     stretches: list[list[int]] = []
     open_stretch = False
     for place, operation in enumerate(batch):
-        grouped = isinstance(operation, Mark | Settle)
+        grouped = isinstance(operation, _GROUPED)
         if grouped and open_stretch:
             stretches[-1].append(place)
         else:

@@ -42,6 +42,7 @@ class StateLock:
     def __init__(self, path: Path, handle: int) -> None:
         self._path = path
         self._handle: int | None = handle
+        self._identity = _identity(os.fstat(handle))
 
     def still_held(self) -> bool:
         """False once released, or when the lock file was removed or replaced and others could lock its successor."""
@@ -51,8 +52,7 @@ class StateLock:
             there = os.stat(self._path)  # noqa: PTH116  # before every group of marks: Path.stat costs three times as much
         except OSError:
             return False
-        ours = os.fstat(self._handle)
-        return (ours.st_ino, ours.st_dev) == (there.st_ino, there.st_dev)
+        return _identity(there) == self._identity
 
     def release(self) -> None:
         """Let others in; harmless when done twice."""
@@ -140,6 +140,10 @@ def is_alive(holder: Holder) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _identity(file: os.stat_result) -> tuple[int, int]:
+    return file.st_dev, file.st_ino
 
 
 def _try_lock(path: Path, handle: int, how: int) -> bool:

@@ -114,7 +114,7 @@ def mark_row(attempt_id: int, mark: Mark) -> Row:
         attempt_id,
         new.campaign,
         new.order_id,
-        new.kind.value,
+        str(new.kind),  # not `.value`: that is a line of Python
         new.slot,
         new.panel,
         new.service,
@@ -141,7 +141,7 @@ def settle_row(settle: Settle) -> Row:
         to_text(settle.at),
         outcome.panel_order_id,
         outcome.message,
-        outcome.phase.value,
+        str(outcome.phase),
         settle.attempt_id,
     )
 
@@ -205,8 +205,10 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id
 
 def see_statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
     """Bring the statuses up to date; what an answer did not say keeps its former value."""
+    moments = {one.checked_at for one in seen}  # one: a batch shares it
+    texts = {moment: (to_text(moment), to_text(moment - _MISSES_APART)) for moment in moments}
     if seen:
-        connection.exec_driver_sql(_STATUS, [_status_row(status) for status in seen])
+        connection.exec_driver_sql(_STATUS, [_status_row(one, *texts[one.checked_at]) for one in seen])
 
 
 def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
@@ -249,13 +251,12 @@ def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -
     )
 
 
-def _status_row(seen: StatusSeen) -> Row:
+def _status_row(seen: StatusSeen, checked_at: str, lately: str) -> Row:
     charge = None if seen.charge is None else _amount(seen.charge)
     is_known = seen.status is not LiveStatus.UNKNOWN
-    status = seen.status.value if is_known else None  # the last known one stays
-    checked_at = to_text(seen.checked_at)
+    status = str(seen.status) if is_known else None  # the last known one stays
     is_final = int(seen.status in FINAL_STATUSES) if is_known else None
-    is_missing, lately = int(bool(seen.error)), to_text(seen.checked_at - _MISSES_APART)
+    is_missing = int(bool(seen.error))
     return (
         status,
         seen.status_text or seen.error or None,

@@ -26,31 +26,34 @@ class FilesWatch:
         self._seen = self._look()
 
     def problem(self) -> str | None:
-        """What happened to the files since the last look, in words; None if all is well. For before a commit."""
-        return _difference(self._names, self._seen, self._look(), strictly=True)
+        """What happened to the database since the last look, in words; None if all is well. For before a commit.
+
+        The files beside it are looked at right after the commit, which is before anybody relies on it.
+        """
+        db = _stat(self._names[0])
+        if _identity(db) != self._seen.db:
+            return f"{self._names[0]} was removed or replaced during the run"
+        if _written(db) != self._seen.written:
+            return f"{self._names[0]} was written by another program during the run"
+        return None
 
     def problem_after_commit(self) -> str | None:
-        """The same for right after a commit, which may have written to the database; it is remembered."""
-        now = self._look()
-        problem = _difference(self._names, self._seen, now, strictly=False)
-        if problem is None:
-            self._seen = now
-        return problem
+        """What happened to the files; for right after a commit, which may have written to the database itself."""
+        now, before = self._look(), self._seen
+        if now.db != before.db:
+            return f"{self._names[0]} was removed or replaced during the run"
+        if now.wal != before.wal or now.shm != before.shm:
+            return f"{self._names[1]} or {self._names[2]} was removed or replaced during the run"
+        self._seen = now
+        return None
 
     def _look(self) -> _Seen:
-        db, wal, shm = (_stat(name) for name in self._names)
-        written = None if db is None else (db.st_size, db.st_mtime_ns)
-        return _Seen(_identity(db), _identity(wal), _identity(shm), written)
+        db, wal, shm = map(_stat, self._names)
+        return _Seen(_identity(db), _identity(wal), _identity(shm), _written(db))
 
 
-def _difference(names: tuple[str, ...], before: _Seen, now: _Seen, *, strictly: bool) -> str | None:
-    if now.db != before.db:
-        return f"{names[0]} was removed or replaced during the run"
-    if now.wal != before.wal or now.shm != before.shm:
-        return f"{names[1]} or {names[2]} was removed or replaced during the run"
-    if strictly and now.written != before.written:
-        return f"{names[0]} was written by another program during the run"
-    return None
+def _written(db: os.stat_result | None) -> tuple[int, int] | None:
+    return None if db is None else (db.st_size, db.st_mtime_ns)
 
 
 def _identity(there: os.stat_result | None) -> tuple[int, int] | None:

@@ -55,6 +55,19 @@ async def test_the_form_arrives_as_it_was_meant_with_the_key_first(serve, send, 
     assert "content-type: application/x-www-form-urlencoded" in head
 
 
+@pytest.mark.parametrize(
+    "link", ["https://example.com/p?a=1&b=2", "".join(map(chr, range(1, 128))), "é\u20ac\U0001f600&="]
+)
+async def test_whatever_a_link_holds_arrives_as_it_is(serve, link, say, profile_of):
+    panel = await serve(say.http('{"order": 1}'))
+    transport = HttpTransport(profile_of(panel.url), Secret(say.KEY))
+    try:
+        await transport.send(forms.add(service="1", link=link, quantity=100, runs=None, interval=None))
+    finally:
+        await transport.close()
+    assert panel.forms[0]["link"] == link
+
+
 async def test_a_refused_port_is_proof_that_nothing_was_sent(send):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
