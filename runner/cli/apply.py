@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.asking import may_ask, plain_signals
+from runner.cli.asking import may_ask, plain_signals, to_do
 from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
 from runner.cli.plan import next_command
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
@@ -85,7 +85,10 @@ def _saved_plan(settings: Settings, *, prune: bool) -> "PlanFile | None":
     if not plans:
         return None
     if len(settings.files) > 1 or settings.select or settings.exclude or prune:
-        raise UsageError("a saved plan stands alone: no other files, no --select, no --exclude, no --prune")
+        raise UsageError(
+            "a saved plan stands alone: no other files, no --select, no --exclude, no --prune",
+            "name nothing but the plan; or leave it out, and the files are planned anew",
+        )
     from runner.report.plan_file import load_plan
 
     return load_plan(Path(plans[0]))
@@ -146,11 +149,11 @@ class _Consent:
         if self._saved is not None:
             self.need_fresh(plan)
             return True
-        if self._may_act or _panels_of(plan) <= {SANDBOX}:
+        if self._may_act or plan.panels <= {SANDBOX}:
             return True
         if not self._may_ask:
             raise GuardRefused(
-                f"{_to_do(plan)} and nobody to ask; nothing was sent",
+                f"{to_do(plan.purchases(), plan.refills, plan.cancels)} and nobody to ask; nothing was sent",
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
         from runner.cli.output import show_warnings
@@ -166,12 +169,6 @@ class _Consent:
         return True
 
 
-def _panels_of(plan: "Plan") -> set[str]:
-    """The panels that the plan would act on."""
-    asked = {due.panel for due in plan.refills} | {due.panel for due in plan.cancels}
-    return {action.panel for action in plan.purchases()} | asked
-
-
 def _question(plan: "Plan") -> str:
     cancels = f"ask to cancel {len(plan.cancels):,} order(s)" if plan.cancels else ""
     if plan.purchases():
@@ -179,15 +176,6 @@ def _question(plan: "Plan") -> str:
     if plan.refills:
         return f"Ask for these refills, and {cancels}?" if cancels else "Ask for these refills?"
     return f"{cancels.capitalize()}?"
-
-
-def _to_do(plan: "Plan") -> str:
-    parts = (
-        (len(plan.purchases()), "order(s) to place"),
-        (len(plan.refills), "refill(s) to ask for"),
-        (len(plan.cancels), "order(s) to cancel"),
-    )
-    return " and ".join(f"{number} {what}" for number, what in parts if number)
 
 
 async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "Wish") -> "ApplyResult":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from runner.cli.durations import Wait
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +114,11 @@ SELECT = click.option(
 )
 EXCLUDE = click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these orders; the same patterns.")
 LOCK = click.option(
-    "--lock-timeout", type=float, default=0.0, show_default=True, metavar="SECONDS", help="Wait for the state lock."
+    "--lock-timeout",
+    type=Wait(),
+    default=0.0,
+    metavar="DURATION",
+    help="Wait so long for the state lock: 30s, 10m.  [default: do not wait]",
 )
 PARALLEL = click.option(
     "--parallel", type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."

@@ -20,6 +20,7 @@ from runner.cli.options import (
     format_option,
     options,
 )
+from runner.cli.periods import read_period
 from runner.core.errors import UsageError
 from runner.core.orders import SANDBOX
 
@@ -36,16 +37,15 @@ ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, 
 @click.option("--diff", is_flag=True, help="What is listed otherwise than in the price list before.")
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    metavar="DATE",
-    help="With --diff: than at that moment (UTC), 2026-01-31 or 2026-01-31T12:00.",
+    metavar="WHEN",
+    help="With --diff: than at that moment: 2026-01-31, 2026-01-31T12:00 or 7d ago. UTC.",
 )
 def services(
     *,
     names: tuple[str, ...],
     search: str | None,
     diff: bool,
-    since: datetime | None,
+    since: str | None,
     **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
@@ -59,7 +59,8 @@ def services(
     if diff:
         if search is not None:
             raise UsageError("--search and --diff don't go together", "leave one of them out")
-        _show_diff(settings, names, None if since is None else since.replace(tzinfo=UTC))
+        period = read_period(since, None, datetime.now(UTC))
+        _show_diff(settings, names, period and period.since)
         return
     catalogues = asyncio.run(_catalogues(settings, names))
     found = [(one.panel, service) for one in catalogues for service in one.services.values()]

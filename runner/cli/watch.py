@@ -100,6 +100,8 @@ def _pace(inputs: "Inputs", min_pause: timedelta | None, max_pause: timedelta | 
     usual = Pace()
     if set(inputs.panels) <= {SANDBOX}:  # a minute of its time is a second of ours, and asking it costs nothing
         usual = Pace(floor=timedelta(seconds=1), ceiling=timedelta(seconds=5))
+    if min_pause is not None and max_pause is not None and min_pause > max_pause:
+        raise UsageError("--min-pause is longer than --max-pause", "swap them, or leave one out")
     floor = usual.floor if min_pause is None else min_pause
     ceiling = usual.ceiling if max_pause is None else max_pause
     if min_pause is None:

@@ -101,14 +101,16 @@ def check_panels(loaded: LoadedCampaigns, profiles: Iterable[str]) -> tuple[Diag
     """An error for each file whose panel is neither built in nor one of `profiles` (names, or a dict by name)."""
     from runner.files.diagnose import did_you_mean  # only when reading
 
-    known = {SANDBOX, *profiles}
+    named_there = set(profiles)
+    known = {SANDBOX, *named_there}
+    where = "lists them" if named_there else "would name others; it names none, or does not exist"
     return tuple(
         Diagnostic(
             named.file,
             named.line,
             named.column,
             "unknown-panel",
-            f"unknown `panel` {clean(named.panel, 60)}: {did_you_mean(named.panel, known)} (panels.yaml lists them)",
+            f"unknown `panel` {clean(named.panel, 60)}: {did_you_mean(named.panel, known)} (panels.yaml {where})",
         )
         for named in loaded.panels_named
         if named.panel not in known

@@ -135,13 +135,22 @@ def apply_model(
 ) -> ReportModel:
     """What `runner apply` tells: what this run did, and how its campaigns stand after it."""
     ledger = result.report
-    rows = _planned(listed_rows(standings, campaigns, recorded, _currencies(ledger)), result.plan)
+    found = listed_rows(standings, campaigns, recorded, _currencies(ledger))
     done = {one.order: one for one in result.orders}
+    unbought = {
+        action.order.address
+        for action in result.plan.actions
+        if action.kind is ActionKind.PLACE and action.order.key not in result.plan.parts
+    }
     rows = [
         row
         if (one := done.get(row.address)) is None
-        else row._replace(action=one.outcome.value, message=one.message or row.message)
-        for row in rows
+        # That it was not bought yet is no longer true of an order that has been tried; other reasons stay.
+        else row._replace(
+            action=one.outcome.value,
+            message=one.message or (before.message if row.address in unbought else row.message),
+        )
+        for before, row in zip(found, _planned(found, result.plan), strict=True)
     ]
     return _model(
         "apply",

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from runner.core.text import clean
@@ -17,6 +17,7 @@ from runner.report.wording import NOTHING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 _LONGEST = 4000  # characters of one cell or line: a link may have 2,000
@@ -25,6 +26,8 @@ _NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instea
 _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
 _GAP = 2  # columns between columns
 _NAME_SHARE = 0.4
+_LEAST_WRAPPED, _LEAST_CUT = 16, 12  # columns: less of a cell that goes on, or loses a part, can't be read
+_BELOW = 4  # columns that a cell below its row is indented
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")  # of a command line; quoted parts hold together
 _CONTINUED = " \\"  # the shell reads the next line as a part of this one
 
@@ -36,7 +39,7 @@ class Fit(Enum):
     NAME = auto()  # loses its middle beyond two fifths of the screen: addresses
     MIDDLE = auto()  # loses its middle: links differ at both ends
     END = auto()  # loses its end: reasons that need no study
-    WRAP = auto()  # goes on in the next line
+    WRAP = auto()  # goes on in the next line; at the right of a row that leaves no room, below that row
 
 
 class Column(NamedTuple):
@@ -140,6 +143,32 @@ class Screen:
 
     def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
         from rich.padding import Padding
+
+        rows = list(rows)
+        below = _below(columns, rows, self.width - indent)
+        if below and self._stacked(columns, rows, indent, below):
+            return
+        self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
+
+    def _stacked(self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], indent: int, below: int) -> bool:
+        """The last `below` cells of each row below it; False, and nothing written, if the rows take several lines."""
+        from rich.segment import Segment, Segments
+
+        head, last = columns[:-below], columns[-below:]
+        table = self._laid_out(head, [row[:-below] for row in rows])
+        lines = self.console.render_lines(table, self.console.options.update(width=self.width - indent), pad=False)
+        if len(lines) != len(rows) + 1:
+            return False
+        for line, row in zip(lines, [None, *rows], strict=True):
+            self.console.print(Segments([Segment(" " * indent), *line, Segment.line()]), soft_wrap=True)
+            told = [] if row is None else [(column, cell) for column, cell in zip(last, row[-below:], strict=True)]
+            for column, cell in told:
+                if _bare(cell) not in ("", NOTHING):
+                    named = [Span(f"{column.title}:", Style.DIM), cell]
+                    self.line(*(named if below > 1 else named[1:]), indent=indent + _BELOW)
+        return True
+
+    def _laid_out(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -> "Table":
         from rich.table import Table
 
         titled = any(column.title for column in columns)
@@ -156,7 +185,22 @@ class Screen:
             )
         for row in rows:
             table.add_row(*(_rich_cell(column, cell) for column, cell in zip(columns, row, strict=True)))
-        self.console.print(Padding(table, (0, 0, 0, indent), expand=False))
+        return table
+
+
+def _below(columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int) -> int:
+    """How many of the last columns have to go below their rows: none, or all at the right that may be long."""
+    if columns[-1].fit is not Fit.WRAP or not columns[-1].title:
+        return 0
+    below = sum(1 for _ in takewhile(lambda column: column.fit in (Fit.WRAP, Fit.MIDDLE), reversed(columns)))
+    if below == len(columns) or any(column.fit is Fit.WRAP for column in columns[:-below]):
+        return 0
+    least = {Fit.WRAP: _LEAST_WRAPPED, Fit.MIDDLE: _LEAST_CUT, Fit.END: _LEAST_CUT, Fit.NAME: int(width * _NAME_SHARE)}
+    needed = sum(
+        min(least.get(column.fit, width), max([len(column.title), *(len(_bare(row[place])) for row in rows)]))
+        for place, column in enumerate(columns)
+    )
+    return below if needed + _GAP * (len(columns) - 1) > width else 0
 
 
 def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -46,7 +46,7 @@ def render_doubts(doubts: Sequence[Weighed], out: Screen, flags: str = "") -> No
         Column("quantity", right=True),
         Column("cost", right=True),
         Column("since (UTC)"),
-        Column("proposal"),
+        Column("proposal", Fit.WRAP),
         Column("link", Fit.MIDDLE),
         Column("what happened", Fit.WRAP),
     ]

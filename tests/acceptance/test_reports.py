@@ -139,6 +139,14 @@ def usd(amount: Decimal) -> str:
     return f"{for_people(amount)} USD"
 
 
+def test_an_order_that_was_just_bought_is_not_said_to_be_not_bought_yet(project: Project):
+    project.campaign([post(1, link=f"{BRAND}spring/1")])
+    (project.root / "out").mkdir()
+    assert project.run("apply", "--yes", "-q", "--report", "csv=out/report.csv").code == 0
+    (row,) = csv_rows(project)
+    assert (row["action"], row["panel_order_id"] != "", row["message"]) == ("placed", True, "")
+
+
 def test_every_figure_of_every_format_is_the_panels_own(lived: Project, served_sandbox: Served):
     ran = lived.run("report", "--format", "json", *ALL)
     assert ran.code == 15, ran.err

@@ -477,6 +477,12 @@ def test_an_unknown_panel_is_told_at_its_place(load):
     assert "panels.yaml" in found.message
 
 
+def test_an_unknown_panel_of_a_project_that_names_none_is_told_where_to_name_it(load):
+    head = "version: 1\ncampaign: c\npanel: my-panel\nlinks: [https://example.com/]\n"
+    (found,) = check_panels(load(f"orders: [{{link: {PAGE}1, service: 1, quantity: 5}}]\n", head=head), [])
+    assert "known are `sandbox` (panels.yaml would name others; it names none, or does not exist)" in found.message
+
+
 def test_the_sandbox_needs_no_profile(load):
     assert check_panels(load(f"orders: [{{link: {PAGE}1, quantity: 5}}]\n"), []) == ()
 

@@ -142,6 +142,31 @@ def test_no_table_is_wider_than_its_terminal(write, cells, width):
     write(lambda rows, out: out.table(columns, rows), cells, width=width)
 
 
+@pytest.mark.parametrize(("width", "is_below"), [(50, True), (60, False)])
+def test_long_cells_go_below_a_row_that_leaves_them_no_room(write, width, is_below):
+    columns = [Column("time"), Column("order", Fit.NAME), Column("what", Fit.WRAP)]
+    rows = [["2026-11-22 23:49:13", "spring/teaser", "order 23501; pending, 1000 remain"], ["never", "-", ""]]
+    lines = write(lambda rows, out: out.table(columns, rows), rows, width=width).splitlines()
+    assert ("      order 23501; pending, 1000 remain" in [line.rstrip() for line in lines]) == is_below
+    assert len(lines) == 4
+    assert ("what" in lines[0]) != is_below
+
+
+def test_several_cells_below_a_row_say_what_they_are(write):
+    columns = [Column("order"), Column("link", Fit.MIDDLE), Column("message", Fit.WRAP)]
+    rows = [["spring/" + "a" * 20, "https://example.com/our-brand/p/1", "lost"], ["b", "-", "cut"]]
+    shown = write(lambda rows, out: out.table(columns, rows), rows, width=40)
+    assert [line.strip() for line in shown.splitlines()] == [
+        "order",
+        "spring/" + "a" * 20,
+        "link:",
+        "https://example.com/our-brand/p/1",
+        "message: lost",
+        "b",
+        "message: cut",
+    ]
+
+
 def test_help_does_not_pay_for_rich():
     code = "import sys, runner.report.text, runner.report.progress, runner.report.as_json; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
