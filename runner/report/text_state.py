@@ -141,7 +141,7 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
         if not plan.present_was_read:
             out.line(
                 bad(
-                    "The present state can't be read, or not all of it: what else was placed after this copy is unknown,"
+                    "The present state does not tell all that was done since: what else was placed after this copy is unknown,"
                 )
             )
             out.line(bad("and the next apply will buy it again. Look through the panel's own order list first."))

@@ -1,7 +1,8 @@
 """What one copy of the state knows and another does not, and how its attempts get there.
 
-A purchase gets there as a doubt for a person, never as truth; what a person has decided stands. What was asked about
-attempts, and seen of them, is in `carrying_requests`.
+A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then as
+placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts, and seen
+of them, is in `carrying_requests`.
 """
 
 import sqlite3
@@ -44,6 +45,8 @@ class How(StrEnum):
     """What becomes of an attempt."""
 
     IN_DOUBT = "in_doubt"  # it may have been bought since: a person decides
+    PLACED = "placed"  # the same, but its service and link have their doubt: it stays as the present state has it
+    GIVEN_UP = "given_up"  # the same, and nobody knows its order id: it counts as spent
     DECIDED = "decided"  # a person has decided since: that stands
     DECIDED_OTHERWISE = "decided_otherwise"  # the copy has it settled in another way, and that stands: only told
     NOT_BOUGHT = "not_bought"  # it was proven since that nothing was
@@ -114,6 +117,8 @@ def _readable(connection: sqlite3.Connection, table: str, order: str) -> tuple[l
 def differences(older: Rows, newer: Rows) -> list[Carried]:
     """Attempts of `newer` that `older` would buy again, still takes for doubts, or has not decided; in the order marked."""
     carried = []
+    doubts = {_sold(row) for row in older.attempts.values() if row["state"] in _OPEN_DOUBTS}
+    owned = {(row["panel"], row["panel_order_id"]) for row in older.attempts.values()}
     for key, row in newer.attempts.items():
         before = older.attempts.get(key)
         if decision := _decision_to_carry(older, newer, key):
@@ -130,8 +135,19 @@ def differences(older: Rows, newer: Rows) -> list[Carried]:
             how, message = How.NOT_BOUGHT, row["message"]
         else:
             how, message = How.IN_DOUBT, _words(row)
+            if before is None and _sold(row) in doubts:
+                is_known = row["state"] == AttemptState.PLACED and (row["panel"], row["panel_order_id"]) not in owned
+                how = How.PLACED if is_known else How.GIVEN_UP
+            doubts.add(_sold(row))
+        if how in (How.DECIDED, How.NOT_BOUGHT) and before is not None and before["state"] in _OPEN_DOUBTS:
+            doubts.discard(_sold(row))
         carried.append(Carried(key, _address(row), how, message))
     return carried
+
+
+def _sold(row: Row) -> tuple[str, str, str]:
+    """What one doubt at a time may hold."""
+    return (row["panel"], row["service"], row["link"])
 
 
 def _decision_to_carry(older: Rows, newer: Rows, key: Key) -> Row | None:
@@ -200,7 +216,7 @@ def _insert_attempt(
 ) -> int:
     """What is closed, or decided, as it is; all else as in doubt. Open ones in a slot of their own. Its id.
 
-    Given up where another doubt holds the same service and link already.
+    Where another doubt holds the same service and link already, it stays placed, or is given up if it was not.
     """
     if connection.execute("SELECT 1 FROM attempts WHERE id = ?", (row["id"],)).fetchone():
         row["id"] = new_id
@@ -210,19 +226,23 @@ def _insert_attempt(
             (row["campaign"], row["order_id"], row["kind"]),
         ).fetchone()
         row["slot"] = max(slot, row["slot"])
-        if one.how is not How.DECIDED or _is_owned(connection, row["panel"], row["panel_order_id"]):
-            held = connection.execute(
-                "SELECT 1 FROM attempts WHERE panel = ? AND service = ? AND link = ? AND state IN ('sending', 'in_doubt')",
-                (row["panel"], row["service"], row["link"]),
-            ).fetchone()
-            row |= {
-                "state": (AttemptState.ABANDONED if held else AttemptState.IN_DOUBT).value,
-                "settled_at": to_text(at),
-                "panel_order_id": None,
-                "message": one.message,
-            }
+        is_owned = _is_owned(connection, row["panel"], row["panel_order_id"])
+        if one.how is not How.DECIDED or is_owned:
+            row["message"] = one.message
+            is_held = _is_doubted(connection, row)
+            if not (is_held and row["state"] == AttemptState.PLACED and not is_owned):
+                state = AttemptState.ABANDONED if is_held else AttemptState.IN_DOUBT
+                row |= {"state": state.value, "settled_at": to_text(at), "panel_order_id": None}
     insert(connection, "attempts", row)
     return int(row["id"])
+
+
+def _is_doubted(connection: sqlite3.Connection, row: Row) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM attempts WHERE panel = ? AND service = ? AND link = ? AND state IN ('sending', 'in_doubt')",
+        _sold(row),
+    ).fetchone()
+    return found is not None
 
 
 def _settle(connection: sqlite3.Connection, attempt_id: int, state: AttemptState, message: str, at: datetime) -> None:

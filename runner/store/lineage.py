@@ -18,6 +18,9 @@ _NOTE = (
     "Commit this file. It tells the runner which state database is the newest; without that database it refuses to buy."
 )
 
+_AT = " at serial "  # between a run and the serial, in `run`
+_NO_LINEAGE = "it is no JSON object with `lineage` and `serial`"
+
 
 class Lineage(NamedTuple):
     """One history of purchases, and how far it has come."""
@@ -28,6 +31,27 @@ class Lineage(NamedTuple):
 
 def noted(paths: StatePaths) -> Lineage | None:
     """What the lineage file says; None if there is none. StateRefused if it can't be understood."""
+    document = _document(paths)
+    if document is None:
+        return None
+    lineage, serial = document["lineage"], document["serial"]
+    if not isinstance(lineage, str) or not lineage or not isinstance(serial, int) or isinstance(serial, bool):
+        raise _damaged(paths, "`lineage` must be text and `serial` a whole number")
+    return Lineage(lineage, serial)
+
+
+def noted_run(paths: StatePaths) -> str | None:
+    """The last run that the lineage file knows of, which the right database holds; None if it names none.
+
+    It counts only beside the serial that it was noted with: who set that back by hand has accepted what is lost.
+    """
+    document = _document(paths) or {}
+    run, _, serial = str(document.get("run", "")).partition(_AT)
+    return run if run and serial == str(document["serial"]) else None
+
+
+def _document(paths: StatePaths) -> dict[str, object] | None:
+    """The lineage file with at least its two keys; None if there is none."""
     try:
         text = paths.lineage.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -36,12 +60,11 @@ def noted(paths: StatePaths) -> Lineage | None:
         raise _damaged(paths, str(error)) from error
     try:
         document = json.loads(text)
-        lineage, serial = document["lineage"], document["serial"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(paths, "it is no JSON object with `lineage` and `serial`") from error
-    if not isinstance(lineage, str) or not lineage or not isinstance(serial, int) or isinstance(serial, bool):
-        raise _damaged(paths, "`lineage` must be text and `serial` a whole number")
-    return Lineage(lineage, serial)
+        if isinstance(document, dict) and {"lineage", "serial"} <= document.keys():
+            return document
+    except (ValueError, RecursionError) as error:
+        raise _damaged(paths, _NO_LINEAGE) from error
+    raise _damaged(paths, _NO_LINEAGE)
 
 
 def found(connection: sqlite3.Connection, paths: StatePaths) -> Lineage | None:
@@ -77,6 +100,21 @@ def compare(paths: StatePaths, in_file: Lineage | None, in_database: Lineage | N
         )
 
 
+def refuse_astray(paths: StatePaths, connection: sqlite3.Connection, run: str | None) -> None:
+    """StateRefused if the database does not hold `run`, the last one that the lineage file knows of.
+
+    Then two copies went apart, and the other one has bought: that this one has the higher serial says nothing.
+    """
+    if run is None or connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone():
+        return
+    raise StateRefused(
+        f"the state {paths.db} went its own way: it does not know run {run}, which {paths.lineage} tells of; what that "
+        "run bought would be bought again",
+        "bring back the database of that run. If it is lost, look through the panel's own order list, then accept the "
+        f"loss: runner state restore {paths.db} --accept-loss --reason '…'",
+    )
+
+
 def check(paths: StatePaths) -> str | None:
     """StateRefused unless the database is the one that the lineage file knows of; a note worth showing, or None.
 
@@ -84,12 +122,15 @@ def check(paths: StatePaths) -> str | None:
     of what was bought; the journal writes the file anew.
     """
     in_file = noted(paths)  # before the database: the journal commits first, so the file is never ahead of what we read
+    run = noted_run(paths)
     if not paths.db.exists():
         compare(paths, in_file, None)
         return None
     with reading(paths) as connection:
         in_database = found(connection, paths)
         compare(paths, in_file, in_database)
+        if in_database is not None:
+            refuse_astray(paths, connection, run)
         if (
             in_file is None
             and in_database is not None
@@ -100,9 +141,12 @@ def check(paths: StatePaths) -> str | None:
 
 
 def note_down(paths: StatePaths, lineage: Lineage) -> None:
-    """Replace the lineage file, atomically and durably; StateRefused if it can't be written."""
+    """Replace the lineage file, atomically and durably; StateRefused if it can't be written.
+
+    With the serial it names the last run that the database holds: serials of copies that went apart can't be compared.
+    """
     target = Path(os.path.realpath(paths.lineage))  # a link stays a link
-    document = {"lineage": lineage.lineage, "serial": lineage.serial, "note": _NOTE}
+    document = {"lineage": lineage.lineage, "serial": lineage.serial, **_last_run(paths, lineage.serial), "note": _NOTE}
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
@@ -116,6 +160,16 @@ def note_down(paths: StatePaths, lineage: Lineage) -> None:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise cannot_write(paths.lineage, error) from error
+
+
+def _last_run(paths: StatePaths, serial: int) -> dict[str, str]:
+    if not paths.db.exists():
+        return {}
+    with reading(paths) as connection:
+        if not holds_tables(connection, paths):
+            return {}
+        row = connection.execute("SELECT id FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
+    return {} if row is None else {"run": f"{row[0]}{_AT}{serial}"}
 
 
 def _damaged(paths: StatePaths, why: str) -> StateRefused:

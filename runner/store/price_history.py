@@ -86,8 +86,12 @@ def _by_service(rows: sqlite3.Cursor) -> dict[tuple[str, str], list[ServiceSeen]
 
 
 def read_last_look(connection: sqlite3.Connection) -> datetime | None:
-    """When the last `runner plan` that read the price lists ended: a person has seen them as they were then."""
-    (ended_at,) = connection.execute(
-        "SELECT max(ended_at) FROM runs WHERE command = 'plan' AND exit_code IN (0, 2, 10, 11, 15)"
+    """When the last `runner plan` that read the price lists ended: a person has seen them as they were then.
+
+    The last one recorded, whatever the clock said at others: it may have been put back since.
+    """
+    row = connection.execute(
+        "SELECT ended_at FROM runs WHERE command = 'plan' AND ended_at IS NOT NULL AND exit_code IN (0, 2, 10, 11, 15) "
+        "ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
-    return None if ended_at is None else from_text(ended_at)
+    return None if row is None else from_text(row[0])

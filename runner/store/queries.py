@@ -17,7 +17,7 @@ from runner.store.doubt_queries import decisions_in
 from runner.store.label_statements import read_labels
 from runner.store.life_statements import STEP as FINALS
 from runner.store.life_statements import read_lacking, read_protected, read_status_calls
-from runner.store.lineage import compare, found, noted
+from runner.store.lineage import compare, found, noted, noted_run, refuse_astray
 from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
 from runner.store.reading import reading, revision, unreadable
@@ -35,7 +35,7 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
     With `lock_is_free` nobody is sending, so what is left in `sending` is shown as in doubt. StateRefused if the
     database is missing, foreign, older than the lineage file knows, damaged, or of another schema.
     """
-    in_file = noted(paths)  # before the database, which is committed first: see lineage.check
+    in_file, run = noted(paths), noted_run(paths)  # before the database, which is committed first: see lineage.check
     if not paths.db.exists():
         compare(paths, in_file, None)
         return Recorded()
@@ -46,6 +46,7 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
             if in_database is None:
                 return Recorded()
             refuse_unknown(revision(connection))
+            refuse_astray(paths, connection, run)
             first, last = first_and_last(connection)
             return Recorded(
                 lineage=in_database.lineage,

@@ -20,7 +20,7 @@ from runner.store.backup import backup
 from runner.store.carrying import Carried, Rows
 from runner.store.carrying_requests import Further
 from runner.store.carrying_statuses import carry_statuses
-from runner.store.lineage import Lineage, found, note_down, noted
+from runner.store.lineage import Lineage, found, note_down, noted, noted_run
 from runner.store.migrate import ensure_schema
 from runner.store.opening import engine_of
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
@@ -39,7 +39,7 @@ class Restoration(NamedTuple):
     copy: Lineage  # of the file to be restored
     high_water: int  # the newest serial known
     after: Lineage  # of the state afterwards
-    present_was_read: bool  # all of it; else some of what only it knew is lost for good
+    present_was_read: bool  # all of it, and it is the newest known; else some of what was done since is lost for good
     carried: Sequence[Carried]  # attempts of which only the present state knows, or knows more
     further: Further  # refills and cancellations, the same
     kept: Path | None = None  # where the present state is now
@@ -69,6 +69,8 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     newest = max(_epoch(one.lineage) for one in (*known, copy.lineage))
     # With neither of them nothing says that this copy is the newest there is.
     is_older = not known or copy.lineage.serial < high_water or _epoch(copy.lineage.lineage) < newest
+    if in_file is not None and (run := noted_run(paths)) is not None:
+        is_older = is_older or run not in copy.rows.runs
     after = copy.lineage
     if is_older or _has_lost_its_wal(paths, source):
         after = Lineage(f"{family}.e{newest + 1}", high_water + 1)
@@ -77,7 +79,12 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
         copy=copy.lineage,
         high_water=high_water,
         after=after,
-        present_was_read=present.rows is not None and present.rows.are_all,
+        present_was_read=present.rows is not None
+        and present.rows.are_all
+        and present.lineage is not None
+        and present.lineage.serial == high_water
+        and _epoch(present.lineage.lineage) == newest
+        and not _has_lost_its_wal(paths, paths.db),
         carried=[] if present.rows is None else carrying.differences(copy.rows, present.rows),
         further=Further((), ())
         if present.rows is None

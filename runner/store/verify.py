@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from runner.core.errors import StateRefused
 from runner.store.ballast import SIZE
 from runner.store.emergency import SLOT
-from runner.store.lineage import compare, found, noted
+from runner.store.lineage import compare, found, noted, noted_run, refuse_astray
 from runner.store.lock import is_free
 from runner.store.migrate import ensure_schema
 from runner.store.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, StatePaths
@@ -152,6 +152,8 @@ def _lineage(paths: StatePaths, connection: sqlite3.Connection) -> Iterator[Find
     try:
         in_file, in_database = noted(paths), found(connection, paths)
         compare(paths, in_file, in_database)
+        if in_database is not None:
+            refuse_astray(paths, connection, noted_run(paths))
     except StateRefused as refusal:
         yield Finding(refusal.message, refusal.hint)
         return

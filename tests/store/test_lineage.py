@@ -14,6 +14,7 @@ from runner.store.lineage import Lineage, check, note_down, noted
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, EndRun
 from runner.store.queries import read_state
+from runner.store.restore import plan_restore, restore
 from tests.store.making import NOW, a_mark, attempts_of
 
 
@@ -79,6 +80,31 @@ def test_a_restored_backup_is_refused_as_old(writer, paths, clock, refused_every
     shutil.copy(copy, paths.db)
     refusal = refused_everywhere("is an old copy")
     assert f"runner state restore {paths.db} --accept-loss" in refusal.hint
+
+
+def test_a_copy_that_went_its_own_way_is_refused_however_high_its_serial_is(
+    writer, paths, clock, lock, refused_everywhere
+):
+    writer.commit([a_mark(1)])
+    copy = backup(paths, clock)
+    writer.commit([BeginRun("run-2", "apply", NOW)])
+    writer.commit([a_mark(2)])
+    writer.commit([EndRun("run-2", 0, NOW)])
+    writer.close()
+    theirs = paths.lineage.read_text()
+    shutil.copy(copy, paths.db)
+    paths.lineage.unlink()
+    astray = open_writer(paths, lock, clock).writer
+    for number in range(9):
+        astray.commit([BeginRun(f"look-{number}", "status", NOW)])
+    astray.close()
+    paths.lineage.write_text(theirs)
+    assert "--accept-loss" in refused_everywhere("went its own way: it does not know run run-2").hint
+    plan = plan_restore(paths, paths.db)
+    assert plan.loses
+    restore(paths, plan, "the other one is lost", clock)
+    assert check(paths) is None
+    assert noted(paths).lineage.endswith(".e2")
 
 
 def test_setting_the_serial_back_by_hand_accepts_the_old_copy(writer, paths, clock, open_one):

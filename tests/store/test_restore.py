@@ -97,6 +97,17 @@ def test_an_older_copy_begins_an_epoch_in_which_every_other_copy_is_refused(grow
         check(paths)
 
 
+def test_an_old_copy_that_lies_in_the_place_of_the_state_is_not_taken_for_all_that_was_done(grown, paths, clock):
+    assert plan_restore(paths, grown).present_was_read
+    shutil.copy(grown, paths.db)
+    for source in (paths.db, grown):
+        plan = plan_restore(paths, source)
+        assert plan.loses
+        assert not plan.present_was_read
+    restore(paths, plan_restore(paths, paths.db), "all there is", clock)
+    assert plan_restore(paths, grown).present_was_read  # the new epoch is the newest
+
+
 def test_a_second_restoration_from_an_epoch_before_is_a_loss_again(grown, paths, lock, clock):
     restore(paths, plan_restore(paths, grown), "x", clock)
     again = plan_restore(paths, grown)
@@ -208,7 +219,7 @@ def test_a_state_without_its_wal_can_be_accepted_as_it_is(writer, paths, lock, c
     assert len(turned) == 1
 
 
-def test_two_lost_orders_for_one_link_are_both_visible(writer, paths, clock):
+def test_of_several_lost_orders_for_one_link_one_is_in_doubt_and_the_others_stay_placed(writer, paths, clock):
     (first,) = writer.commit([a_mark(1)])
     writer.commit([a_settle(first, refused())])
     copy = backup(paths, clock)
@@ -217,15 +228,25 @@ def test_two_lost_orders_for_one_link_are_both_visible(writer, paths, clock):
     writer.commit([a_settle(two, placed("p2"))])
     (three,) = writer.commit([a_mark(3, link=link)])
     writer.commit([a_settle(three, placed("p3"))])
+    (four,) = writer.commit([a_mark(4, link=link)])
+    writer.commit([a_settle(four, IN_DOUBT)])
     writer.commit([EndRun("run-1", 0, NOW)])
     writer.close()
-    restore(paths, plan_restore(paths, copy), "x", clock)
-    states = {one.order_id: one.state for one in attempts_of(paths).values()}
-    assert states == {
-        "order-1": AttemptState.REFUSED,
-        "order-2": AttemptState.IN_DOUBT,
-        "order-3": AttemptState.ABANDONED,
+    plan = plan_restore(paths, copy)
+    assert told(plan) == {
+        "spring/order-2": How.IN_DOUBT,
+        "spring/order-3": How.PLACED,
+        "spring/order-4": How.GIVEN_UP,
     }
+    restore(paths, plan, "x", clock)
+    states = {one.order_id: (one.state, one.panel_order_id) for one in attempts_of(paths).values()}
+    assert states == {
+        "order-1": (AttemptState.REFUSED, None),
+        "order-2": (AttemptState.IN_DOUBT, None),
+        "order-3": (AttemptState.PLACED, "p3"),
+        "order-4": (AttemptState.ABANDONED, None),
+    }
+    assert verify(paths).findings == ()
 
 
 def test_a_copy_of_an_older_schema_is_brought_up_to_date(grown, paths, clock):
