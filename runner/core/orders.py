@@ -41,6 +41,11 @@ class Order(NamedTuple):
         return (self.campaign, self.id)
 
     @property
+    def terms(self) -> tuple[str, str, int, int | None, int | None]:
+        """What is bought: service, link, quantity, runs and interval."""
+        return (self.service, self.link, self.quantity, self.runs, self.interval)
+
+    @property
     def units(self) -> int:
         """Units delivered in total: quantity x runs."""
         return self.quantity * (self.runs or 1)
@@ -173,6 +178,11 @@ class PanelProfile:
     refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel
     rounded_rates: bool = False  # the price list is rounded: "0.00" is a price below a cent, not an unknown one
     charge_factors: Mapping[str, Decimal] = field(default_factory=dict)  # service, or `default`: charge / listed price
+
+    @property
+    def account(self) -> tuple[str, KeySource | Secret]:
+        """Its address and its key: what is equal for two names of one account."""
+        return (self.url.rstrip("/"), self.key)
 
     def charge_factor(self, service: str) -> Decimal:
         """What the panel charges for a service, as a multiple of the listed price; 1 unless the profile says otherwise."""

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from runner.core.catalogue import BalanceSeen
+from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.clock import to_the_minute
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
@@ -27,9 +27,10 @@ async def refresh(
 ) -> None:
     """Bring catalogue, balance, statuses and open refills of every panel of the session up to date in the journal.
 
-    All live orders are asked for, or with `adaptive` those that are due (`planning.polling`), and the price list is then
-    read once an hour: `refresh_prices` before buying. `campaigns` tell how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for
-    the first panel that can't be read: nothing may be bought unseen.
+    All live orders are asked for and the final ones that are due (`planning.polling`). With `adaptive` of the live ones
+    too only those that are due, and the price list is read once an hour: `refresh_prices` before buying. `campaigns` tell
+    how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read:
+    nothing may be bought unseen.
     """
     polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
     sightings = Sightings(recorded)
@@ -56,7 +57,7 @@ async def _refresh_panel(
     session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(polls))
     await refresh_balance(session, panel)
     known = recorded.catalogues.get(panel.profile.name)
-    if known is None or not adaptive or session.clock.now() - known.fetched_at >= CATALOGUE_AGE:
+    if known is None or not adaptive or _is_older(known, CATALOGUE_AGE, session.clock.now()):
         await _refresh_catalogue(session, panel, known=known is not None)
     await refresh_statuses(session, panel, polls, sightings)
     await refresh_refills(session, panel, recorded)
@@ -75,12 +76,17 @@ async def refresh_prices(session: Session, recorded: Recorded) -> bool:
     old = [
         panel
         for name, panel in session.panels.items()
-        if name in recorded.catalogues and now - recorded.catalogues[name].fetched_at >= BUYING_AGE
+        if name in recorded.catalogues and _is_older(recorded.catalogues[name], BUYING_AGE, now)
     ]
     async with session.stop.interruptible():
         for panel in old:
             await _refresh_catalogue(session, panel, known=True)
     return bool(old)
+
+
+def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
+    """A list of tomorrow is old too: the clock was put back, and nobody knows since when it has been so."""
+    return not timedelta() <= now - catalogue.fetched_at < age
 
 
 async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:

@@ -1,17 +1,19 @@
 """One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, cancel, poll, balance, ledger."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
-from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, StateRefused
+from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
 from runner.core.recorded import Recorded
 from runner.core.upkeep import RefillState
 from runner.engine.cancel import ask_cancels, look_again, with_cancels
+from runner.engine.collection import long_lived
 from runner.engine.protections import note_protections
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import refresh, refresh_placed, refresh_prices
@@ -19,12 +21,12 @@ from runner.engine.renames import rename
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
-from runner.planning.allowance import Purchase
+from runner.planning.allowance import Part, Purchase
 from runner.planning.guards import allowance
 from runner.planning.late import late_signs
 from runner.planning.ledger import make_ledger
 from runner.planning.lost import lost_words
-from runner.planning.plan import ActionKind, Plan
+from runner.planning.plan import Action, ActionKind, Plan
 from runner.planning.price_guard import PriceTerms
 from runner.planning.refills import DueRefill, RefillWish
 from runner.planning.wish import Wish, plan_of
@@ -42,16 +44,11 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     known = await rename(session, wish.campaigns, await session.journal.recorded())
     await refresh(session, known, adaptive=wish.adaptive, campaigns=wish.campaigns)
     recorded = await session.journal.recorded()
-    refills = RefillWish(now=session.clock.now(), counts=wish.counts, only=wish.refills_only)
-    prices = PriceTerms(
-        profiles={name: panel.profile for name, panel in session.panels.items()},
-        planned=wish.planned,
-        is_look=wish.is_look,
-    )
-    plan = plan_of(wish, recorded, refills, prices)
+    now = session.clock.now()
+    plan = plan_now(session, wish, recorded, now)
     if wish.adaptive and plan.purchases() and await refresh_prices(session, recorded):
         recorded = await session.journal.recorded()
-        plan = plan_of(wish, recorded, refills, prices)
+        plan = plan_now(session, wish, recorded, now)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
         kind: counts.get(kind, 0) for kind in (*(one.value for one in ActionKind), "ok")
@@ -63,6 +60,17 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     return plan, recorded
 
 
+def plan_now(session: Session, wish: Wish, recorded: Recorded, now: datetime) -> Plan:
+    """The plan that a wish means on the panels of the session."""
+    refills = RefillWish(now=now, counts=wish.counts, only=wish.refills_only)
+    prices = PriceTerms(
+        profiles={name: panel.profile for name, panel in session.panels.items()},
+        planned=wish.planned,
+        is_look=wish.is_look,
+    )
+    return plan_of(wish, recorded, refills, prices)
+
+
 async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -> ApplyResult:
     """One pass. `confirm` sees the plan and says whether to begin; it may raise to refuse.
 
@@ -70,13 +78,23 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
     """
     plan, recorded = await prepare(session, wish)
     await note_protections(session, wish, recorded)
+    with long_lived():  # plan and state stay to the end
+        return await _carry_out(session, wish, plan, recorded, confirm)
+
+
+async def _carry_out(
+    session: Session, wish: Wish, plan: Plan, recorded: Recorded, confirm: Callable[[Plan], bool]
+) -> ApplyResult:
+    """What the plan says, if it may begin and `confirm` agrees; then what that cost."""
     results: list[OrderResult] = []
     submissions: list[Submission] = []
     refilled: list[RefillResult] = []
     cancelled: list[CancelResult] = []
-    code = plan.exit_code
-    if code is ExitCode.OK and (plan.purchases() or plan.refills or plan.cancels) and confirm(plan):
-        submissions = await _submit(session, wish, plan, recorded)
+    purchases = plan.purchases()
+    if plan.exit_code is ExitCode.OK and (purchases or plan.refills or plan.cancels) and confirm(plan):
+        if purchases:
+            recorded = await _with_prices_of_today(session, wish, plan, recorded)
+        submissions = await _submit(session, wish, plan, recorded, purchases)
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
         cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})
@@ -94,7 +112,7 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
         except StateRefused as error:  # the state went away under us: what was sent is told all the same
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
     granted = sum(one.state is RefillState.REQUESTED for one in refilled)
-    result = with_cancels(_conclude(session, plan, recorded, results, code), cancelled)
+    result = with_cancels(_conclude(session, plan, recorded, results, len(purchases)), cancelled)
     charges = [words for submission in submissions for words in submission.charges.warnings(recorded)]
     result = replace(result, warnings=(*result.warnings, *charges))
     for warning in result.warnings:
@@ -103,21 +121,38 @@ async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -
     return replace(result, refills=granted, refill_results=refilled)
 
 
-async def _submit(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> list[Submission]:
+async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> Recorded:
+    """Read the price lists anew if it took long to agree, or to get so far; the state as it is then.
+
+    Raises `PlanStale` if the plan would not buy just the same any more. The pass of a watch has read them, and waits for nobody.
+    """
+    if wish.adaptive or not await refresh_prices(session, recorded):
+        return recorded
+    recorded = await session.journal.recorded()
+    if _bought_by(plan_now(session, wish, recorded, session.clock.now())) != _bought_by(plan):
+        raise PlanStale(
+            "the price lists have changed since the plan was made; nothing was sent", "look at it again: runner plan"
+        )
+    return recorded
+
+
+def _bought_by(plan: Plan) -> list[tuple[str, Part | None, Decimal | None]]:
+    return [(one.order.address, plan.parts.get(one.order.key), one.cost) for one in plan.purchases()]
+
+
+async def _submit(
+    session: Session, wish: Wish, plan: Plan, recorded: Recorded, actions: Sequence[Action]
+) -> list[Submission]:
     """All panels side by side; a stop on one does not touch the others."""
     caps = allowance(wish.campaigns, recorded, plan, session.clock.now())
     by_panel: dict[str, list[Purchase]] = {}
-    for purchase in _purchases(plan, recorded):
+    for purchase in _purchases(plan, recorded, actions):
         by_panel.setdefault(purchase.panel, []).append(purchase)
     owned = _owned_ids(recorded)
     submissions = {
         name: Submission(session, session.panels[name], caps, owned.setdefault(name, set())) for name in by_panel
     }
-    gc.freeze()  # plan and state stay to the end: walking them again and again took a tenth of the time of a large run
-    try:
-        await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
-    finally:
-        gc.unfreeze()
+    await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
     return list(submissions.values())
 
 
@@ -132,7 +167,7 @@ async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission
     return [result for results in asked for result in results]
 
 
-def _purchases(plan: Plan, recorded: Recorded) -> list[Purchase]:
+def _purchases(plan: Plan, recorded: Recorded, actions: Sequence[Action]) -> list[Purchase]:
     return [
         Purchase(
             action.order,
@@ -141,7 +176,7 @@ def _purchases(plan: Plan, recorded: Recorded) -> list[Purchase]:
             action.cost,
             plan.parts.get(action.order.key),
         )
-        for action in plan.purchases()
+        for action in actions
         if action.cost is not None
     ]
 
@@ -155,19 +190,18 @@ def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:
     return owned
 
 
-def _conclude(
-    session: Session, plan: Plan, recorded: Recorded, results: list[OrderResult], code: ExitCode
-) -> ApplyResult:
+def _conclude(session: Session, plan: Plan, recorded: Recorded, results: list[OrderResult], wanted: int) -> ApplyResult:
     count = _count(results)
     tried = {result.order for result in results}
     results += [
         OrderResult(action.order.address, OutcomeKind.IN_DOUBT, None, action.cost, action.reason)
-        for action in plan.actions
-        if action.kind is ActionKind.IN_DOUBT and action.order.address not in tried
+        for action in plan.of_kind(ActionKind.IN_DOUBT)
+        if action.order.address not in tried
     ]
     doubts = sum(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
     doubts = max(doubts, _count(results)[OutcomeKind.IN_DOUBT])
-    untried = len(plan.purchases()) - len(tried)
+    untried = wanted - len(tried)
+    code = plan.exit_code
     if code is ExitCode.OK:
         if doubts:
             code = ExitCode.IN_DOUBT
@@ -194,7 +228,5 @@ def _conclude(
 
 
 def _count(results: Sequence[OrderResult]) -> Mapping[OutcomeKind, int]:
-    counts = dict.fromkeys(OutcomeKind, 0)
-    for result in results:
-        counts[result.outcome] += 1
-    return counts
+    outcomes = [result.outcome for result in results]
+    return {kind: outcomes.count(kind) for kind in OutcomeKind}

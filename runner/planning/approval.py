@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.orders import Budget, Campaign, Order, Policy
+from runner.core.orders import Budget, Campaign, Policy
 from runner.core.recorded import Recorded
 from runner.planning.plan import Action, DueCancel, Plan
 from runner.planning.refills import DueRefill
@@ -43,17 +43,23 @@ class Approval:
     lines: Mapping[str, _Line] = field(default_factory=dict)  # by address
     campaigns: Mapping[str, _Terms] = field(default_factory=dict)  # by name
     rates: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)  # highest agreed to, by panel and service
+    accounts: Mapping[str, str] = field(default_factory=dict)  # by panel, as `Plan.accounts`: whose money it is
     cancels: frozenset[int] = frozenset()  # attempts
 
     def beyond(self, plan: Plan, campaigns: Sequence[Campaign]) -> Beyond:
         """What `plan` would do that was not agreed to."""
-        agreed = {one.name for one in campaigns if self.campaigns.get(one.name) == _terms(one)}
+        agreed = {
+            one.name
+            for one in campaigns
+            if self.campaigns.get(one.name) == _terms(one)
+            and self.accounts.get(one.panel) == plan.accounts.get(one.panel)
+        }
         return Beyond(
             [
                 one
                 for one in plan.purchases()
                 if one.order.campaign not in agreed
-                or self.lines.get(one.order.address) != _line(one.order)
+                or self.lines.get(one.order.address) != one.order.terms
                 or not self._is_no_dearer(plan, one)
             ],
             [one for one in plan.refills if one.order not in self.lines or one.order.partition("/")[0] not in agreed],
@@ -67,17 +73,14 @@ class Approval:
 
     def with_plan(self, plan: Plan, campaigns: Sequence[Campaign], recorded: Recorded) -> "Approval":
         """The same with all that `campaigns` list, at today's prices, and the cancellations of `plan`."""
-        lines = {order.address: _line(order) for one in campaigns for order in one.orders}
+        lines = {order.address: order.terms for one in campaigns for order in one.orders}
         return Approval(
             lines={**self.lines, **lines},
             campaigns={**self.campaigns, **{one.name: _terms(one) for one in campaigns}},
             rates={**self.rates, **_rates({one.panel for one in campaigns}, recorded)},
+            accounts={**self.accounts, **plan.accounts},
             cancels=self.cancels | {one.attempt_id for one in plan.cancels},
         )
-
-
-def _line(order: Order) -> _Line:
-    return (order.service, order.link, order.quantity, order.runs, order.interval)
 
 
 def _terms(campaign: Campaign) -> _Terms:

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
-from runner.core.attempts import Attempt
+from runner.core.attempts import Attempt, LiveStatus
 from runner.core.catalogue import Service
 from runner.core.clock import to_the_minute
+from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, CancelState
+from runner.planning.refills import service_of
+
+_CANCEL = "cancel"  # the ability, as `Recorded.lacking` names it
 
 
 def too_late(attempt: Attempt, service: Service | None) -> str:
@@ -15,6 +19,18 @@ def too_late(attempt: Attempt, service: Service | None) -> str:
     if service is not None and service.cancel is False:
         return f"service {attempt.service} can't be cancelled"
     return ""
+
+
+def cannot_cancel(attempt: Attempt, recorded: Recorded) -> str:
+    """Why the runner does not ask the panel by itself; empty if it may."""
+    if _CANCEL in recorded.lacking.get(attempt.panel, ()):
+        return f"{attempt.panel} can't cancel orders"
+    return too_late(attempt, service_of(recorded, attempt))
+
+
+def status_words(attempt: Attempt) -> str:
+    """The last status seen of a live order."""
+    return "not seen yet" if attempt.status is LiveStatus.UNKNOWN else attempt.status.replace("_", " ")
 
 
 def cancel_word(attempt: Attempt, requests: Sequence[CancelRequest]) -> str:

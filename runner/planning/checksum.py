@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from runner.core.catalogue import Service
 from runner.core.money import plain
+from runner.core.orders import PanelProfile
 from runner.planning.allowance import Part
 from runner.planning.plan import Action, Plan
 
@@ -44,11 +45,21 @@ class SavedPlan:
     actions: Sequence[SavedAction]
     checksum: str
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id, as they were listed
+    accounts: Mapping[str, str] = field(default_factory=dict)  # by panel, as `account_print` has it; empty: not kept
+
+
+def account_print(profile: PanelProfile) -> str:
+    """SHA-256 (hex) over a panel's address and the place of its key: another account has another one."""
+    return hashlib.sha256(repr(profile.account).encode()).hexdigest()
 
 
 def checksum(plan: Plan) -> str:
-    """SHA-256 (hex) over lineage, serial, digests, services and every decision. The panel is in the campaign's digest."""
-    return _digest(plan.lineage, plan.serial, plan.digests, plan.services, decisions(plan))
+    """SHA-256 (hex) over lineage, serial, digests, services, accounts and every decision.
+
+    The panel's name is in the campaign's digest.
+    """
+    head = _head(plan.lineage, plan.serial, plan.digests, plan.services, plan.accounts)
+    return _digest(head, decisions(plan))
 
 
 def decisions(plan: Plan) -> Iterator[SavedAction]:
@@ -63,7 +74,8 @@ def decisions(plan: Plan) -> Iterator[SavedAction]:
 
 def is_intact(saved: SavedPlan) -> bool:
     """True if a plan file still says what was written into it."""
-    return _digest(saved.lineage, saved.serial, saved.digests, saved.services, saved.actions) == saved.checksum
+    head = _head(saved.lineage, saved.serial, saved.digests, saved.services, saved.accounts)
+    return _digest(head, saved.actions) == saved.checksum
 
 
 def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
@@ -79,6 +91,11 @@ def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
     if saved.serial != fresh.serial:
         found.append(f"the state has changed: its serial was {saved.serial} and is {fresh.serial}")
     found += _changes_of_files(saved.digests, fresh.digests)
+    found += [
+        f"panel {panel} has another address or key in panels.yaml"
+        for panel, account in saved.accounts.items()
+        if fresh.accounts.get(panel) != account
+    ]
     changes = _changes_of_actions(saved.actions, decisions(fresh), _repriced(saved, fresh))
     found += changes[:_SHOWN]
     if len(changes) > _SHOWN:
@@ -101,18 +118,25 @@ def _decision(action: Action, part: Part | None = None) -> SavedAction:
     )
 
 
-def _digest(
+def _head(
     lineage: str,
     serial: int,
     digests: Mapping[str, str],
     services: Mapping[tuple[str, str], Service],
-    actions: Iterable[SavedAction],
-) -> str:
+    accounts: Mapping[str, str],
+) -> list[object]:
+    """All that is bound to but the decisions; what a plan does not have leaves no trace."""
     head: list[object] = [lineage, serial, dict(digests)]
     if services:
         head.append(
             [{**one._asdict(), "panel": panel, "rate": plain(one.rate)} for (panel, _), one in sorted(services.items())]
         )
+    if accounts:
+        head.append({"accounts": dict(accounts)})
+    return head
+
+
+def _digest(head: list[object], actions: Iterable[SavedAction]) -> str:
     found = hashlib.sha256(_encode(head).encode())
     rows = _rows(actions)
     while part := list(islice(rows, _AT_ONCE)):

@@ -7,9 +7,10 @@ from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
 from runner.core.diagnostics import Diagnostic
 from runner.core.money import ZERO
-from runner.core.orders import Campaign, Order
+from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Part
+from runner.planning.checksum import account_print
 from runner.planning.first_charge import hold_mischarged
 from runner.planning.further import Further, Past, wait_for
 from runner.planning.guards import (
@@ -75,7 +76,7 @@ def make_plan(
     cancels, too_many_cancels = hold_cancels(draft.actions, cancels, campaigns, recorded)
     if changed or renamed or too_many or too_many_cancels:
         wanted = wanted_by(draft.actions, campaigns)
-    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost, asked)
+    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost, asked, profiles=prices.profiles)
     capped = refusals(draft.actions, caps)
     left = block_beyond(draft.actions, caps, wanted)
     costs = {one.campaign.panel: ZERO for one in wanted}
@@ -107,6 +108,11 @@ def make_plan(
         cost=cost if is_priced else None,
         currency=currency,
         services={(panel, one.id): one for panel, offers in draft.offers.items() for one in offers.services()},
+        accounts={
+            name: account_print(one)
+            for name, one in sorted(prices.profiles.items())
+            if name in draft.offers and name != SANDBOX  # it has another address in each run
+        },
         lineage=recorded.lineage,
         serial=recorded.serial,
         digests={campaign.source: campaign.digest for campaign in campaigns},

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runner.core.catalogue import Balance
 from runner.core.money import ZERO, plain
-from runner.core.orders import Campaign
+from runner.core.orders import Campaign, PanelProfile
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Allowance
 from runner.planning.history import History
@@ -100,17 +100,22 @@ def exceeded_caps(
     balances: Mapping[str, Balance],
     max_cost: Decimal | None,
     asked: Decimal | None = None,
+    *,
+    profiles: Mapping[str, PanelProfile] | None = None,
 ) -> tuple[list[Cap], list[Refusal]]:
     """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
 
-    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`.
+    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels whose
+    `profiles` name the same account share its balance.
     """
     buying = [one for one in wanted if one.orders]
     caps = [cap for one in buying for cap in _budget_caps(one, history, balances)]
     unpriced = _unpriced(buying, caps, max_cost)
     for panel in dict.fromkeys(one.campaign.panel for one in buying):
         if panel in balances:
-            caps += _balance_caps(panel, wanted, history.in_doubt(panel), balances[panel])
+            names = _names_of_account(panel, profiles or {})
+            in_doubt = sum((history.in_doubt(name) for name in names), ZERO)
+            caps += _balance_caps(panel, wanted, in_doubt, balances[panel], names)
     impossible: list[Refusal] = []
     for limit, guard in ((max_cost, MAX_COST), (asked, WHAT_IF)):
         if limit is not None and buying:
@@ -211,14 +216,28 @@ def counted_panels(
     return counted, foreign
 
 
-def _balance_caps(panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance) -> list[Cap]:
-    """The account itself, shared by all campaigns on the panel, and the part of it that must stay."""
-    here = [one for one in wanted if one.campaign.panel == panel]
+def _names_of_account(panel: str, profiles: Mapping[str, PanelProfile]) -> Sequence[str]:
+    """All names that panels.yaml has for a panel's account: those with its address and its key; the panel's own at least."""
+    own = profiles.get(panel)
+    if own is None:
+        return (panel,)
+    return [name for name, one in profiles.items() if one.account == own.account]
+
+
+def _balance_caps(
+    panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance, names: Sequence[str] = ()
+) -> list[Cap]:
+    """The account itself, shared by all campaigns on the panel, and the part of it that must stay.
+
+    `names` are those of the same account, the panel's own among them, where it has several.
+    """
+    here = [one for one in wanted if one.campaign.panel in (names or (panel,))]
     keeper = max(here, key=lambda one: one.campaign.budget.keep_balance or ZERO)
     keep = keeper.campaign.budget.keep_balance or ZERO
     currency = balance.currency
     held = f" with {amount(in_doubt, currency)} in doubt" if in_doubt else ""
-    account = f"the balance is {amount(balance.amount, currency)}{held}"
+    shared = f" ({' and '.join(names)} are one account)" if len(names) > 1 else ""
+    account = f"the balance is {amount(balance.amount, currency)}{held}{shared}"
     caps = [("balance", balance.amount - in_doubt, account, "add funds, or apply fewer orders with --select")]
     if keep > ZERO:
         kept = f"{account} and budget.keep_balance is {amount(keep, currency)}"

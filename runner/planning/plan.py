@@ -189,7 +189,7 @@ class Plan:
     problems: Sequence[Diagnostic] = ()  # exit 10: unknown service, quantity out of range
     refusals: Sequence[Refusal] = ()  # exit 11
     notes: Sequence[str] = ()  # worth knowing, no obstacle
-    warnings: Sequence[str] = ()  # orders declared not placed that look as if they were executed
+    warnings: Sequence[str] = ()  # late executions, lost orders, patterns that select nothing
     cost: Decimal | None = None  # of all purchases; None when currencies differ or a price is unknown
     currency: str | None = None  # None when panels' currencies differ or none is known
     refills: Sequence[DueRefill] = ()  # what the REFILL actions ask for, one for each attempt
@@ -198,6 +198,7 @@ class Plan:
         default_factory=dict
     )  # by order key: what its action buys, if not all of it
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id: those priced here
+    accounts: Mapping[str, str] = field(default_factory=dict)  # panel -> a print of its address and key's place
     lineage: str = ""
     serial: int = 0  # state serial the plan was made from
     digests: Mapping[str, str] = field(default_factory=dict)  # campaign file -> SHA-256
@@ -220,6 +221,12 @@ class Plan:
     def has_doubts(self) -> bool:
         """True if an order may exist on a panel without our knowing its id."""
         return self._counts()[ActionKind.IN_DOUBT] > 0
+
+    @property
+    def panels(self) -> set[str]:
+        """The panels that it would act on."""
+        asked = {due.panel for due in self.refills} | {due.panel for due in self.cancels}
+        return {action.panel for action in self.purchases()} | asked
 
     def purchases(self) -> list[Action]:
         """The actions that spend in this pass, in order of execution: a replacement is bought once the former is cancelled."""

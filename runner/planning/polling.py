@@ -1,6 +1,7 @@
 """When the status of each order is asked for next, and what goes into the calls that are due. Pure.
 
-Counted from the last look. The table holds for `watch`; `apply` and `status --refresh` ask for all that is live.
+Counted from the last look. The table holds for `watch`; `plan`, `apply` and `status --refresh` ask for all that is live,
+and for final ones that are due. What is short and may be bought again is in each call that has room.
 
 ==================================  ==================
 order                               asked again after
@@ -26,12 +27,13 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import NamedTuple
 
-from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState
-from runner.core.orders import Campaign, PanelProfile, RefillPolicy
+from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, AttemptState, LiveStatus
+from runner.core.orders import Campaign, OnShort, PanelProfile, RefillPolicy
 from runner.core.recorded import Recorded
+from runner.planning.history import CLOSED
+from runner.planning.reorders import SHORT
 
 _ONE_BY_ONE = "multi_status"  # the ability, as `Recorded.lacking` names it
-BATCH = 100  # ids that one call takes (panel-api: "up to 100 IDs")
 FINAL_PERIOD = timedelta(hours=24)
 MISSING_PERIOD = timedelta(minutes=30)  # three such answers in a row, an alert, are more than an hour apart then
 USUAL_WINDOW = RefillPolicy().within  # of purchases whose campaign is not known
@@ -54,13 +56,18 @@ class PollTerms:
     """What files say about polling."""
 
     windows: Mapping[str, timedelta] = field(default_factory=dict)  # campaign -> how long a final order is looked at
+    reorders: frozenset[str] = frozenset()  # campaigns that buy again what is short
     calls_per_day: Mapping[str, int] = field(default_factory=dict)  # panel -> status calls of a UTC day, where limited
 
 
 def terms_of(campaigns: Iterable[Campaign], profiles: Iterable[PanelProfile] = ()) -> PollTerms:
     """The terms that campaigns and panels set."""
+    several = list(campaigns)
     return PollTerms(
-        windows={one.name: one.policy.refill.within for one in campaigns},
+        windows={one.name: one.policy.refill.within for one in several},
+        reorders=frozenset(
+            one.name for one in several if OnShort.REORDER in (one.policy.on_partial, one.policy.on_canceled)
+        ),
         calls_per_day={one.name: one.status_per_day for one in profiles if one.status_per_day is not None},
     )
 
@@ -77,20 +84,23 @@ class _Wanted(NamedTuple):
 def due_polls(
     recorded: Recorded, now: datetime, *, everything: bool, terms: PollTerms | None = None
 ) -> Mapping[str, Sequence[Poll]]:
-    """By panel, the orders to ask for now, the most urgent first; `everything`: all that is live, due or not.
+    """By panel, the orders to ask for now, the most urgent first; `everything`: of the live ones all, due or not.
 
-    The last call of a panel is filled with those due soonest, once half of their time has passed: it goes out anyway.
+    The last call of a panel is filled, as it goes out anyway: with what is short and may be bought again, and with those
+    due soonest, once half of their time has passed.
     """
     terms = terms or PollTerms()
     due: dict[str, list[_Wanted]] = {}
     fillers: dict[str, list[_Wanted]] = {}
     for attempts in recorded.attempts.values():
         for attempt in attempts:
-            one = _wanted(attempt, recorded)
+            one = _wanted(attempt, recorded, now)
             if one is None or (one.is_final and now >= _end(attempt, terms)):
                 continue
             if one.due <= now or (everything and not one.is_final):
                 due.setdefault(attempt.panel, []).append(one)
+            elif _may_be_bought_again(attempt, attempts, terms):
+                fillers.setdefault(attempt.panel, []).append(one._replace(due=now))
             elif one.due - now <= now - (attempt.checked_at or now):
                 fillers.setdefault(attempt.panel, []).append(one)
     polls: dict[str, Sequence[Poll]] = {}
@@ -103,6 +113,14 @@ def due_polls(
     return polls
 
 
+def _may_be_bought_again(attempt: Attempt, attempts: Sequence[Attempt], terms: PollTerms) -> bool:
+    """True for a short order as long as what followed it is not completed: before more is bought a correction must be seen."""
+    if attempt.campaign not in terms.reorders or attempt.status not in SHORT:
+        return False
+    newest = next((one for one in reversed(attempts) if one.state not in CLOSED), attempt)
+    return newest.status is not LiveStatus.COMPLETED
+
+
 def next_poll(recorded: Recorded, now: datetime, terms: PollTerms | None = None) -> datetime | None:
     """When `due_polls` has something to ask for next; None if never. In the past where something is overdue.
 
@@ -113,7 +131,7 @@ def next_poll(recorded: Recorded, now: datetime, terms: PollTerms | None = None)
     soonest: dict[str, datetime] = {}
     for attempts in recorded.attempts.values():
         for attempt in attempts:
-            wanted = _wanted(attempt, recorded)
+            wanted = _wanted(attempt, recorded, now)
             if wanted is None or (wanted.is_final and max(now, wanted.due) >= _end(attempt, terms)):
                 continue
             known = soonest.get(attempt.panel)
@@ -134,8 +152,11 @@ def next_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-def _wanted(attempt: Attempt, recorded: Recorded) -> _Wanted | None:
-    """When an order should be asked for next; None if there is nothing to ask for."""
+def _wanted(attempt: Attempt, recorded: Recorded, now: datetime) -> _Wanted | None:
+    """When an order should be asked for next; None if there is nothing to ask for.
+
+    What was seen or placed in the future, by a clock that was put back since, is as good as not seen: due at once.
+    """
     order_id = attempt.panel_order_id
     if attempt.state is not _PLACED or order_id is None:
         return None
@@ -143,8 +164,8 @@ def _wanted(attempt: Attempt, recorded: Recorded) -> _Wanted | None:
     placed = attempt.settled_at or attempt.marked_at
     if attempt.status in FINAL_STATUSES:
         return _Wanted(True, (checked or placed) + FINAL_PERIOD, attempt.id, order_id)  # noqa: FBT003  # a tuple's field
-    if checked is None:
-        return _Wanted(False, placed, attempt.id, order_id)  # noqa: FBT003  # the same
+    if checked is None or checked > now:
+        return _Wanted(False, min(placed, now), attempt.id, order_id)  # noqa: FBT003  # the same
     if requests := recorded.cancels.get(attempt.id):
         placed = max(placed, requests[-1].asked_at)
     # By the age at the last look, not the present one: the moment does not move while it is waited for.

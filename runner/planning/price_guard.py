@@ -89,7 +89,11 @@ class _Looked:
 
 def _as_of(moment: datetime, seen: Sequence[ServiceSeen], what: str) -> _Known | None:
     former = None
+    latest = seen[0].seen_at
     for one in seen:
+        if one.seen_at < latest <= moment:  # the clock was put back in between: nobody knows which came first
+            break
+        latest = max(latest, one.seen_at)
         if one.seen_at <= moment:
             former = one.service
     return None if former is None else _Known(former, f"when it was {what}, {to_the_minute(moment)}")

@@ -1,9 +1,10 @@
 """New orders that look like renames of orders that vanished: held until a person says which, as a rename never buys. Pure.
 
-A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more.
+A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
+campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are merged.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 
 from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
@@ -14,6 +15,10 @@ from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
 GUARD = "rename"
 _NEW = (ActionKind.PLACE, ActionKind.WAIT)
+BOUGHT = (
+    AttemptState.PLACED,
+    AttemptState.ABANDONED,
+)  # what was given up may exist: nothing is sent for it again unasked
 
 Named = Callable[[], Collection[str]]
 Sold = tuple[str, str, str]  # panel, service, link
@@ -29,18 +34,19 @@ def hold_renamed(
     """Turn new orders for the service and link of one that vanished into blocked ones, in place; a refusal for each campaign.
 
     `gone` are purchases that given campaigns list no longer. `others` names the campaigns of files that are not given; it
-    is asked only when a campaign is new to the state, and without it no campaign can have vanished. Linear, and nothing at
-    all where nothing vanished.
+    is asked only when the state knows a campaign that is not given, and without it no campaign can have vanished. Linear,
+    and nothing at all where nothing vanished.
     """
     counts = actions.counts()
     if not any(counts[kind] for kind in _NEW):
         return []
     formers = _index(gone)
     by_name = {one.name: one for one in campaigns}
-    strangers = set() if others is None else _strangers(actions, by_name, recorded)
-    of_others = _index(_of_vanished(recorded, by_name, others)) if others is not None and strangers else {}
-    if not formers and not of_others:
+    known = {name for name, _ in recorded.attempts}
+    vanished = [] if others is None or known <= by_name.keys() else [*_of_vanished(recorded, by_name, others)]
+    if not formers and not vanished:
         return []
+    of_others, by_id = _index(vanished), {(_sold(one), one.order_id): one for one in vanished}
     held: dict[str, list[Action]] = {}
     for position, action in enumerate(actions):
         if action.kind not in _NEW:
@@ -48,41 +54,26 @@ def hold_renamed(
         order = action.order
         sold = (action.panel, order.service, order.link)
         former = formers.get(sold)
-        if former is None and order.campaign in strangers:
-            former = of_others.get(sold)
+        if former is None and vanished:
+            is_known = order.campaign in known
+            former = by_id.get((sold, order.id)) if is_known else of_others.get(sold)
             if former is not None and former.campaign in by_name[order.campaign].removed:
                 former = None
         if former is None or known_as(recorded, by_name[order.campaign], order.id)[1]:
             continue
-        reason = _words(order, former, is_given=former.campaign in by_name)
+        reason = _words(order, former, by_name, is_known=order.campaign in known)
         actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reason)
         held.setdefault(order.campaign, []).append(actions[position])
     return [_refusal(name, several) for name, several in held.items()]
 
 
+def _sold(attempt: Attempt) -> Sold:
+    return (attempt.panel, attempt.service, attempt.link)
+
+
 def _index(attempts: Iterable[Attempt]) -> dict[Sold, Attempt]:
     """By what was bought; the newest of several."""
-    return {(one.panel, one.service, one.link): one for one in attempts}
-
-
-def _strangers(actions: Actions, campaigns: Mapping[str, Campaign], recorded: Recorded) -> set[str]:
-    """Campaigns that would buy something and of which the state knows nothing; none while it knows no other either."""
-    if not recorded.attempts:
-        return set()
-    known = {name for name, _ in recorded.attempts}
-    if known <= campaigns.keys():
-        return set()
-    buying = {action.order.campaign for kind in _NEW for action in _first_of_each(actions, kind)}
-    return buying - known
-
-
-def _first_of_each(actions: Actions, kind: ActionKind) -> Iterator[Action]:
-    """The first action of one kind of each campaign."""
-    seen: set[str] = set()
-    for action in actions.of_kind(kind):
-        if action.order.campaign not in seen:
-            seen.add(action.order.campaign)
-            yield action
+    return {_sold(one): one for one in attempts}
 
 
 def _of_vanished(recorded: Recorded, campaigns: Mapping[str, Campaign], others: Named) -> Iterator[Attempt]:
@@ -90,30 +81,33 @@ def _of_vanished(recorded: Recorded, campaigns: Mapping[str, Campaign], others: 
     there = campaigns.keys() | set(others())
     for (name, order_id), attempts in recorded.attempts.items():
         if name not in there and FORGOTTEN not in order_id:
-            yield from (one for one in attempts if one.state is AttemptState.PLACED)
+            yield from (one for one in attempts if one.state in BOUGHT)
 
 
-def _words(order: Order, former: Attempt, *, is_given: bool) -> str:
-    bought = f"{former.marked_at.astimezone(UTC):%Y-%m-%d}"
-    looks = (
-        f"looks like {former.address} under a new name: the same service and link, bought {bought} as order "
-        f"{former.panel_order_id} and "
-    )
+def _words(order: Order, former: Attempt, campaigns: Container[str], *, is_known: bool) -> str:
+    """`campaigns` are those given; `is_known`: the state knows the order's own."""
+    when = f"{former.marked_at.astimezone(UTC):%Y-%m-%d}"
+    what = f"bought {when} as order {former.panel_order_id}"
+    if former.state is AttemptState.ABANDONED:
+        what = f"sent {when}, given up without knowing whether it exists,"
+    looks = f"looks like {former.address} under a new name: the same service and link, {what} and "
     mv = f"`runner state mv {former.address} {order.address}`"
     if former.campaign == order.campaign:
         return (
             f"{looks}no longer listed; if it is the same order: `moved: [{{from: {former.order_id}, to: {order.id}}}]`, or "
             f"{mv}; if it is to be bought as well: `removed: [{former.order_id}]`"
         )
-    if is_given:
+    if former.campaign in campaigns:
         return (
             f"{looks}no longer listed there; if it is the same order: {mv}; if it is to be bought as well: "
             f"`removed: [{former.order_id}]` in campaign {former.campaign}"
         )
+    as_well = f"if it is to be bought as well: `removed: [{former.campaign}]` in campaign {order.campaign}"
+    if is_known:
+        return f"{looks}of a campaign that no file has; if it is the same order: {mv}; {as_well}"
     return (
         f"{looks}of a campaign that no file has; if it is the same campaign: `runner state mv {former.campaign} "
-        f"{order.campaign}`, or give it its name {former.campaign} back; if it is to be bought as well: "
-        f"`removed: [{former.campaign}]` in campaign {order.campaign}"
+        f"{order.campaign}`, or give it its name {former.campaign} back; {as_well}"
     )
 
 

@@ -10,7 +10,7 @@ from runner.core.upkeep import CancelRequest
 _REORDER = AttemptKind.REORDER
 _PARTIAL = LiveStatus.PARTIAL
 _CANCELED = (LiveStatus.CANCELED, LiveStatus.REFUNDED)
-_SHORT = (_PARTIAL, *_CANCELED)
+SHORT = (_PARTIAL, *_CANCELED)  # what ended without all of it being delivered
 
 
 class Shortfall(NamedTuple):
@@ -31,7 +31,7 @@ class Shortfall(NamedTuple):
 
 def is_short(attempt: Attempt) -> bool:
     """True if the panel ended it without delivering all of it."""
-    return attempt.state is AttemptState.PLACED and attempt.status in _SHORT
+    return attempt.state is AttemptState.PLACED and attempt.status in SHORT
 
 
 def shortfalls(
@@ -39,23 +39,27 @@ def shortfalls(
 ) -> Iterator[Shortfall]:
     """What is to be bought again of what stands for an order, in the order it was bought.
 
-    Never what was asked to be cancelled: that a panel did as it was told is no shortfall.
+    Never what was asked to be cancelled: that a panel did as it was told is no shortfall. And never more than the order
+    still lacks: what was bought again and was delivered after all makes up for what is short elsewhere.
     """
     followers = reordered(standing)
     parents = {one.id: one for one in standing}
     # A reorder counts as one after a cancellation unless what it follows is plainly a partial delivery.
     left = policy.max_reorders - sum(
-        not (policy.on_partial is OnShort.REORDER and parents[one].status is _PARTIAL) for one in followers
+        not (policy.on_partial is OnShort.REORDER and _is_partly_delivered(parents[one])) for one in followers
     )
+    lacking = _lacking(standing)
     for attempt in standing:
         if not is_short(attempt) or attempt.id in followers or cancels.get(attempt.id):
             continue
         if attempt.status is _PARTIAL:
-            if policy.on_partial is OnShort.REORDER and (units := _missing(attempt)):
-                yield Shortfall(attempt, units)
-        elif policy.on_canceled is OnShort.REORDER and policy.max_reorders:
-            used_up = "" if left > 0 else f"policy.max_reorders is {policy.max_reorders}"
-            yield Shortfall(attempt, _missing(attempt) or attempt.units, used_up)
+            is_wanted = policy.on_partial is OnShort.REORDER
+        else:
+            is_wanted = policy.on_canceled is OnShort.REORDER and policy.max_reorders > 0
+        units = min(_short_of(attempt), lacking)
+        if is_wanted and units > 0:
+            is_free = left > 0 or _is_partly_delivered(attempt)
+            yield Shortfall(attempt, units, "" if is_free else f"policy.max_reorders is {policy.max_reorders}")
 
 
 def reordered(standing: Sequence[Attempt]) -> dict[int, Attempt]:
@@ -81,6 +85,24 @@ def _likeness(former: Attempt, reorder: Attempt) -> tuple[bool, bool, int, int]:
     missing = _missing(former) or former.units
     # Of several that are short: the exact one; then the one that is short of most, so that what is left to buy is least.
     return (True, missing == reorder.units, missing, -former.id)
+
+
+def _is_partly_delivered(attempt: Attempt) -> bool:
+    """True for a partial delivery of something; one of nothing is a cancellation by another name."""
+    return attempt.status is _PARTIAL and _missing(attempt) < attempt.units
+
+
+def _lacking(standing: Sequence[Attempt]) -> int:
+    """Units that were to be bought and are neither delivered nor on their way; what may exist counts as on its way."""
+    wanted = sum(one.units for one in standing if one.kind is not _REORDER)
+    return wanted - sum(one.units - _short_of(one) for one in standing)
+
+
+def _short_of(attempt: Attempt) -> int:
+    """Units that an attempt will not deliver: all of a cancelled one of which the panel does not say what remains."""
+    if not is_short(attempt):
+        return 0
+    return _missing(attempt) or (0 if attempt.status is _PARTIAL else attempt.units)
 
 
 def _missing(attempt: Attempt) -> int:

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.recorded import Recorded
-from runner.planning.cancels import too_late
+from runner.planning.cancels import cannot_cancel, status_words
 from runner.planning.plan import DueCancel
-from runner.planning.refills import service_of
-from runner.planning.standing import LOST_AFTER
-from runner.planning.unlisted import CANCEL, asked_already
+from runner.planning.standing import is_lost
+from runner.planning.unlisted import asked_already
 
 
 class Clearing(NamedTuple):
@@ -31,9 +30,9 @@ def clearing(standing: Sequence[Attempt], recorded: Recorded, now: datetime | No
         if one.is_live:
             asked = asked_already(recorded.cancels.get(one.id, ()), now)
             if asked:
-                waiting.append(f"order {one.panel_order_id} is {_status(one)}: {asked}")
+                waiting.append(f"order {one.panel_order_id} is {status_words(one)}: {asked}")
             else:
-                reason = f"replaced: its line was edited; order {one.panel_order_id} is {_status(one)}"
+                reason = f"replaced: its line was edited; order {one.panel_order_id} is {status_words(one)}"
                 due.append(DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", reason))
     return Clearing(cancels=due, waiting="; ".join(waiting))
 
@@ -46,12 +45,6 @@ def _hindrance(attempt: Attempt, recorded: Recorded) -> str:
         return f"order {attempt.panel_order_id} is completed, and there is nothing left to cancel"
     if not attempt.is_live:
         return ""
-    if attempt.missing_in_a_row >= LOST_AFTER:
+    if is_lost(attempt):
         return f"the panel no longer knows order {attempt.panel_order_id}"
-    if CANCEL in recorded.lacking.get(attempt.panel, ()):
-        return f"{attempt.panel} can't cancel orders"
-    return too_late(attempt, service_of(recorded, attempt))
-
-
-def _status(attempt: Attempt) -> str:
-    return "not seen yet" if attempt.status is LiveStatus.UNKNOWN else attempt.status.replace("_", " ")
+    return cannot_cancel(attempt, recorded)

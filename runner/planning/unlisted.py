@@ -7,21 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from runner.core.attempts import FORGOTTEN, Attempt, AttemptState, LiveStatus
+from runner.core.attempts import FORGOTTEN, Attempt
 from runner.core.clock import to_the_minute
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, CancelState
-from runner.planning.cancels import cancel_word, too_late
+from runner.planning.cancels import cancel_word, cannot_cancel, status_words
 from runner.planning.history import as_order
 from runner.planning.plan import Action, ActionKind, DueCancel
-from runner.planning.refills import service_of
+from runner.planning.rename import BOUGHT
 from runner.planning.standing import is_lost
 from runner.planning.wording import named, orders_are
 
 PAUSE = timedelta(hours=24)  # between two requests to cancel the same order, where the panel answered the first
-CANCEL = "cancel"  # the ability, as `Recorded.lacking` names it
 
 
 def is_forgotten(order_id: str) -> bool:
@@ -60,7 +59,7 @@ class UnlistedRound:
         """`panels` are those that this pass speaks with; `prune` is asked for on the command line."""
         self.actions: list[Action] = []
         self.cancels: list[DueCancel] = []
-        self.gone: list[Attempt] = []  # placed, and no longer listed nor forgotten: what a new order may be a rename of
+        self.gone: list[Attempt] = []  # bought, and no longer listed nor forgotten: what a new order may be a rename of
         self._recorded = recorded
         self._panels = panels
         self._prune = prune
@@ -84,7 +83,7 @@ class UnlistedRound:
         kept = sorted(bought - campaign.removed - set(campaign.moved.values()))
         for each in kept:
             if not is_forgotten(each):
-                self.gone += [one for one in recorded.attempts[name, each] if one.state is AttemptState.PLACED]
+                self.gone += [one for one in recorded.attempts[name, each] if one.state in BOUGHT]
         if self._selects is not None:
             kept = [
                 each for each in kept if self._selects(as_order(recorded.attempts[name, each][-1], campaign.source))
@@ -144,13 +143,10 @@ class UnlistedRound:
             return f"it was bought on {attempt.panel}, which no campaign here orders on; by hand: `runner cancel ADDR`"
         if is_lost(attempt):
             return "the panel no longer knows it"
-        if CANCEL in self._recorded.lacking.get(attempt.panel, ()):
-            return f"{attempt.panel} can't cancel orders"
-        return too_late(attempt, service_of(self._recorded, attempt))
+        return cannot_cancel(attempt, self._recorded)
 
     def _words(self, attempt: Attempt) -> str:
-        status = "not seen yet" if attempt.status is LiveStatus.UNKNOWN else attempt.status.replace("_", " ")
-        words = f"order {attempt.panel_order_id} is {status}"
+        words = f"order {attempt.panel_order_id} is {status_words(attempt)}"
         former = cancel_word(attempt, self._recorded.cancels.get(attempt.id, ()))
         return f"{words}; {former}" if former else words
 

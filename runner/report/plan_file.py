@@ -79,6 +79,7 @@ def plan_file_chunks(
         "select": list(select),
         "exclude": list(exclude),
         "prune": prune,
+        "accounts": dict(plan.accounts),
         "services": [_service_row(panel, one) for (panel, _), one in sorted(plan.services.items())],
     }
     return plan_chunks(plan, checksum(plan), {"binding": binding})
@@ -112,12 +113,14 @@ def _plan_file(document: object) -> PlanFile:
     binding = _mapping(top["binding"], "binding")
     digests = _mapping(binding.get("digests"), "binding.digests")
     actions = _list(top.get("actions"), "actions")
+    accounts = _mapping(binding.get("accounts", {}), "binding.accounts")
     saved = SavedPlan(
         lineage=_text(binding, "lineage"),
         serial=_whole(binding, "serial"),
         digests={file: _text(digests, file) for file in digests},
         actions=[_action(each) for each in actions],
         checksum=_text(top, "checksum"),
+        accounts={panel: _text(accounts, panel) for panel in accounts},
         services=dict(_service(each) for each in _list(binding.get("services", []), "binding.services")),
     )
     return PlanFile(

@@ -47,6 +47,20 @@ def money_adds_up(project: Project, served: Served) -> None:
     assert Decimal(report["spent"]) + Decimal(report["reserved"]) == charged(served)
 
 
+def test_a_reorder_that_ends_short_is_left_where_the_first_purchase_was_delivered_after_all(project, served_sandbox):
+    project.campaign([post(1, quantity=1000)], policy=REORDER | {"max_reorders": 3})
+    apply(project)
+    end(served_sandbox, 1, "Canceled")
+    apply(project)
+    assert bought(served_sandbox) == [("p/1", 1000), ("p/1", 1000)]
+    end(served_sandbox, 1)
+    end(served_sandbox, 2, "Partial", 900)
+    apply(project)
+    assert len(served_sandbox.orders()) == 2
+    assert planned(project) == {}
+    money_adds_up(project, served_sandbox)
+
+
 def test_a_raised_quantity_is_topped_up_once(project, served_sandbox):
     project.campaign([post(1, quantity=1000)])
     apply(project)

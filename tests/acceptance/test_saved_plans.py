@@ -1,6 +1,7 @@
 """`plan --out` and `apply PLAN.json`: just that plan, or nothing at all."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_plan_is_stale_after_a_change_of(saved: Path, project: Project, served
     assert ran.code == 12
     assert "stale" in ran.err
     assert served_sandbox.requests()["add"] == before
+
+
+def test_a_plan_is_stale_once_its_panel_is_another_account(
+    saved: Path, project: Project, served_sandbox: Served, serve: Callable[..., Served]
+):
+    other = serve()
+    project.panels(other.url)
+    ran = project.run("apply", "plan.json")
+    assert ran.code == 12
+    assert "panel served has another address or key in panels.yaml" in ran.err
+    assert (len(served_sandbox.orders()), other.orders()) == (1, [])
 
 
 @pytest.mark.parametrize("field", ["quantity", "link", "cost", "service"])

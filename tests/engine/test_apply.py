@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
-from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreachable
+from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreachable, PlanStale
 from runner.core.events import EventType
 from runner.core.orders import Budget
 from runner.engine.result import ApplyResult
@@ -40,6 +40,25 @@ async def test_everything_missing_is_bought_once_and_a_second_run_buys_nothing(o
     assert (first.placed, first.exit_code) == (255, ExitCode.OK)
     assert (second.placed, second.exit_code, second.plan.ok) == (0, ExitCode.OK, 255)
     assert len(panel.links) == len(set(panel.links)) == 255
+
+
+@pytest.mark.parametrize("rate", ["0.90", "1.80"])
+async def test_a_question_that_stood_for_hours_buys_at_the_prices_that_it_showed_or_not_at_all(
+    open_run, panel, clock, rate
+):
+    def after_lunch(_plan: object) -> bool:
+        clock.advance(3600)
+        panel.services_by_id["1"] = panel.services_by_id["1"]._replace(rate=Decimal(rate))
+        return True
+
+    async with open_run() as session:
+        applied = apply(session, Wish(campaigns=(campaign(3),)), after_lunch)
+        if rate == "0.90":
+            assert (await applied).placed == 3
+        else:
+            with pytest.raises(PlanStale, match="price lists have changed"):
+                await applied
+    assert len(panel.links) == (3 if rate == "0.90" else 0)
 
 
 async def test_statuses_are_asked_in_batches_of_a_hundred(open_run, panel):

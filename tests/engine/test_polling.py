@@ -103,6 +103,18 @@ async def test_nothing_is_bought_by_prices_that_only_a_poll_could_do_with(buy, o
     assert plan.cost == Decimal("0.08")
 
 
+async def test_after_the_clock_was_put_back_prices_and_statuses_of_tomorrow_are_read_anew(
+    buy, look, open_run, panel, clock
+):
+    await buy(campaign(1))
+    panel.services_by_id["1"] = panel.services_by_id["1"]._replace(rate=Decimal("0.80"))
+    clock.advance(-DAY)
+    assert await look(campaign(1), adaptive=True) == [1]
+    async with open_run() as session:
+        plan, _ = await prepare(session, Wish(campaigns=[campaign(2)], adaptive=True))
+    assert plan.cost == Decimal("0.08")
+
+
 async def test_what_the_calls_of_the_day_do_not_reach_is_told_and_the_longest_overdue_come_first(
     buy, look, panel, clock, events
 ):

@@ -60,6 +60,14 @@ def test_a_new_line_an_edited_line_and_a_dearer_service_are_asked_about():
     assert beyond(approval, campaign, state(rate="0.89")) == []
 
 
+def test_another_account_behind_the_panels_name_is_asked_about():
+    campaign, recorded = a_campaign(an_order()), state()
+    ours, theirs = (replace(plan_of(campaign, recorded), accounts={"sandbox": name}) for name in ("ours", "theirs"))
+    approval = Approval().with_plan(ours, [campaign], recorded)
+    assert not approval.beyond(ours, [campaign])
+    assert [one.order.id for one in approval.beyond(theirs, [campaign]).purchases] == ["teaser"]
+
+
 def test_another_budget_or_policy_is_asked_about():
     approval = agreed_to(a_campaign(an_order(), total="10"), state())
     assert beyond(approval, a_campaign(an_order(), total="10"), state()) == []

@@ -123,6 +123,22 @@ def test_two_campaigns_share_the_balance_of_their_panel():
     assert kinds(plan) == {"spring/a": ActionKind.PLACE, "summer/b": ActionKind.BLOCKED}
 
 
+@pytest.mark.parametrize(("env", "is_one"), [("KEY", True), ("OTHER_KEY", False)])
+def test_two_names_of_one_account_share_its_balance_and_its_doubts(env, is_one):
+    keys = {"sandbox": KeySource(env="KEY"), "other": KeySource(env=env)}
+    profiles = {name: PanelProfile(name=name, url=f"https://p.test/api{'/' * (name == 'other')}", key=key)
+                for name, key in keys.items()}  # fmt: skip
+    campaigns = [a_campaign(an_order("a"), keep_balance="98.50"), on_other(an_order("b", campaign="summer"))]
+    both = make_plan(campaigns, two_panels("USD", "USD"), prices=PriceTerms(profiles=profiles))
+    assert [one.guard for one in both.refusals][:1] == (["budget.keep_balance"] if is_one else [])
+    assert not is_one or "sandbox and other are one account" in both.refusals[0].message
+    doubtful = replace(two_panels("USD", "USD"), attempts={("x", "y"): [an_attempt(
+        an_order("y", campaign="x", link="https://p.test/y"), AttemptState.IN_DOUBT, panel="other", expected_charge=D(1)
+    )]})  # fmt: skip
+    with_doubt = make_plan(campaigns[:1], doubtful, prices=PriceTerms(profiles=profiles))
+    assert bool(with_doubt.refusals) == is_one
+
+
 def test_the_highest_keep_balance_of_a_panels_campaigns_holds_for_all_of_them():
     campaigns = [a_campaign(an_order("a")), a_campaign(an_order("b"), name="summer", keep_balance="99.00")]
     plan = make_plan(campaigns, recorded_with())

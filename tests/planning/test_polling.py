@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.attempts import AttemptState, LiveStatus
-from runner.core.orders import RefillPolicy
+from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
+from runner.core.orders import OnShort, RefillPolicy
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, CancelState
 from runner.planning.polling import FINAL_PERIOD, MISSING_PERIOD, PollTerms, due_polls, next_day, next_poll, terms_of
@@ -53,6 +53,19 @@ def test_an_order_is_asked_for_as_often_as_its_age_says(age, period):
     assert next_poll(recorded, NOW) == NOW + period
     assert not due_polls(recorded, NOW + period - timedelta(seconds=1), everything=False)
     assert due_polls(recorded, NOW + period, everything=False) == {"sandbox": [("23501", 1)]}
+
+
+def test_what_may_be_bought_again_is_looked_at_in_each_call_that_goes_out_anyway():
+    short = placed(status=LiveStatus.CANCELED, final_at=NOW)
+    terms = terms_of([a_campaign(an_order(), on_canceled=OnShort.REORDER)])
+    assert asked(short, everything=True, terms=terms) == []
+    live = placed(kind=AttemptKind.REORDER, panel_order_id="23502")
+    assert asked(short, live, everything=True) == [2]
+    assert asked(short, live, everything=True, terms=terms) == [2, 1]
+    elsewhere = placed(looked=HOUR, order_id="b", panel_order_id="23503")
+    assert asked(short, elsewhere, terms=terms) == [2, 1]
+    bought = final(kind=AttemptKind.REORDER, panel_order_id="23502")
+    assert asked(short, bought, elsewhere._replace(id=3), terms=terms) == [3]
 
 
 def test_everything_asks_for_all_that_is_live_due_or_not():

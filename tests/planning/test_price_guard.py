@@ -133,6 +133,20 @@ def test_an_order_that_was_bought_elsewhere_is_no_look_at_the_price():
     assert make_plan([a_campaign(an_order())], changed_since(dearer, attempts=[bought, imported])).refusals
 
 
+def test_a_price_that_rose_after_the_clock_was_put_back_was_not_looked_at():
+    dearer, ahead = BEFORE._replace(rate=D("1.00")), NOW + timedelta(days=2)
+    seen = [ServiceSeen("sandbox", ahead, BEFORE, True), ServiceSeen("sandbox", NOW, dearer, True)]
+
+    def plan(looked_at):
+        recorded = recorded_with(
+            catalogues=[a_catalogue(dearer)], service_changes={("sandbox", "1"): seen}, looked_at=looked_at
+        )
+        return make_plan([a_campaign(an_order())], recorded)
+
+    assert [one.guard for one in plan(ahead + timedelta(minutes=1)).refusals] == ["price"]
+    assert plan(NOW + timedelta(minutes=1)).refusals == []  # a look since then
+
+
 def test_a_look_tells_what_changed_and_holds_nothing():
     dearer = BEFORE._replace(rate=D("1.00"))
     recorded = changed_since(dearer, looked_at=EARLIER)

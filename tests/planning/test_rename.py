@@ -104,10 +104,21 @@ def test_a_new_order_for_what_is_in_doubt_waits_as_ever(state):
     assert "is in doubt; it waits until that is settled" in reasons(plan)["spring/new"]
 
 
-@pytest.mark.parametrize("state", [AttemptState.REFUSED, AttemptState.NOT_SENT, AttemptState.ABANDONED])
-def test_what_was_not_bought_or_was_given_up_is_no_former_order(state):
+@pytest.mark.parametrize("state", [AttemptState.REFUSED, AttemptState.NOT_SENT])
+def test_what_was_not_bought_is_no_former_order(state):
     plan = make_plan([a_campaign(NEW)], recorded_with(an_attempt(OLD, state)))
     assert kinds(plan) == {"spring/new": ActionKind.PLACE}
+
+
+def test_what_was_given_up_may_exist_and_is_not_sent_again_under_a_new_name():
+    recorded = recorded_with(an_attempt(OLD, AttemptState.ABANDONED))
+    plan = make_plan([a_campaign(NEW)], recorded)
+    assert held(plan)
+    assert (
+        "sent 2026-02-28, given up without knowing whether it exists, and no longer listed" in plan.refusals[0].message
+    )
+    wanted = replace(a_campaign(NEW), removed=frozenset({"old"}))
+    assert kinds(make_plan([wanted], recorded)) == {"spring/new": ActionKind.PLACE}
 
 
 def test_many_renames_are_one_refusal_and_the_rest_is_planned():
@@ -169,13 +180,29 @@ def test_where_nobody_knows_what_files_there_are_no_campaign_vanished():
     assert renamed(others=None).exit_code is ExitCode.OK
 
 
+BEFORE = an_attempt(an_order("more", campaign="summer"))
+
+
 def test_a_campaign_that_has_bought_before_is_not_a_new_name():
-    campaign = a_campaign(OLD, an_order("more"), name="summer")
-    recorded = recorded_with(an_attempt(OLD), an_attempt(an_order("more", campaign="summer")))
-    assert make_plan([campaign], recorded, others=tuple).exit_code is ExitCode.OK
+    campaign = a_campaign(NEW, an_order("more"), name="summer")
+    assert make_plan([campaign], recorded_with(an_attempt(OLD), BEFORE), others=tuple).exit_code is ExitCode.OK
 
 
-def test_files_are_looked_through_only_for_a_campaign_that_is_new():
+def test_orders_that_went_with_their_ids_into_another_file_are_held_where_their_own_file_is_gone():
+    campaign, recorded = a_campaign(OLD, an_order("more"), name="summer"), recorded_with(an_attempt(OLD), BEFORE)
+    plan = make_plan([campaign], recorded, others=tuple)
+    assert held(plan)
+    assert kinds(plan) == {"summer/old": ActionKind.BLOCKED}
+    assert plan.refusals[0].message.endswith(
+        "of a campaign that no file has; if it is the same order: `runner state mv spring/old summer/old`; if it is to be "
+        "bought as well: `removed: [spring]` in campaign summer"
+    )
+    assert make_plan([campaign], recorded, others=lambda: {"spring"}).exit_code is ExitCode.OK
+    wanted = replace(campaign, removed=frozenset({"spring"}))
+    assert make_plan([wanted], recorded, others=tuple).exit_code is ExitCode.OK
+
+
+def test_files_are_looked_through_only_where_a_campaign_is_missing():
     def others():
         raise AssertionError("asked in vain")
 

@@ -145,6 +145,25 @@ def test_a_correction_of_a_final_status_never_buys_more():
     assert plan_of(ended(LiveStatus.COMPLETED), reorder(1000, LiveStatus.CANCELED)).ok == 1
 
 
+def test_what_was_delivered_after_all_is_not_bought_again_on_account_of_its_reorder():
+    completed, policy = ended(LiveStatus.COMPLETED), {"max_reorders": 5}
+    assert plan_of(completed, reorder(1000, LiveStatus.PARTIAL, 900), **policy).ok == 1
+    assert plan_of(completed, reorder(1000, LiveStatus.CANCELED), **policy).ok == 1
+    assert plan_of(ended(LiveStatus.IN_PROGRESS), reorder(1000, LiveStatus.CANCELED), **policy).ok == 1
+    # The first one delivered 700 after all, the second 200: 100 are lacking, whatever the second is short of.
+    plan = plan_of(partial(300), reorder(1000, LiveStatus.PARTIAL, 800), **policy)
+    assert plan.parts[TEASER].quantity == 100
+
+
+def test_a_partial_order_that_delivered_nothing_counts_as_a_cancellation():
+    nothing = [partial(1000), reorder(1000, LiveStatus.PARTIAL, 1000)]
+    assert plan_of(*nothing[:1]).parts[TEASER].quantity == 1000
+    plan = plan_of(*nothing)
+    assert plan.ok == 1
+    assert "policy.max_reorders is 1" in plan.notes[0]
+    assert plan_of(*nothing, max_reorders=2).parts[TEASER].quantity == 1000
+
+
 def test_several_short_attempts_are_bought_again_one_after_the_other():
     top_up = partial(100, kind=AttemptKind.TOP_UP, quantity=500, panel_order_id="23502")
     order = an_order(quantity=1500)
