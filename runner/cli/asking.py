@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 
@@ -21,6 +21,16 @@ def who() -> tuple[str, str]:
     except (KeyError, OSError):  # a container's user id without a name
         user = str(os.getuid())
     return user, socket.gethostname()
+
+
+def to_do(purchases: Sized, refills: Sized, cancels: Sized) -> str:
+    """`2,000 order(s) to place and 1 refill(s) to ask for`, naming only what there is."""
+    parts = (
+        (len(purchases), "order(s) to place"),
+        (len(refills), "refill(s) to ask for"),
+        (len(cancels), "order(s) to cancel"),
+    )
+    return " and ".join(f"{number:,} {what}" for number, what in parts if number)
 
 
 @contextmanager

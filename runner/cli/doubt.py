@@ -1,7 +1,6 @@
 """`runner doubt`: orders that may have been bought. A person looks at the evidence and decides; nothing else does."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -148,6 +147,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.store.lock import acquire
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state
+    from runner.store.run_ids import new_run_id
 
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
@@ -173,8 +173,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
         if case.decided is None:
             backup(paths, clock)
             async with open_journal(paths, lock, clock) as journal:
-                run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-                is_new = await record(journal, run_id, case, choice, seen)
+                is_new = await record(journal, new_run_id(clock.now()), case, choice, seen)
     render_settled(case, choice, misfits, settings.stdout(), is_new=is_new)
 
 

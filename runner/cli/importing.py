@@ -1,7 +1,6 @@
 """`runner import`: takes orders into the state that were bought elsewhere, one by one or from a list."""
 
 import asyncio
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,6 +178,7 @@ class _Round:
         from runner.store.lock import acquire
         from runner.store.paths import StatePaths
         from runner.store.queries import read_state
+        from runner.store.run_ids import new_run_id
 
         clock = SystemClock()
         paths = StatePaths.at(settings.state)
@@ -208,8 +208,7 @@ class _Round:
             async with open_journal(paths, lock, clock) as journal:
                 if journal.note and not settings.quiet:
                     settings.stderr().line(f"note: {journal.note}")
-                run_id = f"{signed.at:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-                await record(journal, run_id, checked, signed, balances)
+                await record(journal, new_run_id(signed.at), checked, signed, balances)
         return [_done(one) for one in checked]
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from runner.cli.asking import to_do
 from runner.core.errors import GuardRefused, RunnerError
 from runner.core.orders import SANDBOX, Campaign
 from runner.planning.approval import Approval, Beyond
@@ -51,7 +52,7 @@ class Consent:
         return not self.is_off and (self._is_free(plan) or not self._approval.beyond(plan, self._campaigns))
 
     def _is_free(self, plan: Plan) -> bool:
-        return self._may_act or panels_of(plan) <= {SANDBOX}
+        return self._may_act or plan.panels <= {SANDBOX}
 
     def review(self, next_plan: Plan) -> Beyond | None:
         """What the next pass would do that nobody has agreed to; it is left out until somebody does. None: nothing."""
@@ -68,7 +69,7 @@ class Consent:
         self, plan: Plan, beyond: Beyond, recorded: "Recorded", wake: Callable[[], None]
     ) -> "asyncio.Future[bool] | None":
         """Ask, unless the same is being asked or was answered; the answer to come. `wake` is called with a yes."""
-        about = frozenset(f"{one.order.address} {one.order[2:7]} {one.cost}" for one in beyond.purchases)
+        about = frozenset(f"{one.order.address} {one.order.terms} {one.cost}" for one in beyond.purchases)
         about |= {f"refill {one.order} {one.attempt_id}" for one in beyond.refills}
         about |= {f"cancel {one.order} {one.attempt_id}" for one in beyond.cancels}
         if self._ask is None or about == self._asked or (self._answer is not None and not self._answer.done()):
@@ -93,23 +94,12 @@ class Consent:
 
 def nobody_agreed(beyond: Beyond, *, can_ask: bool) -> RunnerError:
     """Why something is not bought."""
-    parts = (
-        (len(beyond.purchases), "order(s) to place"),
-        (len(beyond.refills), "refill(s) to ask for"),
-        (len(beyond.cancels), "order(s) to cancel"),
-    )
-    what = " and ".join(f"{number:,} {words}" for number, words in parts if number)
+    what = to_do(beyond.purchases, beyond.refills, beyond.cancels)
     if can_ask:
         return GuardRefused(
             f"{what}, which nobody has agreed to; not done", "runner plan shows them; runner apply asks"
         )
     return GuardRefused(f"{what} and nobody to ask; not done", "add --yes, or watch on a terminal")
-
-
-def panels_of(plan: Plan) -> set[str]:
-    """The panels that a plan would act on."""
-    asked = {due.panel for due in plan.refills} | {due.panel for due in plan.cancels}
-    return {action.panel for action in plan.purchases()} | asked
 
 
 class TerminalLine:

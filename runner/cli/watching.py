@@ -17,17 +17,14 @@ from runner.core.events import Listener
 from runner.core.money import ZERO
 from runner.core.recorded import Recorded
 from runner.engine.result import ApplyResult
-from runner.engine.run import apply
+from runner.engine.run import apply, plan_now
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.engine.watch import LONGEST_OUTAGE, OUTAGE
 from runner.engine.watch_sums import Leaving, Outage, Passed
 from runner.planning.ledger import book, make_ledger
-from runner.planning.plan import Plan
-from runner.planning.price_guard import PriceTerms
-from runner.planning.refills import RefillWish
 from runner.planning.selecting import Selector, only
-from runner.planning.wish import Wish, plan_of
+from runner.planning.wish import Wish
 
 COPY_EVERY = timedelta(days=1)  # a backup is made this often even if nothing is bought
 _SHOWN = 5  # errors of the files that are told one by one
@@ -148,7 +145,8 @@ class Passes:
         recorded, next_plan = Recorded(), result.plan
         try:
             recorded = await session.journal.recorded()
-            next_plan = self._plan(session, inputs, recorded)
+            wish = replace(self._wish(inputs, None), selection=self._selector)
+            next_plan = plan_now(session, wish, recorded, self.clock.now())
             await end_run(session, result.exit_code)
         except StateRefused as error:  # the state went away under us: what was bought is told all the same
             fatal = error
@@ -168,12 +166,6 @@ class Passes:
             obstacle=obstacle,
             fatal=fatal,
         )
-
-    def _plan(self, session: Session, inputs: Inputs, recorded: Recorded) -> Plan:
-        wish = replace(self._wish(inputs, None), selection=self._selector)
-        refills = RefillWish(now=self.clock.now(), counts=wish.counts)
-        prices = PriceTerms(profiles={name: panel.profile for name, panel in session.panels.items()})
-        return plan_of(wish, recorded, refills, prices)
 
     def _wish(self, inputs: Inputs, leaving: Leaving | None) -> Wish:
         campaigns, selector, most = inputs.campaigns, self._selector, self.flags.max_cost

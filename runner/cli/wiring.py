@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import sys
-import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from runner.engine.stopping import Stop
 from runner.panel.client import PanelClient
 from runner.panel.learnt import Learnt
 from runner.store.paths import StatePaths
+from runner.store.run_ids import new_run_id
 
 SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
 _BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability they use
@@ -84,7 +84,7 @@ async def open_session(
 
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
-    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    run_id = new_run_id(clock.now())
     async with AsyncExitStack() as stack:
         lock = await acquire(paths, command, clock, settings.lock_timeout)
         stack.callback(lock.release)

@@ -47,6 +47,7 @@ class LiveStatus(StrEnum):
 
 
 FINAL_STATUSES = frozenset({LiveStatus.COMPLETED, LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
+BATCH = 100  # ids that a panel takes in one call (panel-api: "up to 100 IDs")
 
 
 class OutcomeKind(StrEnum):

@@ -34,7 +34,6 @@ class Recorded:
     decisions: Sequence[Decided] = ()  # about attempts that were in doubt
     refills: Mapping[int, Sequence[Refill]] = field(default_factory=dict)  # by attempt id, in the order asked
     cancels: Mapping[int, Sequence[CancelRequest]] = field(default_factory=dict)  # the same
-    read_at: datetime | None = None
     # All that was seen of each (panel, service) that ever changed, oldest first; nothing of the others.
     service_changes: Mapping[tuple[str, str], Sequence[ServiceSeen]] = field(default_factory=dict)
     looked_at: datetime | None = None  # when the last `runner plan` that read the price lists ended

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-BATCH = 100  # ids a panel takes in one call (panel-api: "up to 100 IDs")
+from runner.core.attempts import BATCH
 
 T = TypeVar("T")
 

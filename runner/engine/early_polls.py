@@ -6,9 +6,9 @@ Only reads, and only what will be read anyway: a poll that fails leaves its orde
 import asyncio
 from itertools import islice
 
+from runner.core.attempts import BATCH
 from runner.core.errors import RunnerError
 from runner.core.events import EventType
-from runner.engine.batches import BATCH
 from runner.engine.ports import Panel
 from runner.engine.session import Session
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import IMPORTED, AttemptKind, NewAttempt, StatusSeen
@@ -185,20 +186,23 @@ async def _explain(
     What an import brings into the books has left the balance either since the first look, then it was unexplained and
     is not any longer, or before: then the balance never showed it.
     """
+    owed: dict[str, Decimal] = {}  # by panel, what was paid for before
     for panel, balance in balances.items():
         number = (before.last_balances[panel].number or 0) + 1
         now = BalanceSeen(panel=panel, balance=balance, seen_at=signed.at, number=number)
         missing = make_ledger(_looked(before, now), panels=(panel,)).accounts[0].unexplained
         charges = sum((one.seen.charge or ZERO for one in fitting if one.seen and one.bought.panel == panel), ZERO)
         await journal.see_balance(now)
-        if missing is None or (amount := charges - max(missing, ZERO)) <= ZERO:
-            continue
-        last = (await journal.recorded()).last_balances[panel]
+        if missing is not None and (amount := charges - max(missing, ZERO)) > ZERO:
+            owed[panel] = amount
+    looks = (await journal.recorded()).last_balances if owed else {}
+    for panel, amount in owed.items():
+        last = looks[panel]
         label = BalanceLabel(
             panel=panel,
             text=_BEFORE,
             amount=amount,
-            currency=balance.currency,
+            currency=balances[panel].currency,
             reading=last.number or 0,
             seen_at=last.seen_at,
             user=signed.user,

@@ -73,13 +73,13 @@ class ApplyResult:
     placed: int
     refused: int
     not_sent: int
-    in_doubt: int  # all doubts the state holds for the panels of this run, not only new ones
+    in_doubt: int  # all doubts the state holds, not only new ones
     refills: int  # requests that a panel took
     cancels: int
     orders: Sequence[OrderResult]
     plan: Plan
     report: Ledger
     interrupted: bool = False
-    warnings: Sequence[str] = ()  # orders declared not placed that look as if they were executed
+    warnings: Sequence[str] = ()  # late executions, lost orders, first charges that differ
     refill_results: Sequence[RefillResult] = ()
     cancel_results: Sequence[CancelResult] = ()

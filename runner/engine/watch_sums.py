@@ -87,7 +87,7 @@ class Leaving:
     def _found(self, order: Order) -> _Refused | None:
         """The refusal of an order, if it is listed as it was then."""
         former = self._refused.get(order.address)
-        return None if former is None or _terms(former.order) != _terms(order) else former
+        return None if former is None or former.order.terms != order.terms else former
 
     def is_given_up(self, order: Order) -> bool:
         """True if this watch does not try the order again until its line is edited."""
@@ -132,10 +132,6 @@ class Leaving:
                 passes = likely_reason([result.message]) in _MAY_PASS and times <= TRIES
                 pause = min(FIRST_TRY * 2 ** (times - 1), LONGEST_TRY)
                 self._refused[order.address] = _Refused(order, times, now + pause if passes else None)
-
-
-def _terms(order: Order) -> tuple[object, ...]:
-    return (order.service, order.link, order.quantity, order.runs, order.interval)
 
 
 class Sums:

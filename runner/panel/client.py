@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from runner.core.attempts import LiveStatus, NewAttempt, Outcome, StatusSeen
+from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import NO_CURRENCY, Balance, Catalogue
 from runner.core.clock import Clock
 from runner.core.orders import PanelProfile
@@ -19,7 +19,7 @@ from runner.panel.daily import CountingLimiter
 from runner.panel.learnt import Learnt
 from runner.panel.limiter import Limiter
 from runner.panel.outcome import classify_add
-from runner.panel.reading import BATCH, Capabilities, ListCall, Reader
+from runner.panel.reading import Capabilities, ListCall, Reader
 from runner.panel.redact import Redactor
 from runner.panel.transport import LARGE, HttpTransport, Transport
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Generic, NamedTuple, TypeVar
 
+from runner.core.attempts import BATCH
 from runner.core.clock import Clock
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.panel.complaints import Trouble, TroubleKind
@@ -20,7 +21,6 @@ from runner.panel.redact import Redact, said
 from runner.panel.transport import SMALL, Transport
 from runner.panel.waiting import asked_to_wait
 
-BATCH = 100  # ids that one call may name
 TRIES = 4
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled each time, give or take half
 PATIENCE = 120.0  # seconds that a panel may ask a read to wait

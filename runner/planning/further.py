@@ -97,7 +97,8 @@ class Further:
         if step.kind is ActionKind.BLOCKED:
             self._hold("on_change", Action(order, ActionKind.BLOCKED, step.reason, None, panel))
             return True
-        lot = self._lots[(order.service, *(order[4:7] if part is None else part[2:]))]
+        terms = order if part is None else part
+        lot = self._lots[order.service, terms.quantity, terms.runs, terms.interval]
         offer = lot.offer
         if step.kind is ActionKind.REORDER and (why := step.hindrance or offer.message):
             self._short.setdefault(why, []).append(order.address)

@@ -2,7 +2,7 @@
 
 from runner.core.attempts import Attempt
 from runner.core.recorded import Recorded
-from runner.planning.standing import LOST_AFTER
+from runner.planning.standing import is_lost
 
 _NAMED = 3  # addresses in a warning
 
@@ -12,7 +12,7 @@ def lost_words(recorded: Recorded) -> tuple[str, ...]:
     lost: dict[str, list[Attempt]] = {}
     for attempts in recorded.attempts.values():
         for attempt in attempts:
-            if attempt.missing_in_a_row >= LOST_AFTER and attempt.is_live:
+            if attempt.missing_in_a_row and is_lost(attempt):  # of nearly all it is 0: no call for each
                 lost.setdefault(attempt.panel, []).append(attempt)
     return tuple(_words(panel, several) for panel, several in lost.items())
 

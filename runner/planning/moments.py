@@ -105,11 +105,11 @@ def _next_refill(recorded: Recorded, campaign: Campaign, now: datetime) -> datet
         for attempt in known_as(recorded, campaign, order.id)[1]:
             if attempt.status is not LiveStatus.COMPLETED or attempt.panel_order_id is None:
                 continue
-            requests = asked(recorded.refills.get(attempt.id, ()))
+            former = recorded.refills.get(attempt.id, ())
+            requests = asked(former)
             if not requests or requests[-1].is_open:
                 continue
             due = requests[-1].reached_at + policy.every
-            former = recorded.refills.get(attempt.id, ())
             service = service_of(recorded, attempt)
             if hindrance(attempt, former, policy.every, service, due) or objection(attempt, former, policy, due):
                 continue

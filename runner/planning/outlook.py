@@ -12,7 +12,7 @@ from runner.planning.delivery import DeliveryTimes
 from runner.planning.drip import instalments, next_instalment
 from runner.planning.history import DOUBTFUL, known_as
 from runner.planning.plan import ActionKind, Plan
-from runner.planning.standing import LOST_AFTER, is_lost
+from runner.planning.standing import is_lost
 
 DAY_CAP = "budget.per_day"  # the one guard that gives way by itself
 FILES = "files"  # stands among the guards for problems that only the price list shows
@@ -112,7 +112,7 @@ def _flying(recorded: Recorded) -> set[tuple[str, str, str]]:
         (one.panel, one.service, one.link)
         for attempts in recorded.attempts.values()
         for one in attempts
-        if one.is_live and one.missing_in_a_row < LOST_AFTER
+        if one.is_live and not is_lost(one)
     }
 
 

@@ -1,6 +1,6 @@
 """Which refills are due, and why the others are not. Pure: policies, state, prices and counts in, decisions out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -130,13 +130,12 @@ class RefillRound:
         # By campaign: completed orders that can't be compared, and whether there are counts to compare them with.
         self._uncounted: dict[str, tuple[int, bool]] = {}
 
-    def look_at_all(self, campaigns: Sequence[Campaign], selects: Callable[[Order], bool] | None = None) -> None:
+    def look_at_all(self, campaigns: Sequence[Campaign]) -> None:
         """Note what is due of all listed orders, without a plan."""
         for campaign in campaigns:
             for order in campaign.orders:
-                if selects is None or selects(order):
-                    _, attempts = known_as(self._recorded, campaign, order.id)
-                    self.look_at(order, attempts, campaign)
+                _, attempts = known_as(self._recorded, campaign, order.id)
+                self.look_at(order, attempts, campaign)
 
     def look_at(self, order: Order, attempts: Sequence[Attempt], campaign: Campaign) -> str:
         """Note what is due of one satisfied order; the reason for its line in the plan, empty if nothing is."""

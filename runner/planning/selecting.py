@@ -13,6 +13,7 @@ from runner.core.attempts import FORGOTTEN, LiveStatus
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.core.text import clean
+from runner.planning.history import as_order
 
 Selection = Callable[[Order], bool]
 AddressesIn = Callable[[str], AbstractSet[str]]
@@ -211,6 +212,4 @@ def _orders(campaigns: Sequence[Campaign], recorded: Recorded) -> Iterator[Order
     for attempts in recorded.attempts.values():
         last = attempts[-1]
         if FORGOTTEN not in last.order_id:
-            yield Order(
-                last.campaign, last.order_id, last.service, last.link, last.quantity, last.runs, last.interval, "", 0
-            )
+            yield as_order(last)

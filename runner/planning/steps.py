@@ -6,17 +6,17 @@ from decimal import Decimal
 from itertools import accumulate, combinations, pairwise
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState
+from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.doubts import DecisionKind
 from runner.core.money import ZERO
 from runner.core.recorded import Recorded
+from runner.planning.history import DOUBTFUL
 from runner.planning.ledger import book
 
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
 _MOST_DOUBTS = 9  # whose prices are combined; more explain any amount
-_DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)
 
 
 class Step(NamedTuple):
@@ -64,7 +64,7 @@ def steps(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Iterator[Step]
 
 
 def _may_be_executed(attempt: Attempt, declared: set[int]) -> bool:
-    return attempt.state in _DOUBTFUL or attempt.id in declared
+    return attempt.state in DOUBTFUL or attempt.id in declared
 
 
 def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Step | None:

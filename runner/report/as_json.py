@@ -1,6 +1,6 @@
 """Documents for programs: exactly the keys of the schemas in `schemas/`. Money is a decimal string, unknown is null.
 
-A document that grows with the orders also comes as `…_chunks`, which never holds it whole.
+A document that grows with the orders comes as `…_chunks`, its text piece by piece, which never holds it whole.
 """
 
 import json
@@ -34,33 +34,44 @@ def write_json(stream: TextIO, document: Mapping[str, object]) -> None:
     stream.writelines(_chunks(document))
 
 
-def plan_document(plan: Plan, checksum: str) -> Document:
-    """What `plan --format json` prints; `plan.schema.json`."""
-    return _plan(plan, checksum, [_action(action, plan) for action in plan.actions])
-
-
 def plan_chunks(plan: Plan, checksum: str, more: Mapping[str, object] | None = None) -> Iterator[str]:
-    """The text of `plan_document` piece by piece, with the top-level keys of `more` behind it."""
-    return _chunks(_plan(plan, checksum, (_action(action, plan) for action in plan.actions)) | dict(more or {}))
-
-
-def apply_document(result: ApplyResult) -> Document:
-    """What `apply --format json` prints; `apply.schema.json`."""
-    return _apply(result, [_order_result(order) for order in result.orders])
+    """What `plan --format json` prints, `plan.schema.json`; with the top-level keys of `more` behind it."""
+    document: Document = {
+        "format_version": PLAN_FORMAT,
+        "checksum": checksum,
+        "panel_balances": {
+            name: {
+                "balance": None if money.balance is None else plain(money.balance.amount),
+                "currency": None if money.balance is None else money.balance.currency,
+            }
+            for name, money in plan.money.items()
+        },
+        "actions": (_action(action, plan) for action in plan.actions),
+        "summary": plan.summary,
+        "cost": _money(plan.cost),
+    }
+    return _chunks(document | dict(more or {}))
 
 
 def apply_chunks(result: ApplyResult) -> Iterator[str]:
-    """The text of `apply_document` piece by piece."""
-    return _chunks(_apply(result, map(_order_result, result.orders)))
-
-
-def status_document(standings: Standings) -> Document:
-    """What `status --format json` prints; `status.schema.json`."""
-    return {"orders": [_standing(order) for order in standings.orders], "summary": dict(standings.summary)}
+    """What `apply --format json` prints; `apply.schema.json`."""
+    return _chunks(
+        {
+            "run_id": result.run_id,
+            "exit_code": int(result.exit_code),
+            "placed": result.placed,
+            "refused": result.refused,
+            "in_doubt": result.in_doubt,
+            "refills": result.refills,
+            "cancels": result.cancels,
+            "orders": map(_order_result, result.orders),
+            "report": report_document(result.report),
+        }
+    )
 
 
 def status_chunks(standings: Standings) -> Iterator[str]:
-    """The text of `status_document` piece by piece."""
+    """What `status --format json` prints; `status.schema.json`."""
     return _chunks({"orders": map(_standing, standings.orders), "summary": dict(standings.summary)})
 
 
@@ -151,23 +162,6 @@ def line_of(document: Mapping[str, object]) -> str:
     return _encode(document) + "\n"
 
 
-def _plan(plan: Plan, checksum: str, actions: Iterable[Document]) -> Document:
-    return {
-        "format_version": PLAN_FORMAT,
-        "checksum": checksum,
-        "panel_balances": {
-            name: {
-                "balance": None if money.balance is None else plain(money.balance.amount),
-                "currency": None if money.balance is None else money.balance.currency,
-            }
-            for name, money in plan.money.items()
-        },
-        "actions": actions,
-        "summary": plan.summary,
-        "cost": _money(plan.cost),
-    }
-
-
 def _action(action: Action, plan: Plan) -> Document:
     order = action.order
     quantity, runs, interval = plan.terms(action)
@@ -181,20 +175,6 @@ def _action(action: Action, plan: Plan) -> Document:
         "runs": runs,
         "interval": interval,
         "cost": _money(action.cost),
-    }
-
-
-def _apply(result: ApplyResult, orders: Iterable[Document]) -> Document:
-    return {
-        "run_id": result.run_id,
-        "exit_code": int(result.exit_code),
-        "placed": result.placed,
-        "refused": result.refused,
-        "in_doubt": result.in_doubt,
-        "refills": result.refills,
-        "cancels": result.cancels,
-        "orders": orders,
-        "report": report_document(result.report),
     }
 
 

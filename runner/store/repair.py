@@ -4,7 +4,6 @@ A forgotten order keeps its attempts, its money and its place in the campaign's 
 """
 
 import re
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Repair
 from runner.store.paths import StatePaths
+from runner.store.run_ids import new_run_id
 from runner.store.tables import attempts
 
 _LISTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # as campaign.schema.json
@@ -112,7 +112,7 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
 
     Left-over marks become doubts first, as at every start.
     """
-    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    run_id = new_run_id(clock.now())
     kept = backup(paths, clock)
     writer = open_writer(paths, lock, clock).writer
 

@@ -6,6 +6,7 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.bought import Bought
+from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.errors import ExitCode, PanelUnreachable, StateRefused
 from runner.engine.importing import Signed, check, record
 from runner.engine.run import apply as run_pass
@@ -110,3 +111,24 @@ async def test_an_order_that_was_taken_meanwhile_is_refused_by_the_state(open_ru
         with pytest.raises(StateRefused):  # the same id for another order
             await record(session.journal, "run-other", [other], signed(session), {})
         assert len((await session.journal.recorded()).attempts) == 1
+
+
+async def test_what_the_first_look_at_a_balance_did_not_show_is_labelled_on_each_panel(open_run, panel):
+    here = campaign(2)
+    cost = Decimal("0.90") * here.orders[0].units / 1000
+    wanted = [sold(panel, order, f"{number + 1}", str(cost)) for number, order in enumerate(here.orders)]
+    async with open_run() as session:
+        first, second = await looked(session, wanted, here)
+        second = second._replace(
+            bought=wanted[1]._replace(panel="other"), attempt=second.attempt._replace(panel="other")
+        )
+        held = {name: Balance(amount=Decimal(50), currency="USD") for name in ("sim", "other")}
+        for name, balance in held.items():
+            seen = BalanceSeen(panel=name, balance=balance, seen_at=session.clock.now())
+            await session.journal.see_balance(seen)
+        await record(session.journal, "run-import", [first, second], signed(session), held)
+        recorded = await session.journal.recorded()
+    assert [(one.panel, one.amount) for one in recorded.labels] == [("sim", cost), ("other", cost)]
+    assert {one.panel: one.reading for one in recorded.labels} == {
+        name: seen.number for name, seen in recorded.last_balances.items()
+    }

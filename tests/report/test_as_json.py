@@ -36,6 +36,10 @@ def check(name, document):
     return again
 
 
+def check_text(name, chunks):
+    return check(name, json.loads("".join(chunks)))
+
+
 def objects_of(node):
     if isinstance(node, dict):
         if node.get("type") == "object":
@@ -68,7 +72,7 @@ def test_the_report_inside_an_apply_is_the_report():
 
 def test_a_plan_has_exactly_the_promised_keys(make):
     plan = make.plan(make.action(runs=5, interval=60), make.action("late", ActionKind.WAIT, cost=None))
-    document = check("plan", as_json.plan_document(plan, "c" * 64))
+    document = check_text("plan", as_json.plan_chunks(plan, "c" * 64))
     assert list(document) == ["format_version", "checksum", "panel_balances", "actions", "summary", "cost"]
     assert document["panel_balances"] == {"sandbox": {"balance": "100.00", "currency": "USD"}}
     assert document["summary"] == {"place": 1, "wait": 1, "ok": 20}
@@ -82,7 +86,7 @@ def test_a_plan_has_exactly_the_promised_keys(make):
 
 def test_what_is_unknown_is_null(make):
     plan = make.plan(cost=None, money={"p": PanelMoney("p", None, Decimal(0), Decimal(0))})
-    document = check("plan", as_json.plan_document(plan, "c"))
+    document = check_text("plan", as_json.plan_chunks(plan, "c"))
     assert document["cost"] is None
     assert document["panel_balances"] == {"p": {"balance": None, "currency": None}}
     totals = dict.fromkeys(("currency", "spent", "refunded", "reserved", "in_doubt", "balance", "unexplained"))
@@ -96,7 +100,7 @@ def test_what_is_unknown_is_null(make):
     ),
     balance=amounts,
 )
-def test_any_plan_fits_its_schema_and_its_pieces_are_the_document(make, rows, balance):
+def test_any_plan_fits_its_schema(make, rows, balance):
     actions = [
         make.action(order_id, kind, reason=reason, cost=cost, runs=runs, interval=runs)
         for kind, order_id, reason, cost, runs in rows
@@ -105,8 +109,8 @@ def test_any_plan_fits_its_schema_and_its_pieces_are_the_document(make, rows, ba
     money = plan.money["sandbox"]
     seen = money.balance.__class__(amount=balance, currency="EUR")
     plan = make.plan(*actions, money={"sandbox": money._replace(balance=seen)}, cost=None)
-    document = check("plan", as_json.plan_document(plan, "c"))
-    assert json.loads("".join(as_json.plan_chunks(plan, "c"))) == document
+    document = check_text("plan", as_json.plan_chunks(plan, "c"))
+    assert [row["reason"] for row in document["actions"]] == [reason for _, _, reason, _, _ in rows]
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,12 +144,14 @@ def test_a_plan_of_many_orders_comes_in_pieces_and_never_as_one_text(make):
 
 def test_a_document_ends_with_one_newline_and_has_one_row_a_line(make):
     stream = io.StringIO()
-    as_json.write_json(stream, as_json.plan_document(make.plan(make.action("a"), make.action("b")), "c"))
-    text = stream.getvalue()
-    assert text.endswith("}\n")
-    assert not text.endswith("\n\n")
-    assert sum('"order": "spring/' in line for line in text.splitlines()) == 2
-    assert json.loads(text)["actions"][1]["order"] == "spring/b"
+    as_json.write_json(stream, as_json.balance_document([make.balance(panel="a"), make.balance(panel="b")]))
+    plan = "".join(as_json.plan_chunks(make.plan(make.action("a"), make.action("b")), "c"))
+    for text, row in ((stream.getvalue(), '"panel": '), (plan, '"order": "spring/')):
+        assert text.endswith("}\n")
+        assert not text.endswith("\n\n")
+        assert sum(row in line for line in text.splitlines()) == 2
+    assert json.loads(stream.getvalue())["balances"][1]["panel"] == "b"
+    assert json.loads(plan)["actions"][1]["order"] == "spring/b"
 
 
 def test_hostile_text_leaves_json_as_escapes(make):
@@ -162,7 +168,7 @@ def test_an_apply_has_exactly_the_promised_keys(make):
         make.result(OutcomeKind.IN_DOUBT, "lost", "no answer", cost=None),
         exit_code=ExitCode.IN_DOUBT,
     )
-    document = check("apply", as_json.apply_document(result))
+    document = check_text("apply", as_json.apply_chunks(result))
     assert list(document) == [
         "run_id", "exit_code", "placed", "refused", "in_doubt", "refills", "cancels", "orders", "report",
     ]  # fmt: skip
@@ -175,18 +181,16 @@ def test_an_apply_has_exactly_the_promised_keys(make):
         "message": "",
     }
     assert document["orders"][1]["cost"] is None
-    assert json.loads("".join(as_json.apply_chunks(result))) == document
 
 
 def test_every_standing_fits_the_status_schema(make):
     orders = [make.standing(sync=sync, health=health) for sync in Sync for health in Health]
     orders.append(make.standing(panel_order_id=None, status=None, charge=None, start_count=None, checked_at=None))
     standings = Standings(orders=orders, summary={"placed": 3})
-    document = check("status", as_json.status_document(standings))
+    document = check_text("status", as_json.status_chunks(standings))
     assert document["summary"] == {"placed": 3}
     assert document["orders"][0]["checked_at"] == "2026-03-01T12:00:00.000Z"
     assert "message" not in document["orders"][0]
-    assert json.loads("".join(as_json.status_chunks(standings))) == document
 
 
 def test_diagnostics_services_and_balances_fit_their_schemas(make):
