@@ -4,7 +4,6 @@ import pytest
 
 from runner.engine.collection import long_lived
 
-
 DEFAULT = gc.get_threshold()[0]
 
 
