@@ -1,10 +1,10 @@
-"""How many operations a commit of the journal waits for, from how busy the loop's thread is. Commits nothing itself."""
+"""How many operations one commit of the journal takes, from how busy the loop's thread is. Commits nothing itself."""
 
 import time
 from collections.abc import Callable
 
 LARGEST = 1000  # bounds what one refused neighbour makes us repeat
-_SMALL = 4  # two orders' outcomes and next marks
+_SMALL = 8  # four orders' outcomes and next marks: with fewer the commits cost more than the waiting
 _BUSY = 0.75  # share of the time between commits that the thread computed
 _MEMORY = 0.95  # weight of the past after one more commit: some twenty of them count
 

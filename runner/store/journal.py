@@ -1,10 +1,10 @@
-"""The durable record, for coroutines: commits together what they told in a turn or two of their loop.
+"""The durable record, for coroutines: commits together what they told in a turn or two of their loop, in its order.
 
 Satisfies the engine's `Journal` port. A method that returns has committed; cancelling its caller changes nothing.
 
 It commits on the loop's own thread. A writer's thread beside it was measured to cost 130 us an order more: SQLite's
 driver gives the interpreter lock away at every row, and the two threads then wait for each other. What the loop can't
-do meanwhile (one fdatasync for some twenty orders) it does right after, and those answers make the next group.
+do meanwhile (one fdatasync for a few orders, for some fifty when busy: `group_size`) it does right after.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
-from runner.store.group_size import LARGEST, GroupSize
+from runner.store.group_size import GroupSize
 from runner.store.journal_ops import Writer
 from runner.store.label_operations import LabelBalance
 from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
@@ -184,10 +184,7 @@ class Journal:
         return waiting
 
     def _commit_when_all_told(self) -> None:
-        """Commit once a turn of the loop told nothing new, or as much as is worth waiting for.
-
-        A group larger than that is committed in parts.
-        """
+        """Commit once a turn of the loop told nothing new, or enough for a group; what is more goes into the next one."""
         told = len(self._told_by_now)
         if told == 0:  # closed in the meantime, which committed it
             return
@@ -200,9 +197,8 @@ class Journal:
     def _commit(self) -> None:
         self._told_a_turn_ago = 0
         self._size.before_commit()
-        group, self._told_by_now = self._told_by_now[:LARGEST], self._told_by_now[LARGEST:]
-        if self._told_by_now:
-            self._loop.call_soon(self._commit_when_all_told)
+        most = self._size.limit
+        group, self._told_by_now = self._told_by_now[:most], self._told_by_now[most:]
         results = self._writer.commit([operation for operation, _ in group])
         self._size.after_commit()
         for (_, waiting), result in zip(group, results, strict=True):
@@ -212,6 +208,8 @@ class Journal:
                 waiting.set_exception(result)
             else:
                 waiting.set_result(result)
+        if self._told_by_now:  # after those who wait were woken: they go on before the next commit
+            self._loop.call_soon(self._commit_when_all_told)
 
 
 @asynccontextmanager

@@ -41,6 +41,21 @@ async def test_fifty_coroutines_share_their_commits_and_lose_nothing(journal, pa
     }
 
 
+async def test_the_first_of_a_burst_go_on_before_the_rest_of_it_is_committed(journal, paths):
+    on_disk = []
+
+    async def mark(order):
+        await journal.mark(new_attempt(order), "run-1", NOW)
+        with closing(sqlite3.connect(paths.db)) as other:
+            on_disk.extend(other.execute("SELECT count(*) FROM attempts").fetchone())
+
+    await asyncio.sleep(0.5)  # so that there was time to spare
+    await asyncio.gather(*(mark(order) for order in range(30)))
+    assert on_disk[0] < 10
+    assert on_disk == sorted(on_disk)
+    assert on_disk[-1] == 30
+
+
 async def test_a_mark_is_on_disk_when_it_returns(journal, paths):
     attempt_id = await journal.mark(new_attempt(), "run-1", NOW)
     with closing(sqlite3.connect(paths.db)) as other:
