@@ -60,6 +60,7 @@ def shortfalls(
         if is_wanted and units > 0:
             is_free = left > 0 or _is_partly_delivered(attempt)
             yield Shortfall(attempt, units, "" if is_free else f"policy.max_reorders is {policy.max_reorders}")
+            lacking -= units if is_free else 0
 
 
 def reordered(standing: Sequence[Attempt]) -> dict[int, Attempt]:

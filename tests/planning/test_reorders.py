@@ -4,11 +4,12 @@ import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.errors import ExitCode
-from runner.core.orders import OnChange, OnShort
+from runner.core.orders import OnChange, OnShort, Policy
 from runner.core.upkeep import CancelRequest, CancelState
 from runner.planning.allowance import Part
 from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
+from runner.planning.reorders import shortfalls
 from tests.planning.builders import (
     LINK,
     NOW,
@@ -153,6 +154,15 @@ def test_what_was_delivered_after_all_is_not_bought_again_on_account_of_its_reor
     # The first one delivered 700 after all, the second 200: 100 are lacking, whatever the second is short of.
     plan = plan_of(partial(300), reorder(1000, LiveStatus.PARTIAL, 800), **policy)
     assert plan.parts[TEASER].quantity == 100
+
+
+def test_several_short_attempts_share_what_is_lacking():
+    late = ended(LiveStatus.COMPLETED)
+    again = reorder(1000, LiveStatus.PARTIAL, 700)
+    top_up = partial(400, kind=AttemptKind.TOP_UP, quantity=500)
+    standing = [one._replace(id=number) for number, one in enumerate((late, again, top_up), 1)]
+    # Of 1,500 units 1,400 are delivered; the two that are short lack 1,100.
+    assert [one.units for one in shortfalls(standing, Policy(**BOTH), {})] == [100]
 
 
 def test_a_partial_order_that_delivered_nothing_counts_as_a_cancellation():
