@@ -12,7 +12,7 @@ _MIDDLE, _LARGE, _HUGE = 10_000, 100_000, 1_000_000
 class Scale:
     """Numbers of orders and of repetitions."""
 
-    orders_0ms: int = 4000
+    orders_0ms: int = 10_000
     orders_50ms: int = 10_000
     pairs: int = 5
     live: int = 10_000

@@ -153,7 +153,8 @@ class Submission:
             self._stop(error.message)
             return None
         session.stop.in_flight += 1
-        session.tell(EventType.MARKED, order.address)
+        if session.is_heard:
+            session.tell(EventType.MARKED, order.address)
         outcome = await self._panel.add(attempt, self._owned_ids)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)

@@ -61,7 +61,7 @@ _REFUSALS = (
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
 
-_GROUPED = Mark | Settle  # may share statements
+_GROUPED = frozenset({Mark, Settle})  # may share statements
 
 _TAKEN = {
     "attempts.campaign": "it already has an attempt that may have bought it",
@@ -214,7 +214,7 @@ class Writer:
 
         Marks and outcomes go past SQLAlchemy: for a small group its part of a commit took as long as SQLite's.
         """
-        if not all(isinstance(operation, _GROUPED) for operation in batch):
+        if not _GROUPED.issuperset(map(type, batch)):
             with self._connection.begin():
                 yield
             return
@@ -353,7 +353,7 @@ def _stretches(batch: Sequence[Operation]) -> list[list[int]]:
     stretches: list[list[int]] = []
     open_stretch = False
     for place, operation in enumerate(batch):
-        grouped = isinstance(operation, _GROUPED)
+        grouped = type(operation) in _GROUPED
         if grouped and open_stretch:
             stretches[-1].append(place)
         else:
