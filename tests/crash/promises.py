@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -27,6 +28,7 @@ _ENDS = {
 }
 _SHORT = frozenset({"Partial", "Canceled"})
 MOST = 2000  # units of an order that any history ever lists
+_ON_ITS_WAY = timedelta(minutes=1)
 _REFILL_ENDS = {RefillState.COMPLETED: "Completed", RefillState.REJECTED: "Rejected"}
 
 
@@ -208,7 +210,7 @@ def _check_refills(world: World, policy: RefillPolicy, recorded: Recorded, expec
 def _check_refill(world: World, wish: Asked, records: Sequence[Refill], expect: Expect) -> None:
     """One request that the panel looked at must be told by exactly one record."""
     at = from_text(to_text(wish.at))  # the state knows milliseconds
-    telling = [one for one in records if one.asked_at <= at <= (one.answered_at or at)]
+    telling = [one for one in records if one.asked_at <= at <= _told_until(one, at)]
     expect(len(telling) == 1, "each refill asked for has its record")
     (record,) = telling
     expect(record.state is not RefillState.NOT_SENT, "what the panel has looked at was not called unsent")
@@ -217,3 +219,10 @@ def _check_refill(world: World, wish: Asked, records: Sequence[Refill], expect: 
         expect(record.refill_id in {None, wish.refill_id}, "a refill goes by the panel's id")
         if record.refill_id is None:
             expect(record.state is RefillState.UNKNOWN, "a refill without an id is unknown")
+
+
+def _told_until(record: Refill, at: datetime) -> datetime:
+    """Until when a look of the panel's can be of a request: one that a later run gave up may still be on its way then."""
+    if record.answered_at is None:
+        return at
+    return record.answered_at + (_ON_ITS_WAY if record.state is RefillState.UNKNOWN else timedelta())
