@@ -38,7 +38,7 @@ ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, 
 @click.option(
     "--since",
     metavar="WHEN",
-    help="With --diff: than at that moment: 2026-01-31, 2026-01-31T12:00 or 7d ago. UTC.",
+    help="With --diff: than at that moment: 2026-01-31, 2026-01-31T12:00, or 7d, 24h ago. UTC.",
 )
 def services(
     *,

@@ -124,14 +124,16 @@ async def _carry_out(
 async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> Recorded:
     """Read the price lists anew if it took long to agree, or to get so far; the state as it is then.
 
-    Raises `PlanStale` if the plan would not buy just the same any more. The pass of a watch has read them, and waits for nobody.
+    Raises `PlanStale` if the plan would not buy just the same any more. Not for the pass of a watch: it has just read
+    them, and waits for nobody.
     """
     if wish.adaptive or not await refresh_prices(session, recorded):
         return recorded
     recorded = await session.journal.recorded()
     if _bought_by(plan_now(session, wish, recorded, session.clock.now())) != _bought_by(plan):
         raise PlanStale(
-            "the price lists have changed since the plan was made; nothing was sent", "look at it again: runner plan"
+            "the price lists have changed since the plan was made, or other orders are due by now; nothing was sent",
+            "look at it again: runner plan",
         )
     return recorded
 

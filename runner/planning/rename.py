@@ -15,10 +15,8 @@ from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
 GUARD = "rename"
 _NEW = (ActionKind.PLACE, ActionKind.WAIT)
-BOUGHT = (
-    AttemptState.PLACED,
-    AttemptState.ABANDONED,
-)  # what was given up may exist: nothing is sent for it again unasked
+# What was given up may exist: nothing is sent for it again unasked.
+BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 Named = Callable[[], Collection[str]]
 Sold = tuple[str, str, str]  # panel, service, link
