@@ -17,9 +17,9 @@ show() {
 }
 
 show validate campaigns/demo.yaml
-show plan campaigns/demo.yaml
+show plan campaigns/demo.yaml --short
 show apply campaigns/demo.yaml
 printf '\nOnce more: everything is bought, so nothing is sent.\n'
 show apply campaigns/demo.yaml
-show status campaigns/demo.yaml
+show status campaigns/demo.yaml --short
 show report

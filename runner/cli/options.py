@@ -52,6 +52,7 @@ class Settings:
     debug: bool = False
     log_file: Path | None = None
     no_ci: bool = False
+    short: bool = False
     selection: "Selector | None" = None  # which orders take part, by `select` and `exclude`; None for all
 
     def __post_init__(self) -> None:
@@ -62,9 +63,11 @@ class Settings:
             object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
 
     def stdout(self) -> "Screen":
-        """Where data goes."""
+        """Where data goes; with `short`, a pipe or a file gets the screen of a terminal, without its colours."""
         from runner.report.screen import Screen
 
+        if self.short and not sys.stdout.isatty():
+            return Screen(sys.stdout, terminal=True, colour=False)
         return Screen(sys.stdout, colour=None if self.color else False)
 
     def stderr(self) -> "Screen":
@@ -136,6 +139,11 @@ PRUNE = click.option(
     "--prune",
     is_flag=True,
     help="Also cancel live orders that the campaigns no longer list, where the service allows it; never protected ones.",
+)
+SHORT = click.option(
+    "--short",
+    is_flag=True,
+    help="Sum up many orders in a pipe or a file too, as on a terminal, instead of listing all.",
 )
 QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
 COLOR = click.option("--no-color", "color", is_flag=True, flag_value=False, default=True, help="No colours.")

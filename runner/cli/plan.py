@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli.options import (
+    CALLING,
+    COUNTS,
+    NO_CI,
+    PRUNE,
+    READING,
+    REPORT,
+    SHORT,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
 from runner.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, PRUNE, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json"), *CALLING, SHORT, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )

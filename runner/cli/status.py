@@ -15,6 +15,7 @@ from runner.cli.options import (
     PANELS,
     READING,
     REPORT,
+    SHORT,
     STATE,
     Settings,
     format_option,
@@ -33,7 +34,7 @@ TABLES = ("day", "service", "campaign", "panel")
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, REPORT, NO_CI)
+@options(*READING, format_option("text", "json"), *CALLING, SHORT, REPORT, NO_CI)
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""

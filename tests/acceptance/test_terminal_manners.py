@@ -13,10 +13,10 @@ CALLING = ["--lock-timeout", "--parallel", "--quiet", "--log-file"]
 READING = ["--state", "--panels", "--select", "--exclude", "--no-color", "--debug", "--format"]
 FLAGS = {
     "validate": ["--panels", "--format", "--no-color"],
-    "plan": [*READING, *CALLING, "--out", "--no-refresh", "--detailed-exitcode", "--max-cost", "--report"],
+    "plan": [*READING, *CALLING, "--out", "--no-refresh", "--detailed-exitcode", "--max-cost", "--report", "--short"],
     "apply": [*READING, *CALLING, "--yes", "--no-input", "--max-cost", "--report"],
     "watch": [*READING, *CALLING, "--yes", "--until", "--timeout", "--max-cost", "--prune", "--report", "--max-pause"],
-    "status": [*READING, *CALLING, "--refresh", "--report"],
+    "status": [*READING, *CALLING, "--refresh", "--report", "--short"],
     "report": ["--state", "--format", "--report"],
     "services": ["--search", "--format", "--panels"],
     "balance": ["--format", "--panels"],
@@ -160,3 +160,13 @@ def test_a_reader_of_stderr_that_goes_away_never_makes_a_doubt_look_fine(project
     )
     assert ended.returncode in (1, 15)
     assert project.run("status").code == 15
+
+
+def test_short_sums_up_in_a_pipe_what_is_listed_otherwise(project: Project):
+    project.campaign([post(number) for number in range(230)])
+    for command in (["plan"], ["status"]):
+        assert len(project.run(*command).out.splitlines()) > 230
+        short = project.run(*command, "--short")
+        assert (short.code, len(short.out.splitlines()) < 20) == (0, True), short.out
+        assert "230" in short.out
+        assert "\x1b" not in short.out
