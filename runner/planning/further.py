@@ -13,12 +13,12 @@ from runner.core.orders import Campaign, OnShort, Order
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Part
 from runner.planning.history import DOUBTFUL, History, is_as_listed, purchase, standing_attempts
-from runner.planning.life import Step, next_steps
+from runner.planning.life import UNTOLD, Step, next_steps
 from runner.planning.lots import Lot, Lots
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel
 from runner.planning.pricing import Offer
 from runner.planning.refills import RefillRound
-from runner.planning.wording import named, orders_are
+from runner.planning.wording import named, orders, orders_are
 
 _INITIAL = AttemptKind.INITIAL
 
@@ -54,6 +54,7 @@ class Further:
         # The usual order is bought once and left alone: one look tells that nothing is to be done.
         self._is_usual = not campaign.drips and OnShort.REORDER not in (policy.on_partial, policy.on_canceled)
         self._short: dict[str, list[str]] = {}  # why what is short can't be bought again -> addresses
+        self._untold: list[str] = []  # what ended short by nobody knows how much
 
     def add(self, order: Order, known_id: str, attempts: Sequence[Attempt]) -> None:
         """Decide on an order that was tried before, or on one of a drip."""
@@ -74,10 +75,13 @@ class Further:
 
     def notes(self) -> list[str]:
         """What could not be bought again, and why."""
-        return [
+        short = [
             f"{self._campaign.name}: {orders_are(len(several))} short, and it can't be bought again: {why} ({named(several)})"
             for why, several in self._short.items()
         ]
+        if self._untold:
+            short.insert(0, _untold(self._campaign.name, self._untold))
+        return short
 
     def _satisfied(self, order: Order, attempts: Sequence[Attempt]) -> None:
         if not self._is_refilled(order, attempts):
@@ -94,6 +98,9 @@ class Further:
     def _take(self, order: Order, step: Step, attempts: Sequence[Attempt]) -> bool:
         """Add a line for a step; False, and nothing done, if it turns out that the panel does not sell it."""
         panel, part = self._campaign.panel, step.part
+        if step.hindrance == UNTOLD:
+            self._untold.append(f"{order.address}: {step.reason}")
+            return False
         if step.kind is ActionKind.BLOCKED:
             self._hold("on_change", Action(order, ActionKind.BLOCKED, step.reason, None, panel))
             return True
@@ -206,6 +213,14 @@ def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
         f"{doubts[0].address}`"
     )
     return Action(order, ActionKind.IN_DOUBT, reason, sum((one.expected_charge for one in doubts), ZERO), panel)
+
+
+def _untold(campaign: str, several: Sequence[str]) -> str:
+    return (
+        f"{campaign}: {orders(len(several))} ended short, and the panel does not say by how much in a number that can be "
+        "true: nothing is bought again on that; look at the panel's order list, and list what is missing as an order with a "
+        f"new id ({named(several)})"
+    )
 
 
 def _again(last: Attempt, *, is_declared: bool) -> str:

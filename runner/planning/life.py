@@ -22,6 +22,7 @@ from runner.planning.refills import service_of
 from runner.planning.reorders import shortfalls
 from runner.planning.replacing import clearing
 
+UNTOLD = "the panel does not say how much remains"
 CHOICES = "set policy.on_change to keep, restore the line, or give the new order a new id"
 
 
@@ -54,6 +55,9 @@ def next_steps(
     if change is not None and change.is_elsewhere:
         return
     for short in shortfalls(standing, policy, recorded.cancels):
+        if not short.units:
+            yield Step(ActionKind.REORDER, short.words, hindrance=UNTOLD)
+            continue
         part = Part(AttemptKind.REORDER, next_slot(attempts, AttemptKind.REORDER), short.units, None, None)
         yield Step(ActionKind.REORDER, f"{short.words}: bought again", part, hindrance=short.hindrance)
     if is_drip and as_bought(standing) is None:

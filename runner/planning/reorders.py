@@ -1,4 +1,8 @@
-"""What a panel left undelivered, and which of it is bought again: each attempt once, as the policies say. Pure."""
+"""What a panel left undelivered, and which of it is bought again: each attempt once, as the policies say. Pure.
+
+How much is missing is known only from a number that can be true: what remains, of the very status that ended the order.
+An order that ended without one may be delivered, so nothing is bought again on its account.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,13 +21,18 @@ class Shortfall(NamedTuple):
     """Units that a panel did not deliver, that are to be bought again."""
 
     attempt: Attempt
-    units: int
+    units: int  # 0: the panel does not say how many
     hindrance: str = ""  # why the policy is against it after all
 
     @property
     def words(self) -> str:
-        """`order 23501 ended partial, 300 of 1,000 units short`."""
+        """`order 23501 ended partial, 300 of 1,000 units short`; `order 23501 ended partial, 1,001 remain of 1,000`."""
         one = self.attempt
+        if not self.units:
+            remain = (
+                "nothing said of what remains" if one.remains is None else f"{one.remains:,} remain of {one.units:,}"
+            )
+            return f"order {one.panel_order_id} ended {one.status}, {remain}"
         if one.status is _PARTIAL:
             return f"order {one.panel_order_id} ended partial, {self.units:,} of {one.units:,} units short"
         return f"the panel {one.status} order {one.panel_order_id}, {self.units:,} of {one.units:,} units short"
@@ -56,7 +65,10 @@ def shortfalls(
             is_wanted = policy.on_partial is OnShort.REORDER
         else:
             is_wanted = policy.on_canceled is OnShort.REORDER and policy.max_reorders > 0
-        units = min(_short_of(attempt), lacking)
+        if is_wanted and is_untold(attempt):
+            yield Shortfall(attempt, 0)
+            continue
+        units = min(_missing(attempt), lacking)
         if is_wanted and units > 0:
             is_free = left > 0 or _is_partly_delivered(attempt)
             yield Shortfall(attempt, units, "" if is_free else f"policy.max_reorders is {policy.max_reorders}")
@@ -88,22 +100,25 @@ def _likeness(former: Attempt, reorder: Attempt) -> tuple[bool, bool, int, int]:
     return (True, missing == reorder.units, missing, -former.id)
 
 
+def is_untold(attempt: Attempt) -> bool:
+    """True if it ended short, and the panel does not say by how much.
+
+    That all of a cancelled order is delivered says nothing either; a partial one of which nothing remains is complete.
+    """
+    if not is_short(attempt) or _missing(attempt):
+        return False
+    return not (attempt.status is _PARTIAL and attempt.remains == 0)
+
+
 def _is_partly_delivered(attempt: Attempt) -> bool:
     """True for a partial delivery of something; one of nothing is a cancellation by another name."""
-    return attempt.status is _PARTIAL and _missing(attempt) < attempt.units
+    return attempt.status is _PARTIAL and 0 < _missing(attempt) < attempt.units
 
 
 def _lacking(standing: Sequence[Attempt]) -> int:
-    """Units that were to be bought and are neither delivered nor on their way; what may exist counts as on its way."""
+    """Units that were to be bought and are neither delivered nor on their way; what may be either counts as that."""
     wanted = sum(one.units for one in standing if one.kind is not _REORDER)
-    return wanted - sum(one.units - _short_of(one) for one in standing)
-
-
-def _short_of(attempt: Attempt) -> int:
-    """Units that an attempt will not deliver: all of a cancelled one of which the panel does not say what remains."""
-    if not is_short(attempt):
-        return 0
-    return _missing(attempt) or (0 if attempt.status is _PARTIAL else attempt.units)
+    return wanted - sum(one.units - (_missing(one) if is_short(one) else 0) for one in standing)
 
 
 def _missing(attempt: Attempt) -> int:

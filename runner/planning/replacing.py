@@ -8,6 +8,7 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.recorded import Recorded
 from runner.planning.cancels import cannot_cancel, status_words
 from runner.planning.plan import DueCancel
+from runner.planning.reorders import is_untold
 from runner.planning.standing import is_lost
 from runner.planning.unlisted import asked_already
 
@@ -43,6 +44,10 @@ def _hindrance(attempt: Attempt, recorded: Recorded) -> str:
         return "it was given up, and nobody knows whether it exists"
     if attempt.status is LiveStatus.COMPLETED:
         return f"order {attempt.panel_order_id} is completed, and there is nothing left to cancel"
+    if attempt.status is LiveStatus.PARTIAL and attempt.remains == 0:
+        return f"order {attempt.panel_order_id} ended with all of it delivered, and there is nothing left to cancel"
+    if attempt.status is LiveStatus.PARTIAL and is_untold(attempt):
+        return f"order {attempt.panel_order_id} ended partial, and the panel does not say how much of it is delivered"
     if not attempt.is_live:
         return ""
     if is_lost(attempt):

@@ -43,6 +43,7 @@ from runner.store.operations import (
 )
 from runner.store.paths import StatePaths
 from runner.store.reading import NO_SPACE, connect_reader
+from runner.store.status_statements import see_statuses
 from runner.store.unclean import note_clean
 from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.store.watch import FilesWatch
@@ -274,7 +275,7 @@ class Writer:
             case Rename(moves):
                 return statements.rename(connection, moves, self._run_id)
             case SeeStatuses(seen):
-                statements.see_statuses(connection, seen)
+                see_statuses(connection, seen)
             case SeeCatalogue(catalogue):
                 statements.see_catalogue(connection, catalogue)
             case SeeBalance(balance):

@@ -4,16 +4,13 @@ Marks and settles are compiled once and run with plain tuples; the rest is ordin
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import (
     ClauseElement,
     Connection,
-    Integer,
-    and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -24,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus, NewAttempt, OutcomeKind, StatusSeen
+from runner.core.attempts import Attempt, AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import BalanceSeen, Catalogue, Service
 from runner.core.clock import to_text
 from runner.store.life_statements import move_protection
@@ -62,48 +59,6 @@ SETTLE = _compiled(
     .values({name: bindparam(f"new_{name}") for name in ("state", "settled_at", "panel_order_id", "message", "phase")})
     .where(attempts.c.id == bindparam("attempt"), attempts.c.state == literal_column("'sending'")),
     ("new_state", "new_settled_at", "new_panel_order_id", "new_message", "new_phase", "attempt"),
-)
-# A panel that does not know an order is believed after some such answers in a row. They count only when they are that far
-# apart: a replica's lag lasts minutes. One that does not count leaves the time of the last look where it is.
-_MISSES_APART = timedelta(minutes=30)
-_TOO_SOON = and_(attempts.c.missing_in_a_row > literal_column("0"), attempts.c.checked_at > bindparam("lately"))
-_STATUS = _compiled(
-    update(attempts)
-    .where(attempts.c.id == bindparam("attempt"))
-    .values(
-        status=func.coalesce(bindparam("new_status"), attempts.c.status),
-        status_text=func.coalesce(bindparam("new_status_text"), attempts.c.status_text),
-        first_charge=func.coalesce(attempts.c.first_charge, bindparam("new_first_charge")),
-        charge=func.coalesce(bindparam("new_charge"), attempts.c.charge),
-        start_count=func.coalesce(bindparam("new_start_count", type_=Integer), attempts.c.start_count),
-        remains=func.coalesce(bindparam("new_remains", type_=Integer), attempts.c.remains),
-        checked_at=case(
-            (and_(bindparam("is_missing", type_=Integer) == literal_column("1"), _TOO_SOON), attempts.c.checked_at),
-            else_=bindparam("new_checked_at"),
-        ),
-        missing_in_a_row=case(
-            (bindparam("is_missing", type_=Integer) == literal_column("0"), literal_column("0")),
-            (_TOO_SOON, attempts.c.missing_in_a_row),
-            else_=attempts.c.missing_in_a_row + literal_column("1"),
-        ),
-        # Since when it has its final status: a correction from one to another begins anew, a live one ends it.
-        final_at=case(
-            (bindparam("is_final", type_=Integer).is_(None), attempts.c.final_at),
-            (bindparam("is_final", type_=Integer) == literal_column("0"), None),
-            (
-                attempts.c.status == bindparam("new_status"),
-                func.coalesce(attempts.c.final_at, bindparam("new_checked_at")),
-            ),
-            else_=bindparam("new_checked_at"),
-        ),
-    ),
-    (
-        *(f"new_{name}" for name in ("status", "status_text", "first_charge", "charge", "start_count", "remains")),
-        *("is_missing", "lately", "new_checked_at"),
-        *("is_missing", "lately"),
-        *("is_final", "is_final", "new_status", "new_checked_at", "new_checked_at"),
-        "attempt",
-    ),
 )
 
 
@@ -203,14 +158,6 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id
     return renamed
 
 
-def see_statuses(connection: Connection, seen: Sequence[StatusSeen]) -> None:
-    """Bring the statuses up to date; what an answer did not say keeps its former value."""
-    moments = {one.checked_at for one in seen}  # one: a batch shares it
-    texts = {moment: (to_text(moment), to_text(moment - _MISSES_APART)) for moment in moments}
-    if seen:
-        connection.exec_driver_sql(_STATUS, [_status_row(one, *texts[one.checked_at]) for one in seen])
-
-
 def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
     """Remember the catalogue; its lines are written anew only if one differs (a few thousand rows otherwise)."""
     fetched_at = to_text(catalogue.fetched_at)
@@ -251,26 +198,6 @@ def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -
     )
 
 
-def _status_row(seen: StatusSeen, checked_at: str, lately: str) -> Row:
-    charge = None if seen.charge is None else _amount(seen.charge)
-    is_known = seen.status is not LiveStatus.UNKNOWN
-    status = str(seen.status) if is_known else None  # the last known one stays
-    is_final = int(seen.status in FINAL_STATUSES) if is_known else None
-    is_missing = int(bool(seen.error))
-    return (
-        status,
-        seen.status_text or seen.error or None,
-        charge if seen.charge else None,  # "0" means not charged yet (PROTOCOL, status)
-        charge,
-        _storable(seen.start_count),
-        _storable(seen.remains),
-        *(is_missing, lately, checked_at),
-        *(is_missing, lately),
-        *(is_final, is_final, status, checked_at, checked_at),
-        seen.attempt_id,
-    )
-
-
 def _service_row(service: Service) -> Row:
     return (
         service.id,
@@ -284,10 +211,6 @@ def _service_row(service: Service) -> Row:
         None if service.cancel is None else int(service.cancel),
         None if service.dripfeed is None else int(service.dripfeed),
     )
-
-
-def _storable(number: int | None) -> int | None:
-    return number if number is not None and -_LARGEST <= number <= _LARGEST else None
 
 
 def _amount(amount: Decimal) -> str:

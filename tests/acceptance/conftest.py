@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.own_panel import OwnPanel, own_panel
 from tests.acceptance.project import Project
 from tests.acceptance.served import Served, start_served
 
@@ -31,6 +32,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def served_sandbox(serve: Serve) -> Served:
     """A sandbox panel that answers at once."""
     return serve()
+
+
+@pytest.fixture
+def own() -> Iterator[OwnPanel]:
+    """A panel of the test's own, in this process."""
+    with own_panel() as panel:
+        yield panel
 
 
 @pytest.fixture

@@ -72,9 +72,33 @@ def test_a_reorder_that_ends_partial_itself_may_be_bought_again_once():
     assert third.ok == 1
 
 
-@pytest.mark.parametrize("remains", [None, 0, -5, 1001])
-def test_a_partial_order_of_which_nobody_knows_what_is_missing_is_left(remains):
-    assert plan_of(partial(remains)).ok == 1
+@pytest.mark.parametrize("status", [LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED])
+@pytest.mark.parametrize("remains", [None, -5, 1001])
+def test_an_order_of_which_nobody_knows_what_is_missing_is_left_and_named(status, remains):
+    plan = plan_of(ended(status, remains))
+    assert (plan.ok, plan.exit_code, plan.purchases()) == (1, ExitCode.OK, [])
+    (note,) = plan.notes
+    assert note.startswith("spring: 1 order ended short, and the panel does not say by how much")
+    told = "nothing said of what remains" if remains is None else f"{remains:,} remain of 1,000"
+    assert f"(spring/teaser: order 23501 ended {status}, {told})" in note
+
+
+def test_a_partial_order_of_which_nothing_remains_is_complete():
+    plan = plan_of(partial(0))
+    assert (plan.ok, list(plan.notes)) == (1, [])
+
+
+def test_what_is_not_said_of_one_purchase_makes_up_for_what_is_short_of_another():
+    plan = plan_of(partial(300), reorder(300, LiveStatus.CANCELED))
+    assert plan.purchases() == []
+    assert "order 70 ended canceled, nothing said of what remains" in plan.notes[0]
+
+
+def test_nothing_is_told_of_what_is_not_to_be_bought_again():
+    accepting = plan_of(partial(None), on_partial=OnShort.ACCEPT)
+    asked = plan_of(partial(None), cancels={1: [CancelRequest(1, NOW, CancelState.RECORDED, "")]})
+    followed = plan_of(partial(None), reorder(300))
+    assert [list(plan.notes) for plan in (accepting, asked, followed)] == [[], [], []]
 
 
 def test_less_than_the_minimum_is_left_and_told():
@@ -93,7 +117,7 @@ def test_a_service_that_is_gone_is_no_error_of_the_file():
 
 
 @pytest.mark.parametrize("status", [LiveStatus.CANCELED, LiveStatus.REFUNDED])
-@pytest.mark.parametrize(("remains", "units"), [(None, 1000), (0, 1000), (1000, 1000), (400, 400), (5000, 1000)])
+@pytest.mark.parametrize(("remains", "units"), [(1000, 1000), (400, 400)])
 def test_what_the_panel_cancelled_is_bought_again(status, remains, units):
     plan = plan_of(ended(status, remains))
     assert plan.parts[TEASER] == Part(AttemptKind.REORDER, 0, units, None, None)
@@ -101,20 +125,20 @@ def test_what_the_panel_cancelled_is_bought_again(status, remains, units):
 
 
 def test_it_is_bought_again_at_most_as_often_as_the_policy_says():
-    canceled = [ended(LiveStatus.CANCELED), reorder(1000, LiveStatus.CANCELED)]
+    canceled = [ended(LiveStatus.CANCELED, 1000), reorder(1000, LiveStatus.CANCELED, 1000)]
     plan = plan_of(*canceled)
     assert plan.ok == 1
     assert list(plan.notes) == [
         "spring: 1 order is short, and it can't be bought again: policy.max_reorders is 1 (spring/teaser)"
     ]
     assert plan_of(*canceled, max_reorders=2).parts[TEASER].slot == 1
-    assert plan_of(*canceled, reorder(1000, LiveStatus.CANCELED, slot=1), max_reorders=2).ok == 1
-    never = plan_of(ended(LiveStatus.CANCELED), max_reorders=0)
+    assert plan_of(*canceled, reorder(1000, LiveStatus.CANCELED, 1000, slot=1), max_reorders=2).ok == 1
+    never = plan_of(ended(LiveStatus.CANCELED, 1000), max_reorders=0)
     assert (never.ok, list(never.notes)) == (1, [])
 
 
 def test_reorders_of_partial_deliveries_do_not_use_up_those_of_cancellations():
-    plan = plan_of(partial(300), reorder(300, LiveStatus.CANCELED))
+    plan = plan_of(partial(300), reorder(300, LiveStatus.CANCELED, 300))
     assert plan.parts[TEASER] == Part(AttemptKind.REORDER, 1, 300, None, None)
 
 
@@ -127,14 +151,14 @@ def test_what_we_asked_to_cancel_is_never_bought_again(state, status):
 
 def test_what_was_cancelled_for_a_replacement_is_never_bought_again():
     replacement = ended(LiveStatus.COMPLETED, kind=AttemptKind.REPLACEMENT, quantity=2000)
-    plan = plan_of(ended(LiveStatus.CANCELED), replacement, order=an_order(quantity=2000))
+    plan = plan_of(ended(LiveStatus.CANCELED, 1000), replacement, order=an_order(quantity=2000))
     assert plan.ok == 1
 
 
 @pytest.mark.parametrize("policy", [{"on_partial": OnShort.ACCEPT}, {"on_canceled": OnShort.ACCEPT}])
 def test_each_policy_speaks_for_its_own_status(policy):
     is_partial = "on_partial" in policy
-    accepted, other = (partial(300), ended(LiveStatus.CANCELED))[:: 1 if is_partial else -1]
+    accepted, other = (partial(300), ended(LiveStatus.CANCELED, 1000))[:: 1 if is_partial else -1]
     assert plan_of(accepted, **policy).ok == 1
     assert kinds(plan_of(other, **policy)) == {"spring/teaser": ActionKind.REORDER}
 
@@ -143,14 +167,14 @@ def test_a_correction_of_a_final_status_never_buys_more():
     assert plan_of(ended(LiveStatus.COMPLETED), reorder(1000)).ok == 1
     assert plan_of(ended(LiveStatus.IN_PROGRESS), reorder(1000)).ok == 1
     # The reorder of a cancellation that was taken back still counts as one.
-    assert plan_of(ended(LiveStatus.COMPLETED), reorder(1000, LiveStatus.CANCELED)).ok == 1
+    assert plan_of(ended(LiveStatus.COMPLETED), reorder(1000, LiveStatus.CANCELED, 1000)).ok == 1
 
 
 def test_what_was_delivered_after_all_is_not_bought_again_on_account_of_its_reorder():
     completed, policy = ended(LiveStatus.COMPLETED), {"max_reorders": 5}
     assert plan_of(completed, reorder(1000, LiveStatus.PARTIAL, 900), **policy).ok == 1
-    assert plan_of(completed, reorder(1000, LiveStatus.CANCELED), **policy).ok == 1
-    assert plan_of(ended(LiveStatus.IN_PROGRESS), reorder(1000, LiveStatus.CANCELED), **policy).ok == 1
+    assert plan_of(completed, reorder(1000, LiveStatus.CANCELED, 1000), **policy).ok == 1
+    assert plan_of(ended(LiveStatus.IN_PROGRESS), reorder(1000, LiveStatus.CANCELED, 1000), **policy).ok == 1
     # The first one delivered 700 after all, the second 200: 100 are lacking, whatever the second is short of.
     plan = plan_of(partial(300), reorder(1000, LiveStatus.PARTIAL, 800), **policy)
     assert plan.parts[TEASER].quantity == 100

@@ -113,6 +113,11 @@ def test_top_ups_and_reorders_of_the_former_are_cancelled_with_it_and_do_not_cou
     [
         (an_attempt(status=LiveStatus.COMPLETED), "order 23501 is completed, and there is nothing left to cancel"),
         (an_attempt(state=AttemptState.ABANDONED), "it was given up, and nobody knows whether it exists"),
+        (an_attempt(status=LiveStatus.PARTIAL, remains=0), "order 23501 ended with all of it delivered"),
+        (
+            an_attempt(status=LiveStatus.PARTIAL),
+            "order 23501 ended partial, and the panel does not say how much of it is delivered",
+        ),
         (live(missing_in_a_row=3), "the panel no longer knows order 23501"),
         (live(panel="other"), "it was bought on another panel"),
     ],

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from runner.core.attempts import AttemptState, LiveStatus, StatusSeen
+from runner.core.attempts import FINAL_STATUSES, AttemptState, LiveStatus, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
 from runner.core.errors import JournalBroken, StateRefused
 from runner.store.journal import open_journal
@@ -177,6 +177,57 @@ async def test_a_status_that_says_less_keeps_what_was_known(journal, paths):
     known = attempts_of(paths)[1]
     assert (known.status, known.status_text, known.checked_at) == (LiveStatus.IN_PROGRESS, "Brewing", later)
     assert (known.charge, known.start_count, known.remains) == (Decimal("0.90"), 10, 157)
+
+
+SILENT = {"charge": None, "start_count": None, "remains": None}
+
+
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
+async def test_a_final_status_leaves_unknown_what_it_does_not_say(journal, paths, status):
+    await buy(journal, 1)
+    await journal.see_statuses([seen(), seen(status=status, **SILENT)])
+    known = attempts_of(paths)[1]
+    assert (known.status, known.start_count, known.remains) == (status, None, None)
+    assert (known.first_charge, known.charge) == (Decimal("0.90"), Decimal("0.90"))
+
+
+@pytest.mark.parametrize(
+    ("former", "charge"),
+    [(["0.90", "0"], "0.90"), (["0.90", "0.30"], "0.90"), (["0.90", "10.00"], "10.00"), (["0"], None), ([], None)],
+)
+async def test_an_end_without_a_charge_tells_no_refund(journal, paths, former, charge):
+    await buy(journal, 1)
+    await journal.see_statuses([seen(charge=Decimal(one)) for one in former])
+    await journal.see_statuses([seen(status=LiveStatus.CANCELED, **SILENT)])
+    assert attempts_of(paths)[1].charge == (None if charge is None else Decimal(charge))
+
+
+async def test_the_same_end_told_again_with_less_keeps_its_charge_and_not_its_units(journal, paths):
+    await buy(journal, 1)
+    told = seen(status=LiveStatus.PARTIAL, charge=Decimal("0.63"), remains=300)
+    await journal.see_statuses([seen(), told, seen(status=LiveStatus.PARTIAL, **SILENT)])
+    known = attempts_of(paths)[1]
+    assert (known.first_charge, known.charge, known.remains) == (Decimal("0.90"), Decimal("0.63"), None)
+
+
+@pytest.mark.parametrize(("said", "charge"), [("0", "0.90"), ("9.00", "9.00"), (None, "0.90")])
+async def test_a_word_that_is_not_understood_changes_nothing_of_an_end_but_a_higher_charge(
+    journal, paths, said, charge
+):
+    await buy(journal, 1)
+    odd = {"status": LiveStatus.UNKNOWN, "status_text": "Brewing", "remains": 700, "start_count": 11}
+    await journal.see_statuses([seen(status=LiveStatus.PARTIAL, remains=300)])
+    await journal.see_statuses([seen(**odd, charge=None if said is None else Decimal(said))])
+    known = attempts_of(paths)[1]
+    assert (known.status, known.remains, known.start_count) == (LiveStatus.PARTIAL, 300, 10)
+    assert known.charge == Decimal(charge)
+
+
+async def test_an_order_that_goes_on_after_its_end_shows_what_was_known_last(journal, paths):
+    await buy(journal, 1)
+    await journal.see_statuses([seen(status=LiveStatus.PARTIAL, remains=300), seen(**SILENT)])
+    known = attempts_of(paths)[1]
+    assert (known.status, known.remains, known.final_at) == (LiveStatus.IN_PROGRESS, 300, None)
 
 
 async def test_the_first_nonzero_charge_is_kept_beside_the_latest(journal, paths):
