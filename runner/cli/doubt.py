@@ -96,10 +96,10 @@ def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -
     "--i-checked",
     "checked",
     is_flag=True,
-    help="You looked yourself: overrides the settle time, and evidence that it was placed.",
+    help="You looked at the panel's order list, and it is not there. Always needed: no evidence stands in for that.",
 )
 def not_placed(address: str, reason: str, checked: bool, **flags: Any) -> None:  # noqa: ANN401  # same
-    """ADDR was never placed: the next apply buys it."""
+    """ADDR was never placed, as the panel's order list shows: the next apply buys it."""
     from runner.core.doubts import DecisionKind
 
     _settle(Settings(**flags), _Wish(address, DecisionKind.NOT_PLACED, _worded(reason), checked=checked))
@@ -139,7 +139,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.cli.inputs import need_profiles
     from runner.core.clock import SystemClock
     from runner.core.doubts import DecisionKind
-    from runner.engine.doubt import Choice, check_evidence, check_settled, find, is_decided, record
+    from runner.engine.doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text import render_settled
     from runner.store.backup import backup
     from runner.store.journal import open_journal
@@ -166,8 +166,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
                 seen, misfits = await _asked(settings, wish, case, recorded, clock.now())
             elif wish.kind is DecisionKind.NOT_PLACED:
                 ((evidence, weighing),) = _weighed(settings, need_profiles(settings), recorded, [case.attempt])
-                is_late = check_settled(case, evidence.settle, clock.now(), checked=wish.checked)
-                is_forced = check_evidence(case, weighing, checked=wish.checked) or is_late
+                is_forced = check_looked(case, weighing, evidence.settle, clock.now(), checked=wish.checked)
         decision = _decision(wish, clock.now(), forced=is_forced or bool(misfits))
         choice = Choice(wish.kind, decision, wish.order_id)
         if case.decided is None:

@@ -130,28 +130,30 @@ def _is_fitting_charge(seen: StatusSeen, charge: Decimal, expected: Decimal, uni
     return same_amount(charge, expected * (units - seen.remains) / units)
 
 
-def check_settled(case: Case, settle: timedelta, now: datetime, *, checked: bool) -> bool:
-    """GuardRefused while the order may still appear on the panel, unless a person has looked: then True."""
-    until = (case.attempt.settled_at or now) + settle
-    if now >= until:
-        return False
-    if checked:
-        return True
-    raise GuardRefused(
-        f"{case.attempt.address} may still appear on {case.attempt.panel} until {to_the_minute(until)}",
-        "wait until then; or look at the panel's order list and add --i-checked",
-    )
+def check_looked(case: Case, weighing: Weighing, settle: timedelta, now: datetime, *, checked: bool) -> bool:
+    """GuardRefused unless a person says that the order is not in the panel's own list: nothing else can show that.
 
-
-def check_evidence(case: Case, weighing: Weighing, *, checked: bool) -> bool:
-    """GuardRefused if the evidence says that it was placed, unless a person has looked: then True."""
-    if weighing.verdict is not Verdict.PLACED:
-        return False
+    The balance can't: a deposit or a refund of the same amount hides an order. With `checked`, True if the order may
+    still appear, or if the evidence says that it was placed: the decision is then recorded as forced.
+    """
+    address, until = case.attempt.address, (case.attempt.settled_at or now) + settle
+    is_early, is_placed = now < until, weighing.verdict is Verdict.PLACED
     if checked:
-        return True
+        return is_early or is_placed
+    if is_early:
+        raise GuardRefused(
+            f"{address} may still appear on {case.attempt.panel} until {to_the_minute(until)}",
+            "wait until then, look at the panel's order list, and add --i-checked if it is not there",
+        )
+    if is_placed:
+        raise GuardRefused(
+            f"{address} was probably placed: {'; '.join(weighing.reasons)}",
+            "look for it in the panel's order list, then adopt it; if it is not there, add --i-checked",
+        )
     raise GuardRefused(
-        f"{case.attempt.address} was probably placed: {'; '.join(weighing.reasons)}",
-        "look for it in the panel's order list, then adopt it; if it is not there, add --i-checked",
+        f"only the panel's own order list can tell that {address} was not placed: a balance that says so may have had a "
+        "deposit or a refund of the same amount",
+        "look at the panel's order list; if it is not there, add --i-checked",
     )
 
 

@@ -1,6 +1,7 @@
 """What speaks for and against an order in doubt: a proposal with its reasons, never an action. Pure.
 
 The balance is evidence only where nobody else spends it (`exclusive: true`) and once a late order had time to appear.
+Evidence is for the person who looks: that an order was not placed only the panel's own order list can tell.
 """
 
 from collections.abc import Iterator, Sequence
@@ -304,7 +305,10 @@ def _conclude(evidence: Evidence, missing: Decimal) -> tuple[Verdict, str]:
         what = f"that is the price of {', '.join(with_others)}, not of this order ({plain(price)})"
     else:
         what = "nothing is missing"
-    return Verdict.NOT_PLACED, f"{what}: it was probably not placed; a late execution is possible"
+    return (
+        Verdict.NOT_PLACED,
+        f"{what}: it was probably not placed; a late execution, or a deposit of its price, is possible",
+    )
 
 
 def _fits(evidence: Evidence, missing: Decimal, price: Decimal) -> bool:

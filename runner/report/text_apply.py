@@ -109,7 +109,7 @@ def _next_step(kind: OutcomeKind, address: str, out: Screen) -> None:
         out.command(f"runner doubt show {address}", indent=4)
         out.line("Then, after a look at the panel's own order list, one of:", indent=2)
         out.command(f"runner doubt adopt {address} --order ID --reason 'seen in the order list'", indent=4)
-        out.command(f"runner doubt not-placed {address} --reason 'not in the order list'", indent=4)
+        out.command(f"runner doubt not-placed {address} --reason 'not in the order list' --i-checked", indent=4)
 
 
 def _verdict(result: ApplyResult, out: Screen) -> None:

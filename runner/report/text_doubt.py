@@ -150,29 +150,23 @@ def _next_steps(evidence: Evidence, verdict: Verdict, out: Screen, flags: str) -
     out.heading("Next, after a look at the order list:")
     out.line("It is there. Put its id for ID; the panel is asked whether it fits:", indent=2)
     out.command(_line("adopt", address, f" --order ID --reason 'seen in the order list'{flags}"), indent=4)
-    checked = ""
-    if evidence.now < evidence.settles_at:
-        left = duration((evidence.settles_at - evidence.now).total_seconds())
-        checked = " --i-checked"
-        out.line(
-            "It is not there; the next apply buys it.",
-            attention(f"It may still appear for {left}:"),
-            f"--i-checked says that you looked. Without it, wait until {_second(evidence.settles_at)}.",
-            indent=2,
-        )
-    elif verdict is Verdict.PLACED:
-        checked = " --i-checked"
-        out.line(
-            "It is not there; the next apply buys it.",
-            attention("The evidence says that it is:"),
-            "--i-checked says that you looked.",
-            indent=2,
-        )
-    else:
-        out.line("It is not there; the next apply buys it:", indent=2)
-    out.command(_line("not-placed", address, f" --reason 'not in the order list'{checked}{flags}"), indent=4)
+    out.line(
+        "It is not there, and --i-checked says that you looked: no evidence stands in for that. The next apply buys it.",
+        *_caution(evidence, verdict),
+        indent=2,
+    )
+    out.command(_line("not-placed", address, f" --reason 'not in the order list' --i-checked{flags}"), indent=4)
     out.line("Nobody can tell; it counts as spent and is never bought again:", indent=2)
     out.command(_line("abandon", address, f" --reason 'could not be found out'{flags}"), indent=4)
+
+
+def _caution(evidence: Evidence, verdict: Verdict) -> Iterator[Span]:
+    """What speaks against *not placed*."""
+    if evidence.now < evidence.settles_at:
+        left = duration((evidence.settles_at - evidence.now).total_seconds())
+        yield attention(f"It may still appear for {left}: look after {_second(evidence.settles_at)}.")
+    if verdict is Verdict.PLACED:
+        yield attention("The evidence says that it is there.")
 
 
 def render_settled(case: Case, choice: Choice, misfits: Sequence[str], out: Screen, *, is_new: bool) -> None:

@@ -92,11 +92,43 @@ def test_after_the_settle_time_the_balance_of_an_exclusive_panel_proposes_the_tr
         if row["proposal"] != "inconclusive":
             break
     assert row["proposal"] == proposal
-    if proposal == "placed":
-        ran = doubtful.run("doubt", "not-placed", LOST, "--reason", "x")
-        assert (ran.code, "was probably placed" in ran.err) == (11, True)
+    ran = doubtful.run("doubt", "not-placed", LOST, "--reason", "x")
+    why = "was probably placed" if proposal == "placed" else "only the panel's own order list can tell"
+    assert (ran.code, why in ran.err, "--i-checked" in ran.err) == (11, True, True)
     doubtful.panels(served_sandbox.url, exclusive=False, settle="1s")
     assert shown(doubtful, "show", LOST)[0]["proposal"] == "inconclusive"
+
+
+def settled(project: Project) -> dict:
+    """The doubt as it is weighed once nothing appears late any more."""
+    for _ in range(20):
+        project.run("plan")
+        (row,) = shown(project, "list")
+        if row["proposal"] != "inconclusive":
+            return row
+    raise AssertionError(f"still inconclusive: {row}")
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset_after"}])
+def test_a_deposit_of_just_the_price_spares_nobody_the_look(doubtful: Project, served_sandbox: Served):
+    """The order exists, and 0.09 came in: by the balance it was never placed."""
+    settle_at_once(doubtful, served_sandbox)
+    served_sandbox.tell("account", {"deposit": "0.09"})
+    row = settled(doubtful)
+    assert (row["missing"], row["proposal"]) == ("0.00", "not_placed")
+    assert "or a deposit of its price, is possible" in " ".join(row["reasoning"])
+    before = files_of(doubtful.root)
+    ran = doubtful.run("doubt", "not-placed", LOST, "--reason", "the balance says so")
+    assert (ran.code, "only the panel's own order list can tell" in ran.err) == (11, True)
+    assert {name: before[name] for name in before if name.endswith(".db")} == {
+        name: content for name, content in files_of(doubtful.root).items() if name.endswith(".db")
+    }
+    assert doubtful.run("apply", "--yes").code == 15
+    assert served_sandbox.links()[post(1)["link"]] == 1
+    text = " ".join(doubtful.run("doubt", "show", LOST).out.split())
+    assert "runner doubt not-placed spring/post-1 --reason 'not in the order list' --i-checked" in text
+    assert doubtful.run("doubt", "not-placed", LOST, "--reason", "looked", "--i-checked").code == 0
+    assert shown(doubtful, "show", LOST)[0]["decision"]["forced"] is False
 
 
 def test_an_adopted_order_is_polled_and_everything_is_in_order_again(doubtful: Project, served_sandbox: Served):

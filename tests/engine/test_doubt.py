@@ -10,7 +10,7 @@ import pytest
 from runner.core.attempts import Attempt, AttemptState, LiveStatus, StatusSeen
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, PanelUnreachable, StateRefused
-from runner.engine.doubt import Choice, check_adoption, check_evidence, check_settled, find, is_decided, record
+from runner.engine.doubt import Choice, check_adoption, check_looked, find, is_decided, record
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.planning.evidence import Verdict, Weighing
@@ -253,32 +253,42 @@ async def test_a_panel_that_does_not_answer_leaves_the_doubt_as_it_is(doubtful, 
         assert (await case_of(session)).attempt.state is AttemptState.IN_DOUBT
 
 
-async def test_not_placed_waits_for_the_settle_time_or_for_somebody_who_looked(doubtful):
+NOTHING_MISSING = Weighing(Verdict.NOT_PLACED, ("nothing is missing",))
+
+
+async def test_not_placed_is_refused_before_the_settle_time_unless_somebody_looked(doubtful):
     async with doubtful() as session:
         case = await case_of(session)
-    until = case.attempt.settled_at
+    early = case.attempt.settled_at + 9 * MINUTE
     with pytest.raises(GuardRefused, match=r"may still appear on sim until 2026-01-01 00:10 UTC") as refusal:
-        check_settled(case, 10 * MINUTE, until + 9 * MINUTE, checked=False)
+        check_looked(case, NOTHING_MISSING, 10 * MINUTE, early, checked=False)
     assert "--i-checked" in refusal.value.hint
-    assert check_settled(case, 10 * MINUTE, until + 9 * MINUTE, checked=True) is True
-    assert check_settled(case, 10 * MINUTE, until + 10 * MINUTE, checked=False) is False
-    assert check_settled(case, 10 * MINUTE, until + 10 * MINUTE, checked=True) is False
+    assert check_looked(case, NOTHING_MISSING, 10 * MINUTE, early, checked=True) is True
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_PLACED, Verdict.INCONCLUSIVE])
+async def test_after_it_money_spares_nobody_the_look(doubtful, verdict):
+    async with doubtful() as session:
+        case = await case_of(session)
+    late, weighing = case.attempt.settled_at + 60 * MINUTE, NOTHING_MISSING._replace(verdict=verdict)
+    with pytest.raises(GuardRefused, match="only the panel's own order list can tell") as refusal:
+        check_looked(case, weighing, 10 * MINUTE, late, checked=False)
+    assert "--i-checked" in refusal.value.hint
+    assert check_looked(case, weighing, 10 * MINUTE, late, checked=True) is False
 
 
 async def test_a_left_over_that_no_run_has_declared_has_its_settle_time_before_it(doubtful, clock):
     async with doubtful() as session:
         case = a_doubt(await case_of(session), settled_at=None)
     clock.advance(3600)
-    with pytest.raises(GuardRefused):
-        check_settled(case, 10 * MINUTE, clock.now(), checked=False)
+    with pytest.raises(GuardRefused, match="may still appear"):
+        check_looked(case, NOTHING_MISSING, 10 * MINUTE, clock.now(), checked=False)
 
 
 async def test_not_placed_is_refused_against_evidence_that_it_was_placed_unless_somebody_looked(doubtful):
     async with doubtful() as session:
         case = await case_of(session)
-    placed = Weighing(Verdict.PLACED, ("0.09 is missing",))
+    late, placed = case.attempt.settled_at + 60 * MINUTE, Weighing(Verdict.PLACED, ("0.09 is missing",))
     with pytest.raises(GuardRefused, match=r"was probably placed: 0\.09 is missing"):
-        check_evidence(case, placed, checked=False)
-    assert check_evidence(case, placed, checked=True) is True
-    for verdict in (Verdict.NOT_PLACED, Verdict.INCONCLUSIVE):
-        assert check_evidence(case, placed._replace(verdict=verdict), checked=False) is False
+        check_looked(case, placed, 10 * MINUTE, late, checked=False)
+    assert check_looked(case, placed, 10 * MINUTE, late, checked=True) is True

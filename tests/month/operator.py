@@ -13,7 +13,7 @@ from runner.core.errors import ExitCode, PanelUnreachable
 from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.engine.cancel import cancel_orders
-from runner.engine.doubt import Choice, check_adoption, check_evidence, check_settled, find, record
+from runner.engine.doubt import Choice, check_adoption, check_looked, find, record
 from runner.engine.result import ApplyResult
 from runner.engine.run import apply
 from runner.engine.session import Session
@@ -109,8 +109,7 @@ class Operator:
                 kept = read_kept(self.paths, [attempt.id])[attempt.id]
                 settle = panel.profile.settle
                 evidence = gather(recorded, attempt, kept, exclusive=True, settle=settle, now=now)
-                check_settled(case, settle, now, checked=False)
-                forced = check_evidence(case, weigh(evidence), checked=True)
+                forced = check_looked(case, weigh(evidence), settle, now, checked=True)
         kind = DecisionKind.NOT_PLACED if found is None else DecisionKind.ADOPT
         choice = Choice(kind, Decision("looked at the panel's list", USER, HOST, now, forced), found)
         with await acquire(self.paths, "doubt", self.clock) as lock:

@@ -67,7 +67,10 @@ def test_a_missing_amount_of_its_price_proposes_placed_with_the_arithmetic():
 def test_nothing_missing_proposes_not_placed_and_speaks_of_late_execution():
     verdict, said = weigh(evidence_of(doubt(), after="998.20"))
     assert verdict is Verdict.NOT_PLACED
-    assert said[-1] == "nothing is missing: it was probably not placed; a late execution is possible"
+    assert (
+        said[-1]
+        == "nothing is missing: it was probably not placed; a late execution, or a deposit of its price, is possible"
+    )
 
 
 def test_own_charges_in_between_are_taken_off_and_older_and_later_ones_are_not():

@@ -1,5 +1,6 @@
 """What a person reads after an apply."""
 
+import re
 from dataclasses import replace
 
 from runner.core.attempts import OutcomeKind
@@ -39,7 +40,8 @@ def test_a_doubt_comes_with_the_commands_that_settle_it(make, write):
     assert "the connection was reset" in text
     assert "runner doubt show spring/lost" in text
     assert "runner doubt adopt spring/lost --order ID" in text
-    assert "runner doubt not-placed spring/lost" in text
+    flat = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\\\n", " ").split())
+    assert "runner doubt not-placed spring/lost --reason 'not in the order list' --i-checked" in flat
     assert "\x1b[31mIn doubt: 1 order may have been bought." in text
 
 
