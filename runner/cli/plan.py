@@ -152,7 +152,7 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
     return code
 
 
-def _currencies(made: "Plan") -> dict[str, str]:
+def _currencies(made: "Plan") -> dict[str, str | None]:
     return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
 
 

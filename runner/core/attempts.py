@@ -124,7 +124,7 @@ class StatusSeen(NamedTuple):
     charge: Decimal | None
     start_count: int | None
     remains: int | None
-    currency: str | None
+    currency: str | None  # as the status names it: shown with a charge that does not fit, and proof of nothing
     checked_at: datetime
     error: str = ""  # the panel's error for this id, cleaned; then `status` is UNKNOWN
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-NO_CURRENCY = "XXX"  # ISO 4217's code for none: neither the panel nor its profile names one
+NO_CURRENCY = "XXX"  # ISO 4217's code for none, as the state writes it; everywhere else that is None
 
 
 class Service(NamedTuple):
@@ -49,10 +49,12 @@ class ServiceSeen(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What the account holds; may be negative. The currency is what the panel says, upper case."""
+    """What the account holds; may be negative."""
 
     amount: Decimal
-    currency: str
+    currency: (
+        str | None
+    )  # the panel's own word, cleaned: `USD`, `€`, `USDT_TRC20`; None: neither it nor its profile names one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class BalanceLabel(NamedTuple):
     panel: str
     text: str  # cleaned
     amount: Decimal  # came in; negative: went out
-    currency: str
+    currency: str | None
     reading: int  # number of the look that showed it first
     seen_at: datetime  # when that was
     user: str

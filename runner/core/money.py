@@ -39,6 +39,11 @@ def plain(amount: Decimal) -> str:
     return f"{whole}.{cents.ljust(2, '0')}"
 
 
+def with_currency(amount: Decimal, currency: str | None) -> str:
+    """`0.27819 USD`: the exact amount, with its currency where that is known."""
+    return f"{plain(amount)} {currency}" if currency else plain(amount)
+
+
 def for_people(amount: Decimal) -> str:
     """Two decimals for tables and prompts, `1,131.30`; more only where two would show a nonzero amount as zero."""
     rounded = amount.quantize(CENT, ROUND_HALF_UP)

@@ -13,11 +13,13 @@ from runner.core.attempts import Attempt, LiveStatus, StatusSeen
 from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Decision, DecisionKind
 from runner.core.errors import GuardRefused, InvalidInput
-from runner.core.money import ZERO, plain, same_amount
+from runner.core.money import ZERO, plain, same_amount, with_currency
 from runner.core.recorded import Recorded
 from runner.engine.ports import Journal, Panel
 from runner.engine.recording import run_of_its_own
 from runner.planning.evidence import Verdict, Weighing
+
+_ALWAYS_SAID = "USD"  # by some panels' statuses, whatever the account's currency is (PROTOCOL, Money): it tells nothing
 
 
 class Choice(NamedTuple):
@@ -115,7 +117,8 @@ def misfits_of(panel_order_id: str, seen: StatusSeen | None, expected: Decimal |
         return [f"the panel says: {seen.error}"]
     misfits = []
     if expected is not None and seen.charge is not None and not _is_fitting_charge(seen, seen.charge, expected, units):
-        misfits.append(f"it cost {plain(seen.charge)}, expected was {plain(expected)}")
+        cost = with_currency(seen.charge, None if seen.currency == _ALWAYS_SAID else seen.currency)
+        misfits.append(f"it cost {cost}, expected was {plain(expected)}")
     if seen.remains is not None and seen.remains > units:
         misfits.append(f"{seen.remains} units remain of {units} ordered")
     return misfits

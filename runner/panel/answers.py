@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import LiveStatus
-from runner.core.catalogue import Service
+from runner.core.catalogue import NO_CURRENCY, Service
 from runner.core.money import ZERO
 from runner.panel import refusals
 from runner.panel.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
@@ -24,7 +24,9 @@ from runner.panel.values import (
     read_whole,
 )
 
-_CURRENCY = re.compile(r"[A-Za-z]{1,8}\Z", re.ASCII)
+_CODE = re.compile(r"[A-Za-z]{3,8}\Z", re.ASCII)  # an ISO code, or a coin's
+_NO_CURRENCY = frozenset({"", "-", "null", "none", "nil", "n/a", "undefined", "unknown", NO_CURRENCY.casefold()})
+_LONGEST_CURRENCY = 16  # characters: `USDT_TRC20`, `US Dollar`
 _WRAPPERS = ("data", "orders", "result", "response")
 _STATUS_FIELDS = frozenset({"charge", "remains", "start_count", "runs"})
 _CALL_WORDS = frozenset({"success", "ok", "true", "error", "fail", "failed", "false", ""})
@@ -41,7 +43,7 @@ class ServicesAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceAnswer:
-    """What the account holds; `currency` in upper case, None where the panel names none."""
+    """What the account holds; `currency` is the panel's own word, a code in upper case, None where it names none."""
 
     amount: Decimal
     currency: str | None
@@ -55,7 +57,7 @@ class StatusAnswer(NamedTuple):
     charge: Decimal | None = None  # zero included: what it means is the ledger's business
     start_count: int | None = None
     remains: int | None = None  # negative: more was delivered than ordered
-    currency: str | None = None
+    currency: str | None = None  # the panel's word here; some say USD whatever the account's is
     error: str = ""
 
 
@@ -105,7 +107,7 @@ def parse_balance(text: str, redact: Redact) -> BalanceAnswer | Trouble:
     for body in _with_wrapped(found.value):
         amount = read_balance(body.get("balance"))
         if amount is not None and not complaint_in(body).firm:
-            return BalanceAnswer(amount=amount, currency=_currency(body.get("currency")))
+            return BalanceAnswer(amount=amount, currency=_currency(body.get("currency"), redact))
     return _refused_or_unreadable(found.value, text, redact)
 
 
@@ -201,6 +203,7 @@ class _Words:
     def __init__(self, redact: Redact) -> None:
         self.redact = redact
         self._known: dict[str, tuple[LiveStatus, str]] = {}
+        self._currencies: dict[str, str | None] = {}
 
     def read(self, word: Json) -> tuple[LiveStatus, str]:
         """The status behind a word, and the word as it may be shown."""
@@ -210,6 +213,14 @@ class _Words:
         if known is None:
             known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD)
         return known
+
+    def currency(self, word: Json) -> str | None:
+        """The currency that a word names."""
+        if not isinstance(word, str):
+            return _currency(word, self.redact)
+        if word not in self._currencies:
+            self._currencies[word] = _currency(word, self.redact)
+        return self._currencies[word]
 
 
 def _status(entry: Json, words: _Words) -> StatusAnswer | None:
@@ -229,7 +240,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
             charge=read_amount(entry.get("charge")),
             start_count=start_count if start_count and start_count > 0 else None,
             remains=read_whole(entry.get("remains")),
-            currency=_currency(entry.get("currency")),
+            currency=words.currency(entry.get("currency")),
         )
     if not isinstance(entry, str | int) or isinstance(entry, bool):
         return None
@@ -245,8 +256,12 @@ def _text(value: Json, redact: Redact, limit: int = 300) -> str:
     return said(str(value), redact, limit)
 
 
-def _currency(value: Json) -> str | None:
-    return value.strip().upper() if isinstance(value, str) and _CURRENCY.match(value.strip()) else None
+def _currency(value: Json, redact: Redact) -> str | None:
+    """The panel's own word: signs and tokens as they are, letters alone as the code that they are."""
+    word = _text(value, redact, _LONGEST_CURRENCY).strip()
+    if word.casefold() in _NO_CURRENCY:
+        return None
+    return word.upper() if _CODE.match(word) else word
 
 
 def _with_wrapped(body: Json) -> Iterator[dict[str, Json]]:

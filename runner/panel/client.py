@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, StatusSeen
-from runner.core.catalogue import NO_CURRENCY, Balance, Catalogue
+from runner.core.catalogue import Balance, Catalogue
 from runner.core.clock import Clock
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
@@ -119,12 +119,12 @@ class PanelClient:
         return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at)
 
     async def balance(self) -> Balance:
-        """The present balance; its currency is the panel's word, else the profile's, else `XXX`."""
+        """The present balance; its currency is the panel's own word, or what the profile says where it names none."""
         found = await self._reader.read(forms.balance(), answers.parse_balance, self._other_calls)
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
-        currency = found.currency or (self._profile.currency or NO_CURRENCY).upper()
-        return Balance(amount=found.amount, currency=currency)
+        of_profile = None if self._profile.currency is None else self._profile.currency.upper()
+        return Balance(amount=found.amount, currency=found.currency or of_profile)
 
     async def statuses(self, wanted: Mapping[str, int], at: datetime) -> Sequence[StatusSeen]:
         """Statuses of at most 100 orders, panel order id -> attempt id; ids that the panel left out are absent.

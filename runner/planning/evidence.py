@@ -16,7 +16,7 @@ from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import BalanceSeen
 from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Duplicate, Kept
-from runner.core.money import ZERO, plain
+from runner.core.money import ZERO, plain, with_currency
 from runner.core.recorded import Recorded
 from runner.planning.history import DOUBTFUL
 from runner.planning.ledger import book
@@ -221,7 +221,8 @@ def _weigh_money(evidence: Evidence) -> Weighing:
         return _open("no balance has been seen since: look with `runner status --refresh`")
     if missing is None:
         return _open(
-            f"the balance was in {first.balance.currency} before and is in {last.balance.currency} now: not comparable"
+            f"the balance was in {first.balance.currency or 'a currency without a name'} before and is in "
+            f"{last.balance.currency or 'one without a name'} now: not comparable"
         )
     arithmetic = _arithmetic(evidence, first, last, missing)
     if obstacles := tuple(_obstacles(evidence, last)):
@@ -243,7 +244,7 @@ def _arithmetic(evidence: Evidence, first: BalanceSeen, last: BalanceSeen, missi
         known += f"; {plain(abs(evidence.labelled))} {way} as labelled"
     what = f"{plain(missing)} is missing" if missing >= ZERO else f"{plain(-missing)} more than explained is there"
     return (
-        f"balance before {plain(first.balance.amount)} {first.balance.currency} ({to_the_minute(first.seen_at)}), "
+        f"balance before {with_currency(first.balance.amount, first.balance.currency)} ({to_the_minute(first.seen_at)}), "
         f"after {plain(last.balance.amount)} ({to_the_minute(last.seen_at)}); {known}: {what}"
     )
 

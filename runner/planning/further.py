@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
 from runner.core.clock import to_the_minute
 from runner.core.diagnostics import Diagnostic
-from runner.core.money import ZERO, plain
+from runner.core.money import ZERO, plain, with_currency
 from runner.core.orders import Campaign, OnShort, Order
 from runner.core.recorded import Recorded
 from runner.planning.allowance import Part
@@ -150,7 +150,7 @@ class Further:
 
     def _money(self, amount: Decimal) -> str:
         seen = self._past.recorded.last_balances.get(self._campaign.panel)
-        return plain(amount) if seen is None else f"{plain(amount)} {seen.balance.currency}"
+        return with_currency(amount, None if seen is None else seen.balance.currency)
 
     def _holder(self, order: Order, step: Step, lot: Lot, attempts: Sequence[Attempt]) -> str:
         """Why an order has to wait for what is in flight for its service and link; empty if it need not.

@@ -186,7 +186,7 @@ class _Sum:
 def make_ledger(
     recorded: Recorded,
     panels: Collection[str] | None = None,
-    currencies: Mapping[str, str] | None = None,
+    currencies: Mapping[str, str | None] | None = None,
 ) -> Ledger:
     """The books of `panels` (default: all that the state knows); `currencies` names those of panels never asked.
 
@@ -198,7 +198,9 @@ def make_ledger(
         for panel, last in recorded.last_balances.items()
         if panel in recorded.first_balances
     }
-    named = dict(currencies or {}) | {panel: one.balance.currency for panel, one in recorded.last_balances.items()}
+    named: dict[str, str | None] = {**(currencies or {})} | {
+        panel: one.balance.currency for panel, one in recorded.last_balances.items()
+    }
     changes = recorded.currency_changes
     known = {panel for panel in recorded.last_balances if panels is None or panel in panels}
     for attempts in recorded.attempts.values():
@@ -249,7 +251,7 @@ def _opening(panel: str, recorded: Recorded) -> BalanceSeen:
     return latest if (latest.number or 0) > (first.number or 0) else first
 
 
-def currency_at(attempt: Attempt, changes: Sequence[BalanceSeen]) -> str:
+def currency_at(attempt: Attempt, changes: Sequence[BalanceSeen]) -> str | None:
     """The currency of the panel's balance when an attempt was marked."""
     currency = changes[0].balance.currency
     for change in changes[1:]:

@@ -255,13 +255,14 @@ def _refills(rates: Sequence[RefillRate]) -> Sums:
 
 def _left_out(rows: Sequence[OrderRow]) -> list[LeftOut]:
     """Sums of what is not listed, by campaign, state and currency; beyond the table's length by state and currency."""
-    groups: dict[tuple[str, State, str], list[OrderRow]] = {}
+    groups: dict[tuple[str, State, str, str], list[OrderRow]] = {}
     campaigns = Counter(row.campaign for row in rows)
     named = {name for name, _ in campaigns.most_common(_MOST_LINES // 4)}
     other = f"{len(campaigns) - len(named):,} more"
     for row in rows:
         name = row.campaign if row.campaign in named else other
-        groups.setdefault((name, row.state, row.currency or ""), []).append(row)
+        unknown = "" if row.currency else row.panel  # what is in no known currency is added up panel by panel
+        groups.setdefault((name, row.state, row.currency or "", unknown), []).append(row)
     return [
         LeftOut(
             clean(campaign),
@@ -271,7 +272,7 @@ def _left_out(rows: Sequence[OrderRow]) -> list[LeftOut]:
             sum(row.delivered or 0 for row in group),
             [money(amount, currency) for amount in _amounts(group)],
         )
-        for (campaign, state, currency), group in sorted(groups.items(), key=lambda item: item[0])
+        for (campaign, state, currency, _), group in sorted(groups.items(), key=lambda item: item[0])
     ]
 
 

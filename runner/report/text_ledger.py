@@ -134,7 +134,7 @@ def _table(lines: Sequence[LedgerLine], out: Screen) -> None:
         for line in lines:
             yield [
                 line.name,
-                *([line.currency or "?"] if several else []),
+                *([line.currency or ""] if several else []),
                 f"{line.orders:,}",
                 money(line.spent),
                 _quiet_zero(line.refunded),

@@ -97,12 +97,13 @@ def _cost(plan: Plan) -> str:
     """The cost of the plan, per currency where there are several."""
     if plan.cost is not None:
         return money(plan.cost, plan.currency)
-    sums: dict[str, Decimal] = {}
+    sums: dict[tuple[str | None, str], Decimal] = {}  # panels of unknown currency are not added to one another
     for panel in plan.money.values():
         if panel.cost:
-            currency = panel.balance.currency if panel.balance else ""
-            sums[currency] = sums.get(currency, ZERO) + panel.cost
-    return " + ".join(money(amount, currency) for currency, amount in sums.items()) or "an unknown cost"
+            currency = panel.balance.currency if panel.balance else None
+            key = (currency, "" if currency else panel.panel)
+            sums[key] = sums.get(key, ZERO) + panel.cost
+    return " + ".join(money(amount, currency) for (currency, _), amount in sums.items()) or "an unknown cost"
 
 
 @dataclass(slots=True)

@@ -113,17 +113,18 @@ def view_of(number: int, passed: Passed, outlook: Outlook, now: datetime, rates:
 
 
 def _money(ledger: Ledger) -> list[MoneyView]:
-    """By currency: amounts of different ones are never added."""
+    """By currency: amounts of different ones are never added, nor those of panels whose currency is not known."""
     lines = {line.name: line for line in ledger.panels}
-    found: dict[str | None, MoneyView] = {}
+    found: dict[tuple[str | None, str], MoneyView] = {}
     for account in ledger.accounts:
-        line, former = lines.get(account.panel), found.get(account.currency)
+        key = (account.currency, "" if account.currency else account.panel)
+        line, former = lines.get(account.panel), found.get(key)
         spent, reserved, in_doubt = (ZERO, ZERO, ZERO) if line is None else (line.spent, line.reserved, line.in_doubt)
         balance = account.balance
         if former is not None:
             spent, reserved, in_doubt = spent + former.spent, reserved + former.reserved, in_doubt + former.in_doubt
             balance = None if balance is None or former.balance is None else balance + former.balance
-        found[account.currency] = MoneyView(account.currency, spent, reserved, in_doubt, balance)
+        found[key] = MoneyView(account.currency, spent, reserved, in_doubt, balance)
     return list(found.values())
 
 

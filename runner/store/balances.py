@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from decimal import Decimal
 
-from runner.core.catalogue import Balance, BalanceSeen
+from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.clock import from_text
 from runner.store.paths import StatePaths
 from runner.store.reading import holds_tables, reading, unreadable
@@ -34,7 +34,9 @@ def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSee
     try:
         seen = [
             BalanceSeen(
-                panel=panel, balance=Balance(amount=Decimal(amount), currency=currency), seen_at=from_text(seen_at)
+                panel=panel,
+                balance=Balance(amount=Decimal(amount), currency=None if currency == NO_CURRENCY else currency),
+                seen_at=from_text(seen_at),
             )
             for panel, amount, currency, seen_at in kept
         ]

@@ -4,7 +4,7 @@ import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from runner.core.catalogue import BalanceLabel
+from runner.core.catalogue import NO_CURRENCY, BalanceLabel
 from runner.core.clock import from_text, to_text
 from runner.store.label_operations import LabelBalance
 from runner.store.reading import revision
@@ -26,7 +26,8 @@ def label(connection: "Connection", operation: LabelBalance) -> None:
     one = operation.label
     amount = format(one.amount, "f")
     connection.exec_driver_sql(
-        _INSERT, (one.panel, one.text, amount, one.currency, one.reading, one.user, one.host, to_text(one.at))
+        _INSERT,
+        (one.panel, one.text, amount, one.currency or NO_CURRENCY, one.reading, one.user, one.host, to_text(one.at)),
     )
 
 
@@ -35,7 +36,17 @@ def read_labels(connection: sqlite3.Connection) -> list[BalanceLabel]:
     if not includes(revision(connection), STEP):
         return []
     return [
-        BalanceLabel(panel, text, Decimal(amount), currency, reading, from_text(seen_at), user, host, from_text(at))
+        BalanceLabel(
+            panel,
+            text,
+            Decimal(amount),
+            None if currency == NO_CURRENCY else currency,
+            reading,
+            from_text(seen_at),
+            user,
+            host,
+            from_text(at),
+        )
         for panel, text, amount, currency, reading, seen_at, user, host, at in connection.execute(
             "SELECT l.panel, l.label, l.amount, l.currency, l.balance_id, b.seen_at, l.user, l.host, l.labelled_at "
             "FROM balance_labels AS l JOIN balances AS b ON b.id = l.balance_id ORDER BY l.id"

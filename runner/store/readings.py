@@ -116,7 +116,7 @@ def _seen(rows: Iterable[_Row]) -> list[BalanceSeen]:
     return [
         BalanceSeen(
             panel=panel,
-            balance=Balance(amount=Decimal(amount), currency=currency),
+            balance=Balance(amount=Decimal(amount), currency=None if currency == NO_CURRENCY else currency),
             seen_at=from_text(seen_at),
             number=number,
             last_attempt=last_attempt,

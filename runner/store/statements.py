@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runner.core.attempts import Attempt, AttemptState, NewAttempt, OutcomeKind
-from runner.core.catalogue import BalanceSeen, Catalogue, Service
+from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
 from runner.core.clock import to_text
 from runner.store.life_statements import move_protection
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
@@ -190,7 +190,7 @@ def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -
         {
             "panel": seen.panel,
             "amount": _amount(seen.balance.amount),
-            "currency": seen.balance.currency,
+            "currency": seen.balance.currency or NO_CURRENCY,
             "seen_at": to_text(seen.seen_at),
             "run_id": run_id,
             "last_attempt": connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one(),

@@ -126,8 +126,11 @@ def test_only_a_list_of_services_is_a_catalogue(body, kind):
         ({"balance": "100.84292", "currency": "USD"}, BalanceAnswer(amount=Decimal("100.84292"), currency="USD")),
         ({"balance": -3.5, "currency": "usd"}, BalanceAnswer(amount=Decimal("-3.5"), currency="USD")),
         ({"balance": 7}, BalanceAnswer(amount=Decimal(7), currency=None)),
-        ({"balance": "1e2", "currency": "<b>"}, BalanceAnswer(amount=Decimal(100), currency=None)),
-        ({"balance": "5", "currency": "DOLLARSUS"}, BalanceAnswer(amount=Decimal(5), currency=None)),
+        ({"balance": "1e2", "currency": "<b>"}, BalanceAnswer(amount=Decimal(100), currency="<b>")),
+        (
+            {"balance": "5", "currency": "US Dollars and more"},
+            BalanceAnswer(amount=Decimal(5), currency="US Dollars and …"),
+        ),
         ({"status": "success", "data": {"balance": "5"}}, BalanceAnswer(amount=Decimal(5), currency=None)),
         ({"balance": "1,234.56"}, BalanceAnswer(amount=Decimal("1234.56"), currency=None)),
         ({"balance": "5", "error": ""}, BalanceAnswer(amount=Decimal(5), currency=None)),
@@ -217,7 +220,9 @@ def test_an_error_nested_in_the_status_is_the_orders_error():
         ("charge", [None, "", "N/A", "NaN"], None),
         ("charge", ["0", 0, "0.00"], Decimal(0)),
         ("charge", ["1.5E-1", 0.15], Decimal("0.15")),
-        ("currency", [None, "", 5, "US D"], None),
+        ("currency", [None, "", " ", "null", "N/A", "xxx", True, ["USD"], {"code": "USD"}], None),
+        ("currency", ["usd", " USD "], "USD"),
+        ("currency", ["₹"], "₹"),
     ],
 )
 def test_odd_numbers_say_nothing_rather_than_something_wrong(field, values, expected):

@@ -61,7 +61,7 @@ async def test_an_answer_that_is_no_catalogue_raises_so_that_the_former_is_kept(
 
 
 async def test_the_balance_has_the_panels_currency_or_else_the_profiles(serve, client_of, answer):
-    cases = [({"currency": "usd"}, "EUR", "USD"), ({}, "eur", "EUR"), ({}, None, "XXX")]
+    cases = [({"currency": "usd"}, "EUR", "USD"), ({}, "eur", "EUR"), ({}, None, None), ({"currency": "€"}, "USD", "€")]
     for named, currency, expected in cases:
         panel = await serve(answer({"balance": "100.84292"} | named))
         client = await client_of(panel.url, currency=currency)

@@ -77,16 +77,16 @@ def test_the_look_before_a_doubt_is_the_one_before_its_mark_and_not_before_its_t
 
 
 def test_a_look_without_a_currency_is_in_the_one_that_was_named_before_or_after(writer, paths):
-    writer.commit([a_look(currency="XXX"), a_look(), a_look(currency="XXX"), a_look(currency="XXX", panel="mute")])
+    writer.commit([a_look(currency=None), a_look(), a_look(currency=None), a_look(currency=None, panel="mute")])
     recorded = read_state(paths)
     assert [one.balance.currency for one in read_readings(paths, "sandbox")] == ["USD"] * 3
     assert recorded.first_balances["sandbox"].balance.currency == "USD"
-    assert recorded.last_balances["mute"].balance.currency == "XXX"
+    assert recorded.last_balances["mute"].balance.currency is None
     assert recorded.currency_changes == {}
 
 
 def test_changes_of_currency_are_known_by_the_first_look_at_each(writer, paths):
-    several = ["USD", "USD", "XXX", "EUR", "EUR", "USD"]
+    several = ["USD", "USD", None, "EUR", "EUR", "USD"]
     writer.commit([a_look(str(number), currency=word) for number, word in enumerate(several)])
     writer.commit([a_look(panel="other")])
     (changes,) = read_state(paths).currency_changes.values()
