@@ -49,7 +49,8 @@ def services(
     **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
-    from runner.cli.output import show
+    from runner.cli.output import show, show_warnings
+    from runner.planning.repeated import words_of
     from runner.report.as_json import services_document, write_json
     from runner.report.text import render_services
 
@@ -77,6 +78,9 @@ def services(
         lambda stream: write_json(stream, services_document(found)),
         lambda screen: render_services(found, screen),
     )
+    shown = {(panel, service.id) for panel, service in found}
+    for one in catalogues:
+        show_warnings(settings, words_of(one, [service for service in one.services if (one.panel, service) in shown]))
 
 
 @click.command()

@@ -29,13 +29,23 @@ class Service(NamedTuple):
         return self.type == "default"
 
 
+class Repeated(NamedTuple):
+    """A service that the list names more than once, not in the same words: which is meant, nobody knows."""
+
+    service: str
+    times: int
+    rates: tuple[Decimal, ...]  # the different ones, in the list's order
+    fields: tuple[str, ...]  # what else differs, by the names of the API: `min`, `refill`
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """A panel's services by id."""
+    """A panel's services by id; one that is `repeated` is as the worst of its lines has it."""
 
     panel: str
     services: Mapping[str, Service]
     fetched_at: datetime
+    repeated: Mapping[str, Repeated] = field(default_factory=dict)
 
 
 class ServiceSeen(NamedTuple):

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import LiveStatus
-from runner.core.catalogue import NO_CURRENCY, Service
+from runner.core.catalogue import NO_CURRENCY, Repeated, Service
 from runner.core.money import ZERO
 from runner.panel import refusals
 from runner.panel.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.json_text import Json, read_json
+from runner.panel.price_list import PriceList
 from runner.panel.redact import Redact, said
 from runner.panel.values import (
     fold_status,
@@ -35,10 +36,11 @@ _WORD = 64  # characters of a status word that are kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesAnswer:
-    """The service list by id, in the panel's order; `skipped` rows could not be read."""
+    """The service list by id, in the panel's order; `skipped` rows could not be read, `repeated` ids came again."""
 
     services: Mapping[str, Service]
     skipped: int
+    repeated: Mapping[str, Repeated] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +71,15 @@ def parse_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
     rows = found.value
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         return _refused_or_unreadable(rows, text, redact)
-    services: dict[str, Service] = {}
+    price_list = PriceList()
     for row in rows:
         service = _service(row, redact) if isinstance(row, dict) else None
         if service is not None:
-            services.setdefault(service.id, service)
+            price_list.add(service)
+    services = price_list.services
     if not services:
         return _refused_or_unreadable(rows[0], text, redact)
-    return ServicesAnswer(services=services, skipped=len(rows) - len(services))
+    return ServicesAnswer(services=services, skipped=len(rows) - len(services), repeated=price_list.repeated())
 
 
 def _service(row: dict[str, Json], redact: Redact) -> Service | None:

@@ -116,7 +116,7 @@ class PanelClient:
             raise self._reader.unreachable(found.message)
         if found.skipped:
             log.debug("%s services: %d rows skipped as unreadable or repeated", self._profile.name, found.skipped)
-        return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at)
+        return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at, repeated=found.repeated)
 
     async def balance(self) -> Balance:
         """The present balance; its currency is the panel's own word, or what the profile says where it names none."""

@@ -15,6 +15,7 @@ from runner.planning.plan import Plan
 from runner.planning.price_guard import PriceTerms, Services
 from runner.planning.refills import RefillWish
 from runner.planning.rename import Named
+from runner.planning.repeated import repeated_in
 from runner.planning.selecting import Bound, Selector
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Wish:
 
 def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
     """The plan that a wish means, from what is remembered."""
-    warnings = (*late_signs_in(recorded), *lost_words(recorded))
+    warnings = (*late_signs_in(recorded), *lost_words(recorded), *repeated_in(recorded, wish.campaigns))
     selection = wish.selected(recorded, refills.now)
     if selection is not None:
         warnings += tuple(selection.warnings(wish.campaigns, recorded))

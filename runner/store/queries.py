@@ -22,6 +22,7 @@ from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
 from runner.store.reading import reading, revision, unreadable
 from runner.store.readings import currency_changes, first_and_last
+from runner.store.repeated_services import read_repeated
 from runner.store.revisions import includes, refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.upkeep_rows import read_cancels, read_refills
@@ -113,7 +114,13 @@ def _catalogues(connection: sqlite3.Connection) -> dict[str, Catalogue]:
             cancel=_FLAGS[cancel],
             dripfeed=_FLAGS[dripfeed],
         )
+    repeated = read_repeated(connection)
     return {
-        panel: Catalogue(panel=panel, services=services.get(panel, {}), fetched_at=from_text(fetched_at))
+        panel: Catalogue(
+            panel=panel,
+            services=services.get(panel, {}),
+            fetched_at=from_text(fetched_at),
+            repeated=repeated.get(panel, {}),
+        )
         for panel, fetched_at in connection.execute("SELECT panel, fetched_at FROM catalogues")
     }

@@ -11,6 +11,7 @@ REVISIONS = (
     "0004",
     "0005",
     "0006",
+    "0007",
 )  # oldest first; a test compares this with migrations/versions
 HEAD = REVISIONS[-1]
 

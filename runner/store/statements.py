@@ -27,6 +27,7 @@ from runner.core.clock import to_text
 from runner.store.life_statements import move_protection
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
 from runner.store.price_history import note_changes
+from runner.store.repeated_services import note_repeated
 from runner.store.rows import LEFT_OVER, attempts_from
 from runner.store.tables import attempts, balances, catalogues, runs, services
 
@@ -165,6 +166,7 @@ def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
     connection.execute(
         latest.on_conflict_do_update(index_elements=["panel"], set_={"fetched_at": latest.excluded.fetched_at})
     )
+    note_repeated(connection, catalogue.panel, catalogue.repeated.values())
     present = [_service_row(service) for service in catalogue.services.values()]
     of_panel = services.c.panel == catalogue.panel
     columns = [services.c[name] for name in Service._fields]

@@ -156,6 +156,17 @@ service_history = Table(  # a row for each service when first seen, and for each
 )
 Index("service_history_by_service", service_history.c.panel, service_history.c.service, service_history.c.id)
 
+repeated_services = Table(  # of each panel's list last seen: ids that came more than once, not in the same words
+    "repeated_services",
+    metadata,
+    Column("panel", Text, primary_key=True, nullable=False),
+    Column("service", Text, primary_key=True, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("rates", Text, nullable=False),  # the different ones, with a space between them
+    Column("fields", Text, nullable=False),  # the names of the others that differ, the same way
+    sqlite_strict=True,
+)
+
 balances = Table(
     "balances",
     metadata,

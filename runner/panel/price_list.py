@@ -1,0 +1,52 @@
+"""A panel's price list while it is read: a service that is listed more than once counts by the worse of what is said. Pure."""
+
+from collections.abc import Mapping
+
+from runner.core.catalogue import Repeated, Service
+
+_COMPARED = ("name", "type", "min", "max", "refill", "cancel", "dripfeed")
+_BY_STRICTNESS = {False: 0, None: 1, True: 2}  # not offered, not said, offered
+
+
+class PriceList:
+    """The services by id, in the order of their first line; an id may come again, also on a later page."""
+
+    def __init__(self) -> None:
+        self.services: dict[str, Service] = {}
+        self._lines: dict[str, list[Service]] = {}  # all of each id that came more than once
+
+    def add(self, line: Service) -> None:
+        """One more line."""
+        known = self.services.get(line.id)
+        if known is None:
+            self.services[line.id] = line
+            return
+        self._lines.setdefault(line.id, [known]).append(line)
+        self.services[line.id] = stricter(known, line)
+
+    def repeated(self) -> Mapping[str, Repeated]:
+        """The services whose lines differ; the same line twice does no harm."""
+        return {service_id: one for service_id, lines in self._lines.items() if (one := _differing(lines)) is not None}
+
+
+def stricter(one: Service, other: Service) -> Service:
+    """Two lines of a service as one under which neither is broken: the dearer price, the narrower limits, what both offer.
+
+    A type that can't be ordered wins over Default; the name and the category are those of `one`.
+    """
+    return one._replace(
+        type=other.type if one.is_default else one.type,
+        rate=max(one.rate, other.rate),
+        min=max(one.min, other.min),
+        max=min(one.max, other.max),
+        refill=min(one.refill, other.refill, key=_BY_STRICTNESS.__getitem__),
+        cancel=min(one.cancel, other.cancel, key=_BY_STRICTNESS.__getitem__),
+        dripfeed=min(one.dripfeed, other.dripfeed, key=_BY_STRICTNESS.__getitem__),
+    )
+
+
+def _differing(lines: list[Service]) -> Repeated | None:
+    first = lines[0]
+    rates = tuple(dict.fromkeys(line.rate for line in lines))
+    fields = tuple(name for name in _COMPARED if any(getattr(line, name) != getattr(first, name) for line in lines))
+    return Repeated(first.id, len(lines), rates, fields) if len(rates) > 1 or fields else None
