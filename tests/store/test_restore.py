@@ -261,6 +261,7 @@ def test_a_copy_of_an_older_schema_is_brought_up_to_date(grown, paths, clock):
         "protections",
         "lacking",
         "status_calls",
+        "repeated_services",
     ):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     for (name,) in connection.execute(
