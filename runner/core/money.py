@@ -1,13 +1,18 @@
 """Exact decimal money. No floats, no mixing of currencies."""
 
 import re
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from collections.abc import Iterable
+from decimal import Decimal, DefaultContext, InvalidOperation, getcontext
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 PER = Decimal(1000)  # rates are per 1000 units
-CENT = Decimal("0.01")
+LEAST_PLACES = 2  # decimals that an amount is shown with at least
 _TOO_LARGE = 30  # decimal digits: no panel counts further, and a huge exponent would eat memory
+
+# Sums have to be exact: Decimal rounds them to 28 digits unless told otherwise, and a panel may write thirty decimals.
+for _context in (DefaultContext, getcontext()):  # of threads to come, and of this one
+    _context.prec = 4 * _TOO_LARGE
 
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,11})?\Z")
 
@@ -32,11 +37,7 @@ def parse_panel_number(value: object) -> Decimal | None:
 
 def plain(amount: Decimal) -> str:
     """The exact amount without exponent and without needless zeros, at least two decimals: `131.30`, `0.27819`."""
-    text = format(amount.normalize(), "f")
-    if text in ("-0", "0"):
-        return "0.00"
-    whole, _, cents = text.partition(".")
-    return f"{whole}.{cents.ljust(2, '0')}"
+    return _written(format(amount, "f"), LEAST_PLACES) if amount else "0.00"
 
 
 def with_currency(amount: Decimal, currency: str | None) -> str:
@@ -44,12 +45,26 @@ def with_currency(amount: Decimal, currency: str | None) -> str:
     return f"{plain(amount)} {currency}" if currency else plain(amount)
 
 
-def for_people(amount: Decimal) -> str:
-    """Two decimals for tables and prompts, `1,131.30`; more only where two would show a nonzero amount as zero."""
-    rounded = amount.quantize(CENT, ROUND_HALF_UP)
-    if rounded == ZERO and amount != ZERO:
-        return plain(amount)
-    return f"{rounded:,}"
+def for_people(amount: Decimal, places: int = LEAST_PLACES) -> str:
+    """The exact amount for tables and prompts, `1,131.304`, with so many decimals at least.
+
+    Never rounded: the numbers of one screen have to add up.
+    """
+    return _written(format(amount, ",f") if amount else "0", places)
+
+
+def places_of(amounts: Iterable[Decimal | None]) -> int:
+    """How many decimals the most precise of `amounts` needs, two at least; unknown ones need none."""
+    return max((_places(one) for one in set(amounts) if one), default=LEAST_PLACES)
+
+
+def _places(amount: Decimal) -> int:
+    return max(len(format(amount, "f").partition(".")[2].rstrip("0")), LEAST_PLACES)
+
+
+def _written(text: str, places: int) -> str:
+    whole, _, cents = text.partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(places, '0')}"
 
 
 def expected_charge(rate: Decimal, quantity: int, runs: int | None) -> Decimal:

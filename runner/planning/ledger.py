@@ -36,6 +36,11 @@ class LedgerLine(NamedTuple):
     reserved: Decimal  # expected charge of what is marked or placed and not yet charged
     in_doubt: Decimal  # expected charge of what may have been bought
 
+    @property
+    def amounts(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Spent, refunded, reserved and in doubt."""
+        return self.spent, self.refunded, self.reserved, self.in_doubt
+
 
 class Account(NamedTuple):
     """One panel's balance against the books; amounts in `currency`."""

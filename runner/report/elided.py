@@ -1,4 +1,4 @@
-"""A table cell that loses its middle when the column is too narrow. The only module that imports rich at its top."""
+"""Table cells that know how they may be cut when the column is too narrow. The only module that imports rich at its top."""
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from runner.report.style import Span
 
-_SHORTEST = 12  # cells: less of a link says nothing
+_SHORTEST, _STUMP = 12, 4  # cells: less of a link says nothing; where there is no room, it says that there is one
 
 
 def shorten(text: str, width: int) -> str:
@@ -23,16 +23,36 @@ def shorten(text: str, width: int) -> str:
 
 
 class Elided:
-    """Text that fits any width from `_SHORTEST` to its own."""
+    """Text that fits any width from `_SHORTEST` to its own; from `_STUMP` where it `is_tight`."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, *, is_tight: bool = False) -> None:
         self._span = span
+        self._shortest = _STUMP if is_tight else _SHORTEST
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Shrinks to a stump, grows to the whole text."""
         whole = min(cell_len(self._span.text), options.max_width)
-        return Measurement(min(_SHORTEST, whole), whole)
+        return Measurement(min(self._shortest, whole), whole)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One line."""
         yield Text(shorten(self._span.text, options.max_width), style=self._span.style.value, no_wrap=True)
+
+
+class Uncut:
+    """Text that says whether its column was too narrow for it."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._length = cell_len(span.text)
+        self.is_cut = False
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """It wants to be whole."""
+        whole = min(self._length, options.max_width)
+        return Measurement(whole, whole)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line."""
+        self.is_cut = self.is_cut or options.max_width < self._length
+        yield Text(self._span.text, style=self._span.style.value, no_wrap=True, overflow="ellipsis")

@@ -8,7 +8,7 @@ from runner.planning.chronicle import Happening, HistoryEvent
 from runner.report.as_json import Document, line_of
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, dim
-from runner.report.wording import money, words
+from runner.report.wording import Amounts, money, words
 
 _STYLES = {
     Happening.PLACED: Style.GOOD,
@@ -32,18 +32,19 @@ def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool
         Column("time (UTC)"),
         Column("event"),
         *([Column("order", Fit.NAME)] if several else []),
-        Column("money", right=True),
+        Column("money", Fit.WHOLE, right=True),
         Column("what", Fit.WRAP),
     ]
-    out.table(columns, (_row(event, several=several) for event in listed), indent=0)
+    amounts = Amounts((event.amount, event.currency) for event in listed)
+    out.table(columns, (_row(event, amounts, several=several) for event in listed), indent=0)
 
 
-def _row(event: HistoryEvent, *, several: bool) -> list[Written]:
+def _row(event: HistoryEvent, amounts: Amounts, *, several: bool) -> list[Written]:
     return [
         f"{event.at:%Y-%m-%d %H:%M:%S}",
         Span(words(event.kind.value), _STYLES.get(event.kind, Style.PLAIN)),
         *([event.order or event.panel or dim("-")] if several else []),
-        "" if event.amount is None else money(event.amount, event.currency),
+        "" if event.amount is None else amounts.named(event.amount, event.currency),
         "; ".join(_told(event)),
     ]
 

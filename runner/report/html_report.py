@@ -24,7 +24,7 @@ from runner.planning.refill_rates import RefillRate
 from runner.report import charts
 from runner.report.html_rows import LONGEST, PAGE, Rows, shown_as
 from runner.report.model import OrderRow, ReportModel, State, most_urgent, needs_attention
-from runner.report.wording import REFILL_TITLES, count, money, period_words, refill_cells, words
+from runner.report.wording import REFILL_TITLES, Amounts, count, money, period_words, refill_cells, words
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -164,13 +164,16 @@ def _cards(model: ReportModel) -> list[tuple[str, str, str, str]]:
         unexplained = ("came into the balance and is in no book", "attention")
     else:
         unexplained = ("balance and books agree", "")
+    shown = (ledger.spent, ledger.balance, ledger.refunded, ledger.reserved, ledger.in_doubt, gone)
+    amounts = Amounts((amount, currency) for amount in shown)
+    spent, balance, refunded, reserved, in_doubt, unexplained_ = (amounts.named(one, currency) for one in shown)
     return [
-        ("Spent", money(ledger.spent, currency), "charged, less refunds", "main"),
-        ("Balance", money(ledger.balance, currency), "as the panel said last", "main"),
-        ("Refunded", money(ledger.refunded, currency), "came back", ""),
-        ("Reserved", money(ledger.reserved, currency), "placed, not charged yet", ""),
-        ("In doubt", money(ledger.in_doubt, currency), "may have been bought, at full price", doubtful),
-        ("Unexplained", money(gone, currency), *unexplained),
+        ("Spent", spent, "charged, less refunds", "main"),
+        ("Balance", balance, "as the panel said last", "main"),
+        ("Refunded", refunded, "came back", ""),
+        ("Reserved", reserved, "placed, not charged yet", ""),
+        ("In doubt", in_doubt, "may have been bought, at full price", doubtful),
+        ("Unexplained", unexplained_, *unexplained),
     ]
 
 
@@ -179,13 +182,21 @@ def _accounts(model: ReportModel) -> list[list[str]]:
     if len(model.ledger.accounts) <= 1:
         return []
     lines = {line.name: line for line in model.ledger.panels}
-    rows = []
-    for account in model.ledger.accounts:
-        line = lines.get(account.panel)
-        amounts = (ZERO,) * 4 if line is None else (line.spent, line.refunded, line.reserved, line.in_doubt)
-        told = [money(amount, account.currency) for amount in (*amounts, account.balance, account.unexplained)]
-        rows.append([account.panel, *told])
-    return rows
+    found = [
+        (
+            account,
+            (
+                *(lines[account.panel].amounts if account.panel in lines else (ZERO,) * 4),
+                account.balance,
+                account.unexplained,
+            ),
+        )
+        for account in model.ledger.accounts
+    ]
+    amounts = Amounts((amount, account.currency) for account, several in found for amount in several)
+    return [
+        [account.panel, *(amounts.named(amount, account.currency) for amount in several)] for account, several in found
+    ]
 
 
 def _run(model: ReportModel) -> list[tuple[str, str]]:
@@ -225,19 +236,16 @@ def _sums(title: str, name: str, lines: Sequence[LedgerLine], *, newest: bool = 
         which = "newest" if newest else "dearest"
         note = f"The {which} {len(shown):,} of {len(lines):,}: --report json=PATH has all."
     several = len({line.currency for line in lines}) > 1
-    rows = []
-    for line in shown:
-        amounts = (line.spent, line.refunded, line.reserved, line.in_doubt)
-        rows.append(
-            [
-                Cell(clean(line.name), clean(line.name)),
-                Cell(f"{line.orders:,}", str(line.orders), "number"),
-                *(
-                    Cell(money(one, line.currency if several else None), plain(one), "number" if one else "number zero")
-                    for one in amounts
-                ),
-            ]
-        )
+    amounts = Amounts((amount, line.currency) for line in shown for amount in line.amounts)
+    show = amounts.named if several else amounts.bare
+    rows = [
+        [
+            Cell(clean(line.name), clean(line.name)),
+            Cell(f"{line.orders:,}", str(line.orders), "number"),
+            *(Cell(show(one, line.currency), plain(one), "number" if one else "number zero") for one in line.amounts),
+        ]
+        for line in shown
+    ]
     return Sums(title=title, name=name, rows=rows, note=note)
 
 

@@ -13,7 +13,7 @@ from runner.core.money import plain
 from runner.core.text import clean
 from runner.planning.ledger import Ledger, LedgerLine
 from runner.report.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention
-from runner.report.wording import NOTHING, REFILL_TITLES, count, money, period_words, refill_cells, words
+from runner.report.wording import NOTHING, REFILL_TITLES, Amounts, count, period_words, refill_cells, words
 
 COMMENT_LIMIT = 60_000  # characters; GitHub takes 65,536 in a comment
 SUMMARY_LIMIT = 900_000  # bytes; GitHub takes 1 MiB for all summaries of a step
@@ -175,33 +175,33 @@ def _money(ledger: Ledger) -> str:
     if ledger.spent is None:
         titles = ("panel", "spent", "refunded", "reserved", "in doubt", "balance", "unexplained")
         accounts = {account.panel: account for account in ledger.accounts}
-        rows = [
-            [
-                code(line.name),
-                *(_amount(one, line.currency) for one in (line.spent, line.refunded, line.reserved, line.in_doubt)),
-                _amount(accounts[line.name].balance, line.currency) if line.name in accounts else NOTHING,
-                _amount(accounts[line.name].unexplained, line.currency) if line.name in accounts else NOTHING,
-            ]
+        found = [
+            (line, (*line.amounts, *((account.balance, account.unexplained) if account is not None else (None, None))))
             for line in ledger.panels
+            for account in (accounts.get(line.name),)
         ]
+        shown = Amounts((amount, line.currency) for line, several in found for amount in several)
+        rows = [[code(line.name), *(_amount(one, shown, line.currency) for one in several)] for line, several in found]
     else:
         titles = ("spent", "refunded", "reserved", "in doubt", "balance", "unexplained")
         amounts = (ledger.spent, ledger.refunded, ledger.reserved, ledger.in_doubt, ledger.balance, ledger.unexplained)
-        rows = [[_amount(one, ledger.currency) for one in amounts]]
+        shown = Amounts((amount, ledger.currency) for amount in amounts)
+        rows = [[_amount(one, shown, ledger.currency) for one in amounts]]
     return "".join(["\n### Money\n\n", _line(titles), _line(_rule(titles)), *map(_line, rows)])
 
 
-def _amount(amount: Decimal | None, currency: str | None = None) -> str:
-    return NOTHING if amount is None else _sentence(money(amount, currency))
+def _amount(amount: Decimal | None, amounts: Amounts, currency: str | None) -> str:
+    return NOTHING if amount is None else _sentence(amounts.named(amount, currency))
 
 
 def _ledger_table(title: str, lines: Sequence[LedgerLine]) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
     titles = (title, "orders", "spent", "refunded", "reserved", "in doubt")
+    amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
     rows = (
         [
             code(line.name),
             f"{line.orders:,}",
-            *(_amount(one, line.currency) for one in (line.spent, line.refunded, line.reserved, line.in_doubt)),
+            *(_amount(one, amounts, line.currency) for one in line.amounts),
         ]
         for line in lines
     )

@@ -17,6 +17,7 @@ from runner.report.wording import NOTHING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.segment import Segment
     from rich.table import Table
     from rich.text import Text
 
@@ -27,6 +28,7 @@ _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that
 _GAP = 2  # columns between columns
 _NAME_SHARE = 0.4
 _LEAST_WRAPPED, _LEAST_CUT = 16, 12  # columns: less of a cell that goes on, or loses a part, can't be read
+_LONGEST_KEPT = 30  # columns: a longer cell that should be kept is nobody's count or moment, and gives way to amounts
 _BELOW = 4  # columns that a cell below its row is indented
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")  # of a command line; quoted parts hold together
 _CONTINUED = " \\"  # the shell reads the next line as a part of this one
@@ -35,7 +37,8 @@ _CONTINUED = " \\"  # the shell reads the next line as a part of this one
 class Fit(Enum):
     """What a table column does on a terminal that is too narrow. Off a terminal nothing is ever cut."""
 
-    KEEP = auto()  # stays whole
+    KEEP = auto()  # stays whole while there is room
+    WHOLE = auto()  # stays whole, and if the terminal has to wrap the row: half an amount is another amount
     NAME = auto()  # loses its middle beyond two fifths of the screen: addresses
     MIDDLE = auto()  # loses its middle: links differ at both ends
     END = auto()  # loses its end: reasons that need no study
@@ -148,19 +151,38 @@ class Screen:
         below = _below(columns, rows, self.width - indent)
         if below and self._stacked(columns, rows, indent, below):
             return
-        self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
+        if all(column.fit is not Fit.WHOLE for column in columns):
+            self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
+            return
+        lines = self._lines(columns, rows, self.width - indent) or self._lines(
+            columns, rows, self.width - indent, is_tight=True
+        )
+        if lines is None:
+            lines = self._lines(columns, rows, _least_width(columns, rows, self.width - indent)) or ()
+        for line in lines:
+            self._print(line, indent)
+
+    def _lines(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int, *, is_tight: bool = False
+    ) -> "Sequence[Sequence[Segment]] | None":
+        """The lines of a table of so many columns; None if a cell that stays whole is cut there."""
+        table = self._laid_out(columns, rows, is_tight=is_tight)
+        lines = self.console.render_lines(table, self.console.options.update(width=width), pad=False)
+        return None if _cuts(table) else lines
+
+    def _print(self, line: "Sequence[Segment]", indent: int) -> None:
+        from rich.segment import Segment, Segments
+
+        self.console.print(Segments([Segment(" " * indent), *line, Segment.line()]), soft_wrap=True)
 
     def _stacked(self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], indent: int, below: int) -> bool:
         """The last `below` cells of each row below it; False, and nothing written, if the rows take several lines."""
-        from rich.segment import Segment, Segments
-
         head, last = columns[:-below], columns[-below:]
-        table = self._laid_out(head, [row[:-below] for row in rows])
-        lines = self.console.render_lines(table, self.console.options.update(width=self.width - indent), pad=False)
-        if len(lines) != len(rows) + 1:
+        lines = self._lines(head, [row[:-below] for row in rows], self.width - indent)
+        if lines is None or len(lines) != len(rows) + 1:
             return False
         for line, row in zip(lines, [None, *rows], strict=True):
-            self.console.print(Segments([Segment(" " * indent), *line, Segment.line()]), soft_wrap=True)
+            self._print(line, indent)
             told = [] if row is None else [(column, cell) for column, cell in zip(last, row[-below:], strict=True)]
             for column, cell in told:
                 if _bare(cell) not in ("", NOTHING):
@@ -168,8 +190,16 @@ class Screen:
                     self.line(*(named if below > 1 else named[1:]), indent=indent + _BELOW)
         return True
 
-    def _laid_out(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -> "Table":
+    def _laid_out(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], *, is_tight: bool = False
+    ) -> "Table":
+        """`is_tight`: what may be cut is cut as far as it takes."""
         from rich.table import Table
+
+        rows = list(rows)
+        firm = {Fit.WHOLE, Fit.KEEP, Fit.NAME}
+        if is_tight:
+            firm = {Fit.WHOLE} if _longest_kept(columns, rows) > _LONGEST_KEPT else {Fit.WHOLE, Fit.KEEP}
 
         titled = any(column.title for column in columns)
         table = Table(
@@ -179,12 +209,13 @@ class Screen:
             table.add_column(
                 column.title,
                 justify="right" if column.right else "left",
-                no_wrap=column.fit in (Fit.KEEP, Fit.NAME),
+                no_wrap=column.fit in firm,
                 overflow="fold" if column.fit is Fit.WRAP else "ellipsis",
                 max_width=int(self.width * _NAME_SHARE) if column.fit is Fit.NAME else None,
             )
         for row in rows:
-            table.add_row(*(_rich_cell(column, cell) for column, cell in zip(columns, row, strict=True)))
+            cells = zip(columns, row, strict=True)
+            table.add_row(*(_rich_cell(column, cell, is_tight=is_tight) for column, cell in cells))
         return table
 
 
@@ -195,12 +226,29 @@ def _below(columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: 
     below = sum(1 for _ in takewhile(lambda column: column.fit in (Fit.WRAP, Fit.MIDDLE), reversed(columns)))
     if below == len(columns) or any(column.fit is Fit.WRAP for column in columns[:-below]):
         return 0
+    return below if _least_width(columns, rows, width) > width else 0
+
+
+def _least_width(columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int) -> int:
+    """The least columns in which a table can be read on a terminal of `width`."""
     least = {Fit.WRAP: _LEAST_WRAPPED, Fit.MIDDLE: _LEAST_CUT, Fit.END: _LEAST_CUT, Fit.NAME: int(width * _NAME_SHARE)}
-    needed = sum(
-        min(least.get(column.fit, width), max([len(column.title), *(len(_bare(row[place])) for row in rows)]))
-        for place, column in enumerate(columns)
-    )
-    return below if needed + _GAP * (len(columns) - 1) > width else 0
+    needed = 0
+    for place, column in enumerate(columns):
+        length = max([len(column.title), *(len(_bare(row[place])) for row in rows)])
+        needed += min(least.get(column.fit, length if column.fit is Fit.WHOLE else width), length)
+    return needed + _GAP * (len(columns) - 1)
+
+
+def _longest_kept(columns: Sequence[Column], rows: Sequence[Sequence[Written]]) -> int:
+    kept = [place for place, column in enumerate(columns) if column.fit is Fit.KEEP]
+    return max((len(_bare(row[place])) for row in rows for place in kept), default=0)
+
+
+def _cuts(table: "Table") -> bool:
+    """True if a cell that has to stay whole was cut when the table was rendered last."""
+    from runner.report.elided import Uncut
+
+    return any(isinstance(cell, Uncut) and cell.is_cut for column in table.columns for cell in column.cells)
 
 
 def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -249,12 +297,12 @@ def _rich_text(span: Span) -> "Text":
     return Text(span.text, style=span.style.value)
 
 
-def _rich_cell(column: Column, written: Written) -> "RenderableType":
+def _rich_cell(column: Column, written: Written, *, is_tight: bool) -> "RenderableType":
     span = _harmless(written)
-    if column.fit in (Fit.MIDDLE, Fit.NAME):
-        from runner.report.elided import Elided
+    if column.fit in (Fit.MIDDLE, Fit.NAME, Fit.WHOLE):
+        from runner.report.elided import Elided, Uncut
 
-        return Elided(span)
+        return Uncut(span) if column.fit is Fit.WHOLE else Elided(span, is_tight=is_tight)
     text = _rich_text(span)
     text.no_wrap = column.fit is not Fit.WRAP
     return text

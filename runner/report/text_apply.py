@@ -13,7 +13,7 @@ from runner.report.style import Span, Style, Written, attention, bad, command, d
 from runner.report.text_ledger import render_money
 from runner.report.text_plan import render_verdict
 from runner.report.text_upkeep import missed_cancel_words, missed_refill_words, render_cancels, render_refills
-from runner.report.wording import count, money
+from runner.report.wording import Amounts, count, money
 
 _FIRST = 20  # listed of each outcome
 _FIRST_PIPED = 1000  # the same off a terminal, where people grep
@@ -55,6 +55,8 @@ def _campaigns(result: ApplyResult, out: Screen) -> None:
             so_far = costs.get(campaign, ZERO)
             costs[campaign] = None if order.cost is None or so_far is None else so_far + order.cost
 
+    amounts = Amounts((cost, currencies.get(campaign)) for campaign, cost in costs.items())
+
     def rows() -> Iterator[list[Written]]:
         for campaign, outcomes in counts.items():
             yield [
@@ -63,12 +65,12 @@ def _campaigns(result: ApplyResult, out: Screen) -> None:
                 _counted(outcomes[OutcomeKind.REFUSED], Style.BAD),
                 _counted(outcomes[OutcomeKind.NOT_SENT], Style.ATTENTION),
                 _counted(outcomes[OutcomeKind.IN_DOUBT], Style.BAD),
-                money(costs.get(campaign, ZERO), currencies.get(campaign)),
+                amounts.named(costs.get(campaign, ZERO), currencies.get(campaign)),
             ]
 
     out.heading("Orders:", dim(f"run {result.run_id}"))
-    titles = ("placed", "refused", "not sent", "in doubt", "cost")
-    out.table([Column("campaign", Fit.NAME), *(Column(title, right=True) for title in titles)], rows())
+    counted = (Column(title, right=True) for title in ("placed", "refused", "not sent", "in doubt"))
+    out.table([Column("campaign", Fit.NAME), *counted, Column("cost", Fit.WHOLE, right=True)], rows())
 
 
 def _counted(number: int, style: Style) -> Span:

@@ -44,7 +44,7 @@ def render_doubts(doubts: Sequence[Weighed], out: Screen, flags: str = "") -> No
         Column("panel"),
         Column("service"),
         Column("quantity", right=True),
-        Column("cost", right=True),
+        Column("cost", Fit.WHOLE, right=True),
         Column("since (UTC)"),
         Column("proposal", Fit.WRAP),
         Column("link", Fit.MIDDLE),

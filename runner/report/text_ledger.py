@@ -10,7 +10,7 @@ from runner.planning.ledger import Account, Ledger, LedgerLine
 from runner.planning.periods import Period
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, dim, strong
-from runner.report.wording import money, period_words
+from runner.report.wording import Amounts, money, period_words
 
 _FIRST = 20  # lines of one table on a terminal
 
@@ -34,17 +34,23 @@ def render_labels(labels: Sequence[BalanceLabel], out: Screen) -> None:
     if not labels:
         return
     out.heading("Labelled:", dim("moved the balance, for a reason that somebody gave"))
+    amounts = Amounts((label.amount, label.currency) for label in labels)
     rows: list[list[Written]] = [
         [
             f"{label.seen_at.astimezone(UTC):%Y-%m-%d %H:%M}",
             label.panel,
-            money(label.amount, label.currency),
+            amounts.named(label.amount, label.currency),
             label.text,
             dim(f"by {label.user} on {label.host}"),
         ]
         for label in labels
     ]
-    columns = [Column("seen (UTC)"), Column("panel"), Column("came in", right=True), Column("label", Fit.WRAP)]
+    columns = [
+        Column("seen (UTC)"),
+        Column("panel"),
+        Column("came in", Fit.WHOLE, right=True),
+        Column("label", Fit.WRAP),
+    ]
     out.table([*columns, Column("", Fit.END)], rows)
 
 
@@ -61,17 +67,19 @@ def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> N
         _accounts(ledger.accounts, out)
         return
     out.heading("Money:", dim(f"in {ledger.currency}") if ledger.currency else "", dim(period_words(period)))
+    shown = (ledger.spent, ledger.refunded, ledger.reserved, ledger.in_doubt, ledger.balance, ledger.unexplained)
+    amounts = Amounts((amount, None) for amount in (*shown, ledger.labelled))
     rows: list[list[Written]] = [
-        ["spent", strong(money(ledger.spent)), dim("charged, less refunds")],
-        ["refunded", money(ledger.refunded), dim("came back")],
-        ["reserved", money(ledger.reserved), dim("placed, not charged yet: at the expected price")],
-        ["in doubt", _warned(ledger.in_doubt, Style.BAD), dim("may have been bought: counted at full price")],
-        ["balance", strong(money(ledger.balance)), dim("as the panel said last")],
-        ["unexplained", _warned(ledger.unexplained, Style.ATTENTION), *_explanation(ledger.unexplained)],
+        ["spent", strong(amounts.bare(ledger.spent)), dim("charged, less refunds")],
+        ["refunded", amounts.bare(ledger.refunded), dim("came back")],
+        ["reserved", amounts.bare(ledger.reserved), dim("placed, not charged yet: at the expected price")],
+        ["in doubt", _warned(ledger.in_doubt, amounts, Style.BAD), dim("may have been bought: counted at full price")],
+        ["balance", strong(amounts.bare(ledger.balance)), dim("as the panel said last")],
+        ["unexplained", _warned(ledger.unexplained, amounts, Style.ATTENTION), *_explanation(ledger.unexplained)],
     ]
     if ledger.labelled:
-        rows.insert(-1, ["labelled", money(ledger.labelled), dim("came into the balance, as somebody said")])
-    out.table([Column(""), Column("", right=True), Column("", Fit.WRAP)], rows)
+        rows.insert(-1, ["labelled", amounts.bare(ledger.labelled), dim("came into the balance, as somebody said")])
+    out.table([Column(""), Column("", Fit.WHOLE, right=True), Column("", Fit.WRAP)], rows)
     if len(ledger.panels) > 1:
         _lines("By panel:", ledger.panels, out)
         _accounts(ledger.accounts, out)
@@ -83,25 +91,30 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
         return
 
     labelled = any(account.labelled for account in accounts)
+    amounts = Amounts(
+        (amount, one.currency) for one in accounts for amount in (one.balance, one.labelled, one.unexplained)
+    )
 
     def rows() -> Iterator[list[Written]]:
         for account in accounts:
+            currency = account.currency
             yield [
                 account.panel,
-                money(account.balance, account.currency),
-                *([_quiet_zero(account.labelled)] if labelled else []),
-                _warned(account.unexplained, Style.ATTENTION),
+                amounts.named(account.balance, currency),
+                *([_quiet_zero(account.labelled, amounts, currency)] if labelled else []),
+                _warned(account.unexplained, amounts, Style.ATTENTION, currency),
                 *_explanation(account.unexplained),
             ]
 
     out.heading("Balances:")
-    amounts = ("balance", *(["labelled"] if labelled else []), "unexplained")
-    columns = [Column("", Fit.NAME), *(Column(title, right=True) for title in amounts)]
+    titles = ("balance", *(["labelled"] if labelled else []), "unexplained")
+    columns = [Column("", Fit.NAME), *(Column(title, Fit.WHOLE, right=True) for title in titles)]
     out.table([*columns, Column("", Fit.WRAP)], rows())
 
 
-def _warned(amount: Decimal | None, style: Style) -> Written:
-    return Span(money(amount), style) if amount else money(amount)
+def _warned(amount: Decimal | None, amounts: Amounts, style: Style, currency: str | None = None) -> Written:
+    shown = amounts.bare(amount, currency)
+    return Span(shown, style) if amount else shown
 
 
 def _explanation(unexplained: Decimal | None) -> list[Span]:
@@ -120,35 +133,41 @@ def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool
         return
     out.heading(title)
     left = len(lines) - _FIRST
+    fit = Fit.KEEP if latest else Fit.MIDDLE  # half a day is another day
     if not out.is_terminal or left <= 0:
-        _table(lines, out)
+        _table(lines, out, fit)
         return
-    _table(lines[-_FIRST:] if latest else lines[:_FIRST], out)
+    _table(lines[-_FIRST:] if latest else lines[:_FIRST], out, fit)
     out.line(dim(f"… and {left:,} {'earlier' if latest else 'more'} (--format json lists all)"), indent=2)
 
 
-def _table(lines: Sequence[LedgerLine], out: Screen) -> None:
+def _table(lines: Sequence[LedgerLine], out: Screen, fit: Fit = Fit.MIDDLE) -> None:
     several = len({line.currency for line in lines}) > 1
+    amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
 
     def rows() -> Iterator[list[Written]]:
         for line in lines:
+            currency = line.currency
+            doubts = amounts.bare(line.in_doubt, currency)
             yield [
                 line.name,
-                *([line.currency or ""] if several else []),
+                *([currency or ""] if several else []),
                 f"{line.orders:,}",
-                money(line.spent),
-                _quiet_zero(line.refunded),
-                _quiet_zero(line.reserved),
-                bad(money(line.in_doubt)) if line.in_doubt else dim(money(ZERO)),
+                amounts.bare(line.spent, currency),
+                _quiet_zero(line.refunded, amounts, currency),
+                _quiet_zero(line.reserved, amounts, currency),
+                bad(doubts) if line.in_doubt else dim(doubts),
             ]
 
     columns = [
-        Column("", Fit.MIDDLE),
+        Column("", fit),
         *([Column("currency")] if several else []),
-        *(Column(title, right=True) for title in ("orders", "spent", "refunded", "reserved", "in doubt")),
+        Column("orders", right=True),
+        *(Column(title, Fit.WHOLE, right=True) for title in ("spent", "refunded", "reserved", "in doubt")),
     ]
     out.table(columns, rows())
 
 
-def _quiet_zero(amount: Decimal) -> Written:
-    return money(amount) if amount else dim(money(amount))
+def _quiet_zero(amount: Decimal, amounts: Amounts, currency: str | None) -> Written:
+    shown = amounts.bare(amount, currency)
+    return shown if amount else dim(shown)

@@ -8,7 +8,7 @@ from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.money import ZERO
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
-from runner.report.wording import count, money
+from runner.report.wording import Amounts, count, money
 
 _MOST = 200  # services listed on a terminal; a panel may have thousands
 _WIDE = 110  # columns: room for categories and types
@@ -52,8 +52,9 @@ def render_services(services: Sequence[tuple[str, Service]], out: Screen) -> Non
     if not services:
         out.line(attention("No service matches."))
         return
+    rates = Amounts((service.rate, panel) for panel, service in services)
     if not out.is_terminal:
-        out.table(_ALL_SERVICE_COLUMNS, (_whole_service(*pair) for pair in services), indent=0)
+        out.table(_ALL_SERVICE_COLUMNS, (_whole_service(*pair, rates) for pair in services), indent=0)
         return
     several = len({panel for panel, _ in services}) > 1
     wide = out.width >= _WIDE
@@ -62,7 +63,7 @@ def render_services(services: Sequence[tuple[str, Service]], out: Screen) -> Non
         Column("service", right=True),
         Column("name", Fit.WRAP),
         *([Column("category", Fit.WRAP)] if wide else []),
-        Column("per 1000", right=True),
+        Column("per 1000", Fit.WHOLE, right=True),
         Column("min", right=True),
         Column("max", right=True),
         Column("offers"),
@@ -75,7 +76,7 @@ def render_services(services: Sequence[tuple[str, Service]], out: Screen) -> Non
             service.id,
             service.name if service.is_default else f"{service.name} ({service.type}: not placed by the runner)",
             *([service.category] if wide else []),
-            money(service.rate),
+            rates.bare(service.rate, panel),
             f"{service.min:,}",
             f"{service.max:,}",
             _offers(service),
@@ -103,11 +104,11 @@ _ALL_SERVICE_COLUMNS = (
 )
 
 
-def _whole_service(panel: str, service: Service) -> list[str]:
+def _whole_service(panel: str, service: Service, rates: Amounts) -> list[str]:
     return [
         panel,
         service.id,
-        money(service.rate),
+        rates.bare(service.rate, panel),
         str(service.min),
         str(service.max),
         _YES_NO[service.refill],
@@ -134,4 +135,4 @@ def render_balances(balances: Sequence[BalanceSeen], out: Screen) -> None:
     for seen in balances:
         amount = money(seen.balance.amount, seen.balance.currency)
         rows.append([seen.panel, strong(amount) if seen.balance.amount > ZERO else bad(amount)])
-    out.table([Column(""), Column("", right=True)], rows, indent=0)
+    out.table([Column(""), Column("", Fit.WHOLE, right=True)], rows, indent=0)

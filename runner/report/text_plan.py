@@ -11,7 +11,7 @@ from runner.planning.plan import Action, ActionKind, Plan
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text_lists import render_diagnostics
-from runner.report.wording import count, minutes, money, words
+from runner.report.wording import Amounts, count, minutes, money, words
 
 _SMALL = 20  # purchases that are listed one by one
 _FIRST = 10  # listed of each other kind
@@ -124,8 +124,8 @@ class _Sum:
         elif action.kind not in _FREE:
             self.unpriced += number
 
-    def cells(self, currency: str | None, style: Style) -> list[Written]:
-        cost = money(self.cost, currency) if not self.unpriced else "unknown"
+    def cells(self, currency: str | None, style: Style, amounts: Amounts) -> list[Written]:
+        cost = amounts.named(self.cost if not self.unpriced else None, currency)
         return [Span(f"{self.orders:,}", style), Span(f"{self.units:,}", style), Span(cost, style)]
 
 
@@ -147,13 +147,17 @@ def _totals(plan: Plan, out: Screen) -> None:
             groups[campaign][group] = _Sum()
         groups[campaign][group].add(action, quantity * (runs or 1), number)
 
+    amounts = Amounts(
+        (part.cost, _currency(plan, panel)) for (_, panel), parts in groups.items() for part in parts.values()
+    )
+
     def rows() -> Iterator[list[Written]]:
         for (name, panel), whole in campaigns.items():
             currency = _currency(plan, panel)
-            yield [strong(name), f"on {panel}", *whole.cells(currency, Style.STRONG)]
+            yield [strong(name), f"on {panel}", *whole.cells(currency, Style.STRONG, amounts)]
             for (service, kind), part in groups[(name, panel)].items():
                 label = f"service {service}" + ("" if kind is ActionKind.PLACE else f", {words(kind)}")
-                yield [dim(name) if not out.is_terminal else "", label, *part.cells(currency, Style.PLAIN)]
+                yield [dim(name) if not out.is_terminal else "", label, *part.cells(currency, Style.PLAIN, amounts)]
 
     title = "To do:" if plan.exit_code is ExitCode.OK else "Asked for:"
     out.heading(title, dim(f"({count(plan.ok, 'order')} already as asked)") if plan.ok else "")
@@ -162,7 +166,7 @@ def _totals(plan: Plan, out: Screen) -> None:
         Column("", Fit.MIDDLE),
         Column("orders", right=True),
         Column("units", right=True),
-        Column("cost", right=True),
+        Column("cost", Fit.WHOLE, right=True),
     ]
     out.table(columns, rows())
 
@@ -174,20 +178,20 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     out.heading(f"{words(kind).capitalize()} ({number:,}):")
     limit = _SMALL if out.is_terminal else _FIRST_PIPED
     is_told = kind in _TOLD or bool(plan.parts and kind is ActionKind.PLACE)
+    listed = list(islice(plan.of_kind(kind), limit))
+    amounts = Amounts((action.cost, _currency(plan, action.panel)) for action in listed)
 
     def rows() -> Iterator[list[Written]]:
-        for action in islice(plan.of_kind(kind), limit):
+        for action in listed:
             link = [] if out.is_terminal and is_told else [action.order.link]
             reason = [action.reason] if is_told else []
-            cost = (
-                dim("free") if kind in _FREE and not action.cost else money(action.cost, _currency(plan, action.panel))
-            )
+            cost = amounts.named(action.cost, _currency(plan, action.panel))
             yield [
                 *_kind_cell(kind, out),
                 action.order.address,
                 *link,
                 _amount(plan.terms(action)),
-                cost,
+                dim("free") if kind in _FREE and not action.cost else cost,
                 *reason,
             ]
 
@@ -196,7 +200,7 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
         Column("order", Fit.NAME),
         *([] if out.is_terminal and is_told else [Column("link", Fit.MIDDLE)]),
         Column("units", right=True),
-        Column("cost", right=True),
+        Column("cost", Fit.WHOLE, right=True),
         *([Column("why", Fit.WRAP)] if is_told else []),
     ]
     out.table(columns, rows())
@@ -255,11 +259,13 @@ def _balances(plan: Plan, out: Screen) -> None:
         if panel.balance is None or panel.after is None:
             rows.append([panel.panel, attention("not known"), ""])
             continue
-        after = money(panel.after, panel.balance.currency)
-        doubts = dim(f"({money(panel.in_doubt)} in doubt counted as spent)") if panel.in_doubt else ""
-        change = f"{money(panel.balance.amount)} -> {after}" if panel.after != panel.balance.amount else after
-        rows.append([panel.panel, bad(change) if panel.after < ZERO else strong(change), doubts])
-    out.table([Column(""), Column("", right=True), Column("", Fit.WRAP)], rows)
+        before, currency = panel.balance.amount, panel.balance.currency
+        amounts = Amounts((amount, currency) for amount in (before, panel.cost, panel.in_doubt, panel.after))
+        after = amounts.named(panel.after, currency)
+        doubts = f"({amounts.bare(panel.in_doubt, currency)} in doubt counted as spent)" if panel.in_doubt else ""
+        change = f"{amounts.bare(before, currency)} -> {after}" if panel.after != before else after
+        rows.append([panel.panel, bad(change) if panel.after < ZERO else strong(change), dim(doubts)])
+    out.table([Column(""), Column("", Fit.WHOLE, right=True), Column("", Fit.WRAP)], rows)
 
 
 def _problems(plan: Plan, out: Screen) -> None:

@@ -1,6 +1,7 @@
 """Text and JSON of `state`: what is remembered, what a repair would change, and whether all is well."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from runner.core.money import plain
 from runner.core.recorded import Recorded
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
-from runner.report.wording import NOTHING, count, money, words
+from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.carrying import How
 from runner.store.carrying_requests import Further
 from runner.store.lock import Holder
@@ -43,13 +44,18 @@ def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
         Column("panel"),
         Column("panel order"),
         Column("status"),
-        Column("charge", right=True),
+        Column("charge", Fit.WHOLE, right=True),
     ]
-    out.table(columns, ([*_line(attempt)] for attempt in attempts), indent=0)
+    amounts = Amounts((_known_charge(attempt), None) for attempt in attempts)
+    out.table(columns, (_line(attempt, amounts) for attempt in attempts), indent=0)
 
 
-def _line(attempt: Attempt) -> list[Written]:
-    charge = attempt.charge if attempt.charge is not None else attempt.expected_charge
+def _known_charge(attempt: Attempt) -> Decimal:
+    return attempt.charge if attempt.charge is not None else attempt.expected_charge
+
+
+def _line(attempt: Attempt, amounts: Amounts) -> list[Written]:
+    charge = amounts.bare(_known_charge(attempt))
     return [
         str(attempt.id),
         attempt.address,
@@ -58,7 +64,7 @@ def _line(attempt: Attempt) -> list[Written]:
         attempt.panel,
         attempt.panel_order_id or NOTHING,
         NOTHING if attempt.checked_at is None else words(attempt.status),
-        money(charge) if attempt.charge is not None else dim(f"({money(charge)})"),
+        charge if attempt.charge is not None else dim(f"({charge})"),
     ]
 
 

@@ -10,7 +10,7 @@ from runner.core.money import plain
 from runner.planning.standing import Health, Standing, Standings, Sync
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, command, dim, good
-from runner.report.wording import NOTHING, ago, ahead, count, money, number, words
+from runner.report.wording import NOTHING, Amounts, ago, ahead, count, number, words
 
 _MOST = 200  # orders listed on a terminal; more are summed up
 _FIRST = 20  # orders with a message that are listed below
@@ -50,7 +50,8 @@ def render_status(standings: Standings, out: Screen, now: datetime | None = None
     else:
         has_eta = any(order.eta is not None for order in standings.orders)
         columns = (*_COLUMNS, _ETA_COLUMN) if has_eta else _COLUMNS
-        out.table(columns, (_row(order, now, has_eta=has_eta) for order in standings.orders), indent=0)
+        amounts = Amounts((order.charge, None) for order in standings.orders)
+        out.table(columns, (_row(order, now, amounts, has_eta=has_eta) for order in standings.orders), indent=0)
     if out.is_terminal:
         _messages(standings.orders, out)
     if not out.is_terminal or len(standings.orders) <= _MOST:
@@ -63,7 +64,7 @@ _COLUMNS = (
     Column("state"),
     Column("id", Fit.MIDDLE),
     Column("remains", right=True),
-    Column("charge", right=True),
+    Column("charge", Fit.WHOLE, right=True),
     Column("checked", right=True),
 )
 _ETA_COLUMN = Column("done in", right=True)  # of live orders, an estimate; not there if nothing tells of any
@@ -80,7 +81,7 @@ _PIPED_COLUMNS = (
 )
 
 
-def _row(order: Standing, now: datetime | None, *, has_eta: bool) -> list[Written]:
+def _row(order: Standing, now: datetime | None, amounts: Amounts, *, has_eta: bool) -> list[Written]:
     checked = dim(ago(order.checked_at, now)) if order.panel_order_id else ""
     eta = [ahead(order.eta, now) if order.eta is not None else ""] if has_eta else []
     return [
@@ -88,7 +89,7 @@ def _row(order: Standing, now: datetime | None, *, has_eta: bool) -> list[Writte
         _state(order),
         order.panel_order_id or dim(NOTHING),
         number(order.remains) if order.remains is not None else dim(NOTHING),
-        money(order.charge) if order.charge is not None else dim(NOTHING),
+        amounts.bare(order.charge) if order.charge is not None else dim(NOTHING),
         checked,
         *eta,
     ]

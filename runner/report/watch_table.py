@@ -18,7 +18,7 @@ from runner.report.style import Span, Style, attention, bad, dim, good, strong
 from runner.report.tally import Stage, Tally, whole
 from runner.report.watch_lines import Once, percent
 from runner.report.watch_view import CampaignView, MoneyView, WatchView
-from runner.report.wording import NOTHING, count, duration, money
+from runner.report.wording import NOTHING, Amounts, count, duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -224,12 +224,13 @@ def _cells(one: CampaignView, *, is_wide: bool) -> list[Span]:
 
 
 def _money(one: MoneyView) -> "Text":
-    doubt = bad(f"in doubt {money(one.in_doubt)}") if one.in_doubt > ZERO else Span("")
+    amounts = Amounts((amount, None) for amount in (one.spent, one.reserved, one.balance, one.in_doubt))
+    doubt = bad(f"in doubt {amounts.bare(one.in_doubt)}") if one.in_doubt > ZERO else Span("")
     return _cut(
         dim("money"),
-        Span(f"spent {money(one.spent, one.currency)},"),
-        Span(f"reserved {money(one.reserved)},"),
-        Span(f"balance {money(one.balance)}"),
+        Span(f"spent {amounts.bare(one.spent)}{f' {one.currency}' if one.currency else ''},"),
+        Span(f"reserved {amounts.bare(one.reserved)},"),
+        Span(f"balance {amounts.bare(one.balance)}"),
         doubt,
     )
 

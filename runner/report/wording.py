@@ -1,9 +1,11 @@
 """Counts, amounts and durations in words; the same everywhere a person reads them."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.core.money import for_people
+from runner.core.money import LEAST_PLACES, for_people, places_of
 from runner.planning.periods import Period
 from runner.planning.refill_rates import RefillRate
 
@@ -19,11 +21,34 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {_IRREGULAR.get(noun, noun + 's')}"
 
 
-def money(amount: Decimal | None, currency: str | None = None) -> str:
-    """`1,131.30 USD`; the amount alone without a currency; `unknown` for None."""
+def money(amount: Decimal | None, currency: str | None = None, places: int = LEAST_PLACES) -> str:
+    """`1,131.30 USD`; the amount alone without a currency; `unknown` for None. Exact, with so many decimals at least."""
     if amount is None:
         return "unknown"
-    return f"{for_people(amount)} {currency}" if currency else for_people(amount)
+    shown = for_people(amount, places)
+    return f"{shown} {currency}" if currency else shown
+
+
+class Amounts:
+    """The amounts of one table: those of a currency all with as many decimals as the most precise of them needs.
+
+    So they stand below one another, and what is shown adds up to the total that is shown.
+    """
+
+    def __init__(self, amounts: Iterable[tuple[Decimal | None, str | None]]) -> None:
+        """All that the table shows, each with its currency."""
+        found: defaultdict[str | None, set[Decimal | None]] = defaultdict(set)
+        for amount, currency in amounts:
+            found[currency].add(amount)
+        self._places = {currency: places_of(several) for currency, several in found.items()}
+
+    def bare(self, amount: Decimal | None, currency: str | None = None) -> str:
+        """An amount in a currency that is named elsewhere."""
+        return money(amount, None, self._places.get(currency, LEAST_PLACES))
+
+    def named(self, amount: Decimal | None, currency: str | None) -> str:
+        """An amount with its currency."""
+        return money(amount, currency, self._places.get(currency, LEAST_PLACES))
 
 
 def number(value: int | None) -> str:

@@ -1,10 +1,18 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runner.core.money import expected_charge, for_people, parse_amount, parse_panel_number, plain, same_amount
+from runner.core.money import (
+    expected_charge,
+    for_people,
+    parse_amount,
+    parse_panel_number,
+    places_of,
+    plain,
+    same_amount,
+)
 
 
 @pytest.mark.parametrize("text", ["250.00", "0", "-1.5", "0.27819"])
@@ -59,9 +67,40 @@ def test_plain_loses_nothing(amount):
     assert Decimal(plain(amount)) == amount
 
 
-def test_people_see_two_decimals_but_never_a_nonzero_amount_as_zero():
-    assert for_people(Decimal("1131.304")) == "1,131.30"
-    assert for_people(Decimal("0.00012")) == "0.00012"
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("1131.304", "1,131.304"),
+        ("0.00012", "0.00012"),
+        ("0.01234567891", "0.01234567891"),
+        ("-0.5", "-0.50"),
+        ("-1234567.8", "-1,234,567.80"),
+        ("1E+4", "10,000.00"),
+        ("-0.000", "0.00"),
+    ],
+)
+def test_people_see_every_decimal_there_is_and_two_at_least(amount, text):
+    assert for_people(Decimal(amount)) == text
+
+
+def test_amounts_of_one_table_have_the_decimals_of_the_most_precise_one():
+    amounts = [Decimal("2.85"), Decimal("0.004"), Decimal(7), Decimal("0.000"), None]
+    assert places_of(amounts) == 3
+    assert [for_people(one, 3) for one in amounts if one is not None] == ["2.850", "0.004", "7.000", "0.000"]
+    assert places_of([]) == places_of([None]) == 2
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(2, 40))
+def test_no_amount_is_ever_rounded_for_people(amount, places):
+    assume(abs(amount.adjusted()) < 30 and len(amount.as_tuple().digits) <= 60)
+    assert Decimal(for_people(amount, places).replace(",", "")) == amount
+    assert Decimal(plain(amount)) == amount
+
+
+def test_sums_of_thirty_decimals_are_exact():
+    least = Decimal(1).scaleb(-30)
+    assert (Decimal(10) ** 15 + least) - Decimal(10) ** 15 == least
+    assert plain(Decimal(10) ** 15 + least) == "1000000000000000.000000000000000000000000000001"
 
 
 def test_a_drip_feed_is_expected_to_cost_every_run():
