@@ -10,6 +10,7 @@ import click
 from runner.cli.options import Settings
 from runner.core.clock import to_the_minute
 from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
+from runner.core.money import plain
 from runner.core.text import clean
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ def _choose(
         out.line(f"Nothing is unexplained at {wish.panel}: there is nothing to label.")
         return None
     amount = unlabelled if wish.amount is None else wish.amount
+    if account.races and not wish.force:
+        left = unlabelled - sum((race.missing for race in account.races), Decimal(0))
+        if amount > left:
+            rest = f"label the other {plain(left)} with --amount {plain(left)}; or " if left > 0 else ""
+            raise InvalidInput(
+                f"{account.races[-1].words}; nothing was labelled", f"{rest}to label it all the same, add --force"
+            )
     if not amount:
         raise UsageError("--force needs an --amount", "name what came in, or went out: --amount=-5.00")
     if amount * unlabelled < 0 and not wish.force:

@@ -40,6 +40,8 @@ class Recorded:
     labels: Sequence[BalanceLabel] = ()  # what people said of balances, in the order recorded
     # The first look at each currency that a panel's balance was shown in; nothing of panels that kept theirs.
     currency_changes: Mapping[str, Sequence[BalanceSeen]] = field(default_factory=dict)
+    # Panel -> run -> its first and last look at the balance, of runs that sent more than one order there, oldest first.
+    run_looks: Mapping[str, Mapping[str, tuple[BalanceSeen, BalanceSeen]]] = field(default_factory=dict)
     protected: frozenset[tuple[str, str]] = frozenset()  # (campaign, order id) once listed with `protect: true`
     lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)  # panel -> abilities it showed not to have
     status_calls: Mapping[tuple[str, date], int] = field(default_factory=dict)  # (panel, UTC day) -> calls made

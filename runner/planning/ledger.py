@@ -6,7 +6,7 @@ The one place that says what an attempt has cost; guards and reports use it.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.money import ZERO
 from runner.core.recorded import Recorded
+from runner.planning.doubted import NOTHING as NOTHING_DOUBTED
+from runner.planning.doubted import Doubted, doubted
+from runner.planning.races import Race, races
 
 _RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
 _PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
@@ -50,6 +53,11 @@ class Account(NamedTuple):
     balance: Decimal | None  # last seen
     unexplained: Decimal | None  # gone from the balance and in no book; negative: came in; None: no balance seen
     labelled: Decimal = ZERO  # came in for reasons that people gave; negative: went out
+    seen_at: datetime | None = None  # when the balance was seen last; None: never
+    is_compared: bool = True  # it was seen before as well, in the same currency; else nothing can be unexplained
+    newer: int = 0  # orders sent since then: what they took is in no look yet
+    doubted: Doubted = NOTHING_DOUBTED  # what orders in doubt say about what is unexplained
+    races: Sequence[Race] = ()  # runs in which the panel took less than it charged, where that is what is unexplained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,8 +228,8 @@ def make_ledger(
             group = _Group(attempt.campaign, panel, attempt.service, day, currency)
             groups[group].add(booked)
             window = windows.get(panel)
-            if window is not None and window.holds(attempt):
-                window.between.add(booked)
+            if window is not None:
+                window.see(attempt, booked)
     accounts = [_account(panel, named.get(panel), recorded, windows.get(panel)) for panel in sorted(known)]
     labels = [label for label in recorded.labels if label.panel in known]
     return _ledger(groups, accounts, labels)
@@ -230,15 +238,27 @@ def make_ledger(
 class _Window:
     """The first and the last comparable look at a balance, and what was bought between them."""
 
-    __slots__ = ("between", "first", "last")
+    __slots__ = ("between", "doubts", "first", "last", "newer")
 
     def __init__(self, first: BalanceSeen, last: BalanceSeen) -> None:
         self.first = first
         self.last = last
         self.between = _Sum()
+        self.doubts: list[Attempt] = []  # of those between them
+        self.newer = 0  # orders sent since the last one
 
-    def holds(self, attempt: Attempt) -> bool:
-        return self.first.is_before(attempt.id, attempt.marked_at) and self.last.is_after(attempt.id, attempt.marked_at)
+    def see(self, attempt: Attempt, booked: Booked) -> None:
+        if not self.last.is_after(attempt.id, attempt.marked_at):
+            self.newer += not attempt.is_imported
+        elif self.first.is_before(attempt.id, attempt.marked_at):
+            self.between.add(booked)
+            if booked.in_doubt:
+                self.doubts.append(attempt)
+
+    @property
+    def tolerance(self) -> Decimal:
+        """What roundings may make of the difference: half a unit of the last decimal, and 0.00001 for each attempt."""
+        return _half_unit(self.first.balance.amount, self.last.balance.amount) + _PER_ATTEMPT * self.between.orders
 
     def explained(self, label: BalanceLabel) -> bool:
         """True if what the label is about happened between the two looks."""
@@ -267,26 +287,45 @@ def currency_at(attempt: Attempt, changes: Sequence[BalanceSeen]) -> str | None:
 
 def _account(panel: str, currency: str | None, recorded: Recorded, window: _Window | None) -> Account:
     last = recorded.last_balances.get(panel)
-    balance = None if last is None else last.balance.amount
-    if window is None or window.first.balance.currency != window.last.balance.currency:
-        return Account(panel, currency, balance, None)
+    if last is None:
+        return Account(panel, currency, None, None)
+    account = Account(panel, currency, last.balance.amount, None, seen_at=last.seen_at, is_compared=False)
+    if window is None:
+        return account
+    account = account._replace(newer=window.newer)
+    if window.first.balance.currency != last.balance.currency:
+        return account
     labelled = sum((label.amount for label in recorded.labels if window.explained(label)), ZERO)
-    return Account(panel, currency, balance, _unexplained(window, labelled), labelled)
+    unexplained = _unexplained(window, labelled)
+    return account._replace(
+        unexplained=unexplained,
+        labelled=labelled,
+        is_compared=window.first != last,
+        doubted=doubted(unexplained, window.doubts, window.tolerance),
+        races=_races(panel, recorded, unexplained, window.tolerance),
+    )
+
+
+def _races(panel: str, recorded: Recorded, unexplained: Decimal, tolerance: Decimal) -> Sequence[Race]:
+    """The runs in which less was taken than charged, if what came in unexplained is at least that much."""
+    if unexplained >= ZERO:
+        return ()
+    found = races(recorded, panel)
+    return found if found and sum((one.missing for one in found), unexplained) <= tolerance else ()
 
 
 def _unexplained(window: _Window, labelled: Decimal) -> Decimal:
     """What the balance lost between two looks and neither a book nor a label shows.
 
-    Nothing is made of less than half a unit of the balance's last decimal plus 0.00001 for each attempt: coarser
-    rounding of many charges does add up to an amount that is shown.
+    Nothing is made of less than the window's tolerance; coarser rounding of many charges does add up to an amount that is
+    shown.
     """
     first, last, between = window.first, window.last, window.between
     if first == last:  # one look brackets nothing
         return ZERO
     gone = first.balance.amount - last.balance.amount
     difference = gone + labelled - between.spent - between.reserved
-    tolerance = _half_unit(first.balance.amount, last.balance.amount) + _PER_ATTEMPT * between.orders
-    return ZERO if abs(difference) <= tolerance else difference
+    return ZERO if abs(difference) <= window.tolerance else difference
 
 
 def _ledger(groups: Mapping[_Group, _Sum], accounts: Sequence[Account], labels: Sequence[BalanceLabel]) -> Ledger:

@@ -13,6 +13,7 @@ from runner.planning.late import late_signs_in
 from runner.planning.lost import lost_words
 from runner.planning.plan import Plan
 from runner.planning.price_guard import PriceTerms, Services
+from runner.planning.races import race_warnings
 from runner.planning.refills import RefillWish
 from runner.planning.rename import Named
 from runner.planning.repeated import repeated_in
@@ -45,7 +46,14 @@ class Wish:
 
 def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
     """The plan that a wish means, from what is remembered."""
-    warnings = (*late_signs_in(recorded), *lost_words(recorded), *repeated_in(recorded, wish.campaigns))
+    warnings = (
+        *late_signs_in(recorded),
+        *lost_words(recorded),
+        *repeated_in(recorded, wish.campaigns),
+        *race_warnings(
+            recorded, {one.panel: prices.profiles[one.panel] for one in wish.campaigns if one.panel in prices.profiles}
+        ),
+    )
     selection = wish.selected(recorded, refills.now)
     if selection is not None:
         warnings += tuple(selection.warnings(wish.campaigns, recorded))

@@ -14,7 +14,7 @@ from runner.core.catalogue import BalanceSeen, Service
 from runner.core.clock import to_text
 from runner.core.diagnostics import Diagnostic
 from runner.core.events import Event
-from runner.core.money import plain
+from runner.core.money import ZERO, plain
 from runner.engine.result import ApplyResult, OrderResult
 from runner.planning.ledger import Ledger, LedgerLine
 from runner.planning.periods import Period
@@ -88,6 +88,13 @@ def report_document(ledger: Ledger, period: Period | None = None, *, panels: boo
         "in_doubt": _money(ledger.in_doubt),
         "balance": _money(ledger.balance),
         "unexplained": _money(ledger.unexplained),
+        "balance_seen_at": _time(
+            min((one.seen_at for one in ledger.accounts if one.seen_at is not None), default=None)
+        ),
+        "sent_since": sum(one.newer for one in ledger.accounts),
+        "doubted": plain(sum((one.doubted.amount for one in ledger.accounts), ZERO))
+        if ledger.spent is not None
+        else None,
         "campaigns": [_ledger_line(line) for line in ledger.campaigns],
         "services": [_ledger_line(line) for line in ledger.services],
         "days": [_ledger_line(line) for line in ledger.days],

@@ -22,6 +22,7 @@ from runner.core.text import clean
 from runner.planning.ledger import LedgerLine
 from runner.planning.refill_rates import RefillRate
 from runner.report import charts
+from runner.report.account_words import of_account, of_balance, of_unexplained
 from runner.report.html_rows import LONGEST, PAGE, Rows, shown_as
 from runner.report.model import OrderRow, ReportModel, State, most_urgent, needs_attention
 from runner.report.wording import REFILL_TITLES, Amounts, count, money, period_words, refill_cells, words
@@ -85,7 +86,12 @@ def to_html(model: ReportModel, limit: int = MOST_BYTES) -> str:
         if room < 0:
             table.drop_last()
             break
-    return _page(model, ordered, table, urgent, is_cut=len(model.orders) > len(table))
+    page = _page(model, ordered, table, urgent, is_cut=len(model.orders) > len(table))
+    while len(table) and (over := len(page.encode()) - limit) > 0:  # sums of what is left out may have grown longer
+        while len(table) and over > 0:
+            over -= table.drop_last()
+        page = _page(model, ordered, table, urgent, is_cut=True)
+    return page
 
 
 def _page(model: ReportModel, ordered: Sequence[OrderRow], table: "Rows", urgent: int, *, is_cut: bool) -> str:
@@ -155,25 +161,17 @@ def _cards(model: ReportModel) -> list[tuple[str, str, str, str]]:
         return []
     currency = ledger.currency
     doubtful = "bad" if ledger.in_doubt else ""
-    gone = ledger.unexplained
-    if gone is None:
-        unexplained = ("no balance has been seen", "")
-    elif gone > ZERO:
-        unexplained = ("gone from the balance and in no book", "attention")
-    elif gone < ZERO:
-        unexplained = ("came into the balance and is in no book", "attention")
-    else:
-        unexplained = ("balance and books agree", "")
-    shown = (ledger.spent, ledger.balance, ledger.refunded, ledger.reserved, ledger.in_doubt, gone)
+    balance_words, unexplained_words = of_balance(ledger.accounts), of_unexplained(ledger)
+    shown = (ledger.spent, ledger.balance, ledger.refunded, ledger.reserved, ledger.in_doubt, ledger.unexplained)
     amounts = Amounts((amount, currency) for amount in shown)
-    spent, balance, refunded, reserved, in_doubt, unexplained_ = (amounts.named(one, currency) for one in shown)
+    spent, balance, refunded, reserved, in_doubt, unexplained = (amounts.named(one, currency) for one in shown)
     return [
         ("Spent", spent, "charged, less refunds", "main"),
-        ("Balance", balance, "as the panel said last", "main"),
+        ("Balance", balance, balance_words.words, "attention main" if balance_words.is_odd else "main"),
         ("Refunded", refunded, "came back", ""),
         ("Reserved", reserved, "placed, not charged yet", ""),
         ("In doubt", in_doubt, "may have been bought, at full price", doubtful),
-        ("Unexplained", unexplained_, *unexplained),
+        ("Unexplained", unexplained, unexplained_words.words, "attention" if unexplained_words.is_odd else ""),
     ]
 
 
@@ -210,6 +208,9 @@ def _said(model: ReportModel) -> list[tuple[str, str]]:
     """(tone, sentence) of problems, refusals and notes."""
     said = [("bad" if one.severity == "error" else "attention", str(one)) for one in model.diagnostics]
     said += [("bad", f"refused by {one.guard}: {one.subject}: {one.message}") for one in model.refusals]
+    if len(model.ledger.accounts) > 1:
+        meanings = ((account.panel, of_account(account)) for account in model.ledger.accounts)
+        said += [("attention", f"{panel}: unexplained: {one.words}") for panel, one in meanings if one.is_odd]
     said += [("attention", one) for one in model.warnings]
     more = len(said) - _MOST_SAID
     return said[:_MOST_SAID] + ([("attention", f"and {more:,} more")] if more > 0 else [])

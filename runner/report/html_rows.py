@@ -112,9 +112,9 @@ class Rows:
         self._rows.append(line)
         return self._grown + len(line) + 1
 
-    def drop_last(self) -> None:
-        """Take back the last one; words that only it used stay, they are few."""
-        self._rows.pop()
+    def drop_last(self) -> int:
+        """Take back the last one; the bytes that this saves. Words that only it used stay, they are few."""
+        return len(self._rows.pop()) + 1
 
     def as_json(self, model: ReportModel) -> str:
         """The block: safe inside a script element."""

@@ -12,6 +12,7 @@ from itertools import takewhile
 from runner.core.money import plain
 from runner.core.text import clean
 from runner.planning.ledger import Ledger, LedgerLine
+from runner.report.account_words import of_account, of_balance, of_unexplained
 from runner.report.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention
 from runner.report.wording import NOTHING, REFILL_TITLES, Amounts, count, period_words, refill_cells, words
 
@@ -187,7 +188,11 @@ def _money(ledger: Ledger) -> str:
         amounts = (ledger.spent, ledger.refunded, ledger.reserved, ledger.in_doubt, ledger.balance, ledger.unexplained)
         shown = Amounts((amount, ledger.currency) for amount in amounts)
         rows = [[_amount(one, shown, ledger.currency) for one in amounts]]
-    return "".join(["\n### Money\n\n", _line(titles), _line(_rule(titles)), *map(_line, rows)])
+    told = [("balance", of_balance(ledger.accounts)), ("unexplained", of_unexplained(ledger))]
+    if len(ledger.accounts) > 1:
+        told = [(f"{one.panel}: unexplained", of_account(one)) for one in ledger.accounts]
+    lines = [f"\n{_sentence(name)}: {_sentence(one.words)}\n" for name, one in told if one.is_odd or name == "balance"]
+    return "".join(["\n### Money\n\n", _line(titles), _line(_rule(titles)), *map(_line, rows), *lines])
 
 
 def _amount(amount: Decimal | None, amounts: Amounts, currency: str | None) -> str:

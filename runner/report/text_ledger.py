@@ -8,6 +8,7 @@ from runner.core.catalogue import BalanceLabel
 from runner.core.money import ZERO
 from runner.planning.ledger import Account, Ledger, LedgerLine
 from runner.planning.periods import Period
+from runner.report.account_words import Meaning, of_account, of_balance, of_unexplained
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, dim, strong
 from runner.report.wording import Amounts, money, period_words
@@ -74,8 +75,8 @@ def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> N
         ["refunded", amounts.bare(ledger.refunded), dim("came back")],
         ["reserved", amounts.bare(ledger.reserved), dim("placed, not charged yet: at the expected price")],
         ["in doubt", _warned(ledger.in_doubt, amounts, Style.BAD), dim("may have been bought: counted at full price")],
-        ["balance", strong(amounts.bare(ledger.balance)), dim("as the panel said last")],
-        ["unexplained", _warned(ledger.unexplained, amounts, Style.ATTENTION), *_explanation(ledger.unexplained)],
+        ["balance", strong(amounts.bare(ledger.balance)), _told(of_balance(ledger.accounts))],
+        ["unexplained", _warned(ledger.unexplained, amounts, Style.ATTENTION), _told(of_unexplained(ledger))],
     ]
     if ledger.labelled:
         rows.insert(-1, ["labelled", amounts.bare(ledger.labelled), dim("came into the balance, as somebody said")])
@@ -103,7 +104,7 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
                 amounts.named(account.balance, currency),
                 *([_quiet_zero(account.labelled, amounts, currency)] if labelled else []),
                 _warned(account.unexplained, amounts, Style.ATTENTION, currency),
-                *_explanation(account.unexplained),
+                _told(of_account(account)),
             ]
 
     out.heading("Balances:")
@@ -117,14 +118,8 @@ def _warned(amount: Decimal | None, amounts: Amounts, style: Style, currency: st
     return Span(shown, style) if amount else shown
 
 
-def _explanation(unexplained: Decimal | None) -> list[Span]:
-    if unexplained is None:
-        return [dim("no balance has been seen")]
-    if unexplained > ZERO:
-        return [attention("gone from the balance and in no book: other spending, or a changed charge")]
-    if unexplained < ZERO:
-        return [attention("came into the balance and is in no book: a deposit, or a late refund")]
-    return [dim("balance and books agree")]
+def _told(meaning: Meaning) -> Span:
+    return attention(meaning.words) if meaning.is_odd else dim(meaning.words)
 
 
 def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool = False) -> None:

@@ -5,9 +5,12 @@ Nothing here writes or checkpoints (see `reading`).
 
 import gc
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Catalogue, Service
@@ -21,12 +24,13 @@ from runner.store.lineage import compare, found, noted, noted_run, refuse_astray
 from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
 from runner.store.reading import reading, revision, unreadable
-from runner.store.readings import currency_changes, first_and_last
+from runner.store.readings import currency_changes, first_and_last, looks_of_runs
 from runner.store.repeated_services import read_repeated
 from runner.store.revisions import includes, refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.upkeep_rows import read_cancels, read_refills
 
+_RUN_ID = attrgetter("run_id")
 _FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
 
 
@@ -49,10 +53,11 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
             refuse_unknown(revision(connection))
             refuse_astray(paths, connection, run)
             first, last = first_and_last(connection)
+            attempts = _attempts(connection, left_overs_in_doubt=lock_is_free)
             return Recorded(
                 lineage=in_database.lineage,
                 serial=in_database.serial,
-                attempts=_attempts(connection, left_overs_in_doubt=lock_is_free),
+                attempts=attempts,
                 catalogues=_catalogues(connection),
                 first_balances=first,
                 last_balances=last,
@@ -63,12 +68,19 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
                 looked_at=read_last_look(connection),
                 labels=read_labels(connection),
                 currency_changes=currency_changes(connection),
+                run_looks=looks_of_runs(connection, _busy_runs(attempts.values())),
                 protected=read_protected(connection),
                 lacking=read_lacking(connection),
                 status_calls=read_status_calls(connection),
             )
     except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
         raise unreadable(paths, error) from error
+
+
+def _busy_runs(attempts: Iterable[Sequence[Attempt]]) -> list[str]:
+    """The runs that sent more than one order."""
+    sent = Counter(map(_RUN_ID, chain.from_iterable(attempts)))
+    return [run_id for run_id, orders in sent.items() if orders > 1]
 
 
 @contextmanager

@@ -4,9 +4,11 @@ A look at which the panel named no currency (`XXX`) is taken to be in the one it
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
+from typing import TypeVar
 
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.clock import from_text, to_text
@@ -15,6 +17,7 @@ from runner.store.paths import StatePaths
 from runner.store.reading import holds_tables, reading, revision, unreadable
 from runner.store.revisions import includes
 
+_T = TypeVar("_T")
 _Row = tuple[str, str, str, str, int, int | None]
 
 _CURRENCY = f"""coalesce(
@@ -75,6 +78,36 @@ def currency_changes(connection: sqlite3.Connection) -> dict[str, list[BalanceSe
             if not epochs or epochs[-1].balance.currency != seen.balance.currency:
                 epochs.append(seen)
     return found
+
+
+def looks_of_runs(
+    connection: sqlite3.Connection, run_ids: Collection[str]
+) -> dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]]:
+    """By panel and run, the first and the last look at a balance; of `run_ids` that looked twice, in the order recorded."""
+    ends: list[tuple[str, int, int]] = []
+    for some in _in_pieces(sorted(run_ids)):
+        ends += connection.execute(
+            f"SELECT run_id, min(id), max(id) FROM balances WHERE run_id IN ({_marks(some)}) "  # noqa: S608  # question marks
+            "GROUP BY panel, run_id HAVING min(id) < max(id)",
+            some,
+        ).fetchall()
+    looks: dict[int | None, BalanceSeen] = {}
+    for numbers in _in_pieces(sorted({number for _, *several in ends for number in several})):
+        of_these = f"{_select(connection)} WHERE b.id IN ({_marks(numbers)})"
+        looks |= {one.number: one for one in _seen(connection.execute(of_these, numbers))}
+    found: dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]] = {}
+    for run_id, first, last in sorted(ends, key=itemgetter(1)):
+        found.setdefault(looks[first].panel, {})[run_id] = (looks[first], looks[last])
+    return found
+
+
+def _in_pieces(several: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
+    """In pieces that SQLite takes as parameters."""
+    return (several[start : start + size] for start in range(0, len(several), size))
+
+
+def _marks(several: Sequence[object]) -> str:
+    return ", ".join("?" * len(several))
 
 
 def read_readings(paths: StatePaths, panel: str) -> list[BalanceSeen]:

@@ -223,7 +223,8 @@ def test_a_changed_currency_makes_balances_incomparable():
     recorded = recorded_with(
         CHARGED, balances=[a_balance("8.00", "EUR")], first_balances=[a_balance("10.00", at=BEFORE)]
     )
-    assert make_ledger(recorded).accounts == [Account("sandbox", "EUR", D("8.00"), None)]
+    account = Account("sandbox", "EUR", D("8.00"), None, seen_at=NOW, is_compared=False)
+    assert make_ledger(recorded).accounts == [account]
 
 
 def test_unexplained_money_of_panels_with_one_currency_is_added():

@@ -1,0 +1,58 @@
+"""Whether what is gone from a balance is the money of orders in doubt: then it is one loss at most, and not two. Pure."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import combinations
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt
+from runner.core.money import ZERO
+
+_MOST = 9  # doubts whose prices are combined; more explain any amount
+
+
+class Doubted(NamedTuple):
+    """What orders in doubt say about an unexplained amount."""
+
+    orders: tuple[str, ...] = ()  # addresses of those whose prices it is
+    amount: Decimal = ZERO  # what they would have cost
+    is_likely: bool = False  # it is just their price; else they may be a part of it
+
+
+NOTHING = Doubted()
+
+
+def doubted(unexplained: Decimal | None, doubts: Sequence[Attempt], tolerance: Decimal) -> Doubted:
+    """Which of `doubts` the unexplained amount may have paid for; `NOTHING` if it is no such amount.
+
+    Likely are the fewest whose prices are together what is gone. Where no prices are, all doubts may be a part of more.
+    """
+    if unexplained is None or unexplained <= ZERO or not doubts:
+        return NOTHING
+    if len(doubts) <= _MOST:
+        for number in range(1, len(doubts) + 1):
+            for chosen in combinations(doubts, number):
+                if abs(unexplained - _price(chosen)) <= tolerance:
+                    return _of(chosen, is_likely=True)
+    elif (fitting := _of_one_price(unexplained, doubts, tolerance)) is not None:
+        return fitting
+    return _of(doubts, is_likely=False) if _price(doubts) <= unexplained + tolerance else NOTHING
+
+
+def _of_one_price(unexplained: Decimal, doubts: Sequence[Attempt], tolerance: Decimal) -> Doubted | None:
+    """Of many doubts of one price, as many as what is gone pays for."""
+    prices = {one.expected_charge for one in doubts}
+    if len(prices) > 1 or not (price := prices.pop()):
+        return None
+    number = int(unexplained / price + Decimal("0.5"))
+    if not 0 < number <= len(doubts) or abs(unexplained - price * number) > tolerance:
+        return None
+    return _of(doubts[:number], is_likely=True)
+
+
+def _of(chosen: Sequence[Attempt], *, is_likely: bool) -> Doubted:
+    return Doubted(tuple(one.address for one in chosen), _price(chosen), is_likely)
+
+
+def _price(chosen: Sequence[Attempt]) -> Decimal:
+    return sum((one.expected_charge for one in chosen), ZERO)

@@ -1,0 +1,90 @@
+"""What a balance and what is unexplained of it mean, in words: the same on a screen, in HTML and in Markdown. Pure."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.clock import to_the_minute
+from runner.core.money import ZERO, plain
+from runner.planning.doubted import Doubted
+from runner.planning.ledger import Account, Ledger
+from runner.planning.races import Race
+from runner.report.wording import count
+
+_NAMED = 3  # orders in doubt that are named
+
+
+class Meaning(NamedTuple):
+    """A sentence, and whether somebody should mind it."""
+
+    words: str
+    is_odd: bool = False
+
+
+def of_balance(accounts: Sequence[Account]) -> Meaning:
+    """Since when the balance is known; of several panels, since when all of it is."""
+    seen = [one.seen_at for one in accounts if one.seen_at is not None]
+    if not seen:
+        return Meaning("as the panel said last")
+    said = "as the panel said at" if len(accounts) == 1 else "as the panels said, the first of them at"
+    newer = sum(one.newer for one in accounts)
+    since = f"; not read since: {count(newer, 'order')} sent after it" if newer else ""
+    return Meaning(f"{said} {to_the_minute(min(seen))}{since}", is_odd=bool(newer))
+
+
+def of_unexplained(ledger: Ledger) -> Meaning:
+    """What the whole of it is; of several panels, each account says its own."""
+    if len(ledger.accounts) == 1:
+        return of_account(ledger.accounts[0])
+    return _of_amount(ledger.unexplained)
+
+
+def of_account(account: Account) -> Meaning:
+    """What is unexplained of one panel's balance, and until when that holds."""
+    found = _of_account(account)
+    if not account.newer or account.seen_at is None:
+        return found
+    return found._replace(words=f"until {to_the_minute(account.seen_at)}: {found.words}")
+
+
+def _of_account(account: Account) -> Meaning:
+    unexplained = account.unexplained
+    if unexplained is None and account.balance is not None:
+        return Meaning("the balance was in another currency before: nothing to compare it with", is_odd=True)
+    if unexplained == ZERO and not account.is_compared:
+        return Meaning("the balance was read once: nothing to compare it with yet")
+    if account.doubted.amount and unexplained is not None:
+        return Meaning("; ".join(_doubted(account.doubted, unexplained)), is_odd=True)
+    if account.races and unexplained is not None:
+        return Meaning("; ".join(_raced(account.races, unexplained)), is_odd=True)
+    return _of_amount(unexplained)
+
+
+def _of_amount(unexplained: Decimal | None) -> Meaning:
+    if unexplained is None:
+        return Meaning("no balance has been seen")
+    if unexplained > ZERO:
+        return Meaning("gone from the balance and in no book: other spending, or a changed charge", is_odd=True)
+    if unexplained < ZERO:
+        return Meaning("came into the balance and is in no book: a deposit, or a late refund", is_odd=True)
+    return Meaning("balance and books agree")
+
+
+def _doubted(doubts: Doubted, unexplained: Decimal) -> Iterator[str]:
+    named = ", ".join(doubts.orders[:_NAMED])
+    more = len(doubts.orders) - _NAMED
+    names = f"{named} and {more:,} more" if more > 0 else named
+    if doubts.is_likely:
+        yield f"what {names}, in doubt, would have cost: probably the same money as in doubt above, not a second loss"
+        return
+    yield f"{plain(doubts.amount)} of it may be the same money as in doubt above ({names})"
+    yield f"the other {plain(unexplained - doubts.amount)}: other spending, or a changed charge"
+
+
+def _raced(races: Sequence[Race], unexplained: Decimal) -> Iterator[str]:
+    yield races[-1].words
+    if len(races) > 1:
+        yield f"so did {count(len(races) - 1, 'run')} before"
+    left = -unexplained - sum((one.missing for one in races), ZERO)
+    if left > ZERO:
+        yield f"the other {plain(left)} came in: a deposit, or a late refund"
