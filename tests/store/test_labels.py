@@ -67,6 +67,24 @@ def test_each_look_knows_its_place_among_the_marks(writer, paths):
     assert make_ledger(recorded).unexplained == Decimal("-0.80")  # 1.80 reserved, 1.00 gone
 
 
+def test_runs_of_several_orders_are_known_by_their_first_and_last_look(writer, paths):
+    writer.commit([a_look("10.00"), a_look("9.00", panel="other")])
+    bought(writer, 1)
+    writer.commit([a_look("9.50")])
+    assert read_state(paths).run_looks == {}  # one order
+    bought(writer, 2)
+    writer.commit([a_look("9.00", currency=None)])
+    looks = read_state(paths).run_looks
+    assert looks.keys() == {"sandbox"}  # the other panel was looked at once
+    ((run_id, (first, last)),) = looks["sandbox"].items()
+    assert (run_id, first.number, last.number) == ("run-1", 1, 4)
+    assert (first.balance.amount, last.balance.amount, last.balance.currency) == (
+        Decimal("10.00"),
+        Decimal("9.00"),
+        "USD",
+    )
+
+
 def test_the_look_before_a_doubt_is_the_one_before_its_mark_and_not_before_its_time(writer, paths):
     writer.commit([a_look("10.00", NOW - HOUR), a_look("9.00", NOW + HOUR)])
     (attempt,) = writer.commit([a_mark(1)])  # dated before the second look, and marked after it
