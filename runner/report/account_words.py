@@ -26,7 +26,7 @@ def of_balance(accounts: Sequence[Account]) -> Meaning:
     seen = [one.seen_at for one in accounts if one.seen_at is not None]
     if not seen:
         return Meaning("as the panel said last")
-    said = "as the panel said at" if len(accounts) == 1 else "as the panels said, the first of them at"
+    said = "as the panel said last, at" if len(accounts) == 1 else "as the panels said last, the first of them at"
     newer = sum(one.newer for one in accounts)
     since = f"; not read since: {count(newer, 'order')} sent after it" if newer else ""
     return Meaning(f"{said} {to_the_minute(min(seen))}{since}", is_odd=bool(newer))

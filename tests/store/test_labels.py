@@ -68,16 +68,16 @@ def test_each_look_knows_its_place_among_the_marks(writer, paths):
 
 
 def test_runs_of_several_orders_are_known_by_their_first_and_last_look(writer, paths):
-    writer.commit([a_look("10.00"), a_look("9.00", panel="other")])
+    writer.commit([a_look("12.00"), a_look("11.00")])  # of no run
     bought(writer, 1)
-    writer.commit([a_look("9.50")])
+    writer.commit([a_look("10.00"), a_look("9.00", panel="other"), a_look("9.50")])
     assert read_state(paths).run_looks == {}  # one order
     bought(writer, 2)
     writer.commit([a_look("9.00", currency=None)])
     looks = read_state(paths).run_looks
     assert looks.keys() == {"sandbox"}  # the other panel was looked at once
     ((run_id, (first, last)),) = looks["sandbox"].items()
-    assert (run_id, first.number, last.number) == ("run-1", 1, 4)
+    assert (run_id, first.number, last.number) == ("run-1", 3, 6)
     assert (first.balance.amount, last.balance.amount, last.balance.currency) == (
         Decimal("10.00"),
         Decimal("9.00"),
