@@ -96,7 +96,7 @@ def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -
     "--i-checked",
     "checked",
     is_flag=True,
-    help="You looked at the panel's order list, and it is not there. Always needed: no evidence stands in for that.",
+    help="You looked at the panel's order list, and the order is not there. Always needed.",
 )
 def not_placed(address: str, reason: str, checked: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """ADDR was never placed, as the panel's order list shows: the next apply buys it."""

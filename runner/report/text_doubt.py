@@ -151,7 +151,7 @@ def _next_steps(evidence: Evidence, verdict: Verdict, out: Screen, flags: str) -
     out.line("It is there. Put its id for ID; the panel is asked whether it fits:", indent=2)
     out.command(_line("adopt", address, f" --order ID --reason 'seen in the order list'{flags}"), indent=4)
     out.line(
-        "It is not there, and --i-checked says that you looked: no evidence stands in for that. The next apply buys it.",
+        "It is not there; the next apply buys it. --i-checked says that you looked yourself, and is always needed.",
         *_caution(evidence, verdict),
         indent=2,
     )
