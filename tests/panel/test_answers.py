@@ -83,10 +83,17 @@ def test_hostile_names_become_harmless():
 
 def test_rows_that_cannot_be_read_are_skipped_and_counted():
     bad = [ROW | change for change in ({"rate": "?"}, {"rate": "-1"}, {"min": None}, {"max": "lots"}, {"service": 0})]
-    answer = services([*bad, {}, ROW, ROW | {"rate": "99"}])
+    answer = services([*bad, {}, ROW])
     assert isinstance(answer, ServicesAnswer)
-    assert answer.skipped == 7
+    assert (answer.skipped, answer.repeated) == (6, {})
     assert answer.services["1"].rate == Decimal("0.90")
+
+
+def test_a_service_that_comes_twice_is_one_of_which_the_dearer_price_counts():
+    answer = services([ROW, ROW | {"service": str(ROW["service"]), "rate": "99"}])
+    assert isinstance(answer, ServicesAnswer)
+    assert answer.services["1"].rate == Decimal(99)
+    assert answer.repeated["1"].rates == (Decimal("0.90"), Decimal(99))
 
 
 @pytest.mark.parametrize(
