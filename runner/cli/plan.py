@@ -198,6 +198,7 @@ def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
 def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     import gc
 
+    from runner.planning.last_looks import remembered_balances
     from runner.planning.price_guard import PriceTerms
     from runner.planning.refills import RefillWish
     from runner.planning.wish import plan_of
@@ -211,7 +212,8 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     check(paths)
     recorded = read_state(paths, lock_is_free=is_free(paths))
     refills = RefillWish(now=datetime.now(UTC), counts=asked.counts)
-    return plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))
+    made = plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))
+    return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
 
 
 async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":

@@ -56,7 +56,10 @@ class Account(NamedTuple):
     seen_at: datetime | None = None  # when the balance was seen last; None: never
     is_compared: bool = True  # it was seen before as well, in the same currency; else nothing can be unexplained
     newer: int = 0  # orders sent since then: what they took is in no look yet
-    doubted: Doubted = NOTHING_DOUBTED  # what orders in doubt say about what is unexplained
+    doubted: Doubted = NOTHING_DOUBTED  # what orders in doubt say about what is gone unexplained
+    given_up: Doubted = (
+        NOTHING_DOUBTED  # what abandoned orders, which count as spent, say about what came in unexplained
+    )
     races: Sequence[Race] = ()  # runs in which the panel took less than it charged, where that is what is unexplained
 
 
@@ -238,13 +241,14 @@ def make_ledger(
 class _Window:
     """The first and the last comparable look at a balance, and what was bought between them."""
 
-    __slots__ = ("between", "doubts", "first", "last", "newer")
+    __slots__ = ("between", "doubts", "first", "given_up", "last", "newer")
 
     def __init__(self, first: BalanceSeen, last: BalanceSeen) -> None:
         self.first = first
         self.last = last
         self.between = _Sum()
         self.doubts: list[Attempt] = []  # of those between them
+        self.given_up: list[Attempt] = []  # the same
         self.newer = 0  # orders sent since the last one
 
     def see(self, attempt: Attempt, booked: Booked) -> None:
@@ -254,6 +258,8 @@ class _Window:
             self.between.add(booked)
             if booked.in_doubt:
                 self.doubts.append(attempt)
+            elif attempt.state is _ABANDONED:
+                self.given_up.append(attempt)
 
     @property
     def tolerance(self) -> Decimal:
@@ -302,6 +308,7 @@ def _account(panel: str, currency: str | None, recorded: Recorded, window: _Wind
         labelled=labelled,
         is_compared=window.first != last,
         doubted=doubted(unexplained, window.doubts, window.tolerance),
+        given_up=doubted(-unexplained, window.given_up, window.tolerance),
         races=_races(panel, recorded, unexplained, window.tolerance),
     )
 

@@ -11,7 +11,7 @@ from runner.planning.ledger import Account, Ledger
 from runner.planning.races import Race
 from runner.report.wording import count
 
-_NAMED = 3  # orders in doubt that are named
+_NAMED = 3  # orders that are named
 
 
 class Meaning(NamedTuple):
@@ -53,6 +53,11 @@ def _of_account(account: Account) -> Meaning:
         return Meaning("the balance was in another currency before: nothing to compare it with", is_odd=True)
     if unexplained == ZERO and not account.is_compared:
         return Meaning("the balance was read once: nothing to compare it with yet")
+    if account.given_up.is_likely:
+        words = (
+            f"what {_names(account.given_up)}, given up and counted as spent, would have cost: probably never placed"
+        )
+        return Meaning(words, is_odd=True)
     if account.doubted.amount and unexplained is not None:
         return Meaning("; ".join(_doubted(account.doubted, unexplained)), is_odd=True)
     if account.races and unexplained is not None:
@@ -71,14 +76,18 @@ def _of_amount(unexplained: Decimal | None) -> Meaning:
 
 
 def _doubted(doubts: Doubted, unexplained: Decimal) -> Iterator[str]:
-    named = ", ".join(doubts.orders[:_NAMED])
-    more = len(doubts.orders) - _NAMED
-    names = f"{named} and {more:,} more" if more > 0 else named
+    names = _names(doubts)
     if doubts.is_likely:
         yield f"what {names}, in doubt, would have cost: probably the same money as in doubt above, not a second loss"
         return
     yield f"{plain(doubts.amount)} of it may be the same money as in doubt above ({names})"
     yield f"the other {plain(unexplained - doubts.amount)}: other spending, or a changed charge"
+
+
+def _names(doubts: Doubted) -> str:
+    named = ", ".join(doubts.orders[:_NAMED])
+    more = len(doubts.orders) - _NAMED
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _raced(races: Sequence[Race], unexplained: Decimal) -> Iterator[str]:

@@ -47,7 +47,13 @@ def test_after_ctrl_c_nothing_is_said_to_agree_that_was_not_read_since(project: 
     document = project.run("report", "--format", "json").json
     assert errors("report", document) == []
     assert (document["sent_since"], document["balance_seen_at"] is not None) == (bought, True)
+    remembered = flat(project.run("plan", "--no-refresh").out)
+    assert re.search(
+        rf"note: the balance of served is as it was at [\d-]+ [\d:]+ UTC; not read since: {bought} orders sent",
+        remembered,
+    )
     project.run("status", "--refresh")
+    assert "not read since" not in project.run("plan", "--no-refresh").out
     after = project.run("report")
     assert "balance and books agree" in flat(after.out)
     assert "not read since" not in after.out
@@ -105,6 +111,19 @@ def test_what_is_less_than_the_doubt_is_other_money(doubtful: Project, served_sa
     out = flat(doubtful.run("report").out)
     assert "unexplained 0.04" in out
     assert "gone from the balance and in no book: other spending" in out
+
+
+def test_an_order_that_was_given_up_and_never_placed_is_no_deposit(project: Project, served_sandbox):
+    project.campaign([post(1), post(2, quantity=500)])
+    served_sandbox.fault({"kind": "reset_before", "times": 1})
+    assert project.run("apply", "--yes").code == 15
+    served_sandbox.fault()
+    (lost,) = (one["order"] for one in project.run("doubt", "list", "--format", "json").json["doubts"])
+    assert project.run("doubt", "abandon", lost, "--reason", "nobody can tell").code == 0
+    assert project.run("status", "--refresh").code == 0
+    out = flat(project.run("report").out)
+    assert f"what {lost}, given up and counted as spent, would have cost: probably never placed" in out
+    assert "a deposit" not in out
 
 
 # A panel that loses its own balance writes
