@@ -1,7 +1,7 @@
 """Exact decimal money. No floats, no mixing of currencies."""
 
 import re
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -50,6 +50,22 @@ def for_people(amount: Decimal) -> str:
 def expected_charge(rate: Decimal, quantity: int, runs: int | None) -> Decimal:
     """What an order should cost, in the account's currency: rate per 1000 x quantity x runs / 1000."""
     return rate * (quantity * (runs or 1)) / PER
+
+
+def decimals(amount: Decimal) -> int:
+    """How many decimals an amount is written with; trailing zeros don't count."""
+    exponent = amount.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def round_up(amount: Decimal, places: int) -> Decimal:
+    """The amount with at most `places` decimals, away from zero."""
+    return amount if decimals(amount) <= places else amount.quantize(ONE.scaleb(-places), ROUND_UP)
+
+
+def round_down(amount: Decimal, places: int) -> Decimal:
+    """The amount with at most `places` decimals, towards zero."""
+    return amount if decimals(amount) <= places else amount.quantize(ONE.scaleb(-places), ROUND_DOWN)
 
 
 def same_amount(a: Decimal, b: Decimal) -> bool:

@@ -119,6 +119,7 @@ class Budget:
     per_run: Decimal | None = None  # of one apply
     per_day: Decimal | None = None  # of a UTC day
     keep_balance: Decimal | None = None  # must stay on the account
+    currency: str | None = None  # that the caps are meant in; None: whatever the panel bills in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,9 @@ class PanelProfile:
     refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel
     rounded_rates: bool = False  # the price list is rounded: "0.00" is a price below a cent, not an unknown one
     charge_factors: Mapping[str, Decimal] = field(default_factory=dict)  # service, or `default`: charge / listed price
+    accepted_charges: frozenset[str] = frozenset()  # order ids whose charge a person has looked at and accepted
+    hides_charges: bool = False  # shows neither charges nor a falling balance in time: buy on listed prices alone
+    trusts_refunds: bool = False  # what it says it paid back counts at once, without a look at the balance
 
     @property
     def account(self) -> tuple[str, KeySource | Secret]:
