@@ -1,6 +1,6 @@
 """What a run took in the end, once all charges that the panels show are read: what went beyond the plan, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,7 +36,7 @@ def committed_now(session: Session, campaigns: Sequence[Campaign], recorded: Rec
 
 
 def aftermath(
-    session: Session, campaigns: Sequence[Campaign], recorded: Recorded, submissions: Iterable["Submission"]
+    session: Session, campaigns: Sequence[Campaign], recorded: Recorded, submissions: Sequence["Submission"]
 ) -> Aftermath:
     """Judge what was bought by what it was charged."""
     attempts = {
@@ -51,7 +51,8 @@ def aftermath(
     beyond = overdrawn(campaigns, committed)
     warnings += [one.warning for one in beyond]
     profiles = {name: panel.profile for name, panel in session.panels.items()}
-    warnings += account_warnings(campaigns, committed, profiles)
+    if submissions:  # else the plan has told it
+        warnings += account_warnings(campaigns, committed, profiles)
     return Aftermath(warnings, is_overcharged or bool(beyond))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
+from runner.core.clock import as_recorded
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
@@ -44,7 +45,7 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
             EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
         )
     known = await rename(session, wish.campaigns, await session.journal.recorded())
-    begun = session.clock.now()
+    begun = as_recorded(session.clock.now())
     await refresh(session, known, adaptive=wish.adaptive, campaigns=wish.campaigns)
     recorded = await session.journal.recorded()
     now = session.clock.now()

@@ -10,7 +10,7 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.money import ZERO
 from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.recorded import Recorded
-from runner.planning.account_guards import hold_accounts
+from runner.planning.account_guards import account_warnings, hold_accounts
 from runner.planning.accounts import Accounts
 from runner.planning.allowance import Part
 from runner.planning.charge_check import hold_mischarged
@@ -76,7 +76,8 @@ def make_plan(
     for action in draft.unlisted.actions:
         draft.actions.append(action)
     committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
-    changed += hold_accounts(draft.actions, campaigns, recorded, committed, prices)
+    held = hold_accounts(draft.actions, campaigns, recorded, committed, prices)
+    changed += held
     too_many = hold_new(draft.actions, campaigns, draft.history, draft.parts)
     cancels = [*draft.cancels, *draft.unlisted.cancels]
     cancels, too_many_cancels = hold_cancels(draft.actions, cancels, campaigns, recorded)
@@ -110,6 +111,8 @@ def make_plan(
             *_notes_on_money(wanted, committed),
             *_notes_on_drips(left, draft.to_come, committed),
         ],
+        # What a refusal tells needs no warning.
+        warnings=() if held else account_warnings(campaigns, committed, prices.profiles),
         refills=draft.refills.due if draft.refills is not None else (),
         cancels=_begun(cancels, draft.actions),
         parts=draft.parts,

@@ -48,7 +48,8 @@ def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTe
     selection = wish.selected(recorded, refills.now)
     if selection is not None:
         warnings += tuple(selection.warnings(wish.campaigns, recorded))
-    return replace(_plan_of(wish, recorded, refills, prices, selection), warnings=warnings)
+    plan = _plan_of(wish, recorded, refills, prices, selection)
+    return replace(plan, warnings=(*warnings, *plan.warnings))
 
 
 def _plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms, selection: Bound | None) -> Plan:
