@@ -15,31 +15,35 @@ EVERY = 600.0  # seconds: panels ask for few reads of their list (PROTOCOL, serv
 
 
 class PriceList:
-    """The listed prices of one panel's services in one run. `stopped` says why a service is no longer bought."""
+    """The listed prices of one panel's services in one run.
+
+    `stopped` says why a service is no longer bought, `failed` why nothing is: the list could not be read.
+    """
 
     def __init__(self, session: Session, panel: Panel, purchases: Iterable[Purchase]) -> None:
         self._session = session
         self._panel = panel
         self._rates: dict[str, Decimal] = {one.order.service: one.rate for one in purchases}
         self._next = session.clock.monotonic() + EVERY
-        self._reading: asyncio.Task[str] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self.stopped: dict[str, str] = {}
+        self.failed = ""
 
     def is_old(self) -> bool:
         """True if the list has to be read before the next order."""
         return self._session.clock.monotonic() >= self._next
 
-    async def read(self) -> str:
-        """Read the list, once for all who ask; why nothing more may be bought on the panel, or nothing. Safe to cancel."""
+    async def read(self) -> None:
+        """Read the list, once for all who ask. Safe to cancel."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._read())
         try:
-            return await asyncio.shield(self._reading)
+            await asyncio.shield(self._reading)
         finally:
             if self._reading is not None and self._reading.done():
                 self._reading = None
 
-    async def _read(self) -> str:
+    async def _read(self) -> None:
         name = self._panel.profile.name
         try:
             catalogue = await self._panel.services(self._session.clock.now())
@@ -53,7 +57,6 @@ class PriceList:
         for service, why in self._changes(listed).items():
             self.stopped[service] = why
             self._session.tell(EventType.NOTE, message=why)
-        return ""
 
     def _changes(self, listed: Mapping[str, Decimal]) -> dict[str, str]:
         found = {}

@@ -133,7 +133,8 @@ def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: R
     if after.is_overcharged and code is ExitCode.OK:
         code = ExitCode.PARTLY
     orders = with_charges(result.orders, session, recorded)
-    return replace(result, exit_code=code, orders=orders, warnings=(*result.warnings, *after.warnings))
+    warnings = (*result.warnings, *after.warnings)
+    return replace(result, exit_code=code, orders=orders, warnings=warnings, overcharged=after.is_overcharged)
 
 
 async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> Recorded:

@@ -133,8 +133,8 @@ class Submission:
         while not confirmations.reserve():
             if not await self._idle(confirmations.opened()):
                 return False
-        if prices.is_old() and not await self._idle(self._read_prices()):
-            return False
+        if prices.is_old() and await self._idle(prices.read()) and prices.failed:
+            self._stop(prices.failed)
         return not self.stopped
 
     def _is_sold(self, service: str) -> bool:
@@ -217,10 +217,6 @@ class Submission:
             self.placed += 1
             self.confirmations.place(outcome.panel_order_id, bought)
         self._note(bought.purchase, outcome)
-
-    async def _read_prices(self) -> None:
-        if why := await self._prices.read():
-            self._stop(why)
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:
         cost, address = purchase.cost, purchase.order.address

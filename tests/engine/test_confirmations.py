@@ -242,6 +242,56 @@ async def test_many_services_charged_wrongly_stop_the_panel_after_its_first_orde
     assert result.placed <= 2 * FIRST
 
 
+def after_20_orders(panel, clock, happens):
+    """Something happens while a run is long under way."""
+    sell = panel.sell
+
+    def sold(attempt):
+        if len(panel.sold) == 20:
+            clock.advance(601)
+            happens()
+        return sell(attempt)
+
+    panel.sell = sold
+
+
+@pytest.mark.parametrize(
+    "listed", [{}, {"1": "0.91"}, {"1": "9.00", "3": "0.90"}], ids=["gone", "a little dearer", "ten times"]
+)
+async def test_a_service_whose_listed_price_rises_in_a_long_run_is_stopped(open_run, panel, clock, events, listed):
+    one = panel.services_by_id["1"]
+
+    def change():
+        panel.services_by_id = {
+            key: Service(key, "Followers", *one[2:])._replace(rate=Decimal(rate)) for key, rate in listed.items()
+        }
+        panel.charge_of = lambda attempt: attempt.expected_charge  # charged as before: only the list tells
+
+    after_20_orders(panel, clock, change)
+    async with open_run() as session:
+        result = await run(session, two_services(100))
+    assert result.exit_code is ExitCode.PARTLY
+    assert panel.bought["1"] <= 20
+    assert (panel.bought["3"] == 50) is ("3" in listed)
+    assert any("was planned at 0.90: no further order of it is sent" in note for note in notes(events))
+
+
+async def test_a_price_list_that_can_not_be_read_again_stops_a_long_run(open_run, panel, clock, events):
+    def fail():
+        async def services(_at):
+            raise PanelUnreachable("no answer")
+
+        panel.services = services
+
+    after_20_orders(panel, clock, fail)
+    async with open_run() as session:
+        result = await run(session, campaign(100))
+    assert result.exit_code is ExitCode.PARTLY
+    assert result.placed <= 20 + panel.profile.parallel_add
+    (stopped,) = [str(one.facts["message"]) for one in events if one.type is EventType.PANEL_STOPPED]
+    assert "the price list of sim could not be read again (no answer)" in stopped
+
+
 async def test_statuses_that_can_not_be_read_once_hold_nothing(open_run, panel):
     panel.unreadable = 1
     async with open_run() as session:
