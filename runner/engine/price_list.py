@@ -49,9 +49,10 @@ class PriceList:
             catalogue = await self._panel.services(self._session.clock.now())
             await self._session.journal.see_catalogue(catalogue)
         except RunnerError as error:
-            return (
+            self.failed = (
                 f"the price list of {name} could not be read again ({error.message}): nothing is bought at old prices"
             )
+            return
         self._next = self._session.clock.monotonic() + EVERY
         listed = {service.id: service.rate for service in catalogue.services.values()}
         for service, why in self._changes(listed).items():
