@@ -66,7 +66,6 @@ class Confirmations:
         self._window = Window(WIDEST * max(profile.parallel_add, BATCH), 0 if profile.hides_charges else unconfirmed)
         self._fall = Fall(balance)
         self._rounding = Rounding()
-        self._costs: dict[Decimal, Decimal] = {}  # listed cost -> as it counts, as long as no other rounding is seen
         self._verdicts: dict[tuple[str, Decimal, int, Decimal], Mischarge | None] = {}
         self._on_the_way = 0
         self._sent = 0
@@ -116,10 +115,7 @@ class Confirmations:
 
     def cost_of(self, purchase: Purchase) -> Decimal:
         """What the order will count against the caps: the planned cost, rounded as the panel rounds its charges."""
-        cost = self._costs.get(purchase.cost)
-        if cost is None:
-            cost = self._costs[purchase.cost] = self._rounding.up(purchase.cost)
-        return cost
+        return self._rounding.up(purchase.cost) if self._rounding.is_seen else purchase.cost
 
     def mark(self, cost: Decimal) -> None:
         """An order is about to be sent, in a reserved place."""
@@ -137,7 +133,8 @@ class Confirmations:
         """The panel gave an order id, and that is on the disk."""
         self._on_the_way -= 1
         self._fresh[order_id] = self._uncharged[order_id] = bought
-        self._look()
+        if self._waiters or len(self._fresh) >= self._window.batch:  # else nothing is due: most orders end here
+            self._look()
 
     def conclude(self, attempts: Mapping[int, Attempt]) -> list[str]:
         """Judge, after the last poll, what had shown no charge before; what was charged otherwise than expected."""
@@ -187,7 +184,7 @@ class Confirmations:
             return False
         if number >= BATCH:
             return True
-        is_half = number * 2 >= self._window.size
+        is_half = number >= self._window.batch
         return is_half and (self._waiters > 0 or self._session.clock.monotonic() - self._last_poll >= SPACING)
 
     def _is_search_due(self) -> bool:
@@ -196,7 +193,7 @@ class Confirmations:
             return False
         if self._waiters:
             return True
-        is_half = len(self._silent) * 2 >= self._window.size
+        is_half = len(self._silent) >= self._window.batch
         return is_half and self._session.clock.monotonic() - self._last_search >= SPACING
 
     def _poll(self, batch: dict[str, Bought]) -> None:
@@ -267,18 +264,16 @@ class Confirmations:
 
     def _verdict(self, order_id: str, purchase: Purchase, charge: Decimal) -> Mischarge | None:
         """What is wrong with a charge; looked up, as most orders of a run are charged alike."""
+        if charge == purchase.cost:  # the usual case: no look-up, and no Decimal to be hashed
+            return None
         key = (purchase.order.service, purchase.rate, purchase.units, charge)
         if key not in self._verdicts:
             self._verdicts[key] = check_charge(
                 Observed(order_id, purchase.order.service, purchase.rate, purchase.units, charge), self._panel.profile
             )
             if self._verdicts[key] is None:
-                self._see_rounding(purchase.cost, charge)
+                self._rounding.see(purchase.cost, charge)
         return self._verdicts[key]
-
-    def _see_rounding(self, expected: Decimal, charge: Decimal) -> None:
-        self._rounding.see(expected, charge)
-        self._costs.clear()
 
     def _settle(self, order_id: str, bought: Bought, charge: Decimal) -> None:
         """An order's charge is known: it counts where it is higher than what was expected."""
@@ -341,7 +336,7 @@ class Confirmations:
         number = self._fall.confirmed_by(balance, [one.cost for one in left.values()], self._sent)
         for order_id, bought in islice(left.items(), number):
             charge = self._fall.charged(bought.cost)
-            self._see_rounding(bought.purchase.cost, charge)
+            self._rounding.see(bought.purchase.cost, charge)
             self._settle(order_id, bought, charge)
             self._uncharged[order_id] = bought._replace(cost=charge)
         if number:

@@ -16,7 +16,7 @@ _PER_ORDER = Decimal("0.00001")  # roundings that add up in a balance
 class Fall:
     """One account in one run: what it may have paid so far, and what it did pay."""
 
-    __slots__ = ("_before", "_gone", "_places", "_rounds", "_sure", "_surplus", "open")
+    __slots__ = ("_before", "_gone", "_places", "_rounds", "_sure", "is_suspect", "open")
 
     def __init__(self, before: Decimal | None) -> None:
         """`before` is the balance ahead of the first order; None: not known, and nothing can be told."""
@@ -25,18 +25,13 @@ class Fall:
         self._sure = ZERO  # charges that are known, and costs that the balance has confirmed
         self._gone: Decimal | None = None  # what had gone from the balance at the last look
         self._rounds = False  # more had gone, but no more than rounding each order up explains
-        self._surplus = ZERO  # what had gone beyond all that was ordered
+        self.is_suspect = False  # more had gone than all orders should cost
         self.open = ZERO  # expected charges of orders that were sent and are not confirmed
 
     @property
     def can_tell(self) -> bool:
         """False if the balance was never read before."""
         return self._before is not None
-
-    @property
-    def is_suspect(self) -> bool:
-        """True if more had gone at the last look than all orders should cost."""
-        return self._surplus > ZERO
 
     def send(self, cost: Decimal) -> None:
         """An order is on its way."""
@@ -59,9 +54,9 @@ class Fall:
         slack = unit + _PER_ORDER * orders
         gone = self._gone = self._before - balance
         beyond = gone - self._sure - self.open - slack
-        self._surplus = max(beyond - unit * orders, ZERO)
+        self.is_suspect = beyond > unit * orders
         self._rounds = beyond > ZERO
-        if self._surplus:
+        if self.is_suspect:
             return 0
         left = gone - self._sure + slack
         number = 0

@@ -13,21 +13,21 @@ _ENOUGH = 200  # charges of a panel that are looked at, the newest first
 class Rounding:
     """What the charges of one panel show, growing."""
 
-    __slots__ = ("_is_seen", "_places")
+    __slots__ = ("_places", "is_seen")
 
     def __init__(self) -> None:
-        self._is_seen = False
+        self.is_seen = False  # some charge was rounded
         self._places = _CENTS
 
     def see(self, expected: Decimal, charge: Decimal) -> None:
         """Take in one charge that fits what was expected."""
         shown = decimals(charge)
         self._places = max(self._places, shown)
-        self._is_seen = self._is_seen or decimals(expected) > max(shown, _CENTS)
+        self.is_seen = self.is_seen or decimals(expected) > max(shown, _CENTS)
 
     def up(self, amount: Decimal) -> Decimal:
         """The most that rounding makes of an expected charge; the amount itself while no rounding was seen."""
-        return round_up(amount, self._places) if self._is_seen else amount
+        return round_up(amount, self._places) if self.is_seen else amount
 
 
 def rounding_of_panel(recorded: Recorded, panel: str) -> Rounding:

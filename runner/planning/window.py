@@ -4,6 +4,8 @@ The window opens as TCP's slow start does: a few orders first, and with each con
 while it is what holds the run up, so that a slow panel never has more unconfirmed orders than its pace needs.
 """
 
+from runner.core.attempts import BATCH
+
 FIRST = 4  # orders before anything is confirmed
 GROWTH = 2  # further orders for each confirmed one: 4, 12, 36 ...
 
@@ -11,14 +13,14 @@ GROWTH = 2  # further orders for each confirmed one: 4, 12, 36 ...
 class Window:
     """The orders of one panel that were marked and that neither a charge nor the balance has confirmed."""
 
-    __slots__ = ("_is_wanted", "_most", "out", "size")
+    __slots__ = ("_is_wanted", "_most", "batch", "out", "size")
 
     def __init__(self, most: int, out: int = 0) -> None:
         """`most` is as far as it opens; `out` are unconfirmed orders of earlier runs."""
         self._most = max(most, FIRST)
         self._is_wanted = False
-        self.size = FIRST
         self.out = out
+        self._set(FIRST)
 
     def has_room(self) -> bool:
         """True if one more order may be marked."""
@@ -39,10 +41,14 @@ class Window:
         """The panel took for so many orders what was expected."""
         self.out -= orders
         if self._is_wanted:
-            self.size = min(self.size + GROWTH * orders, self._most)
+            self._set(min(self.size + GROWTH * orders, self._most))
             if self.out < self.size // 2:
                 self._is_wanted = False
 
     def close(self) -> None:
         """Begin anew: the panel took something else than expected."""
-        self.size = FIRST
+        self._set(FIRST)
+
+    def _set(self, size: int) -> None:
+        self.size = size
+        self.batch = min(size // 2, BATCH)  # orders that are worth a look: what follows goes on meanwhile
