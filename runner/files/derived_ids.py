@@ -17,8 +17,10 @@ _MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must
 _INDEX = re.compile(r"index\.[a-z]{3,5}", re.IGNORECASE).fullmatch
 _SUFFIX = re.compile(r"\.(?:html?|php|aspx?)\Z", re.IGNORECASE)
 _OTHERS = re.compile("[^a-z0-9]+")
-_OTHERS_IN_LINES = re.compile("[^a-z0-9\\n]+")
-_SITE_ALONE = re.compile("://[^/\\n]*\\n").search
+# The name of each page, in lines of lower case without queries; names with dots, which may be index pages, are left out.
+_NAMES = re.compile(r"^[^\n]*/([a-z0-9_~-]+)\n", re.MULTILINE).findall
+_QUERY = re.compile(r"\?[^\n]*").sub
+_SITE_ALONE = re.compile(r"://[^/\n]*\n").search  # it has no name
 
 
 def derived_id(service: str, link: str) -> str:
@@ -45,15 +47,17 @@ class DerivedIds:
 
     def of_keys(self, services: Sequence[str | None], keys: Sequence[str]) -> list[str]:
         """The ids of several, whose links are their own keys."""
-        slugs = _quick_slugs(keys) if keys else None
+        lines = "\n".join(keys) + "\n"
+        slugs = _quick_slugs(lines, len(keys)) if keys else None
         if slugs is None:
             return list(map(self.of, services, keys))
         ids = []
-        stems, whole = map(self._stems.__getitem__, services), "\n".join(keys).encode().split(b"\n")
-        for stem, key, slug in zip(stems, whole, slugs, strict=True):
+        for stem, key, slug in zip(
+            map(self._stems.__getitem__, services), lines.encode().split(b"\n"), slugs, strict=False
+        ):
             hasher = stem.copy()  # it knows the service already
             hasher.update(key)
-            ids.append(_joined(slug, hasher.hexdigest()))
+            ids.append(f"{slug}-{hasher.hexdigest()}")
         return ids
 
 
@@ -71,28 +75,25 @@ def _joined(slug: str, hashed: str) -> str:
     return f"{slug}-{hashed}" if slug else hashed
 
 
-def _quick_slugs(keys: Sequence[str]) -> list[str] | None:
-    """`_slug` of each, from all names as one text; None if one of them needs a look of its own.
+def _quick_slugs(lines: str, number: int) -> list[str] | None:
+    """`_slug` of that many keys, a line for each; None if one of them has no name, or one that needs a look of its own.
 
-    A look at each name would take longer than its hash.
+    All in one search: a look at each would take as long as its hash.
     """
-    lines = "\n".join(keys)
-    paths = [key.partition("?")[0] for key in keys] if "?" in lines else keys
-    if "/\n" in lines or lines.endswith("/") or "/?" in lines:
-        paths = [path.rstrip("/") for path in paths]
-        if _SITE_ALONE("\n".join(paths) + "\n"):  # it has no name
+    lines = lines.lower()
+    names = [] if "?" in lines else _NAMES(lines)
+    if len(names) != number:
+        lines = _QUERY("", lines).replace("/\n", "\n")
+        names = _NAMES(lines)
+        if len(names) != number or _SITE_ALONE(lines):
             return None
-    names = [path.rpartition("/")[2] for path in paths]
-    text = "\n".join(names).lower()
-    letters = text.replace("\n", "").replace("-", "")
-    if "." in letters or "%" in letters or not letters.isascii():
-        return None
-    if not letters.isalnum() or any(odd in f"\n{text}\n" for odd in ("--", "\n-", "-\n")):
-        text = "\n".join([slug.strip("-") for slug in _OTHERS_IN_LINES.sub("-", text).split("\n")])
-    slugs = text.split("\n")
-    if max(map(len, slugs)) > _LONGEST_SLUG:
-        return [slug[:_LONGEST_SLUG].rstrip("-") for slug in slugs]
-    return slugs
+    text = "\n".join(names)
+    if "_" not in text and "~" not in text and len(max(names, key=len)) <= _LONGEST_SLUG:
+        edges = f"\n{text}\n"
+        if "--" not in text and "\n-" not in edges and "-\n" not in edges:
+            return names
+    slugs = [_cut(name) for name in names]
+    return slugs if all(slugs) else None
 
 
 def _slug(key: str) -> str:
@@ -100,4 +101,8 @@ def _slug(key: str) -> str:
     parts = key.partition("?")[0].split("/")[3:]
     name = unquote(next((part for part in reversed(parts) if part and not _INDEX(part)), ""))
     plain = unicodedata.normalize("NFKD", _SUFFIX.sub("", name)).encode("ascii", "ignore").decode()
-    return _OTHERS.sub("-", plain.lower()).strip("-")[:_LONGEST_SLUG].rstrip("-")
+    return _cut(plain.lower())
+
+
+def _cut(name: str) -> str:
+    return _OTHERS.sub("-", name).strip("-")[:_LONGEST_SLUG].rstrip("-")

@@ -172,6 +172,35 @@ def test_any_text_is_an_address_or_a_bad_link(text):
         assert ".." not in address.path.split("/")
 
 
+@pytest.mark.parametrize(
+    ("rows", "csv", "form"),
+    [
+        (["/1", "/2"], "", LinkForm.BARE),
+        (["/1", "/2", "/3", "/4", "/5"], "", LinkForm.BARE),
+        (["/1/", "/2/"], "", LinkForm.SLASHED),
+        (["/1", "/2/"], "", LinkForm.KEYS),
+        (["/1?v=1", "/2"], "", LinkForm.KEYS),
+        ([], "/1 /2", LinkForm.BARE),
+        (["/1", "/2"], "/3 /4", LinkForm.BARE),
+        (["/1"], "/3/ /4/", LinkForm.KEYS),
+        (["/1", "/2#x"], "/3 /4", LinkForm.ANY),
+        (["/1"], "/3 /%34", LinkForm.ANY),
+        (["/1?"], "/3", LinkForm.ANY),
+    ],
+)
+def test_a_campaign_knows_how_its_links_are_written_whatever_they_are_read_from(load, rows, csv, form):
+    page = "https://example.com/our-brand"
+    body = "orders:\n" + "".join(f"  - {{link: '{page}{row}', quantity: 5}}\n" for row in rows)
+    body += "  - {from: rows.csv}\n" if csv else ""
+    lines = "".join(f"{page}{row},5\n" for row in csv.split())
+    (campaign,) = load(body, rows=f"link,quantity\n{lines}").campaigns
+    known = campaign.link_form
+    assert known is form or known is LinkForm.ANY  # a mixture may stay unknown
+    assert len(campaign.orders) == len(rows) + len(csv.split())
+    if not (rows and csv):
+        assert known is form
+
+
 def test_links_that_panels_may_change_are_one_warning_with_a_count(load):
     page = "https://example.com/our-brand/"
     loaded = load(
