@@ -213,6 +213,7 @@ class _Reading:
             drips=frozenset(collector.drips),
             tags=collector.tags,
             counts=counts,
+            link_form=collector.link_form,
             places=header.places(self.root, str(self._path)),
         )
 

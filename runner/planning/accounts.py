@@ -27,7 +27,7 @@ class Accounts:
         None: the balance was not seen twice in one currency, so it confirms nothing.
         """
         first, last = self._recorded.first_balances.get(panel), self._recorded.last_balances.get(panel)
-        if first is None or last is None or first == last:
+        if first is None or last is None or first.is_same_look(last):
             return None
         return self._unexplained.get(panel)
 

@@ -7,6 +7,7 @@ from functools import partial
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
 from runner.core.diagnostics import Diagnostic
+from runner.core.links import LinkForm, page_key
 from runner.core.money import ZERO
 from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.recorded import Recorded
@@ -34,6 +35,7 @@ from runner.planning.price_guard import PriceTerms, hold_changed
 from runner.planning.pricing import Offers
 from runner.planning.refills import RefillRound, RefillWish
 from runner.planning.rename import Named, hold_renamed
+from runner.planning.respelled import respelled
 from runner.planning.rounding import rounding_of_panel
 from runner.planning.shares import hold_cancels, hold_new
 from runner.planning.unlisted import UnlistedRound
@@ -106,6 +108,7 @@ def make_plan(
         refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *beyond, *capped, *impossible],
         notes=[
             *draft.notes,
+            *respelled(draft.actions, draft.unlisted.gone),
             *told,
             *(draft.refills.notes() if draft.refills is not None else ()),
             *_notes_on_money(wanted, committed),
@@ -180,6 +183,7 @@ class _Draft:
         lots = Lots(offers, flights)
         further = Further(campaign, self._past, lots, self.actions, self.problems)
         drips = campaign.drips
+        are_keys = campaign.link_form is not LinkForm.ANY
         for order in campaign.orders:
             _, known_id, service, link, quantity, runs, interval, _, _ = order
             attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
@@ -198,13 +202,14 @@ class _Draft:
                 self.problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
                 append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
                 continue
-            holder = links.get(link)
+            page = link if are_keys else page_key(link)
+            holder = links.get(page)
             if holder is not None:
                 if not isinstance(holder, str):  # all orders that wait for it share one text
-                    holder = links[link] = wait_for(holder)
+                    holder = links[page] = wait_for(holder)
                 append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
                 continue
-            links[link] = order
+            links[page] = order
             lot.orders += 1
             decision = lot.decision
             if decision is None:

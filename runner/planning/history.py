@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
+from runner.core.links import page_key, same_page
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
@@ -21,7 +22,7 @@ CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; ev
 
 _TERMS = ("panel", "service", "link", "quantity", "runs", "interval")
 
-# Who holds a (service, link) of a panel: an attempt in flight, an order of this plan, or the ready reason to wait for it.
+# Who holds a (service, page) of a panel, the page by `page_key`: an attempt in flight, an order of this plan, or the ready reason to wait for it.
 Flights = dict[str, dict[str, Attempt | Order | str]]
 
 
@@ -109,7 +110,7 @@ def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
     """True if the order's line still says what was bought. Only whole purchases are compared: a part has its own quantity."""
     return bought.kind not in _WHOLE or (
         bought.quantity == order.quantity
-        and bought.link == order.link
+        and same_page(bought.link, order.link)
         and bought.service == order.service
         and bought.runs == order.runs
         and bought.interval == order.interval
@@ -122,6 +123,8 @@ def change_in_words(bought: Attempt, order: Order, panel: str) -> str:
     was = {field: getattr(bought, field) for field in _TERMS}
     now = {field: panel if field == "panel" else getattr(order, field) for field in _TERMS}
     differing = [field for field in _TERMS if was[field] != now[field]]
+    if same_page(bought.link, order.link) and "link" in differing:
+        differing.remove("link")
     return f"bought: {_in_words(was, differing)}; listed: {_in_words(now, differing)}"
 
 
@@ -186,7 +189,7 @@ class History:
                 continue
             doubtful = state in DOUBTFUL
             if doubtful or (state is _PLACED and attempt.status not in FINAL_STATUSES):  # Attempt.is_in_flight
-                self.flights(attempt.panel)[attempt.service][attempt.link] = attempt
+                self.flights(attempt.panel)[attempt.service][page_key(attempt.link)] = attempt
             if doubtful:
                 self._in_doubt[attempt.panel] = self.in_doubt(attempt.panel) + attempt.expected_charge
             elif state is _PLACED and not attempt.charge and not attempt.first_charge and is_unconfirmed(attempt):
@@ -198,7 +201,7 @@ class History:
                 ids.add(order_id)
 
     def flights(self, panel: str) -> Flights:
-        """Service -> link -> holder of one panel; the plan adds its own purchases."""
+        """Service -> page -> holder of one panel; the plan adds its own purchases."""
         if panel not in self._flights:
             self._flights[panel] = defaultdict(dict)
         return self._flights[panel]

@@ -289,7 +289,7 @@ def _unexplained(window: _Window, labelled: Decimal) -> Decimal:
     rounding of many charges does add up to an amount that is shown.
     """
     first, last, between = window.first, window.last, window.between
-    if first == last:  # one look brackets nothing
+    if first.is_same_look(last):  # one look brackets nothing
         return ZERO
     gone = first.balance.amount - last.balance.amount
     difference = gone + labelled - between.spent - between.reserved

@@ -161,11 +161,20 @@ def test_two_campaigns_share_the_balance_of_their_panel():
     assert kinds(plan) == {"spring/a": ActionKind.PLACE, "summer/b": ActionKind.BLOCKED}
 
 
-@pytest.mark.parametrize(("env", "is_one"), [("KEY", True), ("OTHER_KEY", False)])
-def test_two_names_of_one_account_share_its_balance_and_its_doubts(env, is_one):
-    keys = {"sandbox": KeySource(env="KEY"), "other": KeySource(env=env)}
-    profiles = {name: PanelProfile(name=name, url=f"https://p.test/api{'/' * (name == 'other')}", key=key)
-                for name, key in keys.items()}  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "env", "is_one"),
+    [
+        ("https://p.test/api/", "KEY", True),
+        ("https://P.test:443/%61pi", "KEY", True),
+        ("https://p.test/api/", "OTHER_KEY", False),
+        ("https://p.test/api2", "KEY", False),
+    ],
+)
+def test_two_names_of_one_account_share_its_balance_and_its_doubts(url, env, is_one):
+    profiles = {
+        "sandbox": PanelProfile(name="sandbox", url="https://p.test/api", key=KeySource(env="KEY")),
+        "other": PanelProfile(name="other", url=url, key=KeySource(env=env)),
+    }
     campaigns = [a_campaign(an_order("a"), keep_balance="98.50"), on_other(an_order("b", campaign="summer"))]
     both = make_plan(campaigns, two_panels("USD", "USD"), prices=PriceTerms(profiles=profiles))
     assert [one.guard for one in both.refusals][:1] == (["budget.keep_balance"] if is_one else [])
