@@ -1,6 +1,6 @@
 """The other side of the comparison: an aiohttp loop that sends what one apply sends, and records nothing.
 
-Usage: URL ORDERS PARALLEL; prints {wall, cpu} of the requests alone.
+Usage: URL ORDERS PARALLEL STATUS_CALLS; prints {wall, cpu} of the requests alone.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 Thing = TypeVar("Thing")
 
 
-async def send_all(url: str, orders: int, parallel: int) -> dict[str, float]:
-    """Balance, catalogue, the orders, statuses of the first few and of all in batches, balance: `parallel` in flight."""
+async def send_all(url: str, orders: int, parallel: int, status_calls: int) -> dict[str, float]:
+    """Balance, catalogue, the orders, statuses of all in batches and of a few some more times, balance: `parallel` in flight."""
     connector = aiohttp.TCPConnector(limit=parallel)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
 
@@ -45,8 +45,9 @@ async def send_all(url: str, orders: int, parallel: int) -> dict[str, float]:
         await ask(action="services")
         await _in_flight(parallel, range(orders), add)
         batches = [placed[start : start + _BATCH] for start in range(0, len(placed), _BATCH)]
-        # An apply looks at what the first orders were charged before many follow: one call more.
-        await _in_flight(parallel, [placed[:_FIRST], *batches], status)
+        # An apply looks at what the first orders were charged before many follow, in small batches: some calls more.
+        few = [placed[:_FIRST]] * (status_calls - len(batches))
+        await _in_flight(parallel, [*few, *batches], status)
         await ask(action="balance")
         return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
@@ -62,4 +63,4 @@ async def _in_flight(parallel: int, things: Iterable[Thing], send: Callable[[Thi
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(send_all(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))
+    print(json.dumps(asyncio.run(send_all(sys.argv[1], *map(int, sys.argv[2:])))))

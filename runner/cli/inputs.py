@@ -70,7 +70,7 @@ def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
 
 
 def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | None:
-    """Present counts by link, of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
+    """Present counts by page (`page_key`), of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
     if path is None:
         return None
     from runner.files.counts import load_counts

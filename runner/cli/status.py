@@ -39,6 +39,7 @@ TABLES = ("day", "service", "campaign", "panel")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
     from runner.cli.inputs import need_inputs, start_logging
+    from runner.cli.money_warnings import money_warnings
     from runner.cli.output import show_warnings
     from runner.cli.remembered import balance_history, remembered
     from runner.cli.reports import Result, claim, publish
@@ -59,7 +60,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     recorded = remembered(settings)
     now = datetime.now(UTC)
     code = _exit_code(recorded)
-    warnings = late_signs_in(recorded)
+    warnings = [*late_signs_in(recorded), *money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
     selection = bound(settings, inputs.campaigns, recorded, now)
     standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
     idle = [] if selection is None else selection.warnings(inputs.campaigns, recorded)
@@ -100,6 +101,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     Of a period: the orders sent in it, with all they cost until now, and what is unexplained between the first and the
     last look at the balance inside it.
     """
+    from runner.cli.money_warnings import listed_money_warnings
     from runner.cli.output import show_warnings
     from runner.cli.periods import read_period
     from runner.cli.remembered import balance_history, remembered
@@ -117,7 +119,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     claim(settings)
     recorded = remembered(settings)
     ledger = make_ledger(recorded)
-    warnings = late_signs(recorded, ledger)
+    warnings = [*late_signs(recorded, ledger), *listed_money_warnings(settings, recorded, datetime.now(UTC))]
     rates = refill_rates(recorded, period)
     code = _exit_code(recorded)
     if period is not None:

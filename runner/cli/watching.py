@@ -22,7 +22,7 @@ from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.engine.watch import LONGEST_OUTAGE, OUTAGE
 from runner.engine.watch_sums import Leaving, Outage, Passed
-from runner.planning.ledger import book, make_ledger
+from runner.planning.ledger import book, make_ledger, paid_back
 from runner.planning.selecting import Selector, only
 from runner.planning.wish import Wish
 
@@ -235,8 +235,11 @@ class Passes:
 
 
 def _spent(recorded: Recorded, runs: set[str]) -> Decimal:
-    """What counts against --max-cost: all that these runs have bought, or may have."""
-    booked = (
-        book(attempt) for attempts in recorded.attempts.values() for attempt in attempts if attempt.run_id in runs
+    """What counts against --max-cost: all that these runs have bought, or may have; refunds give nothing back to it."""
+    bought = (
+        (attempt, booked)
+        for attempts in recorded.attempts.values()
+        for attempt in attempts
+        if attempt.run_id in runs and (booked := book(attempt)) is not None
     )
-    return sum((one.committed for one in booked if one is not None), ZERO)
+    return sum((booked.committed + paid_back(attempt, booked) for attempt, booked in bought), ZERO)

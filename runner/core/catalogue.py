@@ -86,6 +86,10 @@ class BalanceSeen:
         """True if an attempt on its panel was marked before this look, as `is_before`."""
         return marked_at <= self.seen_at if self.last_attempt is None else attempt_id <= self.last_attempt
 
+    def is_same_look(self, other: "BalanceSeen") -> bool:
+        """True if both are one reading, and not two that showed the same."""
+        return self == other and self.number == other.number
+
 
 class BalanceLabel(NamedTuple):
     """An amount that moved a balance for a reason that a person gave: a top-up, say."""

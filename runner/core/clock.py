@@ -71,6 +71,11 @@ def to_text(moment: datetime) -> str:
     return f"{date}T{at.hour:02}:{at.minute:02}:{at.second:02}.{at.microsecond // 1000:03}Z"
 
 
+def as_recorded(moment: datetime) -> datetime:
+    """The moment as it comes back from a record: in whole milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def from_text(text: str) -> datetime:
     """The moment that `to_text` wrote."""
     return datetime.fromisoformat(text)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal, DefaultContext, InvalidOperation, getcontext
+from decimal import ROUND_DOWN, ROUND_UP, Decimal, DefaultContext, InvalidOperation, getcontext
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -55,11 +55,7 @@ def for_people(amount: Decimal, places: int = LEAST_PLACES) -> str:
 
 def places_of(amounts: Iterable[Decimal | None]) -> int:
     """How many decimals the most precise of `amounts` needs, two at least; unknown ones need none."""
-    return max((_places(one) for one in set(amounts) if one), default=LEAST_PLACES)
-
-
-def _places(amount: Decimal) -> int:
-    return max(len(format(amount, "f").partition(".")[2].rstrip("0")), LEAST_PLACES)
+    return max(LEAST_PLACES, *(decimals(one) for one in set(amounts) if one is not None), 0)
 
 
 def _written(text: str, places: int) -> str:
@@ -70,6 +66,22 @@ def _written(text: str, places: int) -> str:
 def expected_charge(rate: Decimal, quantity: int, runs: int | None) -> Decimal:
     """What an order should cost, in the account's currency: rate per 1000 x quantity x runs / 1000."""
     return rate * (quantity * (runs or 1)) / PER
+
+
+def decimals(amount: Decimal) -> int:
+    """How many decimals an amount is written with; trailing zeros don't count."""
+    exponent = amount.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def round_up(amount: Decimal, places: int) -> Decimal:
+    """The amount with at most `places` decimals, away from zero."""
+    return amount if decimals(amount) <= places else amount.quantize(ONE.scaleb(-places), ROUND_UP)
+
+
+def round_down(amount: Decimal, places: int) -> Decimal:
+    """The amount with at most `places` decimals, towards zero."""
+    return amount if decimals(amount) <= places else amount.quantize(ONE.scaleb(-places), ROUND_DOWN)
 
 
 def same_amount(a: Decimal, b: Decimal) -> bool:

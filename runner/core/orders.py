@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from runner.core.links import LinkForm, page_key
 from runner.core.money import ONE, ZERO
 from runner.core.text import Secret
 
@@ -119,6 +120,7 @@ class Budget:
     per_run: Decimal | None = None  # of one apply
     per_day: Decimal | None = None  # of a UTC day
     keep_balance: Decimal | None = None  # must stay on the account
+    currency: str | None = None  # that the caps are meant in; None: whatever the panel bills in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +143,9 @@ class Campaign:
     drips: frozenset[str] = frozenset()  # ids of orders with `drip: runner`: their runs are sent one by one
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # order id -> tags, of orders that have some
     counts: Mapping[str, int] | None = (
-        None  # link -> present count, of the file that `counts:` names; None: none is named
+        None  # page (`page_key`) -> present count, of the file that `counts:` names; None: none is named
     )
+    link_form: LinkForm = LinkForm.ANY  # of the orders' links
     places: Mapping[str, str] = field(default_factory=dict)  # `budget.total` and the like -> `file:line` that sets it
 
     def place_of(self, key: str) -> str:
@@ -178,11 +181,14 @@ class PanelProfile:
     refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel
     rounded_rates: bool = False  # the price list is rounded: "0.00" is a price below a cent, not an unknown one
     charge_factors: Mapping[str, Decimal] = field(default_factory=dict)  # service, or `default`: charge / listed price
+    accepted_charges: frozenset[str] = frozenset()  # order ids whose charge a person has looked at and accepted
+    hides_charges: bool = False  # shows neither charges nor a falling balance in time: buy on listed prices alone
+    trusts_refunds: bool = False  # what it says it paid back counts at once, without a look at the balance
 
     @property
     def account(self) -> tuple[str, KeySource | Secret]:
-        """Its address and its key: what is equal for two names of one account."""
-        return (self.url.rstrip("/"), self.key)
+        """Its address and its key: what is equal for two names of one account, however the address is written."""
+        return (page_key(self.url).rstrip("/"), self.key)
 
     def charge_factor(self, service: str) -> Decimal:
         """What the panel charges for a service, as a multiple of the listed price; 1 unless the profile says otherwise."""

@@ -72,16 +72,21 @@ async def refresh_balance(session: Session, panel: Panel) -> None:
 
 async def refresh_prices(session: Session, recorded: Recorded) -> bool:
     """Read the price lists that are older than nothing should be bought by; True if there were any. Raises as `refresh`."""
+    old = old_lists(session, recorded)
+    async with session.stop.interruptible():
+        for name in old:
+            await _refresh_catalogue(session, session.panels[name], known=True)
+    return bool(old)
+
+
+def old_lists(session: Session, recorded: Recorded) -> list[str]:
+    """The panels whose remembered price list is older than anything should be bought by."""
     now = session.clock.now()
-    old = [
-        panel
-        for name, panel in session.panels.items()
+    return [
+        name
+        for name in session.panels
         if name in recorded.catalogues and _is_older(recorded.catalogues[name], BUYING_AGE, now)
     ]
-    async with session.stop.interruptible():
-        for panel in old:
-            await _refresh_catalogue(session, panel, known=True)
-    return bool(old)
 
 
 def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
@@ -90,7 +95,7 @@ def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
 
 
 async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:
-    """An unreadable list keeps the former one, and says so (PROTOCOL, services)."""
+    """An unreadable list keeps the former one, for showing, and says so (PROTOCOL, services): nothing is bought by it."""
     try:
         catalogue = await panel.services(session.clock.now())
     except KeyRejected:
@@ -98,7 +103,9 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
     except PanelUnreachable as error:
         if not known:
             raise
-        session.tell(EventType.NOTE, message=f"{error.message}; the former price list is kept")
+        session.tell(
+            EventType.NOTE, message=f"{error.message}; the former price list is shown, and nothing is bought by it"
+        )
         return
     await session.journal.see_catalogue(catalogue)
 

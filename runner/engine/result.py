@@ -80,6 +80,7 @@ class ApplyResult:
     plan: Plan
     report: Ledger
     interrupted: bool = False
+    overcharged: bool = False  # a panel took more than expected, or a budget is overdrawn
     warnings: Sequence[str] = ()  # late executions, lost orders, first charges that differ
     refill_results: Sequence[RefillResult] = ()
     cancel_results: Sequence[CancelResult] = ()

@@ -7,21 +7,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
+from runner.core.clock import as_recorded
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
 from runner.core.recorded import Recorded
 from runner.core.upkeep import RefillState
+from runner.engine.aftermath import Aftermath, aftermath, committed_now, with_charges
 from runner.engine.cancel import ask_cancels, look_again, with_cancels
 from runner.engine.collection import long_lived
 from runner.engine.protections import note_protections
 from runner.engine.refill import ask_refills
-from runner.engine.refresh import refresh, refresh_placed, refresh_prices
+from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
 from runner.engine.renames import rename
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
 from runner.planning.allowance import Part, Purchase
+from runner.planning.committed import Committed
 from runner.planning.guards import allowance
 from runner.planning.late import late_signs
 from runner.planning.ledger import make_ledger
@@ -42,13 +45,14 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
             EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
         )
     known = await rename(session, wish.campaigns, await session.journal.recorded())
+    begun = as_recorded(session.clock.now())
     await refresh(session, known, adaptive=wish.adaptive, campaigns=wish.campaigns)
     recorded = await session.journal.recorded()
     now = session.clock.now()
-    plan = plan_now(session, wish, recorded, now)
+    plan = plan_now(session, wish, recorded, now, fresh_since=None if wish.adaptive else begun)
     if wish.adaptive and plan.purchases() and await refresh_prices(session, recorded):
         recorded = await session.journal.recorded()
-        plan = plan_now(session, wish, recorded, now)
+        plan = plan_now(session, wish, recorded, now, fresh_since=now - BUYING_AGE)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
         kind: counts.get(kind, 0) for kind in (*(one.value for one in ActionKind), "ok")
@@ -60,13 +64,16 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
     return plan, recorded
 
 
-def plan_now(session: Session, wish: Wish, recorded: Recorded, now: datetime) -> Plan:
-    """The plan that a wish means on the panels of the session."""
+def plan_now(
+    session: Session, wish: Wish, recorded: Recorded, now: datetime, *, fresh_since: datetime | None = None
+) -> Plan:
+    """The plan that a wish means on the panels of the session; `fresh_since` as in `PriceTerms`."""
     refills = RefillWish(now=now, counts=wish.counts, only=wish.refills_only)
     prices = PriceTerms(
         profiles={name: panel.profile for name, panel in session.panels.items()},
         planned=wish.planned,
         is_look=wish.is_look,
+        fresh_since=fresh_since,
     )
     return plan_of(wish, recorded, refills, prices)
 
@@ -98,7 +105,7 @@ async def _carry_out(
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
         cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})
-    bought = {submission.panel: submission.polls.left for submission in submissions if submission.placed}
+    bought = {submission.panel: submission.confirmations.left for submission in submissions if submission.placed}
     if bought:
         try:
             await refresh_placed(session, bought)
@@ -113,23 +120,37 @@ async def _carry_out(
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
     granted = sum(one.state is RefillState.REQUESTED for one in refilled)
     result = with_cancels(_conclude(session, plan, recorded, results, len(purchases)), cancelled)
-    charges = [words for submission in submissions for words in submission.charges.warnings(recorded)]
-    result = replace(result, warnings=(*result.warnings, *charges))
+    result = _judged(result, aftermath(session, wish.campaigns, recorded, submissions), session, recorded)
     for warning in result.warnings:
         if warning not in plan.warnings:
             session.tell(EventType.WARNING, message=warning)
     return replace(result, refills=granted, refill_results=refilled)
 
 
+def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: Recorded) -> ApplyResult:
+    """The result by what was charged: with the true costs, and never fine when a panel took more than expected."""
+    code = result.exit_code
+    if after.is_overcharged and code is ExitCode.OK:
+        code = ExitCode.PARTLY
+    orders = with_charges(result.orders, session, recorded)
+    warnings = (*result.warnings, *after.warnings)
+    return replace(result, exit_code=code, orders=orders, warnings=warnings, overcharged=after.is_overcharged)
+
+
 async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> Recorded:
     """Read the price lists anew if it took long to agree, or to get so far; the state as it is then.
 
-    Raises `PlanStale` if the plan would not buy just the same any more. Not for the pass of a watch: it has just read
+    Raises `PanelUnreachable` if a list can't be read, and `PlanStale` if the plan would not buy just the same any more. Not for the pass of a watch: it has just read
     them, and waits for nobody.
     """
     if wish.adaptive or not await refresh_prices(session, recorded):
         return recorded
     recorded = await session.journal.recorded()
+    if old := old_lists(session, recorded):
+        raise PanelUnreachable(
+            f"the price list of {', '.join(old)} can't be read; nothing was sent",
+            "try again when the panel shows its list",
+        )
     if _bought_by(plan_now(session, wish, recorded, session.clock.now())) != _bought_by(plan):
         raise PlanStale(
             "the price lists have changed since the plan was made, or other orders are due by now; nothing was sent",
@@ -146,13 +167,22 @@ async def _submit(
     session: Session, wish: Wish, plan: Plan, recorded: Recorded, actions: Sequence[Action]
 ) -> list[Submission]:
     """All panels side by side; a stop on one does not touch the others."""
-    caps = allowance(wish.campaigns, recorded, plan, session.clock.now())
+    committed = committed_now(session, wish.campaigns, recorded, session.clock.now())
+    caps = allowance(wish.campaigns, committed, plan)
     by_panel: dict[str, list[Purchase]] = {}
     for purchase in _purchases(plan, recorded, actions):
         by_panel.setdefault(purchase.panel, []).append(purchase)
     owned = _owned_ids(recorded)
     submissions = {
-        name: Submission(session, session.panels[name], caps, owned.setdefault(name, set())) for name in by_panel
+        name: Submission(
+            session,
+            session.panels[name],
+            caps,
+            owned.setdefault(name, set()),
+            balance=_balance_before(name, committed),
+            unconfirmed=0 if committed.accounts.agrees(name) else committed.history.uncharged.get(name, 0),
+        )
+        for name in by_panel
     }
     await asyncio.gather(*(submissions[name].submit(purchases) for name, purchases in by_panel.items()))
     return list(submissions.values())
@@ -181,6 +211,12 @@ def _purchases(plan: Plan, recorded: Recorded, actions: Sequence[Action]) -> lis
         for action in actions
         if action.cost is not None
     ]
+
+
+def _balance_before(panel: str, committed: Committed) -> Decimal | None:
+    """What the account held before the first order; None if it can't be compared later: two names spend from it."""
+    seen = committed.balances.get(panel)
+    return None if seen is None or len(committed.accounts.names(panel)) > 1 else seen.amount
 
 
 def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:

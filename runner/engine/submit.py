@@ -6,6 +6,7 @@ The order of things for each purchase is fixed: a turn under the rate, the caps,
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -13,9 +14,9 @@ from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, 
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
-from runner.engine.early_polls import EarlyPolls
-from runner.engine.first_charges import FirstCharges
+from runner.engine.confirmations import Bought, Confirmations
 from runner.engine.ports import Panel
+from runner.engine.price_list import PriceList
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
 from runner.planning.allowance import Allowance, Part, Purchase
@@ -39,7 +40,16 @@ class _Sent(NamedTuple):
 class Submission:
     """The purchases of one plan on one panel, sent by `parallel_add` workers from one queue."""
 
-    def __init__(self, session: Session, panel: Panel, allowance: Allowance, owned_ids: set[str]) -> None:
+    def __init__(  # noqa: PLR0917  # one collaborator each
+        self,
+        session: Session,
+        panel: Panel,
+        allowance: Allowance,
+        owned_ids: set[str],
+        balance: Decimal | None = None,
+        unconfirmed: int = 0,
+    ) -> None:
+        """`balance` and `unconfirmed` as `Confirmations` has them."""
         self._session = session
         self._panel = panel
         self._allowance = allowance
@@ -48,8 +58,8 @@ class Submission:
         self.results: dict[str, OrderResult] = {}  # by address; the last try counts
         self.placed = 0  # orders that the panel gave ids to
         self.stopped = ""  # why nothing more is marked; empty while all is well
-        self.charges = FirstCharges(session, panel)
-        self.polls = EarlyPolls(session, panel)
+        self.confirmations = Confirmations(session, panel, allowance, self._stop, balance, unconfirmed)
+        self._prices = PriceList(session, panel, ())
         session.stop.on_request(self._interrupt)
 
     @property
@@ -63,7 +73,7 @@ class Submission:
         Cancelling it stops the marking and still waits for what is in flight: no outcome is lost.
         """
         self._session.tell(EventType.SUBMIT_STARTED, panel=self._panel.profile.name, orders=len(purchases))
-        self.charges.expect(purchases)
+        self._prices = PriceList(self._session, self._panel, purchases)
         sending = asyncio.ensure_future(self._run_workers(iter(purchases)))
         try:
             await asyncio.shield(sending)
@@ -76,8 +86,7 @@ class Submission:
         # gather and not a TaskGroup: one worker's failure must not cancel another between its send and its outcome.
         workers = (self._work(queue) for _ in range(self._panel.profile.parallel_add))
         failures = await asyncio.gather(*workers, return_exceptions=True)
-        await self.polls.close()
-        await self.charges.close()
+        await self.confirmations.close()
         for failure in failures:
             if failure is not None:
                 raise failure
@@ -91,32 +100,46 @@ class Submission:
 
     async def _take_from(self, queue: Iterator[Purchase]) -> None:
         recording: asyncio.Future[None] | None = None  # of the worker's last order
-        charges = self.charges
         for purchase in queue:
-            service = purchase.order.service
-            if not charges.is_free(service) and not await self._idle(charges.judged(service)):
+            if not await self._admit():
                 break
-            if service in charges.stopped:
-                continue
-            for tries in range(TRIES):
-                if self.stopped:
-                    break
-                if not self._panel.add_turn_now() and not await self._idle(self._panel.add_turn()):
-                    break
-                sent = await self._send(purchase)
-                if sent is None:
-                    break
-                recording = sent.recording
-                if sent.outcome.kind is OutcomeKind.NOT_SENT:
-                    await self._idle(self._session.clock.sleep(PAUSE * 2**tries))
-                elif sent.outcome.reason is not RefusalReason.RATE:
-                    break
-            else:
-                self._stop(f"{purchase.order.address} was tried {TRIES} times in vain")
+            outcome = None
+            if self._is_sold(purchase.order.service):
+                for tries in range(TRIES):
+                    if self.stopped:
+                        break
+                    if not self._panel.add_turn_now() and not await self._idle(self._panel.add_turn()):
+                        break
+                    sent = await self._send(purchase)
+                    if sent is None:
+                        break
+                    outcome, recording = sent.outcome, sent.recording
+                    if outcome.kind is OutcomeKind.NOT_SENT:
+                        await self._idle(self._session.clock.sleep(PAUSE * 2**tries))
+                    elif outcome.reason is not RefusalReason.RATE:
+                        break
+                else:
+                    self._stop(f"{purchase.order.address} was tried {TRIES} times in vain")
+            if outcome is None or outcome.kind not in (OutcomeKind.PLACED, OutcomeKind.IN_DOUBT):
+                self.confirmations.release()
             if self.stopped:
                 break
         if recording is not None:
             await asyncio.wait((recording,))
+
+    async def _admit(self) -> bool:
+        """Wait for a place in the window and for prices of now; False when the run must end instead."""
+        confirmations, prices = self.confirmations, self._prices
+        while not confirmations.reserve():
+            if not await self._idle(confirmations.opened()):
+                return False
+        if prices.is_old() and await self._idle(prices.read()) and prices.failed:
+            self._stop(prices.failed)
+        return not self.stopped
+
+    def _is_sold(self, service: str) -> bool:
+        """False if nothing more of a service may be bought in this run."""
+        return service not in self.confirmations.stopped and service not in self._prices.stopped
 
     async def _idle(self, wait: Awaitable[None]) -> bool:
         """Wait while holding no mark; False when the run must end instead."""
@@ -141,7 +164,7 @@ class Submission:
         never has two marks without an outcome, and waits for the disk once for each order.
         """
         session, order = self._session, purchase.order
-        attempt = new_attempt(purchase)
+        attempt = new_attempt(purchase, self.confirmations.cost_of(purchase))
         if refusal := self._allowance.take(attempt):
             self._stop(refusal)
             return None
@@ -153,15 +176,16 @@ class Submission:
             self._stop(error.message)
             return None
         session.stop.in_flight += 1
+        self.confirmations.mark(attempt.expected_charge)
         if session.is_heard:
             session.tell(EventType.MARKED, order.address)
         outcome = await self._panel.add(attempt, self._owned_ids)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
-            self.charges.note_placed(purchase, outcome, attempt_id)
         # A future, not a wait: from here on it is on its way, whatever becomes of this worker.
         recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
-        recording.add_done_callback(partial(self._recorded, purchase, attempt_id, outcome))
+        bought = Bought(purchase, attempt_id, attempt.expected_charge)
+        recording.add_done_callback(partial(self._recorded, bought, outcome))
         self._react(attempt, outcome)
         return _Sent(outcome, recording)
 
@@ -169,6 +193,7 @@ class Submission:
         """Before anything more is marked: give back what was surely not spent, stop where going on would be wrong."""
         if outcome.kind in (OutcomeKind.REFUSED, OutcomeKind.NOT_SENT):
             self._allowance.give_back(attempt)
+            self.confirmations.unmark(attempt.expected_charge)
         if outcome.kind is OutcomeKind.IN_DOUBT:
             self._stop(f"{attempt.campaign}/{attempt.order_id} is in doubt: {outcome.message}")
         elif outcome.reason is RefusalReason.RATE:
@@ -181,17 +206,17 @@ class Submission:
         if outcome.stops_panel:
             self._stop(outcome.message)
 
-    def _recorded(self, purchase: Purchase, attempt_id: int, outcome: Outcome, recording: asyncio.Future[None]) -> None:
+    def _recorded(self, bought: Bought, outcome: Outcome, recording: asyncio.Future[None]) -> None:
         """Tell the outcome, once it is on the disk or surely will not be."""
         error = None if recording.cancelled() else recording.exception()
         if error is not None:
-            outcome = _unrecorded(purchase.order.address, outcome, error)
+            outcome = _unrecorded(bought.purchase.order.address, outcome, error)
             self._stop(outcome.message)
         self._session.stop.in_flight -= 1
         if outcome.kind is OutcomeKind.PLACED and outcome.panel_order_id is not None:
             self.placed += 1
-            self.polls.note(outcome.panel_order_id, attempt_id)
-        self._note(purchase, outcome)
+            self.confirmations.place(outcome.panel_order_id, bought)
+        self._note(bought.purchase, outcome)
 
     def _note(self, purchase: Purchase, outcome: Outcome) -> None:
         cost, address = purchase.cost, purchase.order.address
@@ -220,8 +245,8 @@ class Submission:
         self._stop("interrupted")
 
 
-def new_attempt(purchase: Purchase) -> NewAttempt:
-    """The mark for a purchase: all that will be sent."""
+def new_attempt(purchase: Purchase, cost: Decimal) -> NewAttempt:
+    """The mark for a purchase: all that will be sent, and what it is expected to be charged."""
     order = purchase.order
     part = purchase.part or Part(AttemptKind.INITIAL, 0, order.quantity, order.runs, order.interval)
     return NewAttempt(
@@ -236,7 +261,7 @@ def new_attempt(purchase: Purchase) -> NewAttempt:
         runs=part.runs,
         interval=part.interval,
         rate=purchase.rate,
-        expected_charge=purchase.cost,
+        expected_charge=cost,
     )
 
 

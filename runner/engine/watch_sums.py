@@ -141,6 +141,7 @@ class Sums:
         self.passes = 0
         self.idle = 0  # passes in a row that did nothing
         self.in_doubt = 0  # that the state holds
+        self._is_overcharged = False
         self._refills = 0
         self._cancels = 0
         self._placed: list[OrderResult] = []
@@ -155,6 +156,7 @@ class Sums:
         self.passes += 1
         self.in_doubt = result.in_doubt
         self.idle = 0 if result.placed or result.refills or result.cancels else self.idle + 1
+        self._is_overcharged = self._is_overcharged or result.overcharged
         self._refills += result.refills
         self._cancels += result.cancels
         self._refilled += result.refill_results
@@ -207,6 +209,7 @@ class Sums:
             orders=[*self._placed, *self._missed.values()],
             plan=self._last.next_plan,
             interrupted=interrupted,
+            overcharged=self._is_overcharged,
             refill_results=self._refilled,
             cancel_results=self._cancelled,
         )
@@ -220,5 +223,5 @@ class Sums:
             stood = ExitCode.INVALID if FILES in outlook.guards else ExitCode.GUARD
         if stood is not None:
             return ExitCode.PARTLY if self.has_acted and stood is not ExitCode.FAILURE else stood
-        missed = self.count(OutcomeKind.REFUSED) or self.count(OutcomeKind.NOT_SENT)
+        missed = self.count(OutcomeKind.REFUSED) or self.count(OutcomeKind.NOT_SENT) or self._is_overcharged
         return ExitCode.PARTLY if missed or (outlook is not None and outlook.needs_person) else ExitCode.OK

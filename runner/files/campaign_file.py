@@ -21,7 +21,7 @@ from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
 from runner.files.source import BadText, CheckedFile, Unreadable
 from runner.files.yaml_events import Where, YamlProblem, YamlReader
 
-_TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts"}
+_TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts", "currency"}
 _FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header
 _DEFAULTS = ("service", "quantity", "runs", "interval", "priority", "protect", "drip", "tags")
 
@@ -213,6 +213,7 @@ class _Reading:
             drips=frozenset(collector.drips),
             tags=collector.tags,
             counts=counts,
+            link_form=collector.link_form,
             places=header.places(self.root, str(self._path)),
         )
 

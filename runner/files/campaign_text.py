@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from runner.core.bought import BoughtRow, own_id
+from runner.core.links import page_key
 from runner.files.gate import gate
 
 _SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"
@@ -15,11 +16,11 @@ def named_rows(rows: Sequence[BoughtRow]) -> list[BoughtRow]:
 
     Such an order is called by the panel's id of it, which no later row can take.
     """
-    pages = Counter((row.service, row.link) for row in rows)
+    pages = Counter((row.service, page_key(row.link or "")) for row in rows)
     own = gate("campaign", "id")
     return [
         row._replace(id=own_id(row.order_id) if own.accepts(own_id(row.order_id)) else f"line-{row.line}")
-        if row.id is None and pages[row.service, row.link] > 1
+        if row.id is None and pages[row.service, page_key(row.link or "")] > 1
         else row
         for row in rows
     ]

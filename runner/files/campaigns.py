@@ -68,6 +68,7 @@ def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
 def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
     """Read and check all of `paths`; every error of every file at once, none raised."""
     from runner.files.campaign_file import read_campaign  # yaml and the schema gate: only when reading
+    from runner.files.similar_orders import similar_orders
 
     campaigns: list[Campaign] = []
     diagnostics: list[Diagnostic] = []
@@ -90,6 +91,7 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
                 names[read.name] = f"{path}, line {line}"
             if read.campaign is not None:
                 campaigns.append(read.campaign)
+        diagnostics += similar_orders(campaigns)
         if sum(len(campaign.orders) for campaign in campaigns) >= _MANY:
             gc.freeze()
     return LoadedCampaigns(

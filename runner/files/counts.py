@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner.core.diagnostics import Diagnostic
+from runner.core.links import page_key
 from runner.core.text import clean
 from runner.files.findings import Findings
 from runner.files.source import BadText
@@ -15,9 +16,9 @@ _CODE = "counts-file"
 
 
 def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
-    """Present count by link, and everything that is wrong with the file; extra columns are left alone.
+    """Present count by page (`page_key`), and everything that is wrong with the file; extra columns are left alone.
 
-    A CSV with a header row, columns `link` and `count`; a link that stands there twice with different counts is wrong.
+    A CSV with a header row, columns `link` and `count`; a page that stands there twice with different counts is wrong.
     """
     findings = Findings(str(path))
     counts: dict[str, int] = {}
@@ -51,7 +52,7 @@ def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
                 elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
                     message = f"count `{clean(text, 40)}` is not a whole number: write plain digits, such as 1200"
                     findings.error(line, of_count + 1, "counts-count", message)
-                elif counts.setdefault(link, int(text)) != int(text):
+                elif counts.setdefault(page_key(link), int(text)) != int(text):
                     message = f"{clean(link, 120)} has another count above: keep one"
                     findings.error(line, of_link + 1, "counts-twice", message)
             line = rows.line_num + 1

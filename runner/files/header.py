@@ -25,6 +25,7 @@ def budget(values: Mapping[str, str]) -> Budget:
         per_run=amount("per_run"),
         per_day=amount("per_day"),
         keep_balance=amount("keep_balance"),
+        currency=values.get("currency"),
     )
 
 

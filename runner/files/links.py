@@ -5,9 +5,11 @@ Pure. Panels decode links once or twice and resolve dots, so whatever could mean
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
+
+from runner.core.links import LinkForm, is_own_key, page_key
 
 LONGEST = 2048
 _PORTS = {"http": "80", "https": "443"}
@@ -17,7 +19,8 @@ _DECODINGS = 4  # rounds of percent-decoding looked through
 # as the next one.
 doubtful = re.compile(r"[^A-Za-z0-9_~/?=&-]").search
 # Nor can a link of nothing but these characters, with no two dots in a row and none before a slash.
-_SAFE_TEXT = r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+"
+# Behind a prefix that is its own key they make no other spelling of a page either, unless an empty query ends them.
+_SAFE_TEXT = r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+(?<!\?)"
 _SAFE = re.compile(_SAFE_TEXT).fullmatch
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL).fullmatch
 _HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?)(?:\.[^\W_](?:[\w-]*[^\W_])?)*|\[[0-9a-f:.]+\]").fullmatch
@@ -34,7 +37,7 @@ class BadLink(ValueError):
 
 
 class WebAddress(NamedTuple):
-    """A link taken apart, ready to be compared."""
+    """A link taken apart."""
 
     scheme: str  # lower case
     host: str  # lower case
@@ -42,11 +45,6 @@ class WebAddress(NamedTuple):
     path: str  # as written, `/` if empty
     query: str
     fragment: str
-
-    @property
-    def site(self) -> tuple[str, str, str]:
-        """What must be equal for two addresses to be on one site."""
-        return (self.scheme, self.host, self.port)
 
 
 def parse_address(text: str) -> WebAddress:
@@ -78,30 +76,38 @@ class LinkRules:
     def __init__(self, prefixes: Iterable[str]) -> None:
         """From prefixes that `prefix_problem` finds nothing wrong with."""
         self._prefixes = tuple(prefixes)
-        addresses = [parse_address(prefix) for prefix in self._prefixes]
-        self._allowed = [(address.site, address.path.rstrip("/")) for address in addresses]
+        self._allowed = tuple(page_key(prefix).rstrip("/") for prefix in self._prefixes)
         # For the hot loop: a link that begins with one of `starts` and has nothing `doubtful` from `shortest` on is fine.
         self.starts = tuple(prefix.rstrip("/") + "/" for prefix in self._prefixes)
         self.shortest = min(map(len, self.starts), default=0)
-        safe_starts = "|".join(re.escape(start) for start in self.starts if _SAFE(start))
-        self._surely_fine = re.compile(f"(?:{safe_starts}){_SAFE_TEXT}").fullmatch if safe_starts else None
+        safe_starts = "|".join(re.escape(start) for start in self.starts if _SAFE(start) and is_own_key(start))
+        # Of a whole list at once, which takes half as long as link by link.
+        self._all_surely_fine = re.compile(rf"(?:(?:{safe_starts}){_SAFE_TEXT}\n)*+").fullmatch if safe_starts else None
 
     def surely_fine(self, link: str) -> bool:
         """True if the link needs no closer look; quick."""
         return link.startswith(self.starts) and _SAFE(link) is not None
 
-    def all_surely_fine(self, links: Iterable[str]) -> bool:
-        """True if none of the links needs a closer look; False says nothing about any one of them."""
-        return self._surely_fine is not None and all(map(self._surely_fine, links))
+    def form_of(self, links: Sequence[str]) -> LinkForm | None:
+        """How links are written of which none needs a closer look, and each is its own key; None: one may need one."""
+        lines = "\n".join(links) + "\n"
+        if self._all_surely_fine is None or not self._all_surely_fine(lines) or lines.count("\n") != len(links):
+            return None
+        slashes = lines.count("/\n")
+        if slashes not in (0, len(links)) or "?" in lines or "/index." in lines:
+            return LinkForm.KEYS
+        return LinkForm.SLASHED if slashes else LinkForm.BARE
 
     def problem(self, link: str) -> str | None:
         """Why the link may not be ordered for, and what to do; None if it may."""
         try:
-            address = parse_address(link)
+            parse_address(link)
         except BadLink as bad:
             return str(bad)
-        for site, path in self._allowed:
-            if address.site == site and (address.path == path or address.path.startswith(path + "/")):
+        # A key has no user, no port that could be left out, no dots to resolve: the page and its prefix are compared as texts.
+        key = page_key(link)
+        for allowed in self._allowed:
+            if key.startswith(allowed) and (len(key) == len(allowed) or key[len(allowed)] in "/?"):
                 return None
         shown = ", ".join(self._prefixes[:3]) + (", …" if len(self._prefixes) > len(self._prefixes[:3]) else "")
         return f"is outside the campaign's `links:` ({shown}): correct it, or add its prefix there if the page is yours"
@@ -131,7 +137,19 @@ def _host_and_port(authority: str) -> tuple[str, str]:
         raise BadLink("has a port that is no number from 1 to 65535: correct it")
     if not _HOST(host):
         raise BadLink("has no valid host name after `://`: correct it")
+    if not host.isascii() and not _has_ascii_form(host):
+        raise BadLink("has a host name that can't be looked up: correct it, or write its ASCII form (xn--…)")
     return host, port.lstrip("0")
+
+
+def _has_ascii_form(host: str) -> bool:
+    import idna  # only where a host is not ASCII
+
+    try:
+        idna.encode(host, uts46=True)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _check_path(path: str) -> None:

@@ -16,7 +16,7 @@ from runner.files import nodes
 from runner.files.findings import Findings
 from runner.files.scalars import duration, per_minute
 
-_TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "key"})
+_TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "accepted_charges", "key"})
 _SECRETS = frozenset({"key", "url"})  # people paste keys into the one and passwords into the other
 _PROFILE_CAP = 1 << 20  # bytes of panels.yaml
 _KEY_CAP = 4096  # bytes of a key file; keys have 32 or 64
@@ -129,6 +129,9 @@ def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile
         given["settle"] = duration(values["settle"])
     if "charge_factor" in values:
         given["charge_factors"] = {service: Decimal(text) for service, text in values["charge_factor"].items()}
+    given["accepted_charges"] = frozenset(values.get("accepted_charges", ()))
+    given["hides_charges"] = values.get("charges") == "hidden"
+    given["trusts_refunds"] = values.get("refunds") == "trusted"
     if "refusals" in values:
         given["refusals"] = tuple(values["refusals"])
     key = values["key"]

@@ -5,14 +5,15 @@ The hot part of reading: knows neither format, asks for places only when somethi
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from runner.core.links import LinkForm, same_page
 from runner.core.orders import Order
 from runner.core.text import clean
 from runner.files import nodes
+from runner.files.derived_ids import DerivedIds, derived_id
 from runner.files.diagnose import report_errors
 from runner.files.findings import SHOWN, CampaignFindings, Findings
 from runner.files.gate import gate
@@ -26,7 +27,6 @@ _USUAL = frozenset(
     {"id", "link", "service", "quantity", "runs", "interval"}
 )  # fields that ask for nothing but an order
 _SPECIAL = ("priority", "protect", "drip", "tags")  # what a campaign keeps beside its orders
-_ID_BYTES = 8  # of a derived id: 16 hex digits
 _MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must not fill memory
 
 
@@ -66,21 +66,6 @@ class _ServiceTexts(dict[int | str | None, str | None]):
         return text
 
 
-class _Stems(dict[str | None, blake2b]):
-    """The hash of each service's part of a derived id."""
-
-    def __missing__(self, service: str | None) -> blake2b:
-        stem = blake2b(f"{service}\n".encode(), digest_size=_ID_BYTES)
-        if len(self) < _MEMO:
-            self[service] = stem
-        return stem
-
-
-def derived_id(service: str, link: str) -> str:
-    """The id of an order that names none: 16 hex digits that depend on service and link alone."""
-    return blake2b(f"{service}\n{link}".encode(), digest_size=_ID_BYTES).hexdigest()
-
-
 class OrderCollector:
     """Collects a campaign's orders; `finish` tells what only the whole list can tell."""
 
@@ -92,16 +77,22 @@ class OrderCollector:
         self.protected: set[str] = set()  # ids
         self.drips: set[str] = set()  # ids, of orders with runs
         self.tags: dict[str, tuple[str, ...]] = {}  # by id, of the orders that have some
+        self._form: LinkForm | None = None  # of all links so far; None: there are none
         self._campaign = campaign
         self._links = links
         self._findings = findings
         self._gate = gate("campaign", "order")
         self._services = _ServiceTexts()
-        self._stems = _Stems()
+        self._derived = DerivedIds()
         self._tag_lists: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal ones are one object
         self._named = 0  # orders with an id of their own
         self._clashes: list[_Clash] = []
         self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
+
+    @property
+    def link_form(self) -> LinkForm:
+        """What is known of how all the orders' links are written."""
+        return self._form or LinkForm.ANY
 
     def add(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
         """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
@@ -117,7 +108,7 @@ class OrderCollector:
         is_special = any(map(others.get, _SPECIAL)) or not _USUAL.issuperset(chain.from_iterable(chunk.rows))
         campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
         starts, shortest = (self._links.starts, self._links.shortest) if self._links else ((), 0)
-        stems = self._stems
+        derived = self._derived.of
         append, take, new = self.orders.append, ids.add, tuple.__new__
         for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
             get = row.get
@@ -142,10 +133,7 @@ class OrderCollector:
                     continue
             order_id = get("id")
             if order_id is None:
-                # derived_id, in half the time: a copied hash that knows the service already
-                hasher = stems[service].copy()
-                hasher.update(link.encode())
-                order_id = hasher.hexdigest()
+                order_id = derived(service, link)
             else:
                 self._named += 1
             # Order(…) takes twice as long: a NamedTuple's own __new__ is a Python function.
@@ -155,6 +143,7 @@ class OrderCollector:
                 continue
             take(order_id)
             append(order)
+            self._form = LinkForm.ANY
             if is_special:
                 self._keep_special(order, {**others, **row})
 
@@ -187,18 +176,20 @@ class OrderCollector:
             return False
         usual = {name: defaults.get(name) for name in ("service", "quantity", "runs", "interval") if name not in column}
         column |= {name: repeat(value, len(rows)) for name, value in usual.items() if value is not None}
-        links = column.get("link", ())
+        links: list[str] = list(column.get("link", ()))
         if (
             not {"link", "service", "quantity"} <= column.keys()
             or ("runs" in column) is not ("interval" in column)
-            or not self._links.all_surely_fine(links)
+            or (form := self._links.form_of(links)) is None
         ):
             return False
         services = list(map(self._services.__getitem__, column["service"]))
-        ids = column.get("id") or self._derived_ids(services, links)
+        ids = column.get("id") or self._derived.of_keys(services, links)
         new = set(ids)
         if len(new) < len(rows) or not self.ids.isdisjoint(new):
             return False
+        if self._form is not form:
+            self._form = form if self._form is None else LinkForm.ANY if self._form is LinkForm.ANY else LinkForm.KEYS
         self.ids |= new
         self._named += len(rows) if "id" in column else 0
         nothing = repeat(None)
@@ -217,15 +208,6 @@ class OrderCollector:
         self.orders.extend(map(tuple.__new__, repeat(Order), values))
         return True
 
-    def _derived_ids(self, services: Iterable[str | None], links: Iterable[str]) -> list[str]:
-        """`derived_id` of each, in half the time: a copied hash that knows the service already."""
-        stems, ids = self._stems, []
-        for service, link in zip(services, links, strict=True):
-            hasher = stems[service].copy()
-            hasher.update(link.encode())
-            ids.append(hasher.hexdigest())
-        return ids
-
     def finish(self) -> None:
         """Report ids and service-and-link pairs that are not unique, and links that panels may change."""
         mixed = self._same_service_and_link() if 0 < self._named < len(self.orders) + len(self._clashes) else []
@@ -235,9 +217,9 @@ class OrderCollector:
             clash.findings.error(clash.line, clash.column, *_clash_words(clash.order, first[clash.order.id]))
         for named, taken in mixed:
             nameless = first[taken]
-            if (nameless.service, nameless.link) == (named.service, named.link):
+            if nameless.service == named.service and same_page(nameless.link, named.link):
                 message = (
-                    f"same service and link as order `{named.id}` {_place(named, nameless)}: "
+                    f"same service and {_page(nameless, named)} as order `{named.id}` {_place(named, nameless)}: "
                     "add an `id:` here too, or remove one of them"
                 )
                 self._findings.of(nameless.source).error(nameless.line, 1, "needs-id", message)
@@ -319,12 +301,23 @@ class OrderCollector:
 
 
 def _clash_words(order: Order, first: Order) -> tuple[str, str]:
-    if order.id == derived_id(order.service, order.link) == derived_id(first.service, first.link):
-        return (
-            "needs-id",
-            f"same service and link as the order {_place(first, order)}: add an `id:` to both, or remove one of them",
+    place = _place(first, order)
+    if not order.id == derived_id(order.service, order.link) == derived_id(first.service, first.link):
+        return "duplicate-id", f"`id` {order.id} is used already {place}: give one of the two another id"
+    if order.service == first.service and same_page(order.link, first.link):
+        message = (
+            f"same service and {_page(order, first)} as the order {place}: add an `id:` to both, or remove one of them"
         )
-    return "duplicate-id", f"`id` {order.id} is used already {_place(first, order)}: give one of the two another id"
+        return "needs-id", message
+    message = f"the id {order.id}, derived from service and link, is that of the order {place} too, by chance: add an `id:` to one of them"
+    return "same-derived-id", message
+
+
+def _page(order: Order, other: Order) -> str:
+    """What two orders have in common; where it is written in two ways, both."""
+    if order.link == other.link:
+        return "link"
+    return f"page ({clean(order.link, 120)} and {clean(other.link, 120)} are one)"
 
 
 def _place(order: Order, seen_from: Order) -> str:

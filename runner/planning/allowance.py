@@ -38,7 +38,10 @@ class Purchase(NamedTuple):
 
 
 class Allowance:
-    """Money left under every cap of one run. A campaign or panel without an entry has no cap of its own."""
+    """Money left under every cap of one run. A campaign or panel without an entry has no cap of its own.
+
+    An order takes its expected charge before it is sent, and what it was charged beyond that once that is read.
+    """
 
     def __init__(self, campaigns: Mapping[str, Decimal], panels: Mapping[str, Decimal]) -> None:
         self._campaigns = dict(campaigns)
@@ -47,21 +50,30 @@ class Allowance:
     def take(self, attempt: NewAttempt) -> str:
         """Reserve the attempt's expected charge under both caps; empty text, or why it does not fit (nothing taken)."""
         cost = attempt.expected_charge
-        for what, caps, name in (
-            ("campaign", self._campaigns, attempt.campaign),
-            ("panel", self._panels, attempt.panel),
-        ):
+        for what, caps, name in self._caps(attempt.campaign, attempt.panel):
             left = caps.get(name)
             if left is not None and cost > left:
                 return f"{attempt.campaign}/{attempt.order_id} costs {for_people(cost)}, {what} {name} has {for_people(left)} left"
-        self._add(attempt, -cost)
+        self._add(attempt.campaign, attempt.panel, -cost)
         return ""
 
     def give_back(self, attempt: NewAttempt) -> None:
         """Return what `take` reserved, for an attempt that provably bought nothing."""
-        self._add(attempt, attempt.expected_charge)
+        self._add(attempt.campaign, attempt.panel, attempt.expected_charge)
 
-    def _add(self, attempt: NewAttempt, amount: Decimal) -> None:
-        for caps, name in ((self._campaigns, attempt.campaign), (self._panels, attempt.panel)):
+    def charge_more(self, campaign: str, panel: str, extra: Decimal) -> str:
+        """Take what the panel took beyond the expected charge; empty text, or which cap is overdrawn by now."""
+        self._add(campaign, panel, -extra)
+        for what, caps, name in self._caps(campaign, panel):
+            left = caps.get(name)
+            if left is not None and left < 0:
+                return f"the panel charged more than was planned: {what} {name} is overdrawn by {for_people(-left)}"
+        return ""
+
+    def _caps(self, campaign: str, panel: str) -> tuple[tuple[str, dict[str, Decimal], str], ...]:
+        return (("campaign", self._campaigns, campaign), ("panel", self._panels, panel))
+
+    def _add(self, campaign: str, panel: str, amount: Decimal) -> None:
+        for _, caps, name in self._caps(campaign, panel):
             if name in caps:
                 caps[name] += amount

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.orders import Budget, Campaign, Policy
+from runner.core.links import page_key
+from runner.core.orders import Budget, Campaign, Order, Policy
 from runner.core.recorded import Recorded
 from runner.planning.plan import Action, DueCancel, Plan
 from runner.planning.refills import DueRefill
 
-_Line = tuple[str, str, int, int | None, int | None]  # service, link, quantity, runs, interval
+_Line = tuple[str, str, int, int | None, int | None]  # service, page (`page_key`), quantity, runs, interval
 _Terms = tuple[str, Budget, Policy]  # panel and what the campaign allows
 
 
@@ -59,7 +60,7 @@ class Approval:
                 one
                 for one in plan.purchases()
                 if one.order.campaign not in agreed
-                or self.lines.get(one.order.address) != one.order.terms
+                or self.lines.get(one.order.address) != _line(one.order)
                 or not self._is_no_dearer(plan, one)
             ],
             [one for one in plan.refills if one.order not in self.lines or one.order.partition("/")[0] not in agreed],
@@ -73,7 +74,7 @@ class Approval:
 
     def with_plan(self, plan: Plan, campaigns: Sequence[Campaign], recorded: Recorded) -> "Approval":
         """The same with all that `campaigns` list, at today's prices, and the cancellations of `plan`."""
-        lines = {order.address: order.terms for one in campaigns for order in one.orders}
+        lines = {order.address: _line(order) for one in campaigns for order in one.orders}
         return Approval(
             lines={**self.lines, **lines},
             campaigns={**self.campaigns, **{one.name: _terms(one) for one in campaigns}},
@@ -81,6 +82,10 @@ class Approval:
             accounts={**self.accounts, **plan.accounts},
             cancels=self.cancels | {one.attempt_id for one in plan.cancels},
         )
+
+
+def _line(order: Order) -> _Line:
+    return (order.service, page_key(order.link), order.quantity, order.runs, order.interval)
 
 
 def _terms(campaign: Campaign) -> _Terms:

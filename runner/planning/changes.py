@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind
+from runner.core.links import same_page
 from runner.core.orders import Order
 from runner.planning.drip import instalments
 from runner.planning.history import as_bought, change_in_words, is_as_listed
@@ -62,7 +63,7 @@ def _change_of_drip(
 
 
 def _is_elsewhere(order: Order, bought: Attempt, panel: str) -> bool:
-    return (bought.panel, bought.service, bought.link) != (panel, order.service, order.link)
+    return (bought.panel, bought.service) != (panel, order.service) or not same_page(bought.link, order.link)
 
 
 def _runs(number: int) -> str:

@@ -2,35 +2,41 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
 from runner.core.diagnostics import Diagnostic
+from runner.core.links import LinkForm, page_key
 from runner.core.money import ZERO
 from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.recorded import Recorded
+from runner.planning.account_guards import account_warnings, hold_accounts
+from runner.planning.accounts import Accounts
 from runner.planning.allowance import Part
+from runner.planning.charge_check import hold_mischarged
 from runner.planning.checksum import account_print
-from runner.planning.first_charge import hold_mischarged
+from runner.planning.committed import Committed, currency_of
 from runner.planning.further import Further, Past, wait_for
 from runner.planning.guards import (
     Wanted,
     amount,
     block_beyond,
     common_currency,
-    counted_panels,
     exceeded_caps,
     refusals,
-    room_in_total,
     wanted_by,
 )
 from runner.planning.history import History, known_as
 from runner.planning.lots import Lots
+from runner.planning.overdrawn import overdrawn
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
 from runner.planning.price_guard import PriceTerms, hold_changed
 from runner.planning.pricing import Offers
 from runner.planning.refills import RefillRound, RefillWish
 from runner.planning.rename import Named, hold_renamed
+from runner.planning.respelled import respelled
+from runner.planning.rounding import rounding_of_panel
 from runner.planning.shares import hold_cancels, hold_new
 from runner.planning.unlisted import UnlistedRound
 
@@ -71,13 +77,18 @@ def make_plan(
         changed += hold_mischarged(draft.actions, campaigns, draft.offers, recorded, prices.profiles)
     for action in draft.unlisted.actions:
         draft.actions.append(action)
+    committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
+    held = hold_accounts(draft.actions, campaigns, recorded, committed, prices)
+    changed += held
     too_many = hold_new(draft.actions, campaigns, draft.history, draft.parts)
     cancels = [*draft.cancels, *draft.unlisted.cancels]
     cancels, too_many_cancels = hold_cancels(draft.actions, cancels, campaigns, recorded)
     if changed or renamed or too_many or too_many_cancels:
         wanted = wanted_by(draft.actions, campaigns)
-    caps, impossible = exceeded_caps(wanted, draft.history, balances, max_cost, asked, profiles=prices.profiles)
-    capped = refusals(draft.actions, caps)
+    caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
+    beyond = [one.refusal for one in overdrawn(campaigns, committed)]
+    below_zero = {(one.guard, one.subject) for one in beyond}
+    capped = refusals(draft.actions, [cap for cap in caps if (cap.guard, cap.subject) not in below_zero])
     left = block_beyond(draft.actions, caps, wanted)
     costs = {one.campaign.panel: ZERO for one in wanted}
     for one in left:
@@ -94,14 +105,17 @@ def make_plan(
             for panel in costs
         },
         problems=draft.problems,
-        refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *capped, *impossible],
+        refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *beyond, *capped, *impossible],
         notes=[
             *draft.notes,
+            *respelled(draft.actions, draft.unlisted.gone),
             *told,
             *(draft.refills.notes() if draft.refills is not None else ()),
-            *_notes_on_money(wanted, draft.history, balances),
-            *_notes_on_drips(left, draft.to_come, draft.history, balances),
+            *_notes_on_money(wanted, committed),
+            *_notes_on_drips(left, draft.to_come, committed),
         ],
+        # What a refusal tells needs no warning.
+        warnings=() if held else account_warnings(campaigns, committed, prices.profiles),
         refills=draft.refills.due if draft.refills is not None else (),
         cancels=_begun(cancels, draft.actions),
         parts=draft.parts,
@@ -150,7 +164,13 @@ class _Draft:
         self._past = Past(recorded, self.history, self.refills, declared, now)
         self._selection = selection
         self.offers = {
-            panel: Offers(panel, recorded.catalogues.get(panel), prices.profiles.get(panel)) for panel in panels
+            panel: Offers(
+                panel,
+                recorded.catalogues.get(panel),
+                prices.profiles.get(panel),
+                partial(rounding_of_panel, recorded, panel),
+            )
+            for panel in panels
         }
 
     def add(self, campaign: Campaign) -> Wanted:
@@ -163,6 +183,7 @@ class _Draft:
         lots = Lots(offers, flights)
         further = Further(campaign, self._past, lots, self.actions, self.problems)
         drips = campaign.drips
+        are_keys = campaign.link_form is not LinkForm.ANY
         for order in campaign.orders:
             _, known_id, service, link, quantity, runs, interval, _, _ = order
             attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
@@ -181,13 +202,14 @@ class _Draft:
                 self.problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
                 append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
                 continue
-            holder = links.get(link)
+            page = link if are_keys else page_key(link)
+            holder = links.get(page)
             if holder is not None:
                 if not isinstance(holder, str):  # all orders that wait for it share one text
-                    holder = links[link] = wait_for(holder)
+                    holder = links[page] = wait_for(holder)
                 append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
                 continue
-            links[link] = order
+            links[page] = order
             lot.orders += 1
             decision = lot.decision
             if decision is None:
@@ -226,27 +248,25 @@ def _refusals(campaign: str, held: Mapping[str, Sequence[Action]]) -> Iterator[R
             yield Refusal(guard, campaign, f"{count}{first.order.address}: {first.reason}")
 
 
-def _notes_on_money(wanted: Sequence[Wanted], history: History, balances: Mapping[str, Balance]) -> Iterator[str]:
+def _notes_on_money(wanted: Sequence[Wanted], committed: Committed) -> Iterator[str]:
     """What the caps could not take into account."""
     for panel in sorted({one.campaign.panel for one in wanted if one.unpriced}):
         yield f"no price list of {panel} remembered: run without --no-refresh"
-    for panel in sorted({one.campaign.panel for one in wanted if one.orders} - set(balances)):
+    for panel in sorted({one.campaign.panel for one in wanted if one.orders} - set(committed.balances)):
         yield f"no balance of {panel} remembered: what can be paid for is not checked"
     for one in wanted:
         if one.campaign.budget.total is not None:
-            for panel in counted_panels(one.campaign, history.committed, balances)[1]:
-                yield f"{one.campaign.name}: past orders on {panel} are in another currency and not in budget.total"
+            for panel, currency in committed.foreign(one.campaign):
+                yield f"{one.campaign.name}: past orders on {panel} are in {currency} and not in budget.total"
 
 
-def _notes_on_drips(
-    left: Sequence[Wanted], to_come: Mapping[str, Decimal], history: History, balances: Mapping[str, Balance]
-) -> Iterator[str]:
+def _notes_on_drips(left: Sequence[Wanted], to_come: Mapping[str, Decimal], committed: Committed) -> Iterator[str]:
     """Drips whose later instalments the total budget can't pay: it is held against each when it is due."""
     for one in left:
         campaign, cost = one.campaign, to_come[one.campaign.name]
-        room = room_in_total(campaign, history, balances)
+        room = committed.room_in_total(campaign)
         if room is not None and cost > (fits := max(room - one.cost, ZERO)):
-            currency = balances[campaign.panel].currency if campaign.panel in balances else None
+            currency = currency_of(campaign, committed.balances)
             yield (
                 f"{campaign.name}: the instalments still to come cost {amount(cost, currency)}, and budget.total "
                 f"({campaign.place_of('budget.total')}) leaves {amount(fits, currency)} for them: not all of them will be sent"

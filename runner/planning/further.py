@@ -8,6 +8,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
 from runner.core.clock import to_the_minute
 from runner.core.diagnostics import Diagnostic
+from runner.core.links import page_key, same_page
 from runner.core.money import ZERO, plain, with_currency
 from runner.core.orders import Campaign, OnShort, Order
 from runner.core.recorded import Recorded
@@ -123,12 +124,12 @@ class Further:
                 return True
         if kind is ActionKind.WAIT:
             if part is not None and part.kind is AttemptKind.REPLACEMENT:  # it keeps its place in the queue meanwhile
-                lot.links.setdefault(order.link, order)
+                lot.links.setdefault(page_key(order.link), order)
         else:
             if risen := self._risen(order, step, offer, attempts):
                 self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 return True
-            lot.links[order.link] = order
+            lot.links[page_key(order.link)] = order
             lot.orders += 1
             self.cancels += step.cancels
         if part is not None:
@@ -157,12 +158,13 @@ class Further:
 
         A replacement does not wait for what it is about to cancel, only for orders of others.
         """
-        holder = lot.links.get(order.link)
+        page = page_key(order.link)
+        holder = lot.links.get(page)
         if holder is None:
             return ""
-        panel, service, link = self._campaign.panel, order.service, order.link
+        panel, service = self._campaign.panel, order.service
         for one in attempts:
-            if one.is_in_flight and (one.panel, one.service, one.link) == (panel, service, link):
+            if one.is_in_flight and (one.panel, one.service) == (panel, service) and same_page(one.link, order.link):
                 if step.cancels:
                     return ""
                 return (
@@ -170,7 +172,7 @@ class Further:
                     "a later apply places it"
                 )
         if not isinstance(holder, str):
-            holder = lot.links[link] = wait_for(holder)  # all orders that wait for it share one text
+            holder = lot.links[page] = wait_for(holder)  # all orders that wait for it share one text
         return holder
 
     def _risen(self, order: Order, step: Step, offer: Offer, attempts: Sequence[Attempt]) -> str:

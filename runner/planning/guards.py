@@ -1,17 +1,15 @@
 """Caps on what a plan may spend: budgets, balance, --max-cost. Pure; the plan is checked whole, before its first action."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Balance
 from runner.core.money import ZERO, plain
-from runner.core.orders import Campaign, PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.orders import Campaign
 from runner.planning.allowance import Allowance
-from runner.planning.history import History
+from runner.planning.committed import Committed, currency_of
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Plan, Refusal
 
 MAX_COST = "max-cost"
@@ -96,24 +94,22 @@ def common_currency(panels: Iterable[str], balances: Mapping[str, Balance]) -> t
 
 def exceeded_caps(
     wanted: Sequence[Wanted],
-    history: History,
-    balances: Mapping[str, Balance],
+    committed: Committed,
     max_cost: Decimal | None,
     asked: Decimal | None = None,
-    *,
-    profiles: Mapping[str, PanelProfile] | None = None,
 ) -> tuple[list[Cap], list[Refusal]]:
     """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
 
-    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels whose
-    `profiles` name the same account share its balance.
+    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels that are
+    one account share its balance.
     """
+    balances, history, accounts = committed.balances, committed.history, committed.accounts
     buying = [one for one in wanted if one.orders]
-    caps = [cap for one in buying for cap in _budget_caps(one, history, balances)]
+    caps = [cap for one in buying for cap in _budget_caps(one, committed)]
     unpriced = _unpriced(buying, caps, max_cost)
     for panel in dict.fromkeys(one.campaign.panel for one in buying):
         if panel in balances:
-            names = _names_of_account(panel, profiles or {})
+            names = accounts.names(panel)
             in_doubt = sum((history.in_doubt(name) for name in names), ZERO)
             caps += _balance_caps(panel, wanted, in_doubt, balances[panel], names)
     impossible: list[Refusal] = []
@@ -140,37 +136,27 @@ def _unpriced(buying: Sequence[Wanted], caps: Sequence[Cap], max_cost: Decimal |
     return found
 
 
-def allowance(campaigns: Sequence[Campaign], recorded: Recorded, plan: Plan, now: datetime | None = None) -> Allowance:
+def allowance(campaigns: Sequence[Campaign], committed: Committed, plan: Plan) -> Allowance:
     """What the run that begins `plan` may spend: every cap, and on no panel more than the plan says."""
-    history = History(recorded, campaigns, now)
-    balances = {panel: money.balance for panel, money in plan.money.items() if money.balance is not None}
     wanted = [Wanted(campaign=campaign, orders=0, cost=ZERO) for campaign in campaigns]
     by_campaign = {
-        one.campaign.name: min(cap.room for cap in caps)
-        for one in wanted
-        if (caps := _budget_caps(one, history, balances))
+        one.campaign.name: min(cap.room for cap in caps) for one in wanted if (caps := _budget_caps(one, committed))
     }
     by_panel = {panel: money.cost for panel, money in plan.money.items()}
-    for panel, balance in balances.items():
-        caps = _balance_caps(panel, wanted, history.in_doubt(panel), balance)
-        by_panel[panel] = min(by_panel[panel], *(cap.room for cap in caps))
+    for panel, money in plan.money.items():
+        if money.balance is not None:
+            caps = _balance_caps(panel, wanted, committed.history.in_doubt(panel), money.balance)
+            by_panel[panel] = min(by_panel[panel], *(cap.room for cap in caps))
     return Allowance(by_campaign, by_panel)
 
 
-def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balance]) -> list[Cap]:
+def _budget_caps(wanted: Wanted, committed: Committed) -> list[Cap]:
     campaign, budget = wanted.campaign, wanted.campaign.budget
-    currency = balances[campaign.panel].currency if campaign.panel in balances else None
+    currency = currency_of(campaign, committed.balances)
     caps = []
-    if budget.total is not None:
-        used = _committed(campaign, history.committed, balances)
-        limit = f"budget.total is {amount(budget.total, currency)} with {amount(used, currency)} committed already"
-        caps.append(("budget.total", budget.total - used, limit))
-    if budget.per_day is not None:
-        used = _committed(campaign, history.today, balances)
-        limit = (
-            f"budget.per_day is {amount(budget.per_day, currency)} with {amount(used, currency)} committed today (UTC)"
-        )
-        caps.append(("budget.per_day", budget.per_day - used, limit))
+    for guard, limit, used, words in spent_budgets(campaign, committed):
+        told = f"{guard} is {amount(limit, currency)} with {amount(used, currency)} {words}"
+        caps.append((guard, limit - used, told))
     if budget.per_run is not None:
         caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {amount(budget.per_run, currency)}"))
     return [
@@ -189,43 +175,30 @@ def _budget_caps(wanted: Wanted, history: History, balances: Mapping[str, Balanc
     ]
 
 
-def room_in_total(campaign: Campaign, history: History, balances: Mapping[str, Balance]) -> Decimal | None:
-    """What a campaign may still commit over its life; None if it has no such budget."""
-    total = campaign.budget.total
-    return None if total is None else total - _committed(campaign, history.committed, balances)
+class SpentBudget(NamedTuple):
+    """A budget that past purchases count against."""
+
+    guard: str
+    limit: Decimal
+    used: Decimal
+    words: str  # how it was used
 
 
-def _committed(
-    campaign: Campaign, sums: Mapping[str, Mapping[str, Decimal]], balances: Mapping[str, Balance]
-) -> Decimal:
-    """What past purchases took of a campaign's budget."""
-    return sum((sums[campaign.name][panel] for panel in counted_panels(campaign, sums, balances)[0]), ZERO)
-
-
-def counted_panels(
-    campaign: Campaign, sums: Mapping[str, Mapping[str, Decimal]], balances: Mapping[str, Balance]
-) -> tuple[list[str], list[str]]:
-    """Panels whose past purchases count against a campaign's budget, and those that can't: known to bill another currency."""
-    own = balances.get(campaign.panel)
-    counted: list[str] = []
-    foreign: list[str] = []
-    for panel in sums[campaign.name]:
-        theirs = balances.get(panel)
-        differs = own is not None and theirs is not None and own.currency != theirs.currency
-        (foreign if differs else counted).append(panel)
-    return counted, foreign
-
-
-def _names_of_account(panel: str, profiles: Mapping[str, PanelProfile]) -> Sequence[str]:
-    """All names that panels.yaml has for a panel's account: those with its address and its key; the panel's own at least."""
-    own = profiles.get(panel)
-    if own is None:
-        return (panel,)
-    return [name for name, one in profiles.items() if one.account == own.account]
+def spent_budgets(campaign: Campaign, committed: Committed) -> list[SpentBudget]:
+    """The budgets of a campaign over several runs, with what was used of them."""
+    budget, found = campaign.budget, []
+    if budget.total is not None:
+        words = "committed already"
+        if back := committed.unconfirmed(campaign):
+            words += f" ({plain(back)} of it said to be refunded, but not confirmed by the balance)"
+        found.append(SpentBudget("budget.total", budget.total, committed.in_total(campaign), words))
+    if budget.per_day is not None:
+        found.append(SpentBudget("budget.per_day", budget.per_day, committed.today(campaign), "committed today (UTC)"))
+    return found
 
 
 def _balance_caps(
-    panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance, names: Sequence[str] = ()
+    panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance, names: Collection[str] = ()
 ) -> list[Cap]:
     """The account itself, shared by all campaigns on the panel, and the part of it that must stay.
 

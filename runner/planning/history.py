@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
+from runner.core.links import page_key, same_page
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
-from runner.planning.ledger import book
+from runner.planning.ledger import ENDED_SHORT, book, currency_at, is_unconfirmed, paid_back
 
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
 _PLACED = AttemptState.PLACED
@@ -21,7 +22,7 @@ CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; ev
 
 _TERMS = ("panel", "service", "link", "quantity", "runs", "interval")
 
-# Who holds a (service, link) of a panel: an attempt in flight, an order of this plan, or the ready reason to wait for it.
+# Who holds a (service, page) of a panel, the page by `page_key`: an attempt in flight, an order of this plan, or the ready reason to wait for it.
 Flights = dict[str, dict[str, Attempt | Order | str]]
 
 
@@ -109,7 +110,7 @@ def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
     """True if the order's line still says what was bought. Only whole purchases are compared: a part has its own quantity."""
     return bought.kind not in _WHOLE or (
         bought.quantity == order.quantity
-        and bought.link == order.link
+        and same_page(bought.link, order.link)
         and bought.service == order.service
         and bought.runs == order.runs
         and bought.interval == order.interval
@@ -122,6 +123,8 @@ def change_in_words(bought: Attempt, order: Order, panel: str) -> str:
     was = {field: getattr(bought, field) for field in _TERMS}
     now = {field: panel if field == "panel" else getattr(order, field) for field in _TERMS}
     differing = [field for field in _TERMS if was[field] != now[field]]
+    if same_page(bought.link, order.link) and "link" in differing:
+        differing.remove("link")
     return f"bought: {_in_words(was, differing)}; listed: {_in_words(now, differing)}"
 
 
@@ -129,17 +132,34 @@ def _in_words(terms: Mapping[str, object], fields: Sequence[str]) -> str:
     return ", ".join(f"{field} {terms[field]}" if terms[field] is not None else f"no {field}" for field in fields)
 
 
-def _commit(sums: dict[str, Decimal], attempts: Sequence[Attempt], since: datetime | None = None) -> None:
-    """Add what attempts marked since then have committed, by panel; a mark of tomorrow (a clock put back) counts too."""
-    for attempt in attempts:
-        if (since is None or attempt.marked_at >= since) and (booked := book(attempt)) is not None:
-            sums[attempt.panel] = sums.get(attempt.panel, ZERO) + booked.committed
+Billed = tuple[str, str | None]  # a panel, and the currency if it ever changed its own; None: the present one
+
+
+class Taken:
+    """What past purchases took of one cap, by panel and currency."""
+
+    __slots__ = ("amounts", "returned")
+
+    def __init__(self) -> None:
+        self.amounts: dict[Billed, Decimal] = {}  # net of what was paid back, as the panels say
+        self.returned: dict[Billed, Decimal] = {}  # what the panels say they paid back
+
+    def add(self, attempts: Sequence[Attempt], recorded: Recorded, since: datetime | None = None) -> None:
+        """Add what attempts marked since then have committed; a mark of tomorrow (a clock put back) counts too."""
+        for attempt in attempts:
+            if (since is None or attempt.marked_at >= since) and (booked := book(attempt)) is not None:
+                panel = attempt.panel
+                changes = recorded.currency_changes.get(panel) if recorded.currency_changes else None
+                key = (panel, None if changes is None else currency_at(attempt, changes))
+                self.amounts[key] = self.amounts.get(key, ZERO) + booked.committed
+                if attempt.status in FINAL_STATUSES and (back := paid_back(attempt, booked)):
+                    self.returned[key] = self.returned.get(key, ZERO) + back
 
 
 class History:
-    """One pass over all attempts: what is in flight, what is in doubt, what each campaign has committed."""
+    """One pass over all attempts: what is in flight, in doubt or not charged yet, what each campaign has committed."""
 
-    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful", "today")
+    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful", "returned", "today", "uncharged")
 
     def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign], now: datetime | None = None) -> None:
         """`now` tells what day it is; ValueError if a campaign's budget needs it and it isn't given."""
@@ -147,23 +167,20 @@ class History:
         self._in_doubt: dict[str, Decimal] = {}
         self.bought: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids placed or given up
         self.doubtful: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids that may exist
-        # Campaign -> panel -> what counts against the total budget, of campaigns that have one.
-        self.committed: dict[str, dict[str, Decimal]] = {
-            campaign.name: {} for campaign in campaigns if campaign.budget.total is not None
-        }
-        # The same of the present UTC day, of campaigns that have a budget for a day.
-        self.today: dict[str, dict[str, Decimal]] = {
-            campaign.name: {} for campaign in campaigns if campaign.budget.per_day is not None
-        }
+        self.returned: dict[str, Decimal] = {}  # panel -> what it says it paid back of orders that ended short
+        self.uncharged: dict[str, int] = {}  # panel -> orders bought there whose charge it has not shown
+        # By campaign, of those that have a budget for their life, and of those that have one for a day (UTC).
+        self.committed = {one.name: Taken() for one in campaigns if one.budget.total is not None}
+        self.today = {one.name: Taken() for one in campaigns if one.budget.per_day is not None}
         if self.today and now is None:
             raise ValueError("budget.per_day needs to know what day it is")
         day = None if now is None else now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for (campaign, order_id), attempts in recorded.attempts.items():
             self._index(campaign, order_id, attempts)
             if campaign in self.committed:
-                _commit(self.committed[campaign], attempts)
+                self.committed[campaign].add(attempts, recorded)
             if campaign in self.today:
-                _commit(self.today[campaign], attempts, day)
+                self.today[campaign].add(attempts, recorded, day)
 
     def _index(self, campaign: str, order_id: str, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
@@ -172,15 +189,19 @@ class History:
                 continue
             doubtful = state in DOUBTFUL
             if doubtful or (state is _PLACED and attempt.status not in FINAL_STATUSES):  # Attempt.is_in_flight
-                self.flights(attempt.panel)[attempt.service][attempt.link] = attempt
+                self.flights(attempt.panel)[attempt.service][page_key(attempt.link)] = attempt
             if doubtful:
                 self._in_doubt[attempt.panel] = self.in_doubt(attempt.panel) + attempt.expected_charge
+            elif state is _PLACED and not attempt.charge and not attempt.first_charge and is_unconfirmed(attempt):
+                self.uncharged[attempt.panel] = self.uncharged.get(attempt.panel, 0) + 1
+            if state is _PLACED and attempt.status in ENDED_SHORT and (booked := book(attempt)) is not None:
+                self.returned[attempt.panel] = self.returned.get(attempt.panel, ZERO) + paid_back(attempt, booked)
             ids = (self.doubtful if doubtful else self.bought).get(campaign)
             if ids is not None:
                 ids.add(order_id)
 
     def flights(self, panel: str) -> Flights:
-        """Service -> link -> holder of one panel; the plan adds its own purchases."""
+        """Service -> page -> holder of one panel; the plan adds its own purchases."""
         if panel not in self._flights:
             self._flights[panel] = defaultdict(dict)
         return self._flights[panel]

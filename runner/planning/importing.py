@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.bought import Bought, BoughtRow, own_id
+from runner.core.links import page_key, same_page
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.history import CLOSED, DOUBTFUL, known_as
@@ -53,8 +54,9 @@ class Listed:
                 for order in campaign.orders:
                     self._by_id[order.id].append(order)
                     self._by_id[order.address].append(order)
-                    self._by_page[order.service, order.link].append(order)
-                    self._by_page[None, order.link].append(order)
+                    page = page_key(order.link)
+                    self._by_page[order.service, page].append(order)
+                    self._by_page[None, page].append(order)
 
     def at(self, address: str, order_id: str) -> Bought | None:
         """The listed order of an address; None if there is none."""
@@ -83,7 +85,7 @@ class Listed:
             column, what, found = "id", f"id {row.id}", self._by_id.get(row.id, [])
         else:
             column, what = "link", f"service {row.service} and this link" if row.service else "this link"
-            found = self._by_page.get((row.service, row.link or ""), [])
+            found = self._by_page.get((row.service, page_key(row.link or "")), [])
         if len(found) > 1:
             found = [order for order in found if order.id == own_id(row.order_id)] or found
         if not found:
@@ -94,7 +96,7 @@ class Listed:
         order = found[0]
         for name in _TERMS:
             said, listed = getattr(row, name), getattr(order, name)
-            if said is not None and said != listed:
+            if said is not None and said != listed and not (name == "link" and same_page(said, listed)):
                 message = f"{order.address} is listed with {name} {'none' if listed is None else listed}, not {said}"
                 return Mismatch(row.line, name, f"{message}: correct one of the two")
         return order
@@ -113,7 +115,7 @@ class Standings:
                 if one.panel_order_id is not None:
                     self._owned[one.panel, one.panel_order_id] = one
                 elif one.state in DOUBTFUL:
-                    self._doubts[one.panel, one.service, one.link] = one
+                    self._doubts[one.panel, one.service, page_key(one.link)] = one
 
     def obstacle(self, bought: Bought) -> Obstacle | None:
         """Why it may not be imported; None if it may, an obstacle without a message if it is imported already."""
@@ -126,7 +128,7 @@ class Standings:
             return Obstacle(f"order {bought.order_id} on {panel} is {owner.address} already")
         if (bar := _standing(attempts)) is not None:
             return Obstacle(bar)
-        doubt = self._doubts.get((panel, order.service, order.link))
+        doubt = self._doubts.get((panel, order.service, page_key(order.link)))
         if doubt is not None:
             message = (
                 f"{doubt.address}, with the same service and link, is in doubt: settle it first (runner doubt show)"

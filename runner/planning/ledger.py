@@ -26,6 +26,7 @@ _PLACED = AttemptState.PLACED
 _ABANDONED = AttemptState.ABANDONED
 _CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)
 _GIVEN_BACK = (LiveStatus.CANCELED, LiveStatus.REFUNDED)
+ENDED_SHORT = (LiveStatus.PARTIAL, *_GIVEN_BACK)  # a panel pays something back
 
 
 class LedgerLine(NamedTuple):
@@ -116,7 +117,8 @@ def book(attempt: Attempt) -> Booked | None:
     refused, not sent                                                                  not counted
     sending, in doubt                                                                  in doubt, expected charge
     abandoned                                                                          spent, expected charge
-    placed                 none or 0 seen                                              reserved, expected charge
+    placed, live           none or 0 seen                                              reserved, expected charge
+    placed, final          none seen: it will show none any more                       spent, expected charge
     placed, given back     0, and never another                                        nothing
     placed                 latest >= first: raised, or not rewritten                   spent, latest
     placed, final          latest < first, agrees with `remains`, or that is unknown   spent, latest; rest refunded
@@ -142,6 +144,8 @@ def _book_placed(attempt: Attempt) -> Booked:
     if first is None or first <= ZERO:
         if latest is not None and latest == ZERO and attempt.status in _GIVEN_BACK:
             return _NOTHING
+        if attempt.is_final:
+            return Booked(spent=attempt.expected_charge)
         return Booked(reserved=attempt.expected_charge)
     if latest is None or latest < ZERO:  # no figure, or one that means nothing
         return Booked(spent=first)
@@ -150,6 +154,17 @@ def _book_placed(attempt: Attempt) -> Booked:
     if attempt.is_final and _is_refund(attempt, first, latest):
         return Booked(spent=latest, refunded=first - latest)
     return Booked(spent=first)
+
+
+def paid_back(attempt: Attempt, booked: Booked) -> Decimal:
+    """What the panel says it paid back of an attempt that was booked so; the balance may say otherwise."""
+    whole = attempt.first_charge or attempt.charge or attempt.expected_charge
+    return max(whole - booked.committed, ZERO)
+
+
+def is_unconfirmed(attempt: Attempt) -> bool:
+    """True if a placed attempt without a charge was bought by us, and may have cost anything."""
+    return attempt.status not in _GIVEN_BACK and not attempt.is_imported
 
 
 def _is_refund(attempt: Attempt, first: Decimal, latest: Decimal) -> bool:
@@ -306,7 +321,7 @@ def _account(panel: str, currency: str | None, recorded: Recorded, window: _Wind
     return account._replace(
         unexplained=unexplained,
         labelled=labelled,
-        is_compared=window.first != last,
+        is_compared=not window.first.is_same_look(last),
         doubted=doubted(unexplained, window.doubts, window.tolerance),
         given_up=doubted(-unexplained, window.given_up, window.tolerance),
         races=_races(panel, recorded, unexplained, window.tolerance),
@@ -328,7 +343,7 @@ def _unexplained(window: _Window, labelled: Decimal) -> Decimal:
     shown.
     """
     first, last, between = window.first, window.last, window.between
-    if first == last:  # one look brackets nothing
+    if first.is_same_look(last):  # one look brackets nothing
         return ZERO
     gone = first.balance.amount - last.balance.amount
     difference = gone + labelled - between.spent - between.reserved

@@ -14,7 +14,7 @@ class Lot:
 
     def __init__(self, offer: Offer, links: dict[str, Attempt | Order | str]) -> None:
         self.offer = offer
-        self.links = links  # of the service
+        self.links = links  # who holds each page (`page_key`), for the service
         self.orders = 0  # to be bought
         self.decision: Decision | None = None  # for those never tried before
 

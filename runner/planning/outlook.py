@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from runner.core.attempts import Attempt, AttemptState
+from runner.core.links import page_key
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.delivery import DeliveryTimes
@@ -90,7 +91,7 @@ def outlook_of(
         if action.kind is ActionKind.BLOCKED:
             held += 1
         elif action.kind is ActionKind.WAIT and order.key not in dripping and not given_up(order):
-            key = (action.panel, order.service, order.link)
+            key = (action.panel, order.service, page_key(order.link))
             ends = key in flying or order.key in going or bool(purchases)
             waiting, held = waiting + ends, held + (not ends)
     return Outlook(
@@ -107,9 +108,9 @@ def outlook_of(
 
 
 def _flying(recorded: Recorded) -> set[tuple[str, str, str]]:
-    """(panel, service, link) of all that is worked on: what waits for it need not wait for ever."""
+    """(panel, service, page) of all that is worked on: what waits for it need not wait for ever."""
     return {
-        (one.panel, one.service, one.link)
+        (one.panel, one.service, page_key(one.link))
         for attempts in recorded.attempts.values()
         for one in attempts
         if one.is_live and not is_lost(one)

@@ -32,6 +32,7 @@ class PriceTerms:
     profiles: Mapping[str, PanelProfile] = field(default_factory=dict)
     planned: Services | None = None  # as a saved plan keeps them; None: there is none
     is_look: bool = False  # this very plan is the look: what changed is told and holds nothing
+    fresh_since: datetime | None = None  # nothing is bought by price lists read before; None: it is only looked at
 
 
 class _Known(NamedTuple):

@@ -1,11 +1,13 @@
 """What a panel would charge for an order, and whether its catalogue sells it like that. Pure; knows no state."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Catalogue, Service
 from runner.core.money import ONE, ZERO, expected_charge, plain
 from runner.core.orders import PanelProfile
+from runner.planning.rounding import Rounding
 
 
 class Offer(NamedTuple):
@@ -28,10 +30,19 @@ Terms = tuple[str, int, int | None, int | None]
 class Offers(dict[Terms, Offer]):
     """The offers of one panel by terms, worked out on first use: a million orders share a handful of them."""
 
-    __slots__ = ("_ids_by_name", "_panel", "_profile", "_services")
+    __slots__ = ("_ids_by_name", "_panel", "_profile", "_rounded", "_rounding", "_services")
 
-    def __init__(self, panel: str, catalogue: Catalogue | None, profile: PanelProfile | None = None) -> None:
+    def __init__(
+        self,
+        panel: str,
+        catalogue: Catalogue | None,
+        profile: PanelProfile | None = None,
+        rounding: Callable[[], Rounding] = Rounding,
+    ) -> None:
+        """`rounding` tells how the panel rounds what it charges; asked once, when the first price is wanted."""
         super().__init__()
+        self._rounding = rounding
+        self._rounded: Rounding | None = None
         self._panel = panel
         self._profile = profile
         self._services = None if catalogue is None else catalogue.services
@@ -60,9 +71,16 @@ class Offers(dict[Terms, Offer]):
         if service is None:
             return _broken("unknown-service", self._unknown(service_id))
         broken = _broken_rule(service, quantity, runs)
-        return broken or Offer(
-            charge_for(service.id, service.rate, quantity * (runs or 1), self._profile), service.rate
-        )
+        return broken or Offer(self._cost(service, quantity * (runs or 1)), service.rate)
+
+    def _cost(self, service: Service, units: int) -> Decimal | None:
+        """The expected charge, rounded up as the panel has been seen to round; None if no price is known."""
+        exact = charge_for(service.id, service.rate, units, self._profile)
+        if exact is None:
+            return None
+        if self._rounded is None:
+            self._rounded = self._rounding()
+        return self._rounded.up(exact)
 
     def _unknown(self, service_id: str) -> str:
         """The message for a service that isn't sold; names one that was probably meant."""

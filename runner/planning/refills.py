@@ -9,6 +9,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Service
 from runner.core.clock import to_the_minute
+from runner.core.links import page_key
 from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order, RefillPolicy, RefillWhen
 from runner.core.recorded import Recorded
@@ -26,7 +27,9 @@ class RefillWish:
     """What one pass may know and ask beyond the campaigns' policies."""
 
     now: datetime
-    counts: Mapping[str, int] | None = None  # present count by link, of `--counts`; None: each campaign's own
+    counts: Mapping[str, int] | None = (
+        None  # present count by page (`page_key`), of `--counts`; None: each campaign's own
+    )
     only: frozenset[str] | None = None  # addresses; None: whatever is due
 
 
@@ -99,7 +102,7 @@ def drop_of(attempt: Attempt, counts: Mapping[str, int], threshold: Decimal = ZE
 
     Up to `threshold`, a share of what was delivered, pages lose by themselves: that is no drop.
     """
-    count = counts.get(attempt.link)
+    count = counts.get(page_key(attempt.link))
     if count is None:
         return Drop(None, "its link is not in the counts file")
     if attempt.start_count is None:

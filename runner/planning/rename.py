@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from datetime import UTC
 
 from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
+from runner.core.links import page_key
 from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.history import known_as
@@ -19,7 +20,7 @@ _NEW = (ActionKind.PLACE, ActionKind.WAIT)
 BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 Named = Callable[[], Collection[str]]
-Sold = tuple[str, str, str]  # panel, service, link
+Sold = tuple[str, str, str]  # panel, service, page (`page_key`)
 
 
 def hold_renamed(
@@ -50,7 +51,7 @@ def hold_renamed(
         if action.kind not in _NEW:
             continue
         order = action.order
-        sold = (action.panel, order.service, order.link)
+        sold = (action.panel, order.service, page_key(order.link))
         former = formers.get(sold)
         if former is None and vanished:
             is_known = order.campaign in known
@@ -66,7 +67,7 @@ def hold_renamed(
 
 
 def _sold(attempt: Attempt) -> Sold:
-    return (attempt.panel, attempt.service, attempt.link)
+    return (attempt.panel, attempt.service, page_key(attempt.link))
 
 
 def _index(attempts: Iterable[Attempt]) -> dict[Sold, Attempt]:

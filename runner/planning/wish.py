@@ -30,7 +30,7 @@ class Wish:
     campaigns: Sequence[Campaign]
     selection: Selector | None = None  # which orders take part; None: all
     max_cost: Decimal | None = None
-    counts: Mapping[str, int] | None = None  # present count by link, of a counts file
+    counts: Mapping[str, int] | None = None  # present count by page (`page_key`), of a counts file
     refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
     planned: Services | None = None  # the services of a saved plan, as they were listed; None: there is none
     is_look: bool = False  # a person only looks at the plan: what changed in the price lists is told and holds nothing
@@ -57,7 +57,8 @@ def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTe
     selection = wish.selected(recorded, refills.now)
     if selection is not None:
         warnings += tuple(selection.warnings(wish.campaigns, recorded))
-    return replace(_plan_of(wish, recorded, refills, prices, selection), warnings=warnings)
+    plan = _plan_of(wish, recorded, refills, prices, selection)
+    return replace(plan, warnings=(*warnings, *plan.warnings))
 
 
 def _plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms, selection: Bound | None) -> Plan:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from runner.core.attempts import AttemptState, RefusalReason
 from runner.core.clock import to_text
 from runner.core.doubts import DecisionKind
+from runner.core.links import page_key
+from runner.store.reading import knowing_pages
 
 _OPEN_DOUBTS = (AttemptState.SENDING.value, AttemptState.IN_DOUBT.value)
 _CLOSED = (AttemptState.REFUSED.value, AttemptState.NOT_SENT.value)
@@ -147,7 +149,7 @@ def differences(older: Rows, newer: Rows) -> list[Carried]:
 
 def _sold(row: Row) -> tuple[str, str, str]:
     """What one doubt at a time may hold."""
-    return (row["panel"], row["service"], row["link"])
+    return (row["panel"], row["service"], page_key(row["link"]))
 
 
 def _decision_to_carry(older: Rows, newer: Rows, key: Key) -> Row | None:
@@ -238,10 +240,14 @@ def _insert_attempt(
 
 
 def _is_doubted(connection: sqlite3.Connection, row: Row) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM attempts WHERE panel = ? AND service = ? AND link = ? AND state IN ('sending', 'in_doubt')",
-        _sold(row),
-    ).fetchone()
+    found = (
+        knowing_pages(connection)
+        .execute(
+            "SELECT 1 FROM attempts WHERE state IN ('sending', 'in_doubt') AND panel = ? AND service = ? AND page_key(link) = ?",
+            _sold(row),
+        )
+        .fetchone()
+    )
     return found is not None
 
 

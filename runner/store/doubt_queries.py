@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from runner.core.attempts import RefusalReason
 from runner.core.clock import from_text
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
+from runner.core.links import page_key
 from runner.store.paths import StatePaths
-from runner.store.reading import reading, revision, unreadable
+from runner.store.reading import knowing_pages, reading, revision, unreadable
 from runner.store.readings import last_before
 from runner.store.revisions import includes
 
@@ -26,16 +27,18 @@ def decisions_in(connection: sqlite3.Connection) -> tuple[Decided, ...]:
             Decision(reason, user, host, from_text(decided_at), bool(forced)),
             None if duplicate_at is None else from_text(duplicate_at),
         )
-        for attempt_id, kind, panel_order_id, reason, user, host, decided_at, forced, duplicate_at in connection.execute(
+        for attempt_id, kind, panel_order_id, reason, user, host, decided_at, forced, duplicate_at in knowing_pages(
+            connection
+        ).execute(
             """
             WITH duplicates AS MATERIALIZED (
-                SELECT later.id, later.panel, later.service, later.link, later.settled_at
+                SELECT later.id, later.panel, later.service, page_key(later.link) AS page, later.settled_at
                 FROM evidence JOIN attempts AS later ON later.id = evidence.attempt_id
                 WHERE evidence.reason = ? AND EXISTS (SELECT 1 FROM decisions)
             )
             SELECT d.attempt_id, d.kind, d.panel_order_id, d.reason, d.user, d.host, d.decided_at, d.forced, (
                 SELECT min(e.settled_at) FROM duplicates AS e
-                WHERE e.id > a.id AND e.panel = a.panel AND e.service = a.service AND e.link = a.link
+                WHERE e.id > a.id AND e.panel = a.panel AND e.service = a.service AND e.page = page_key(a.link)
             )
             FROM decisions AS d JOIN attempts AS a ON a.id = d.attempt_id ORDER BY d.attempt_id
             """,
@@ -74,13 +77,13 @@ def _answer(connection: sqlite3.Connection, attempt_id: int) -> AnswerKept | Non
 
 
 def _duplicates(connection: sqlite3.Connection, attempt_id: int, panel: str, link: str) -> tuple[Duplicate, ...]:
-    """Later refusals as duplicate for the link, whatever the service: panels differ in how far they look."""
-    rows = connection.execute(
+    """Later refusals as duplicate for the page, whatever the service: panels differ in how far they look."""
+    rows = knowing_pages(connection).execute(
         """
         SELECT a.campaign || '/' || a.order_id, a.service, a.settled_at, a.message
         FROM evidence AS e JOIN attempts AS a ON a.id = e.attempt_id
-        WHERE e.reason = ? AND a.id > ? AND a.panel = ? AND a.link = ? ORDER BY a.id
+        WHERE e.reason = ? AND a.id > ? AND a.panel = ? AND page_key(a.link) = ? ORDER BY a.id
         """,
-        (RefusalReason.DUPLICATE.value, attempt_id, panel, link),
+        (RefusalReason.DUPLICATE.value, attempt_id, panel, page_key(link)),
     )
     return tuple(Duplicate(address, service, from_text(at), message) for address, service, at, message in rows)

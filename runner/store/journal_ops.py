@@ -41,6 +41,7 @@ from runner.store.operations import (
     Settle,
     SettleRefused,
 )
+from runner.store.page_guard import PageGuard
 from runner.store.paths import StatePaths
 from runner.store.reading import NO_SPACE, connect_reader
 from runner.store.status_statements import see_statuses
@@ -96,6 +97,7 @@ class Writer:
         self._run_id: str | None = None
         self._broken: str | None = None  # nothing is written any more
         self._full: str | None = None  # only outcomes are
+        self._pages = PageGuard(driver)
         last = connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM attempts").scalar_one()
         connection.rollback()
         self._next_id = int(last) + 1
@@ -260,6 +262,7 @@ class Writer:
             self._driver.executemany(doubt_statements.EVIDENCE, evidence)
         if marks:
             self._driver.executemany(statements.MARK, marks)
+            self._pages.look_at((str(row[statements.LINK]) for row in marks), self._next_id - len(marks))
 
     def _alone(self, operation: Operation) -> Answer:
         connection = self._connection

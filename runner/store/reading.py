@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 from runner.core.errors import StateRefused
+from runner.core.links import page_key
 from runner.store.paths import StatePaths
 
 # Writes that the file system did not take. An error of fsync is not among them: nothing may be tried again after one.
@@ -24,6 +25,12 @@ def connect_reader(paths: StatePaths) -> sqlite3.Connection:
         f"file:{quote(str(paths.db.absolute()))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
     connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def knowing_pages(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The same connection, whose statements can ask for `page_key(link)`: a state holds links as they were written."""
+    connection.create_function("page_key", 1, page_key, deterministic=True)
     return connection
 
 

@@ -55,6 +55,7 @@ MARK = _compiled(
     insert(attempts).values({"missing_in_a_row": literal_column("0")}),
     ("id", *NewAttempt._fields, "state", "run_id", "marked_at", "message", "status", "status_text"),
 )
+LINK = 7  # where its parameters have the link
 SETTLE = _compiled(
     update(attempts)
     .values({name: bindparam(f"new_{name}") for name in ("state", "settled_at", "panel_order_id", "message", "phase")})

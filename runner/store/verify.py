@@ -19,7 +19,7 @@ from runner.store.lock import is_free
 from runner.store.migrate import ensure_schema
 from runner.store.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, StatePaths
 from runner.store.place import files_of, refuse_unsafe_place
-from runner.store.reading import holds_tables, reading, revision
+from runner.store.reading import holds_tables, knowing_pages, reading, revision
 from runner.store.revisions import HEAD, refuse_unknown
 from runner.store.unclean import is_in_use, lost_wal
 
@@ -42,7 +42,7 @@ _NEVER = (
         "two attempts for one service and link are unsettled",
         (
             "SELECT max(id) FROM attempts WHERE state IN ('sending', 'in_doubt') "
-            "GROUP BY panel, service, link HAVING count(*) > 1"
+            "GROUP BY panel, service, page_key(link) HAVING count(*) > 1"
         ),
     ),
     (
@@ -122,7 +122,7 @@ def _database(connection: sqlite3.Connection) -> Iterator[Finding]:
     if present == HEAD:
         yield from _schema(connection)
     for what, rows in _NEVER:
-        for (attempt_id,) in connection.execute(rows).fetchmany(_MOST):
+        for (attempt_id,) in knowing_pages(connection).execute(rows).fetchmany(_MOST):
             yield Finding(
                 f"attempt {attempt_id}: {what}",
                 f"look at it with runner state list; if it is not your doing, {_RESTORE}",

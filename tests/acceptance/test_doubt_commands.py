@@ -165,10 +165,14 @@ def test_an_order_declared_not_placed_that_exists_is_warned_of_in_every_later_re
     doubtful: Project, served_sandbox: Served
 ):
     assert doubtful.run("doubt", "not-placed", LOST, "--reason", "overlooked", "--i-checked").code == 0
+    refused = doubtful.run("apply", "--yes", "--format", "json")
+    assert (refused.code, refused.json["placed"]) == (11, 0)  # its price is gone from an exclusive balance
+    told = (doubtful.run("report", "--format", "json"), doubtful.run("report"))
+    assert doubtful.run("balance", "served", "--label", "spent elsewhere", "--yes").code == 0
     bought = doubtful.run("apply", "--yes", "--format", "json")
     assert bought.json["placed"] == 1
     assert served_sandbox.links()[post(1)["link"]] == 2, "this is what a wrong decision costs"
-    for ran in (bought, doubtful.run("report", "--format", "json"), doubtful.run("report")):
+    for ran in (refused, *told):
         assert "warning: spring/post-1, declared not placed on" in " ".join(ran.err.split())
 
 

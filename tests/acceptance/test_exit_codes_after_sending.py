@@ -121,7 +121,7 @@ def interrupt_while_submitting(project: Project, *signals: int) -> tuple[int, li
     running = project.start("apply", "--yes", "--format", "jsonl")
     assert running.stdout is not None
     lines: list[str] = []
-    while '"settled"' not in (line := running.stdout.readline()):
+    while '"marked"' not in (line := running.stdout.readline()):
         assert line, "the run ended before it had placed an order"
         lines.append(line)
     for number in signals:

@@ -161,6 +161,10 @@ def test_a_negative_balance_buys_nothing_and_is_reported(spent: Project, served_
 def test_a_balance_in_another_currency_keeps_the_amounts_apart(spent: Project, served_sandbox: Served):
     served_sandbox.tell("account", {"currency": "EUR"})
     spent.campaign([post(number) for number in range(4)])
+    refused = spent.run("apply", "--yes")
+    assert refused.code == 11
+    assert "was in USD and is in EUR now" in refused.out
+    spent.panels(served_sandbox.url, currency="EUR")
     assert spent.run("apply", "--yes").code == 0
     document = spent.run("report", "--by", "panel", "--format", "json").json
     assert schema("report").is_valid(document)

@@ -37,7 +37,7 @@ def mark_after_send(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The order is sent first and written down when the answer is there."""
 
     async def send(self: Submission, purchase: Any) -> Any:
-        session, attempt = self._session, new_attempt(purchase)
+        session, attempt = self._session, new_attempt(purchase, purchase.cost)
         self._allowance.take(attempt)
         session.stop.in_flight += 1
         outcome = await self._panel.add(attempt, self._owned_ids)

@@ -20,7 +20,7 @@ from tests.engine.simulated import campaign
 def sold(panel, order, order_id: str, charge: str = "0.09") -> Bought:
     """Somebody bought it on the website."""
     purchase = Purchase(order, "sim", Decimal("0.90"), Decimal(charge))
-    panel.ids[order_id] = new_attempt(purchase)
+    panel.ids[order_id] = new_attempt(purchase, purchase.cost)
     panel.sold.append(panel.ids[order_id])
     panel.funds -= Decimal(charge)
     return Bought(order, "sim", order_id)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from runner.files.campaigns import load_campaigns
+from runner.files.derived_ids import derived_id
 
 PAGE = "https://example.com/our-brand/p/"
 FROM = "orders:\n- {from: rows.csv}\n"
@@ -22,7 +23,7 @@ def test_each_row_is_an_order_and_empty_cells_take_the_defaults(load):
     first, second = loaded.campaigns[0].orders
     assert first == ("spring", "a", "9", f"{PAGE}1", 1000, 5, 60, "rows.csv", 2)
     assert second[2:] == ("4", f"{PAGE}2", 50, None, None, "rows.csv", 3)
-    assert len(second.id) == 16
+    assert second.id == derived_id("4", f"{PAGE}2")
 
 
 def test_defaults_of_the_file_reach_the_rows_too(load):

@@ -1,8 +1,11 @@
+from urllib.parse import unquote, urljoin, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.diagnostics import Severity
+from runner.core.links import LinkForm, page_key
 from runner.files.links import LONGEST, BadLink, LinkRules, doubtful, may_be_decoded, parse_address, prefix_problem
 
 RULES = LinkRules(["https://example.com/our-brand/", "http://Example.org:80", "https://example.net:8443/a/b"])
@@ -30,6 +33,10 @@ RULES = LinkRules(["https://example.com/our-brand/", "http://Example.org:80", "h
         "http://example.org:80/x",
         "http://example.org?x=1",
         "https://example.net:8443/a/b/c",
+        "https://example.net:8443/%61/b/c",
+        "https://example.com/%6Fur%2dbrand/p",
+        "https://example.com/our-brand/p#x",
+        "https://example.com/our-brand?",
     ],
 )
 def test_links_inside_a_prefix_are_fine(link):
@@ -55,6 +62,11 @@ def test_links_inside_a_prefix_are_fine(link):
         "https://example.org/",
         "https://example.com./our-brand/p",
         "https://ex\u0430mple.com/our-brand/p",
+        "https://example.com/our-brand%3Fx/p",
+        "https://example.com/our-brand%23x/p",
+        "https://example.com/our%2520brand/p",
+        "https://example.com/%4Fur-brand/p",
+        "https://xn--example-.com/our-brand/p",
     ],
 )
 def test_links_outside_of_every_prefix_are_refused(link):
@@ -93,6 +105,8 @@ def test_links_outside_of_every_prefix_are_refused(link):
         ("https://example..com/our-brand/", "host name"),
         ("https://-example.com/", "host name"),
         ("https://exa%6dple.com/our-brand/", "host name"),
+        ("https://example\u2488com/our-brand/", "can't be looked up"),
+        ("https://m_ünchen.example/our-brand/", "can't be looked up"),
         ("https://example.com:/our-brand/", "port"),
         ("https://example.com:0/our-brand/", "port"),
         ("https://example.com:65536/our-brand/", "port"),
@@ -158,6 +172,35 @@ def test_any_text_is_an_address_or_a_bad_link(text):
         assert ".." not in address.path.split("/")
 
 
+@pytest.mark.parametrize(
+    ("rows", "csv", "form"),
+    [
+        (["/1", "/2"], "", LinkForm.BARE),
+        (["/1", "/2", "/3", "/4", "/5"], "", LinkForm.BARE),
+        (["/1/", "/2/"], "", LinkForm.SLASHED),
+        (["/1", "/2/"], "", LinkForm.KEYS),
+        (["/1?v=1", "/2"], "", LinkForm.KEYS),
+        ([], "/1 /2", LinkForm.BARE),
+        (["/1", "/2"], "/3 /4", LinkForm.BARE),
+        (["/1"], "/3/ /4/", LinkForm.KEYS),
+        (["/1", "/2#x"], "/3 /4", LinkForm.ANY),
+        (["/1"], "/3 /%34", LinkForm.ANY),
+        (["/1?"], "/3", LinkForm.ANY),
+    ],
+)
+def test_a_campaign_knows_how_its_links_are_written_whatever_they_are_read_from(load, rows, csv, form):
+    page = "https://example.com/our-brand"
+    body = "orders:\n" + "".join(f"  - {{link: '{page}{row}', quantity: 5}}\n" for row in rows)
+    body += "  - {from: rows.csv}\n" if csv else ""
+    lines = "".join(f"{page}{row},5\n" for row in csv.split())
+    (campaign,) = load(body, rows=f"link,quantity\n{lines}").campaigns
+    known = campaign.link_form
+    assert known is form or known is LinkForm.ANY  # a mixture may stay unknown
+    assert len(campaign.orders) == len(rows) + len(csv.split())
+    if not (rows and csv):
+        assert known is form
+
+
 def test_links_that_panels_may_change_are_one_warning_with_a_count(load):
     page = "https://example.com/our-brand/"
     loaded = load(
@@ -201,3 +244,105 @@ def test_a_link_outside_is_told_with_the_prefixes_and_what_to_do(load):
     assert (found.line, found.column, found.code) == (6, 17, "link")
     assert "outside the campaign's `links:` (https://example.com/our-brand/)" in found.message
     assert "add its prefix there if the page is yours" in found.message
+
+
+OTHER_SPELLINGS = LinkRules(["HTTPS://München.example:443/", "https://example.com/caf%c3%a9/%7Eme"])
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://münchen.example/p",
+        "https://xn--mnchen-3ya.example/p",
+        "https://XN--MNCHEN-3YA.example:443/p",
+        "https://example.com/café/~me",
+        "https://example.com/caf%C3%A9/~me/p",
+        "https://example.com/caf%c3%a9/%7eme?x=1",
+    ],
+)
+def test_a_prefix_means_its_pages_however_both_are_written(link):
+    assert OTHER_SPELLINGS.problem(link) is None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://münchen.example.evil.example/p",
+        "https://munchen.example/p",
+        "http://münchen.example/p",
+        "https://example.com/cafe/~me",
+        "https://example.com/caf%C3%A9/~mean",
+    ],
+)
+def test_no_spelling_brings_another_page_inside(link):
+    assert "is outside the campaign's `links:`" in OTHER_SPELLINGS.problem(link)
+
+
+@given(
+    st.sampled_from(
+        [
+            "https://example.com/our-brand",
+            "https://example.com",
+            "https://user@example.com/our-brand",
+            "https://evil.example/our-brand",
+        ]
+    ),
+    st.lists(
+        st.sampled_from(
+            [
+                "/",
+                "..",
+                "%2e%2E",
+                ".",
+                "%2F",
+                "%5c",
+                "\\",
+                "@evil.example",
+                ":443",
+                "?",
+                "#",
+                "our-brand",
+                "evil",
+                ";",
+                "%252e",
+            ]
+        ),
+        max_size=7,
+    ).map("".join),
+)
+def test_whatever_is_let_through_stays_inside_after_every_reading(start, tail):
+    link = start + tail
+    if RULES.problem(link) is not None:
+        return
+    for reading in (link, page_key(link), unquote(link), unquote(unquote(link))):
+        address = urlsplit(urljoin("https://base.example/", reading))
+        assert (address.hostname, address.port or 443, address.username) == ("example.com", 443, None)
+        assert address.path.split("/")[1] == "our-brand"
+        assert ".." not in address.path.split("/")
+
+
+def test_a_list_is_known_to_be_plain_only_if_every_link_is():
+    page = "https://example.com/our-brand/p"
+    assert RULES.form_of([page, f"{page}/2"]) is LinkForm.BARE
+    assert RULES.form_of([f"{page}/", f"{page}/2/"]) is LinkForm.SLASHED
+    assert RULES.form_of([page, f"{page}/"]) is LinkForm.KEYS
+    assert RULES.form_of([f"{page}?v=1"]) is LinkForm.KEYS
+    assert RULES.form_of([f"{page}/index.html"]) is LinkForm.KEYS
+    assert RULES.form_of([page, f"{page}?"]) is None
+    assert RULES.form_of([page, f"{page}#x"]) is None
+    assert RULES.form_of([page, "https://EXAMPLE.com/our-brand/p"]) is None
+    assert RULES.form_of([f"{page}\n{page}"]) is None
+    assert LinkRules(["https://EXAMPLE.com/our-brand/"]).form_of(["https://EXAMPLE.com/our-brand/p"]) is None
+
+
+@given(
+    st.lists(
+        st.text("ab1./?#%:~\n-=&", max_size=8).map("https://example.com/our-brand/".__add__), min_size=1, max_size=3
+    )
+)
+def test_what_is_known_of_a_list_is_true_of_each_link(links):
+    form = RULES.form_of(links)
+    if form is not None:
+        assert all(page_key(link) == link and RULES.problem(link) is None for link in links)
+    if form in (LinkForm.BARE, LinkForm.SLASHED):
+        assert {link.endswith("/") for link in links} == {form is LinkForm.SLASHED}

@@ -102,7 +102,7 @@ def test_https_anywhere_and_http_on_loopback(load, url):
         ("url: https://a.example/, key: {}", "missing-key", "`env` is missing"),
         ("url: https://a.example/, key: {env: A, file: b}", "exclusive-keys", "`env` and `file` exclude each other"),
         (f"url: https://a.example/, key: {{env: {SECRET}}}", "bad-format", "name of an environment variable"),
-        ("url: https://a.example/, key: {env: K}, currency: usd", "bad-format", "such as USD"),
+        ("url: https://a.example/, key: {env: K}, currency: dollars of the United States", "bad-format", "such as USD"),
         ("url: https://a.example/, key: {env: K}, parallel: {add: 0}", "out-of-range", "from 1 to 256"),
         ("url: https://a.example/, key: {env: K}, parallel: {adds: 1}", "unknown-key", "did you mean `add`?"),
         ("url: https://a.example/, key: {env: K}, rate: {add: 60}", "wrong-type", "60/min"),

@@ -7,12 +7,16 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus, NewAttempt
 from runner.core.errors import ExitCode
 from runner.core.orders import KeySource, Order, PanelProfile
+from runner.planning.accounts import Accounts
+from runner.planning.committed import Committed
 from runner.planning.diff import make_plan
 from runner.planning.guards import allowance
+from runner.planning.history import History
 from runner.planning.plan import Action, ActionKind
 from runner.planning.price_guard import PriceTerms
 from runner.planning.refills import RefillWish
 from tests.planning.builders import (
+    EARLIER,
     NOW,
     D,
     a_balance,
@@ -93,9 +97,43 @@ def test_the_total_budget_counts_what_was_spent_reserved_doubted_and_given_up_al
     assert "budget.total is 4.49 USD with 3.60 USD committed already" in refusal.message
 
 
-def test_the_total_budget_counts_refunds_as_given_back():
-    refunded = a_charged_attempt("0.90", "0.00", LiveStatus.CANCELED, remains=1000, order_id="old", link="x")
-    plan = make_plan([a_campaign(an_order(), total="0.90")], recorded_with(refunded))
+BEFORE = NOW - timedelta(days=2)
+REFUNDED = a_charged_attempt("0.90", "0.00", LiveStatus.CANCELED, remains=1000, order_id="old", link="x")
+
+
+def balance_moved(to: str, *attempts, at=NOW):
+    """A state whose balance was 100.00 before all orders and is `to` now."""
+    return recorded_with(*attempts, first_balances=[a_balance("100.00", at=BEFORE)], balances=[a_balance(to, at=at)])
+
+
+def test_the_total_budget_counts_refunds_as_given_back_once_the_balance_confirms_them():
+    campaign = a_campaign(an_order(), total="0.90")
+    assert list(make_plan([campaign], balance_moved("100.00", REFUNDED)).refusals) == []
+    for not_confirmed in (balance_moved("99.10", REFUNDED), recorded_with(REFUNDED)):
+        (refusal,) = make_plan([campaign], not_confirmed).refusals
+        assert refusal.guard == "budget.total"
+        assert "0.90 of it said to be refunded, but not confirmed by the balance" in refusal.message
+
+
+def test_a_deposit_that_nobody_has_labelled_confirms_no_refund():
+    (refusal,) = make_plan([a_campaign(an_order(), total="0.90")], balance_moved("150.00", REFUNDED)).refusals
+    assert "not confirmed by the balance" in refusal.message
+
+
+def test_a_cancelled_order_that_never_showed_a_charge_frees_nothing_while_the_balance_lacks_its_price():
+    free = a_charged_attempt("0.00", "0.00", LiveStatus.CANCELED, order_id="old", link="x", first_charge=None)
+    campaign = a_campaign(an_order(), total="0.90")
+    assert [one.guard for one in make_plan([campaign], balance_moved("99.10", free)).refusals] == ["budget.total"]
+    assert list(make_plan([campaign], balance_moved("100.00", free)).refusals) == []
+
+
+def test_a_panel_whose_refunds_are_trusted_needs_no_confirmation():
+    trusted = PanelProfile(name="sandbox", url="", key=KeySource(), trusts_refunds=True)
+    plan = make_plan(
+        [a_campaign(an_order(), total="0.90")],
+        balance_moved("99.10", REFUNDED),
+        prices=PriceTerms(profiles={"sandbox": trusted}),
+    )
     assert list(plan.refusals) == []
 
 
@@ -123,11 +161,20 @@ def test_two_campaigns_share_the_balance_of_their_panel():
     assert kinds(plan) == {"spring/a": ActionKind.PLACE, "summer/b": ActionKind.BLOCKED}
 
 
-@pytest.mark.parametrize(("env", "is_one"), [("KEY", True), ("OTHER_KEY", False)])
-def test_two_names_of_one_account_share_its_balance_and_its_doubts(env, is_one):
-    keys = {"sandbox": KeySource(env="KEY"), "other": KeySource(env=env)}
-    profiles = {name: PanelProfile(name=name, url=f"https://p.test/api{'/' * (name == 'other')}", key=key)
-                for name, key in keys.items()}  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "env", "is_one"),
+    [
+        ("https://p.test/api/", "KEY", True),
+        ("https://P.test:443/%61pi", "KEY", True),
+        ("https://p.test/api/", "OTHER_KEY", False),
+        ("https://p.test/api2", "KEY", False),
+    ],
+)
+def test_two_names_of_one_account_share_its_balance_and_its_doubts(url, env, is_one):
+    profiles = {
+        "sandbox": PanelProfile(name="sandbox", url="https://p.test/api", key=KeySource(env="KEY")),
+        "other": PanelProfile(name="other", url=url, key=KeySource(env=env)),
+    }
     campaigns = [a_campaign(an_order("a"), keep_balance="98.50"), on_other(an_order("b", campaign="summer"))]
     both = make_plan(campaigns, two_panels("USD", "USD"), prices=PriceTerms(profiles=profiles))
     assert [one.guard for one in both.refusals][:1] == (["budget.keep_balance"] if is_one else [])
@@ -158,8 +205,24 @@ def test_a_negative_balance_refuses_even_an_order_at_a_price_that_rounds_to_zero
     assert kinds(plan) == {"spring/teaser": ActionKind.BLOCKED}
 
 
-def test_guards_never_refuse_when_nothing_is_planned():
-    campaign = a_campaign(an_order(), total="0.10", per_run="0.10", keep_balance="50.00")
+def test_a_budget_that_is_overdrawn_refuses_whether_anything_is_planned_or_not():
+    dear = a_charged_attempt("9.00", "9.00", LiveStatus.IN_PROGRESS)
+    for orders in ((an_order(),), (an_order(), an_order("more"))):
+        plan = make_plan(
+            [a_campaign(*orders, total="8.10", per_day="8.10")],
+            balance_moved("91.00", dear),
+            refills=RefillWish(now=EARLIER),
+        )
+        assert [one.guard for one in plan.refusals] == ["budget.total", "budget.per_day"]
+        assert (
+            "budget.total is overdrawn by 0.90 USD: 9.00 USD committed already, 8.10 USD allowed"
+            in plan.refusals[0].message
+        )
+        assert plan.exit_code is ExitCode.GUARD
+
+
+def test_other_guards_never_refuse_when_nothing_is_planned():
+    campaign = a_campaign(an_order(), total="0.90", per_run="0.10", keep_balance="50.00")
     recorded = recorded_with(an_attempt(), balances=[a_balance("-3.00")])
     plan = make_plan([campaign], recorded, max_cost=D(0))
     assert (list(plan.refusals), plan.exit_code) == ([], ExitCode.OK)
@@ -214,7 +277,15 @@ def test_past_orders_in_another_currency_are_noted_and_not_added_to_the_budget()
     recorded = replace(two_panels(), attempts={("summer", "old"): [an_attempt(an_order("old", campaign="summer"))]})
     plan = make_plan([on_other(an_order(), total="0.90")], recorded)
     assert list(plan.refusals) == []
-    assert "summer: past orders on sandbox are in another currency and not in budget.total" in plan.notes
+    assert "summer: past orders on sandbox are in USD and not in budget.total" in plan.notes
+
+
+def committed(recorded, campaign) -> Committed:
+    return Committed(
+        history=History(recorded, [campaign], NOW),
+        balances={panel: seen.balance for panel, seen in recorded.last_balances.items()},
+        accounts=Accounts(recorded),
+    )
 
 
 def a_mark(action: Action, cost: Decimal | None = None) -> NewAttempt:
@@ -227,7 +298,7 @@ def test_the_allowance_of_a_run_covers_its_plan_and_not_a_cent_more():
     campaign = a_campaign(*THREE, total="50.00", keep_balance="1.00")
     recorded = recorded_with()
     plan = make_plan([campaign], recorded)
-    caps = allowance([campaign], recorded, plan)
+    caps = allowance([campaign], committed(recorded, campaign), plan)
     marks = [a_mark(action) for action in plan.purchases()]
     assert [caps.take(mark) for mark in marks] == ["", "", ""]
     assert "panel sandbox has 0.00 left" in caps.take(marks[0]._replace(expected_charge=D("0.01")))
@@ -237,7 +308,8 @@ def test_the_allowance_of_a_run_covers_its_plan_and_not_a_cent_more():
 def test_the_allowance_of_a_run_holds_every_cap_by_itself(caps):
     recorded = recorded_with()
     plan = make_plan([a_campaign(*THREE)], recorded)  # as if the guards had not been there
-    allowed = allowance([a_campaign(*THREE, **caps)], recorded, plan)
+    campaign = a_campaign(*THREE, **caps)
+    allowed = allowance([campaign], committed(recorded, campaign), plan)
     taken = [allowed.take(a_mark(action)) for action in plan.purchases()]
     assert [not refusal for refusal in taken] == [True, False, False]
 
@@ -278,10 +350,23 @@ def test_a_budget_of_a_day_without_a_day_is_a_mistake_and_never_no_cap():
         make_plan([a_campaign(an_order(), per_day="9")], recorded_with())
 
 
+def test_a_charge_beyond_the_expected_one_is_taken_from_every_cap_and_tells_which_is_overdrawn():
+    recorded = recorded_with()
+    campaign = a_campaign(*THREE, total="2.00")
+    plan = make_plan([a_campaign(*THREE)], recorded)
+    caps = allowance([campaign], committed(recorded, campaign), plan)
+    first, second, _ = (a_mark(action) for action in plan.purchases())
+    assert caps.take(first) == ""
+    assert caps.charge_more("spring", "sandbox", D("0.50")) == ""
+    assert "campaign spring has 0.60 left" in caps.take(second)
+    assert "campaign spring is overdrawn by 0.10" in caps.charge_more("spring", "sandbox", D("0.70"))
+
+
 def test_the_allowance_of_a_run_holds_the_budget_of_a_day():
     recorded = recorded_with(an_attempt(an_order("old"), marked_at=NOW))
     plan = make_plan([a_campaign(*THREE)], recorded)
-    allowed = allowance([a_campaign(*THREE, per_day="1.80")], recorded, plan, NOW)
+    campaign = a_campaign(*THREE, per_day="1.80")
+    allowed = allowance([campaign], committed(recorded, campaign), plan)
     assert [not allowed.take(a_mark(action)) for action in plan.purchases()] == [True, False, False]
 
 

@@ -35,10 +35,17 @@ def test_what_was_given_up_counts_as_spent_for_ever():
 
 
 @pytest.mark.parametrize(
-    ("charge", "status"), [(None, S.UNKNOWN), (D(0), S.PENDING), (D("0.00"), S.COMPLETED), (None, S.CANCELED)]
+    ("charge", "status"), [(None, S.UNKNOWN), (D(0), S.PENDING), (None, S.IN_PROGRESS), (None, S.FAILED)]
 )
-def test_a_purchase_without_a_charge_is_reserved_at_its_expected_charge(charge, status):
+def test_a_live_purchase_without_a_charge_is_reserved_at_its_expected_charge(charge, status):
     assert book(an_attempt(charge=charge, status=status)) == Booked(reserved=D("0.90"))
+
+
+@pytest.mark.parametrize(
+    ("charge", "status"), [(D("0.00"), S.COMPLETED), (None, S.COMPLETED), (None, S.PARTIAL), (None, S.CANCELED)]
+)
+def test_a_purchase_that_ended_without_a_charge_counts_as_spent_and_is_not_reserved_for_ever(charge, status):
+    assert book(an_attempt(charge=charge, status=status)) == Booked(spent=D("0.90"))
 
 
 @pytest.mark.parametrize("status", [S.CANCELED, S.REFUNDED])

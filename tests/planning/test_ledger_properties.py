@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
@@ -197,6 +197,7 @@ def expected(world: World, panel: str) -> tuple[Decimal, ...]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(EVENTS, max_size=30))
+@example([("mark", "eu", 1, AttemptState.PLACED, False, False), ("end", 0, 10, True, False)])  # two equal looks
 def test_the_books_add_up_under_any_order_of_events(events):
     world = played(events)
     ledger = make_ledger(world.recorded())

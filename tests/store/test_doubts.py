@@ -143,6 +143,18 @@ def test_a_later_refusal_as_a_duplicate_is_found_for_the_doubt_it_speaks_of(writ
     assert [one.refused_as_duplicate_at for one in read_state(paths).decisions] == [NOW, None]
 
 
+@pytest.mark.parametrize("service", ["1", "2"])
+def test_it_is_found_however_the_later_order_writes_the_page(writer, paths, service):
+    first = doubt(writer, 1)
+    writer.commit([NotPlaced(first, BY)])
+    link = "HTTPS://EXAMPLE.com:443/our-brand/p/%31?#top"
+    (later,) = writer.commit([a_mark(7, link=link, service=service)])
+    writer.commit([a_settle(later, DUPLICATE)])
+    assert [one.address for one in read_kept(paths, [first])[first].duplicates] == ["spring/order-7"]
+    assert [one.refused_as_duplicate_at for one in read_state(paths).decisions] == [NOW if service == "1" else None]
+    assert attempts_of(paths)[later].link == link
+
+
 def test_the_balance_before_is_the_last_one_up_to_the_mark(writer, paths):
     def look(amount, hours):
         seen = BalanceSeen(

@@ -219,16 +219,22 @@ def test_a_state_without_its_wal_can_be_accepted_as_it_is(writer, paths, lock, c
     assert len(turned) == 1
 
 
-def test_of_several_lost_orders_for_one_link_one_is_in_doubt_and_the_others_stay_placed(writer, paths, clock):
+@pytest.mark.parametrize(
+    "links",
+    [
+        ["https://example.com/one"] * 3,
+        ["https://EXAMPLE.com/one", "https://example.com:443/%6Fne", "https://example.com/one#top"],
+    ],
+)
+def test_of_several_lost_orders_for_one_page_one_is_in_doubt_and_the_others_stay_placed(writer, paths, clock, links):
     (first,) = writer.commit([a_mark(1)])
     writer.commit([a_settle(first, refused())])
     copy = backup(paths, clock)
-    link = "https://example.com/one"
-    (two,) = writer.commit([a_mark(2, link=link)])
+    (two,) = writer.commit([a_mark(2, link=links[0])])
     writer.commit([a_settle(two, placed("p2"))])
-    (three,) = writer.commit([a_mark(3, link=link)])
+    (three,) = writer.commit([a_mark(3, link=links[1])])
     writer.commit([a_settle(three, placed("p3"))])
-    (four,) = writer.commit([a_mark(4, link=link)])
+    (four,) = writer.commit([a_mark(4, link=links[2])])
     writer.commit([a_settle(four, IN_DOUBT)])
     writer.commit([EndRun("run-1", 0, NOW)])
     writer.close()

@@ -82,6 +82,7 @@ def test_what_was_written_with_the_schema_switched_off_is_found(settled, hand, f
     [
         ("one_open_attempt", "UPDATE attempts SET order_id = 'order-1' WHERE id = 2", "two open attempts"),
         ("one_unsettled_send", "UPDATE attempts SET link = (SELECT link FROM attempts WHERE id = 2) WHERE id = 3", "unsettled"),
+        ("one_unsettled_send", "UPDATE attempts SET link = 'https://EXAMPLE.com/our-brand/p/%32#' WHERE id = 3", "unsettled"),
         ("one_owner_per_panel_order", "UPDATE attempts SET panel_order_id = 'p1' WHERE id = 2", "own one panel order"),
     ],
 )  # fmt: skip

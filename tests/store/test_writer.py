@@ -13,7 +13,16 @@ from runner.core.clock import ManualClock
 from runner.core.errors import JournalBroken, StateRefused
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
-from runner.store.operations import DoubtLeftOvers, EndRun, Mark, MarkRefused, Rename, RenameRefused, SettleRefused
+from runner.store.operations import (
+    BeginRun,
+    DoubtLeftOvers,
+    EndRun,
+    Mark,
+    MarkRefused,
+    Rename,
+    RenameRefused,
+    SettleRefused,
+)
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
 from runner.store.rows import LEFT_OVER
@@ -79,6 +88,8 @@ def test_a_refused_neighbour_loses_nobody_elses_outcome(writer, paths):
     [
         (new_attempt(1, link="https://example.com/our-brand/other"), "already has an attempt"),
         (new_attempt(2, link=new_attempt(1).link), "same service and link"),
+        (new_attempt(2, link="https://EXAMPLE.com/our-brand/p/1"), "same service and link"),
+        (new_attempt(2, link=f"{new_attempt(1).link}#top"), "same service and link"),
     ],
 )
 def test_a_second_open_attempt_is_refused_by_name(writer, twin, reason):
@@ -87,6 +98,37 @@ def test_a_second_open_attempt_is_refused_by_name(writer, twin, reason):
     assert isinstance(refusal, MarkRefused)
     assert f"{twin.campaign}/{twin.order_id}" in refusal.message
     assert reason in refusal.message
+
+
+OTHER = "https://EXAMPLE.com:443/our-brand/p/%31?"  # of the page of order 1
+
+
+def test_of_one_group_only_the_second_spelling_of_a_page_is_refused(writer, paths):
+    first, second, third = writer.commit([a_mark(1), a_mark(2, link=OTHER), a_mark(3)])
+    assert isinstance(second, MarkRefused)
+    assert {one.order_id for one in attempts_of(paths).values()} == {"order-1", "order-3"}
+    assert attempts_of(paths)[first].link == new_attempt(1).link
+    assert isinstance(third, int)
+
+
+@pytest.mark.parametrize("links", [(OTHER, new_attempt(1).link), (new_attempt(1).link, OTHER)])
+def test_a_doubt_holds_its_page_in_every_spelling_also_for_the_next_run(writer, open_one, links):
+    (first,) = writer.commit([a_mark(1, link=links[0])])
+    writer.commit([a_settle(first, IN_DOUBT)])
+    writer.close()
+    again = open_one()
+    assert again.commit([BeginRun("run-2", "apply", NOW)]) == [None]
+    refusal, other = again.commit([a_mark(2, link=links[1]), a_mark(3)])
+    assert isinstance(refusal, MarkRefused)
+    assert isinstance(other, int)
+    elsewhere = [a_mark(4, link=links[1], service="2"), a_mark(5, link=links[1], panel="other")]
+    assert all(isinstance(one, int) for one in again.commit(elsewhere))
+
+
+def test_a_finished_order_lets_another_spelling_have_its_page(writer):
+    (first,) = writer.commit([a_mark(1, link=OTHER)])
+    writer.commit([a_settle(first, placed("p1"))])
+    assert writer.commit([a_mark(2, link=new_attempt(1).link)]) == [first + 1]
 
 
 @pytest.mark.parametrize("outcome", [placed("p1"), IN_DOUBT])

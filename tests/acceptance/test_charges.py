@@ -45,19 +45,18 @@ def test_a_plan_counts_the_accepted_factor_in_every_cost(project: Project, serve
     assert project.run("plan", "--format", "json").json["cost"] == "1.89"
 
 
-def test_a_panel_that_shows_no_charges_is_told_of_and_holds_nothing(project: Project, serve):
+def test_where_no_charge_is_shown_the_balance_confirms(project: Project, serve):
     late = serve("--charge-style", "late")
     project.panels(late.url)
     project.campaign(ORDERS)
     ran = project.run("apply", "--yes")
-    assert ran.code == 0
-    assert len(late.orders()) == 30
-    assert "shows no charge for the first orders of service 1: not compared" in ran.err
+    assert (ran.code, len(late.orders())) == (0, 30)
+    assert "charge" not in ran.err
 
 
 def test_a_panel_that_charges_as_it_lists_is_not_held_up(project: Project, served_sandbox: Served):
-    project.campaign(ORDERS)
+    project.campaign([post(number, quantity=1000) for number in range(300)])
     ran = project.run("apply", "--yes")
     assert ran.code == 0
     assert "charge" not in ran.err
-    assert served_sandbox.requests()["status"] == 2
+    assert served_sandbox.requests()["status"] <= 16  # three full batches, and the small ones while the window opens

@@ -5,8 +5,8 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.errors import ExitCode
 from runner.core.orders import KeySource, PanelProfile
+from runner.planning.charge_check import Observed, check_charge, known_charge
 from runner.planning.diff import make_plan
-from runner.planning.first_charge import Observed, known_charge, mismatch
 from runner.planning.plan import ActionKind
 from runner.planning.price_guard import PriceTerms
 from tests.planning.builders import D, a_campaign, a_charged_attempt, an_attempt, an_order, kinds, recorded_with
@@ -14,6 +14,11 @@ from tests.planning.builders import D, a_campaign, a_charged_attempt, an_attempt
 
 def a_profile(**changes) -> PanelProfile:
     return PanelProfile(name="sandbox", url="", key=KeySource(), **changes)
+
+
+def mismatch(one: Observed, profile: PanelProfile) -> str:
+    wrong = check_charge(one, profile)
+    return "" if wrong is None else wrong.words
 
 
 def charged(charge: str, rate: str = "0.90", units: int = 1000) -> Observed:
@@ -38,11 +43,11 @@ def charged(charge: str, rate: str = "0.90", units: int = 1000) -> Observed:
     ],
 )
 def test_a_charge_may_be_off_by_one_percent_and_half_a_unit_of_the_coarser_decimal(charge, rate, units, fits):
-    assert (mismatch([charged(charge, rate, units)], a_profile()) == "") is fits
+    assert (mismatch(charged(charge, rate, units), a_profile()) == "") is fits
 
 
 def test_a_mismatch_says_both_numbers_and_the_factor_to_accept():
-    words = mismatch([charged("0.90"), charged("0.945")], a_profile())
+    words = mismatch(charged("0.945"), a_profile())
     assert "order 23501 was charged 0.945 and 0.90 was expected (1,000 units at 0.90 per 1000)" in words
     assert 'charge_factor: {"1": "1.05"} for sandbox in panels.yaml' in words
 
@@ -51,25 +56,25 @@ def test_a_mismatch_says_both_numbers_and_the_factor_to_accept():
     ("charge", "factor"), [("0.945", "1.05"), ("900", "1000"), ("0.0009", "0.001"), ("1.2", "1.3333")]
 )
 def test_the_factor_that_is_shown_makes_the_charge_fit(charge, factor):
-    assert f'"{factor}"' in mismatch([charged(charge)], a_profile())
-    assert mismatch([charged(charge)], a_profile(charge_factors={"1": D(factor)})) == ""
-    assert mismatch([charged(charge)], a_profile(charge_factors={"default": D(factor)})) == ""
-    assert mismatch([charged(charge)], a_profile(charge_factors={"2": D(factor)})) != ""
+    assert f'"{factor}"' in mismatch(charged(charge), a_profile())
+    assert mismatch(charged(charge), a_profile(charge_factors={"1": D(factor)})) == ""
+    assert mismatch(charged(charge), a_profile(charge_factors={"default": D(factor)})) == ""
+    assert mismatch(charged(charge), a_profile(charge_factors={"2": D(factor)})) != ""
 
 
 def test_a_factor_once_accepted_is_the_new_expectation_and_the_next_one_builds_on_it():
-    words = mismatch([charged("0.90")], a_profile(charge_factors={"1": D("1.05")}))
+    words = mismatch(charged("0.90"), a_profile(charge_factors={"1": D("1.05")}))
     assert "0.945 was expected" in words
     assert '"1": "1"' in words
 
 
 def test_a_rounded_price_list_leaves_room_for_its_rounding():
     rounded = a_profile(rounded_rates=True)
-    assert mismatch([charged("0.14", "0.01", 10_000)], rounded) == ""
-    assert mismatch([charged("0.16", "0.01", 10_000)], rounded) != ""
-    assert mismatch([charged("0.14", "0.01", 10_000)], a_profile()) != ""
-    assert mismatch([charged("0.01", "0.00", 10_000)], rounded) == ""
-    assert mismatch([charged("0.06", "0.00", 10_000)], rounded) != ""
+    assert mismatch(charged("0.14", "0.01", 10_000), rounded) == ""
+    assert mismatch(charged("0.16", "0.01", 10_000), rounded) != ""
+    assert mismatch(charged("0.14", "0.01", 10_000), a_profile()) != ""
+    assert mismatch(charged("0.01", "0.00", 10_000), rounded) == ""
+    assert mismatch(charged("0.06", "0.00", 10_000), rounded) != ""
 
 
 @pytest.mark.parametrize(
@@ -98,11 +103,46 @@ def test_a_service_that_was_last_charged_otherwise_is_not_bought_again():
     wrong = a_charged_attempt("1.00", "1.00", LiveStatus.IN_PROGRESS, order_id="old")
     plan = planned(wrong)
     (refusal,) = plan.refusals
-    assert (refusal.guard, plan.exit_code) == ("first-charge", ExitCode.GUARD)
+    assert (refusal.guard, plan.exit_code) == ("charge", ExitCode.GUARD)
     assert "was charged 1.00 and 0.90 was expected" in refusal.message
     assert kinds(plan) == {"spring/a": ActionKind.BLOCKED, "spring/b": ActionKind.PLACE}
     accepted = PriceTerms(profiles={"sandbox": a_profile(charge_factors={"1": D("1.1111")})})
     assert list(planned(wrong, terms=accepted).refusals) == []
+
+
+@pytest.mark.parametrize(
+    ("charge", "rate", "units", "fits"),
+    [
+        ("0.01", "0.52", 10, True),  # 0.0052, rounded to cents
+        ("0.01", "0.01", 10, True),  # 0.0001, rounded up to cents: the account knows nothing less
+        ("0.01", "1.99", 10, True),  # 0.0199, rounded down
+        ("0.02", "0.52", 10, False),
+        ("0.0055", "0.52", 10, False),
+    ],
+)
+def test_a_charge_may_be_rounded_up_or_down_to_its_own_decimals(charge, rate, units, fits):
+    assert (check_charge(charged(charge, rate, units), a_profile()) is None) is fits
+
+
+def test_an_order_that_the_panel_corrected_upwards_holds_its_service_until_accepted():
+    raised = a_charged_attempt("0.90", "90.00", LiveStatus.COMPLETED, order_id="old-1", panel_order_id="77")
+    right = a_charged_attempt("0.90", "0.90", LiveStatus.IN_PROGRESS, order_id="old-2", panel_order_id="78")
+    (refusal,) = planned(raised, right).refusals
+    assert "order 77 was charged 90.00 and 0.90 was expected" in refusal.message
+    assert "accepted_charges" in refusal.message
+    accepted = PriceTerms(profiles={"sandbox": a_profile(accepted_charges=frozenset({"77"}))})
+    assert list(planned(raised, right, terms=accepted).refusals) == []
+
+
+def test_two_services_charged_wrongly_stop_the_whole_panel():
+    wrong = [
+        a_charged_attempt("90", "90", LiveStatus.IN_PROGRESS, order_id=f"old-{n}", service=n, panel_order_id=n)
+        for n in ("8", "9")
+    ]
+    plan = planned(*wrong)
+    assert set(kinds(plan).values()) == {ActionKind.BLOCKED}
+    assert "several services of sandbox are charged wrongly" in plan.refusals[0].message
+    assert list(planned(wrong[0]).refusals) == []  # one other service says nothing about these
 
 
 def test_only_the_newest_charge_of_a_service_counts_and_only_where_it_is_known():

@@ -44,8 +44,8 @@ async def test_full_batches_are_read_while_the_rest_is_bought_and_nothing_is_rea
         await run(session, campaign(450))
         recorded = await session.journal.recorded()
     assert polled(recorded) == 450
-    first, *batches = panel.status_calls
-    assert (first, sorted(batches)) == (4, [50, 100, 100, 100, 100])  # 4: what the first orders were charged
+    assert sum(panel.status_calls) == 450
+    assert len([asked for asked in panel.status_calls if asked < 100]) <= 9  # while the window opens, and the last ones
     assert sum(sold < 450 for sold in panel.sold_at[1:]) >= 3
 
 

@@ -1,0 +1,67 @@
+"""What a run took in the end, once all charges that the panels show are read: what went beyond the plan, and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.core.money import ZERO
+from runner.core.orders import Campaign
+from runner.core.recorded import Recorded
+from runner.engine.result import OrderResult
+from runner.engine.session import Session
+from runner.planning.account_guards import account_warnings
+from runner.planning.accounts import Accounts
+from runner.planning.committed import Committed
+from runner.planning.history import History
+from runner.planning.overdrawn import overdrawn
+
+if TYPE_CHECKING:
+    from runner.engine.submit import Submission
+
+
+class Aftermath(NamedTuple):
+    """What is to be told beside the results."""
+
+    warnings: Sequence[str]
+    is_overcharged: bool  # a panel took more than expected, or a budget is overdrawn
+
+
+def committed_now(session: Session, campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> Committed:
+    """What past purchases took of the budgets, as the state is."""
+    return Committed(
+        history=History(recorded, campaigns, now),
+        balances={panel: seen.balance for panel, seen in recorded.last_balances.items()},
+        accounts=Accounts(recorded, {name: panel.profile for name, panel in session.panels.items()}),
+    )
+
+
+def aftermath(
+    session: Session, campaigns: Sequence[Campaign], recorded: Recorded, submissions: Sequence["Submission"]
+) -> Aftermath:
+    """Judge what was bought by what it was charged."""
+    attempts = {
+        one.id: one for several in recorded.attempts.values() for one in several if one.run_id == session.run_id
+    }
+    warnings: list[str] = []
+    is_overcharged = False
+    for submission in submissions:
+        warnings += submission.confirmations.conclude(attempts)
+        is_overcharged = is_overcharged or submission.confirmations.is_overcharged
+    committed = committed_now(session, campaigns, recorded, session.clock.now())
+    beyond = overdrawn(campaigns, committed)
+    warnings += [one.warning for one in beyond]
+    profiles = {name: panel.profile for name, panel in session.panels.items()}
+    if submissions:  # else the plan has told it
+        warnings += account_warnings(campaigns, committed, profiles)
+    return Aftermath(warnings, is_overcharged or bool(beyond))
+
+
+def with_charges(results: Sequence[OrderResult], session: Session, recorded: Recorded) -> list[OrderResult]:
+    """The results with what each order was charged in the place of what was expected, where that is known."""
+    charges = {
+        (one.address, one.panel_order_id): max(one.charge or ZERO, one.first_charge)
+        for several in recorded.attempts.values()
+        for one in several
+        if one.run_id == session.run_id and one.first_charge is not None
+    }
+    return [one._replace(cost=charges.get((one.order, one.panel_order_id), one.cost)) for one in results]
