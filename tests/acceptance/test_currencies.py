@@ -29,10 +29,21 @@ def files(project: Project) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("profile", [{}, {"currency": "USD"}])
-def test_the_panels_own_word_stands_on_every_screen(bare_project: Project, own: OwnPanel, word: str, profile: dict):
+def test_a_profile_never_speaks_for_the_panel(bare_project: Project, own: OwnPanel, word: str):
     own.currency = word
-    bare_project.panels(own.url, **profile)
+    bare_project.panels(own.url, currency="USD")
+    bare_project.campaign([post(1)])
+    assert bare_project.run("balance", "served").out.split(maxsplit=2) == ["served", "1,000.00", f"{word}\n"]
+    plan = bare_project.run("plan")
+    assert (plan.code, f"served bills in {word}, but" in plan.out) == (11, True)
+    bare_project.panels(own.url, currency=word)
+    assert bare_project.run("apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_panels_own_word_stands_on_every_screen(bare_project: Project, own: OwnPanel, word: str):
+    own.currency = word
+    bare_project.panels(own.url)
     shown = screens(bare_project)
     for name in ("plan", "balance", "apply", "report", "history"):
         assert shown[name].code == 0, shown[name].err

@@ -100,14 +100,14 @@ def test_the_money_of_a_doubt_is_told_once(doubtful: Project, served_sandbox):
 
 def test_what_is_more_than_the_doubt_is_told_apart(doubtful: Project, served_sandbox):
     served_sandbox.tell("account", {"deposit": "-0.30"})
-    assert doubtful.run("apply", "--yes").code == 15
+    assert doubtful.run("status", "--refresh").code == 15
     out = flat(doubtful.run("report").out)
     assert "0.09 of it may be the same money as in doubt above (spring/post-1); the other 0.30: other spending" in out
 
 
 def test_what_is_less_than_the_doubt_is_other_money(doubtful: Project, served_sandbox):
     served_sandbox.tell("account", {"deposit": "0.05"})
-    assert doubtful.run("apply", "--yes").code == 15
+    assert doubtful.run("status", "--refresh").code == 15
     out = flat(doubtful.run("report").out)
     assert "unexplained 0.04" in out
     assert "gone from the balance and in no book: other spending" in out
