@@ -210,8 +210,12 @@ def tell(story: Story) -> None:
     )
     story.file("campaigns/spring.yaml", CAMPAIGN)
     story.show("campaigns/spring.yaml")
-    story.say("## Apply", "", "Look first, then buy.")
-    story.run("plan", "-q")
+    story.say(
+        "## Apply",
+        "",
+        "Look first, then buy. Nothing was ever bought with this project, so its first command is told to begin a state.",
+    )
+    story.run("plan", "--new-state", "-q")
     story.run("apply", "--yes", "-q")
     story.say(
         "A quarter of an hour later (on the panel: for the runner it is a second, so what is *done in* is in seconds too):"

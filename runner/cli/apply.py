@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.asking import may_ask, plain_signals, to_do
-from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
+from runner.cli import endings
+from runner.cli.asking import may_ask, to_do
+from runner.cli.options import (
+    CALLING,
+    COUNTS,
+    NEW_STATE,
+    NO_CI,
+    PRUNE,
+    READING,
+    REPORT,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
 from runner.cli.plan import next_command
+from runner.cli.project import from_here, in_project
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
 from runner.core.orders import SANDBOX
@@ -27,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, PRUNE, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, NEW_STATE, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
 @click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
@@ -49,12 +63,13 @@ def apply(
     from runner.planning.wish import Wish
 
     settings = Settings(**flags)
-    start_logging(settings)
-    claim(settings)
+    given = settings.files
     saved = _saved_plan(settings, prune=prune)
     if saved is not None:
         settings = _for_saved(settings, saved)
     inputs = need_inputs(settings)
+    claim(settings, inputs, read=[counts, *map(Path, given)])
+    start_logging(settings)
     asking = _Consent(settings, saved, prune=prune, may_act=yes, may_ask=may_ask(no_input=no_input))
     wish = Wish(
         campaigns=inputs.campaigns,
@@ -71,8 +86,10 @@ def apply(
         result = asyncio.run(_apply(settings, inputs, asking, wish))
         return _show(settings, inputs, result)
     except KeyboardInterrupt:  # the run has let go of Ctrl-C: it has ended, or not begun
-        if asking.ended is not ExitCode.IN_DOUBT:
+        if asking.ended is None:
             raise
+        if asking.ended is not ExitCode.IN_DOUBT:
+            raise Interrupted("interrupted when the run had ended: what it did is recorded", "runner status") from None
         from runner.cli.main import complain
 
         complain("interrupted when the run had ended: at least one order is in doubt", "runner doubt list")
@@ -101,7 +118,7 @@ def _for_saved(settings: Settings, saved: "PlanFile") -> Settings:
         from runner.planning.selecting import only
 
         selection = only(one.order for one in saved.saved.actions)
-    return replace(settings, files=tuple(saved.saved.digests), selection=selection)
+    return replace(settings, files=tuple(map(from_here, saved.saved.digests)), selection=selection)
 
 
 _AGAIN = "look at a new one: runner plan --out plan.json"
@@ -141,7 +158,9 @@ class _Consent:
         if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
             return
         # The serial was compared when the lock was taken; since then this very run has written.
-        if changes := differences(self._saved.saved, replace(plan, serial=self._saved.saved.serial)):
+        digests = {in_project(name): digest for name, digest in plan.digests.items()}
+        fresh = replace(plan, serial=self._saved.saved.serial, digests=digests)
+        if changes := differences(self._saved.saved, fresh):
             raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", _AGAIN)
 
     def __call__(self, plan: "Plan") -> bool:
@@ -162,7 +181,7 @@ class _Consent:
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None, prune=self._prune))
         show_warnings(self._settings, plan.warnings)
-        with plain_signals():
+        with endings.asking():
             agreed = click.confirm(_question(plan), default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was sent")

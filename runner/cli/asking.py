@@ -1,12 +1,10 @@
-"""Questions on a terminal: whether one may be asked, how Ctrl-C ends it, and who answers."""
+"""Questions on a terminal: whether one may be asked, and who answers."""
 
 import getpass
 import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
 
 
 def may_ask(*, no_input: bool) -> bool:
@@ -31,16 +29,3 @@ def to_do(purchases: Sized, refills: Sized, cancels: Sized) -> str:
         (len(cancels), "order(s) to cancel"),
     )
     return " and ".join(f"{number:,} {what}" for number, what in parts if number)
-
-
-@contextmanager
-def plain_signals() -> Iterator[None]:
-    """While a question blocks the event loop, its own signal handlers can't run: Ctrl-C must end the question itself."""
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.core.errors import InvalidInput, UsageError
@@ -49,10 +48,11 @@ def _limit(option: str) -> Limit:
 
 def _listed() -> "dict[str, Campaign]":
     """The campaigns of campaigns/*.yaml that can be read: a broken one, or none, stops no cancel."""
+    from runner.cli.project import project
     from runner.files.campaigns import find_campaigns, load_campaigns
 
     try:
-        paths = find_campaigns((), Path())
+        paths = find_campaigns((), project())
     except InvalidInput:
         return {}
     return {one.name: one for one in load_campaigns(paths).campaigns}

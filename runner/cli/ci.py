@@ -4,6 +4,7 @@ By itself where GITHUB_ACTIONS is `true`, unless --no-ci. A failure to tell is a
 has spent money.
 """
 
+import errno
 import os
 import secrets
 import sys
@@ -50,8 +51,7 @@ def tell(model: "ReportModel") -> None:
         try:
             file = Path(path)
             text_of_it = text(file.stat().st_size if file.exists() else 0)
-            with file.open("a", encoding="utf-8") as stream:
-                stream.write(text_of_it)
+            _append(file, text_of_it)
         except OSError as error:
             _warn(f"{name} could not be written: {error.strerror}")
 
@@ -76,8 +76,17 @@ def tell_failure(arguments: Collection[str], message: str, hint: str, code: int)
     )
     path = os.environ.get("GITHUB_OUTPUT")
     if path:
-        with suppress(OSError), Path(path).open("a", encoding="utf-8") as stream:
-            stream.write(output_lines({"exit_code": str(code)}, f"runner-{secrets.token_hex(16)}"))
+        with suppress(OSError):
+            _append(Path(path), output_lines({"exit_code": str(code)}, f"runner-{secrets.token_hex(16)}"))
+
+
+def _append(file: Path, text: str) -> None:
+    from runner.store.state_files import belongs_to_a_state
+
+    if belongs_to_a_state(file, ()):
+        raise OSError(errno.EPERM, "that is a file of a state")
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def _annotate(annotations: "Iterable[Annotation]") -> None:

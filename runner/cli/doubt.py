@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,9 +38,9 @@ def doubt() -> None:
 def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """List every order in doubt. Exit 15 while there are any."""
     from runner.cli.output import show_warnings
+    from runner.cli.remembered import nothing_known
     from runner.planning.late import late_signs_in
     from runner.report.text import render_doubts
-    from runner.store.paths import StatePaths
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -50,9 +49,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     )
     doubts = _weighed(settings, _known_profiles(settings), recorded, open_doubts)
     _show(settings, doubts, lambda screen: render_doubts(doubts, screen, _flags(settings)))
-    if not StatePaths.at(settings.state).db.exists():
-        show_warnings(settings, [f"there is no state {settings.state} yet; another one is named with --state"])
-    show_warnings(settings, late_signs_in(recorded))
+    show_warnings(settings, [*nothing_known(settings), *late_signs_in(recorded)])
     return ExitCode.IN_DOUBT if doubts else ExitCode.OK
 
 
@@ -129,7 +126,9 @@ class _Wish:
 
 def _settle(settings: Settings, wish: _Wish) -> None:
     from runner.cli.inputs import start_logging
+    from runner.cli.reports import claim
 
+    claim(settings)
     start_logging(settings)
     asyncio.run(_record(settings, wish))
 
@@ -284,9 +283,4 @@ def _show(settings: Settings, doubts: "list[Weighed]", as_text: "Callable[[Scree
 
 def _flags(settings: Settings) -> str:
     """What must stand behind the commands shown, so that they find the same state and panels."""
-    flags = ""
-    if settings.state != "state/runner.db":
-        flags += f" --state {quote(settings.state)}"
-    if settings.panels != "panels.yaml":
-        flags += f" --panels {quote(settings.panels)}"
-    return flags
+    return settings.places

@@ -121,7 +121,7 @@ def _others(settings: Settings, path: Path) -> list[Path]:
     from runner.files.campaigns import find_campaigns
 
     try:
-        return [one for one in find_campaigns(settings.files, Path()) if one.resolve() != path.resolve()]
+        return [one for one in find_campaigns(settings.files, settings.project) if one.resolve() != path.resolve()]
     except InvalidInput:  # none yet
         return []
 

@@ -15,6 +15,7 @@ from runner.cli.options import (
     DOCUMENTS,
     LOCK,
     LOG_FILE,
+    NEW_STATE,
     PANELS,
     PARALLEL,
     QUIET,
@@ -64,7 +65,9 @@ _ONE = 2  # words that name one order: ADDR and ORDER_ID
 @click.option("--reason", default="", metavar="TEXT", help="Why; recorded with your name.")
 @click.option("--force", is_flag=True, help="Import although something does not fit; needs --reason.")
 @click.option("--dry-run", is_flag=True, help="Ask the panel and show what would be imported; records nothing.")
-@options(STATE, PANELS, format_option("text", "json"), LOCK, PARALLEL, QUIET, DOCUMENTS, COLOR, DEBUG, LOG_FILE)
+@options(
+    STATE, NEW_STATE, PANELS, format_option("text", "json"), LOCK, PARALLEL, QUIET, DOCUMENTS, COLOR, DEBUG, LOG_FILE
+)
 def import_(
     *,
     words: tuple[str, ...],
@@ -96,23 +99,25 @@ def import_(
             raise UsageError("what is to be imported?", "runner import ADDR ORDER_ID; or --from orders.csv")
         address, order_id, *files = words
         settings = Settings(files=tuple(files), **flags)
-        start_logging(settings)
-        claim(settings)
         inputs = need_inputs(settings)
+        claim(settings, inputs)
+        start_logging(settings)
         return round_.run(settings, inputs.profiles, inputs.campaigns, [_one(inputs.campaigns, address, order_id)])
     settings = Settings(files=words, **flags)
-    start_logging(settings)
-    claim(settings)
     if generate is None:
         if panel or links:
             raise UsageError("--panel and --link go with --generate", "leave them out, or name the file to be written")
         inputs = need_inputs(settings)
+        claim(settings, inputs, read=[listed_in])
+        start_logging(settings)
         return round_.run(settings, inputs.profiles, inputs.campaigns, _many(settings, listed_in, inputs, campaign))
     if campaign is None or panel is None or not links:
         raise UsageError(
             "--generate needs --campaign, --panel and --link",
             "--link names the pages that are yours, as `links:` of the new file",
         )
+    claim(settings, new=generate, read=[listed_in])
+    start_logging(settings)
     head = Head(campaign, panel, links)
     with generated(settings, listed_in, generate, head) as made:
         wanted = [_bought(order, panel, row) for order, row in zip(made.campaign.orders, made.rows, strict=True)]
@@ -169,10 +174,12 @@ class _Round:
     ) -> "list[Checked]":
         """Look and check under the lock, so that a refusal leaves no trace in the state; then backup, then record."""
         from runner.cli.asking import who
-        from runner.cli.wiring import open_panels
+        from runner.cli.inputs import Inputs, beginning
+        from runner.cli.wiring import about_to_begin, begun, open_panels
         from runner.engine.importing import Signed, check, record
         from runner.planning.importing import Imported
         from runner.store.backup import backup
+        from runner.store.beginning import admit
         from runner.store.journal import open_journal
         from runner.store.lineage import check as check_lineage
         from runner.store.lock import acquire
@@ -182,7 +189,9 @@ class _Round:
 
         clock = SystemClock()
         paths = StatePaths.at(settings.state)
+        run = beginning(settings, Inputs(campaigns=tuple(campaigns), profiles=profiles, warnings=()), "import …")
         check_lineage(paths)
+        begins = admit(paths, run)
         names = sorted({one.panel for one in wanted})
         if self.dry_run:
             recorded = read_state(paths)
@@ -190,6 +199,7 @@ class _Round:
                 return await check(wanted, campaigns, recorded, panels, clock.now(), force=self.force)
         with await acquire(paths, "import", clock, settings.lock_timeout) as lock:
             check_lineage(paths)
+            begins = admit(paths, run)
             recorded = read_state(paths, lock_is_free=True)
             async with open_panels(settings, names, profiles) as panels:
                 checked = await check(wanted, campaigns, recorded, panels, clock.now(), force=self.force)
@@ -205,9 +215,12 @@ class _Round:
                 return checked
             signed = Signed(*who(), self.reason, clock.now())
             backup(paths, clock)
-            async with open_journal(paths, lock, clock) as journal:
-                if journal.note and not settings.quiet:
-                    settings.stderr().line(f"note: {journal.note}")
+            if begins:
+                about_to_begin(paths, clock)
+            async with open_journal(paths, lock, clock, begins=begins) as journal:
+                notes = [begun(settings, paths) if begins else None, journal.note]
+                for note in [] if settings.quiet else filter(None, notes):
+                    settings.stderr().line(f"note: {note}")
                 await record(journal, new_run_id(signed.at), checked, signed, balances)
         return [_done(one) for one in checked]
 

@@ -6,12 +6,21 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.cli import ci
 from runner.cli.options import Settings
+from runner.cli.project import homes
+from runner.cli.streams import note_lost
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
-from runner.core.orders import Campaign, PanelProfile
+from runner.core.orders import SANDBOX, Campaign, PanelProfile
+
+if TYPE_CHECKING:
+    from runner.store.beginning import Beginning
+
+
+_BEGINNING = frozenset({"apply", "watch", "plan", "import …"})  # commands that take --new-state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +30,7 @@ class Inputs:
     campaigns: tuple[Campaign, ...]
     profiles: Mapping[str, PanelProfile]
     warnings: tuple[Diagnostic, ...]
+    files: tuple[str, ...] = ()  # the campaign files, and those that they name
 
     @property
     def panels(self) -> tuple[str, ...]:
@@ -33,14 +43,15 @@ def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
     from runner.files.panels import load_panels
 
-    paths = find_campaigns(settings.files, Path())
+    paths = find_campaigns(settings.files, settings.project)
     loaded = load_campaigns(paths)
     profiles, found = load_panels(Path(settings.panels))
     diagnostics = (*loaded.diagnostics, *found)
     if not found:
         diagnostics += check_panels(loaded, profiles)
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
-    return Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings), tuple(sorted(diagnostics))
+    inputs = Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings, files=loaded.files)
+    return inputs, tuple(sorted(diagnostics))
 
 
 def need_inputs(settings: Settings) -> Inputs:
@@ -91,12 +102,27 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
         if not settings.files:
             return ()
         try:
-            paths = find_campaigns((), Path())
+            paths = find_campaigns((), settings.project)
         except InvalidInput:
             return ()
         return {campaign.name for campaign in load_campaigns(paths).campaigns}
 
     return names
+
+
+def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> "Beginning":
+    """What a run says of itself that will write the state; `panels`: those that it speaks with, if not of the campaigns."""
+    from runner.store.beginning import Beginning
+
+    names = inputs.panels if panels is None else panels
+    return Beginning(
+        panels=frozenset(names) - {SANDBOX},
+        campaigns=frozenset(one.name for one in inputs.campaigns),
+        project=settings.project,
+        homes=homes(one.source for one in inputs.campaigns),
+        new_state=settings.new_state,
+        again=f"runner {command}" if command in _BEGINNING else "runner apply",
+    )
 
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
@@ -107,7 +133,10 @@ def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) ->
 
 
 def start_logging(settings: Settings) -> None:
-    """Send the runner's log to stderr (--debug) and to a file (--log-file, private). Nothing logs a key or a form."""
+    """Send the runner's log to stderr (--debug) and to a file (--log-file, private). Nothing logs a key or a form.
+
+    The file has been claimed before (`cli.reports.claim`).
+    """
     log = logging.getLogger("runner")
     log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -118,10 +147,23 @@ def start_logging(settings: Settings) -> None:
     if settings.log_file:
         try:
             os.close(os.open(settings.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-            in_file = logging.FileHandler(settings.log_file, encoding="utf-8")
+            in_file = _LogFile(settings.log_file, encoding="utf-8")
         except OSError as error:
             raise InvalidInput(
                 f"--log-file {settings.log_file}: {error.strerror}", "name a file you may write"
             ) from error
         in_file.setFormatter(form)
         log.addHandler(in_file)
+
+
+class _LogFile(logging.FileHandler):
+    """A log that can't be written stops nothing; it is told once, at the end."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's signature
+        error = sys.exc_info()[1]
+        why = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        note_lost(f"--log-file {self.given} was not written: {why}")
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        super().__init__(path, encoding=encoding)
+        self.given = path

@@ -107,7 +107,8 @@ def _choose(
     settings: Settings, wish: LabelWish, recorded: "Recorded", session: "Session", out: "Screen"
 ) -> "BalanceLabel | None":
     """The label to record; None, and why, if there is nothing to explain."""
-    from runner.cli.asking import plain_signals, who
+    from runner.cli import endings
+    from runner.cli.asking import who
     from runner.core.catalogue import BalanceLabel
     from runner.planning.steps import shown_first
     from runner.report.text_ledger import moved
@@ -139,7 +140,7 @@ def _choose(
     if not wish.may_label:
         told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
-        with plain_signals():
+        with endings.asking():
             agreed = click.confirm(f'Label that {moved(amount, currency)} as "{wish.text}"?', default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was labelled")

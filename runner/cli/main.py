@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from runner import __version__
+from runner.cli.project import DIRECTORY, with_directory
 from runner.core.errors import ExitCode, RunnerError
 
 # command -> (module, help line): the modules load when their command is used, so that --help answers at once
@@ -47,7 +48,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"runner.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
-        return command
+        return with_directory(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # same
         """The help lines, without importing a command."""
@@ -69,16 +70,25 @@ EPILOG = (
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BULK_RUNNER"},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@DIRECTORY
 def cli() -> None:
     """Place bulk orders listed in YAML campaign files on an order panel; running it again is always safe.
 
-    FILES are campaign files; without any, campaigns/*.yaml. Try it: runner init, runner validate, runner apply.
+    FILES are campaign files; without any, campaigns/*.yaml of the project one stands in, from any folder inside it.
+    Try it: runner init, runner validate, runner apply.
     """
 
 
 def main() -> NoReturn:
     """Run the command line and exit the process with a code of `ExitCode`."""
-    sys.exit(run(sys.argv[1:]))
+    from runner.cli.endings import interrupt_on_all
+    from runner.cli.secrecy import forbid_core_dumps
+    from runner.cli.streams import take_streams
+
+    forbid_core_dumps()
+    streams = take_streams()
+    interrupt_on_all()
+    sys.exit(streams.end(run(sys.argv[1:])))
 
 
 def run(arguments: list[str]) -> int:

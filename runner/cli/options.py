@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from runner.cli.durations import Wait
+from runner.cli.project import PANELS as DEFAULT_PANELS
+from runner.cli.project import STATE as DEFAULT_STATE
+from runner.cli.project import from_here, placed, project
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +43,9 @@ class Settings:
     """The shared flags of one call."""
 
     files: tuple[str, ...] = ()
-    state: str = "state/runner.db"
-    panels: str = "panels.yaml"
+    state: str = DEFAULT_STATE  # as seen from where one stands, as every path
+    panels: str = DEFAULT_PANELS
+    new_state: bool = False
     format: str = "text"
     reports: tuple[tuple[str, Path], ...] = ()
     select: tuple[str, ...] = ()
@@ -61,6 +66,21 @@ class Settings:
             from runner.cli.selecting import read_selection
 
             object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
+
+    @property
+    def project(self) -> Path:
+        """The project's folder, as seen from where one stands."""
+        return project()
+
+    @property
+    def places(self) -> str:
+        """The flags that make another command find the same state and panels; empty where it does so without."""
+        flags = ""
+        if self.state != from_here(DEFAULT_STATE):
+            flags += f" --state {quote(self.state)}"
+        if self.panels != from_here(DEFAULT_PANELS):
+            flags += f" --panels {quote(self.panels)}"
+        return flags
 
     def stdout(self) -> "Screen":
         """Where data goes; with `short`, a pipe or a file gets the screen of a terminal, without its colours."""
@@ -102,12 +122,34 @@ def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
     )
 
 
+def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    from runner.store.paths import refuse_as_state
+
+    found = placed(DEFAULT_STATE)(ctx, param, value)
+    if not ctx.resilient_parsing:
+        refuse_as_state(found)
+    return found
+
+
 FILES = click.argument("files", nargs=-1, type=click.Path())
 STATE = click.option(
-    "--state", default="state/runner.db", show_default=True, envvar="BULK_RUNNER_STATE", help="State database."
+    "--state",
+    callback=_state,
+    show_default=f"{DEFAULT_STATE} of the project",
+    envvar="BULK_RUNNER_STATE",
+    help="State database.",
 )
 PANELS = click.option(
-    "--panels", default="panels.yaml", show_default=True, envvar="BULK_RUNNER_PANELS", help="Panel profiles."
+    "--panels",
+    callback=placed(DEFAULT_PANELS),
+    show_default=f"{DEFAULT_PANELS} of the project",
+    envvar="BULK_RUNNER_PANELS",
+    help="Panel profiles.",
+)
+NEW_STATE = click.option(
+    "--new-state",
+    is_flag=True,
+    help="Begin a new state: only if nothing was ever bought with these campaigns. Not for scripts.",
 )
 SELECT = click.option(
     "--select",

@@ -1,6 +1,5 @@
 """Where results go: stdout, and the listener that fits the terminal, the format and the reports."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,27 +18,18 @@ if TYPE_CHECKING:
 
 
 def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
-    """A result on stdout, in the format asked for. A reader that goes away (`| head`) does not change the exit code."""
-    try:
-        if settings.format == "json":
-            as_json(sys.stdout)
-        elif settings.format == "text":
-            as_text(settings.stdout())
-        sys.stdout.flush()
-    except BrokenPipeError:
-        let_go_of_stdout()
+    """A result on stdout, in the format asked for. What becomes of it there: see `cli.streams`."""
+    if settings.format == "json":
+        as_json(sys.stdout)
+    elif settings.format == "text":
+        as_text(settings.stdout())
+    sys.stdout.flush()
 
 
 def show_warnings(settings: Settings, warnings: Iterable[str]) -> None:
     """One line each on stderr: documents have fixed keys."""
     for warning in warnings:
         settings.stderr().line(attention("warning:"), warning)
-
-
-def let_go_of_stdout() -> None:
-    """Send what is still to be written nowhere, so that leaving does not fail for it."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a descriptor is all that is needed
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager
@@ -54,9 +44,5 @@ def listener(settings: Settings, display: "Display | None" = None) -> Iterator[L
 
     display = Progress(settings.stderr(), quiet=settings.quiet) if display is None else display
     with display as shown, event_files(settings) as files:
-        lines = EventLines(sys.stdout) if settings.format == "jsonl" else None
-        try:
-            yield together(shown, *([] if lines is None else [lines]), *map(EventLines, files))
-        finally:
-            if lines is not None and lines.broken is not None:
-                let_go_of_stdout()
+        streams = [sys.stdout, *files] if settings.format == "jsonl" else files
+        yield together(shown, *map(EventLines, streams))

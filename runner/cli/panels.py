@@ -176,7 +176,9 @@ async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[Balance
 def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
     """Profiles by name, and the panels to ask."""
     from runner.cli.inputs import need_profiles, start_logging
+    from runner.cli.reports import claim
 
+    claim(settings)
     start_logging(settings)
     profiles = need_profiles(settings)
     known = (*profiles, SANDBOX)

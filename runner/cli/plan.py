@@ -12,6 +12,7 @@ import click
 from runner.cli.options import (
     CALLING,
     COUNTS,
+    NEW_STATE,
     NO_CI,
     PRUNE,
     READING,
@@ -22,6 +23,7 @@ from runner.cli.options import (
     format_option,
     options,
 )
+from runner.cli.project import in_project
 from runner.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options(*READING, format_option("text", "json"), *CALLING, SHORT, PRUNE, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json"), *CALLING, NEW_STATE, SHORT, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
@@ -66,10 +68,10 @@ def plan(
     from runner.cli.reports import claim
 
     settings = Settings(**flags)
-    start_logging(settings)
-    claim(settings)
     what_if = _what_if(questions, out)
     inputs = need_inputs(settings)
+    claim(settings, inputs, out=out, read=[counts])
+    start_logging(settings)
     wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
     if no_refresh:
         made = _from_memory(settings, inputs, wish)
@@ -77,6 +79,7 @@ def plan(
         import asyncio
 
         made = asyncio.run(_refreshed(settings, inputs, wish))
+    made = replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})
     code = plan_exit_code(made, detailed=detailed_exitcode)
     next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
     code = show_plan(settings, inputs, made, next_line, code)
@@ -104,9 +107,7 @@ def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -
     words += [f"--select '{glob}'" for glob in settings.select] + [f"--exclude '{glob}'" for glob in settings.exclude]
     if prune:
         words.append("--prune")
-    if settings.state != "state/runner.db":
-        words.append(f"--state {settings.state}")
-    return " ".join(words)
+    return " ".join(words) + settings.places
 
 
 def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str, code: ExitCode) -> ExitCode:
@@ -198,10 +199,12 @@ def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
 def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     import gc
 
+    from runner.cli.inputs import beginning
     from runner.planning.last_looks import remembered_balances
     from runner.planning.price_guard import PriceTerms
     from runner.planning.refills import RefillWish
     from runner.planning.wish import plan_of
+    from runner.store.beginning import admit
     from runner.store.lineage import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
@@ -210,6 +213,7 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
     paths = StatePaths.at(settings.state)
     check(paths)
+    admit(paths, beginning(settings, inputs, "plan"))
     recorded = read_state(paths, lock_is_free=is_free(paths))
     refills = RefillWish(now=datetime.now(UTC), counts=asked.counts)
     made = plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))

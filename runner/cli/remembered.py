@@ -22,6 +22,15 @@ def remembered(settings: Settings) -> "Recorded":
     return read_state(paths, lock_is_free=is_free(paths))
 
 
+def nothing_known(settings: Settings) -> list[str]:
+    """A warning where there is no state at all: then nothing that is shown tells what was bought."""
+    from runner.store.paths import StatePaths
+
+    if StatePaths.at(settings.state).db.exists():
+        return []
+    return [f"there is no state {settings.state} yet; another one is named with --state"]
+
+
 def balance_history(settings: Settings, panels: Collection[str]) -> "list[BalanceSeen]":
     """Every balance of `panels` that was seen, in time order; of equal ones in a row the first and the last."""
     from runner.store.balances import read_balances

@@ -5,7 +5,7 @@ What can't be written after a run never hides how the run ended.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, TextIO
 from runner.cli import ci
 from runner.cli.options import Settings
 from runner.cli.output import show
+from runner.cli.outputs import Output, refuse_overwriting
 from runner.core.errors import ExitCode, InvalidInput, RunnerError, UsageError
 from runner.report.style import attention
 
 if TYPE_CHECKING:
+    from runner.cli.inputs import Inputs
     from runner.report.model import ReportModel
     from runner.report.screen import Screen
 
@@ -34,24 +36,40 @@ class Result:
     model: "Callable[[], ReportModel] | None" = None  # made only if a report wants it; None: text and JSON alone
 
 
-def claim(settings: Settings) -> None:
-    """Before anything is sent: InvalidInput for a report that could not be written, UsageError for two in one file."""
-    seen: set[Path] = set()
+def claim(
+    settings: Settings,
+    inputs: "Inputs | None" = None,
+    *,
+    out: Path | None = None,
+    new: Path | None = None,
+    read: Iterable[Path | None] = (),
+) -> None:
+    """Before anything is done: UsageError for an output that is another file of ours, InvalidInput for one that can't be.
+
+    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read beside campaigns and panels.
+    """
+    plan = [] if out is None else [Output(f"--out {out}", out)]
+    others = [] if new is None else [Output(f"--generate {new}", new, replaces=False)]
+    refuse_overwriting(settings, inputs, outputs=[*plan, *others], read=[path for path in read if path is not None])
+    for output in plan:
+        _try(output, keeps=True)
     for kind, path in settings.reports:
-        target = path.resolve()
-        if target in seen and _is_file(target):
-            raise UsageError(f"--report {kind}={path}: two reports in one file", "give each its own")
-        seen.add(target)
-        try:
-            if not _is_file(target):
-                _try_special(target)
-            elif kind == "jsonl":
-                target.open("w", encoding="utf-8").close()  # events are appended as they happen
-            else:
-                with _draft(target):
-                    pass
-        except OSError as error:
-            raise InvalidInput(f"--report {kind}={path}: {error.strerror}; nothing was sent", _HINT) from error
+        # Events are appended as they happen: that file begins empty.
+        _try(Output(f"--report {kind}={path}", path), keeps=kind != "jsonl")
+
+
+def _try(output: Output, *, keeps: bool) -> None:
+    target = _target(output.path)
+    try:
+        if not _is_file(target):
+            _try_special(target)
+        elif keeps:
+            with _draft(target):
+                pass
+        else:
+            target.open("w", encoding="utf-8").close()
+    except OSError as error:
+        raise InvalidInput(f"{output.flag}: {error.strerror}; nothing was sent", _HINT) from error
 
 
 def publish(settings: Settings, code: int, result: Result) -> ExitCode:
@@ -64,7 +82,7 @@ def publish(settings: Settings, code: int, result: Result) -> ExitCode:
     make = None if result.model is None else cache(result.model)
     for kind, path in settings.reports:
         try:
-            _write(kind, path.resolve(), result, make)
+            _write(kind, _target(path), result, make)
         except Exception as error:  # noqa: BLE001  # not even a bug in a report may hide how a run ended
             failed = True
             _say(settings, f"--report {kind}={path} was not written: {_why(error, settings)}")
@@ -160,6 +178,11 @@ def _draft(target: Path) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """The file that a link leads to; a pipe or a device as it was named, since /dev/stdout leads to no path."""
+    return path.resolve() if not path.exists() or path.is_file() else path
 
 
 def _is_file(target: Path) -> bool:

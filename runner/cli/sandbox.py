@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import Amount
+from runner.cli.project import from_here
 
 
 @click.group()
@@ -17,7 +18,10 @@ def sandbox() -> None:
 @sandbox.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8008, show_default=True, help="0: any free port.")
 @click.option(
-    "--db", type=click.Path(path_type=Path), default=Path("state/sandbox.db"), show_default=True, help="Its file."
+    "--db",
+    type=click.Path(path_type=Path),
+    show_default="state/sandbox.db of the project",
+    help="Its file.",
 )
 @click.option("--speed", type=float, default=1.0, show_default=True, help="Panel minutes per real second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides how orders fare.")
@@ -31,7 +35,7 @@ def sandbox() -> None:
 def serve(
     *,
     port: int,
-    db: Path,
+    db: Path | None,
     speed: float,
     seed: int,
     latency: float,
@@ -42,8 +46,14 @@ def serve(
 ) -> None:
     """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it."""
     from runner.core.clock import SystemClock
+    from runner.core.errors import UsageError
     from runner.sandbox.serve import serve_forever
     from runner.sandbox.settings import DuplicateLinks, SandboxSettings
+    from runner.store.state_files import is_reserved
+
+    book = db or Path(from_here("state/sandbox.db"))
+    if is_reserved(book):
+        raise UsageError(f"--db {book}: that is a file of a state", "name another file for the sandbox's books")
 
     settings = SandboxSettings(
         key=key,
@@ -54,4 +64,4 @@ def serve(
         duplicate_links=DuplicateLinks(duplicate_links),
         control=control,
     )
-    asyncio.run(serve_forever(db, port=port, settings=settings, announce=click.echo, clock=SystemClock()))
+    asyncio.run(serve_forever(book, port=port, settings=settings, announce=click.echo, clock=SystemClock()))

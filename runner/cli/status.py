@@ -41,7 +41,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.cli.inputs import need_inputs, start_logging
     from runner.cli.money_warnings import money_warnings
     from runner.cli.output import show_warnings
-    from runner.cli.remembered import balance_history, remembered
+    from runner.cli.remembered import balance_history, nothing_known, remembered
     from runner.cli.reports import Result, claim, publish
     from runner.cli.selecting import bound
     from runner.planning.late import late_signs_in
@@ -50,9 +50,9 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.report.text_status import render_status
 
     settings = Settings(**flags)
-    start_logging(settings)
-    claim(settings)
     inputs = need_inputs(settings)
+    claim(settings, inputs)
+    start_logging(settings)
     if refresh:
         import asyncio
 
@@ -87,7 +87,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
 
     as_text = partial(render_status, standings, now=now)
     code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
-    show_warnings(settings, [*warnings, *idle])
+    show_warnings(settings, [*nothing_known(settings), *warnings, *idle])
     return code
 
 
@@ -104,7 +104,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     from runner.cli.money_warnings import listed_money_warnings
     from runner.cli.output import show_warnings
     from runner.cli.periods import read_period
-    from runner.cli.remembered import balance_history, remembered
+    from runner.cli.remembered import balance_history, nothing_known, remembered
     from runner.cli.reports import Result, claim, publish
     from runner.planning.late import late_signs
     from runner.planning.ledger import make_ledger
@@ -153,7 +153,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
         )
 
     code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
-    show_warnings(settings, warnings)
+    show_warnings(settings, [*nothing_known(settings), *warnings])
     return code
 
 

@@ -51,9 +51,9 @@ def refill(
     from runner.report.upkeep_json import refill_document
 
     settings = Settings(**flags)
-    start_logging(settings)
-    claim(settings)
     inputs = need_inputs(settings)
+    claim(settings, inputs, read=[counts])
+    start_logging(settings)
     round_ = _Round(inputs=inputs, names=addresses, counts=need_counts(settings, counts))
     recorded = _remembered(settings)
     chosen = _chosen(recorded, addresses)
@@ -97,8 +97,8 @@ def cancel(
     from runner.report.upkeep_json import cancel_document
 
     settings = Settings(**flags)
-    start_logging(settings)
     claim(settings)
+    start_logging(settings)
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())  # a broken campaign stops no cancel
     recorded = _remembered(settings)
     chosen = _chosen(recorded, addresses)

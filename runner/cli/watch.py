@@ -12,8 +12,20 @@ import click
 
 from runner.cli.asking import may_ask
 from runner.cli.durations import Duration
-from runner.cli.options import CALLING, COUNTS, NO_CI, PRUNE, READING, REPORT, Amount, Settings, format_option, options
-from runner.core.errors import ExitCode, UsageError
+from runner.cli.options import (
+    CALLING,
+    COUNTS,
+    NEW_STATE,
+    NO_CI,
+    PRUNE,
+    READING,
+    REPORT,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
+from runner.core.errors import ExitCode, Interrupted, UsageError
 from runner.core.orders import SANDBOX
 
 if TYPE_CHECKING:
@@ -34,7 +46,7 @@ _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass
 
 
 @click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, PRUNE, COUNTS, REPORT, NO_CI)
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, NEW_STATE, PRUNE, COUNTS, REPORT, NO_CI)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
 @click.option("--max-cost", type=Amount(), help="Buy for no more than this in the whole watch.")
@@ -75,9 +87,9 @@ def watch(
     settings = Settings(**flags)
     if any(name.endswith(".json") for name in settings.files):
         raise UsageError("a saved plan is carried out once: runner apply PLAN.json", "give watch campaign files")
-    start_logging(settings)
-    claim(settings)
     inputs = need_inputs(settings)
+    claim(settings, inputs, read=[counts])
+    start_logging(settings)
     pace = _pace(inputs, min_pause, max_pause)
     terms = WatchTerms(until=Until(until), timeout=timeout, pace=pace)
     of_passes = WatchFlags(max_cost=max_cost, prune=prune, counts=counts, adaptive=pace.ceiling > _EVERYTHING)
@@ -87,7 +99,9 @@ def watch(
         return watching.tell(watched)
     except KeyboardInterrupt:  # the watch has let go of Ctrl-C: it has ended
         if watched.exit_code is not ExitCode.IN_DOUBT:
-            raise
+            raise Interrupted(
+                "interrupted when the watch had ended: what it did is recorded", "runner status"
+            ) from None
         from runner.cli.main import complain
 
         complain("interrupted when the watch had ended: at least one order is in doubt", "runner doubt list")
@@ -124,10 +138,10 @@ class _Watching:
 
     async def run(self, flags: "WatchFlags") -> "WatchResult":
         """To the end of the watch. Raises what its first pass raises."""
+        from runner.cli.endings import draining
         from runner.cli.output import listener
         from runner.cli.watch_consent import Consent, TerminalLine
         from runner.cli.watching import Passes
-        from runner.cli.wiring import signals
         from runner.core.clock import SystemClock
         from runner.engine.stopping import Stop
         from runner.engine.watch import Watch
@@ -138,7 +152,7 @@ class _Watching:
         asking = None
         if self._may_ask:
             asking = _Questions(self._settings, display, line)
-        with listener(self._settings, display) as listen, signals(stop):
+        with listener(self._settings, display) as listen, draining(stop):
             passes = Passes(
                 settings=self._settings,
                 flags=flags,

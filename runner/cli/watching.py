@@ -107,6 +107,9 @@ class Passes:
         self.consent.begin(inputs.campaigns, is_off=obstacle is not None)
         copies = self._needs_copy()
         async with open_session(self.settings, inputs, "watch", self.listen, stop=self.stop, copies=copies) as session:
+            self.settings = replace(
+                self.settings, new_state=False
+            )  # it has begun; were it to vanish, that is no beginning
             if copies:
                 self._copied_at, self._acted = self.clock.now(), False
             if not self._is_chosen:

@@ -1,17 +1,15 @@
 """Puts the rooms together for one run: state, panels, signals. Loads the network and the database: import it late."""
 
-import asyncio
-import os
 import random
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
-from runner.cli.inputs import Inputs
+from runner.cli.endings import draining
+from runner.cli.inputs import Inputs, beginning
 from runner.cli.options import Settings
-from runner.core.clock import SystemClock
+from runner.cli.project import STATE
+from runner.core.clock import Clock, SystemClock
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.events import EventType, Listener, nobody
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
@@ -54,7 +52,7 @@ async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
     from runner.sandbox.serve import SandboxServer
     from runner.sandbox.settings import SandboxSettings
 
-    book = StatePaths.at(settings.state).db.with_name("sandbox.db")
+    book = StatePaths.at(settings.state).sandbox
     async with SandboxServer(book, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()) as server:
         yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(SANDBOX_KEY), currency="USD", exclusive=True)
 
@@ -75,9 +73,10 @@ async def open_session(
 
     `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
     missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
-    `stop` is that of a caller who listens to signals himself. `copies`: make a backup; None: if the command is apply.
+    `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until after it. `copies`: make a backup; None: if the command is apply.
     """
     from runner.store.backup import backup
+    from runner.store.beginning import admit
     from runner.store.journal import open_journal
     from runner.store.lineage import check
     from runner.store.lock import acquire
@@ -85,31 +84,57 @@ async def open_session(
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
     run_id = new_run_id(clock.now())
+    names = inputs.panels if panels is None else panels
+    run = beginning(settings, inputs, command, names)
     async with AsyncExitStack() as stack:
-        lock = await acquire(paths, command, clock, settings.lock_timeout)
+        if stop is None:
+            stack.enter_context(draining(stop := Stop()))
+        if not paths.db.exists():  # before the lock makes its directory
+            check(paths)
+            admit(paths, run)
+        async with stop.interruptible():
+            lock = await acquire(paths, command, clock, settings.lock_timeout)
         stack.callback(lock.release)
         once_locked()
         check(paths)
+        begins = admit(paths, run)
         if command == "apply" if copies is None else copies:
             backup(paths, clock)
-        names = inputs.panels if panels is None else panels
         clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles))
-        journal = await stack.enter_async_context(open_journal(paths, lock, clock))
+        if begins:
+            about_to_begin(paths, clock)
+        journal = await stack.enter_async_context(open_journal(paths, lock, clock, begins=begins))
         await journal.begin_run(run_id, command, clock.now())
         _remember(paths, clients, command)
-        session = Session(
-            run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop or Stop()
-        )
+        session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop)
         session.tell(EventType.RUN_STARTED, command=command)
+        if begins:
+            session.tell(EventType.NOTE, message=begun(settings, paths))
         if journal.note:
             session.tell(EventType.NOTE, message=journal.note)
-        with nullcontext() if stop is not None else signals(session.stop):
-            try:
-                yield session
-            except RunnerError as error:
-                with suppress(RunnerError):  # a broken journal can't close its run either
-                    await end_run(session, error.code)
-                raise
+        try:
+            yield session
+        except RunnerError as error:
+            with suppress(RunnerError):  # a broken journal can't close its run either
+                await end_run(session, error.code)
+            raise
+
+
+def about_to_begin(paths: StatePaths, clock: Clock) -> None:
+    """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
+    from runner.store.beginning import holds_permit, make_permit
+
+    if not holds_permit(paths):
+        make_permit(paths, clock)
+
+
+def begun(settings: Settings, paths: StatePaths) -> str:
+    """Nothing may begin another state for this project any more; what to tell of this one."""
+    from runner.store.beginning import take_permit
+
+    for place in (paths, StatePaths.at(settings.project / STATE)):
+        take_permit(place)
+    return f"a new state begins: {paths.db}"
 
 
 def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
@@ -130,25 +155,3 @@ async def end_run(session: Session, code: ExitCode) -> None:
         await record_learnt(session)
     await session.journal.end_run(session.run_id, code, session.clock.now())
     session.tell(EventType.RUN_FINISHED, exit_code=int(code))
-
-
-@contextmanager
-def signals(wish: Stop) -> Iterator[None]:
-    """Ctrl-C and SIGTERM: the first drains, the second leaves at once."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if wish.requested:
-            in_flight = wish.in_flight
-            left = f"leaving now; {in_flight} order(s) in flight will be in doubt: runner doubt list"
-            print(f"\n{left}", file=sys.stderr, flush=True)  # noqa: T201
-            os._exit(ExitCode.IN_DOUBT if in_flight else ExitCode.INTERRUPTED)
-        wish.request()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

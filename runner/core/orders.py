@@ -158,7 +158,12 @@ class KeySource:
     """Where an API key comes from; exactly one is set (none for the sandbox)."""
 
     env: str | None = None
-    file: str | None = None
+    file: str | None = None  # as it is found from where the user stands
+    written: str | None = field(default=None, compare=False, repr=False)  # the file as panels.yaml names it
+
+    def as_written(self) -> "KeySource":
+        """The same source, wherever one stands."""
+        return self if self.written is None else KeySource(env=self.env, file=self.written)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +193,8 @@ class PanelProfile:
     @property
     def account(self) -> tuple[str, KeySource | Secret]:
         """Its address and its key: what is equal for two names of one account, however the address is written."""
-        return (page_key(self.url).rstrip("/"), self.key)
+        key = self.key.as_written() if isinstance(self.key, KeySource) else self.key
+        return (page_key(self.url).rstrip("/"), key)
 
     def charge_factor(self, service: str) -> Decimal:
         """What the panel charges for a service, as a multiple of the listed price; 1 unless the profile says otherwise."""

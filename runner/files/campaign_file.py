@@ -35,6 +35,7 @@ class CampaignFile(NamedTuple):
     name_place: tuple[int, int]
     panel: str | None  # likewise
     panel_place: tuple[int, int]
+    companions: tuple[str, ...]  # the files that it names, also where they are wrong
 
 
 def read_campaign(path: Path) -> CampaignFile:
@@ -69,6 +70,7 @@ class _Reading:
         self._own = self._findings.of(str(path))
         self._collector: OrderCollector | None = None
         self._prints: list[tuple[str, bytes]] = []  # name and fingerprint of each CSV file read
+        self._companions: list[str] = []
         self.root = nodes.Mapping(1, 1)
         self.unplaced: AbstractSet[int] = frozenset()  # rows to be wanted in another pass
         self.came_late = False  # the header went on behind the orders, and their rows did not know it
@@ -128,6 +130,7 @@ class _Reading:
     def _read_csv(self, name: str, collector: OrderCollector, defaults: Mapping[str, Any] | None) -> str | None:
         """Collect the rows of a CSV file; why it can't be opened, else None."""
         folder = self._path.parent
+        self._companions.append(str(folder / name))
         findings = self._findings.of(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
@@ -145,6 +148,7 @@ class _Reading:
     def _counts(self, name: str) -> dict[str, int]:
         """The present counts of the file that `counts:` names."""
         folder = self._path.parent
+        self._companions.append(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
                 stream = TextIOWrapper(BufferedReader(source), encoding="utf-8-sig", newline="")
@@ -168,6 +172,7 @@ class _Reading:
             self._place("campaign"),
             self._text("panel"),
             self._place("panel"),
+            tuple(dict.fromkeys(self._companions)),
         )
 
     def _text(self, key: str) -> str | None:

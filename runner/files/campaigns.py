@@ -32,6 +32,7 @@ class LoadedCampaigns:
 
     campaigns: tuple[Campaign, ...]
     diagnostics: tuple[Diagnostic, ...]  # sorted by place; errors and warnings
+    files: tuple[str, ...]  # all of them, and those that they name
     panels_named: Sequence["PanelNamed"]  # by every file that could be read so far, also where other things are wrong
 
     @property
@@ -43,7 +44,8 @@ class LoadedCampaigns:
 def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
     """The files named, or all of `campaigns/` under `base` if none is; InvalidInput if there is none.
 
-    Paths are relative if `base` is the working directory, so that messages show the names that the user knows.
+    Names are read from the working directory. Paths are relative to it if `base` is, so that messages show the names
+    that the user knows.
     """
     shown = Path() if base.resolve() == Path.cwd() else base
     if not arguments:
@@ -56,7 +58,7 @@ def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
         return found
     paths: dict[Path, Path] = {}
     for argument in arguments:
-        path = shown / argument
+        path = Path(argument)
         if path.is_dir():
             raise InvalidInput(f"{path} is a folder", f"name the files in it, such as {path}/*.yaml")
         if not path.exists():
@@ -73,11 +75,13 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
     campaigns: list[Campaign] = []
     diagnostics: list[Diagnostic] = []
     panels_named: list[PanelNamed] = []
+    files: list[str] = []
     names: dict[str, str] = {}  # campaign name -> where it was first
     with _no_garbage_collection():
         for path in paths:
             read = read_campaign(path)
             diagnostics += read.findings.diagnostics()
+            files += (str(path), *read.companions)
             if read.panel is not None:
                 panels_named.append(PanelNamed(str(path), *read.panel_place, read.panel))
             line, column = read.name_place
@@ -95,7 +99,10 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
         if sum(len(campaign.orders) for campaign in campaigns) >= _MANY:
             gc.freeze()
     return LoadedCampaigns(
-        campaigns=tuple(campaigns), diagnostics=tuple(sorted(diagnostics)), panels_named=panels_named
+        campaigns=tuple(campaigns),
+        diagnostics=tuple(sorted(diagnostics)),
+        files=tuple(files),
+        panels_named=panels_named,
     )
 
 

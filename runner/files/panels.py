@@ -61,8 +61,9 @@ def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.envir
     if not value:
         raise InvalidInput(f"the key for panel {name} is empty", f"put the key into {where}")
     if not value.isprintable() or any(character.isspace() for character in value):
+        several = "several lines, " if "\n" in value or "\r" in value else ""
         raise InvalidInput(
-            f"the key for panel {name} holds spaces or control characters",
+            f"the key for panel {name} holds {several}spaces or control characters",
             f"put the key alone, on one line, into {where}",
         )
     return Secret(value)
@@ -135,28 +136,44 @@ def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile
     if "refusals" in values:
         given["refusals"] = tuple(values["refusals"])
     key = values["key"]
-    file = str(folder / Path(key["file"]).expanduser()) if "file" in key else None
-    return PanelProfile(name=name, url=values["url"], key=KeySource(env=key.get("env"), file=file), **given)
+    source = KeySource(env=key.get("env"), file=_key_file(folder, key.get("file")), written=key.get("file"))
+    return PanelProfile(name=name, url=values["url"], key=source, **given)
+
+
+def _key_file(folder: Path, written: str | None) -> str | None:
+    """Where a key file is that panels.yaml in `folder` names."""
+    if written is None:
+        return None
+    try:
+        return str(folder / Path(written).expanduser())
+    except RuntimeError:  # `~somebody`, and there is nobody of that name
+        return str(folder / written)
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
 
 
 def _key_from_file(name: str, panel: str) -> str:
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        _refuse_other_kinds(os.stat(name).st_mode, name, panel)  # noqa: PTH116  # before opening, which may wake a device
+        with open(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            mode = os.fstat(file.fileno()).st_mode
+            _refuse_other_kinds(mode, name, panel)
+            if mode & _OTHERS:
+                raise InvalidInput(f"others may open the key file {name} of panel {panel}", f"`chmod 600 {name}`")
+            content = file.read(_KEY_CAP + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "bad name"
         raise InvalidInput(
             f"no key for panel {panel}: {name} can't be read ({reason})",
             "create the file with `chmod 600`, the key in it",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidInput(
-                f"no key for panel {panel}: {name} is not a regular file", "name a file that holds the key"
-            )
-        if status.st_mode & _OTHERS:
-            raise InvalidInput(f"others may open the key file {name} of panel {panel}", f"`chmod 600 {name}`")
-        content = file.read(_KEY_CAP + 1)
     try:
         if len(content) <= _KEY_CAP:
             return content.decode("utf-8")
@@ -165,3 +182,11 @@ def _key_from_file(name: str, panel: str) -> str:
     raise InvalidInput(
         f"the key file {name} of panel {panel} holds more or other than a key", "put the key alone into it"
     )
+
+
+def _refuse_other_kinds(mode: int, name: str, panel: str) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((words for is_it, words in _KINDS if is_it(mode)), "something else")
+        raise InvalidInput(
+            f"no key for panel {panel}: {name} is {kind}, not a regular file", "name a file that holds the key"
+        )

@@ -1,6 +1,7 @@
 """Which file systems a state may live on: those whose locks and fsync hold. Pure, but for reading the mount table."""
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.core.errors import StateRefused
@@ -39,27 +40,52 @@ def kind_of(path: Path, mount_table: str) -> str | None:
     `mount_table` is the text of /proc/self/mountinfo. Of two mounts on one place the later one covers the former.
     """
     best: tuple[int, str] | None = None
+    for point, kind in _mounts(mount_table):
+        depth = len(point.parts)
+        if (path == point or point in path.parents) and (best is None or depth >= best[0]):
+            best = (depth, kind)
+    return None if best is None else best[1]
+
+
+def is_mounted_alone(path: Path, mount_table: str) -> bool:
+    """True if the absolute `path` is a mount point itself: a file that is there without the directory it belongs to."""
+    return any(point == path for point, _ in _mounts(mount_table))
+
+
+def _mounts(mount_table: str) -> Iterator[tuple[Path, str]]:
+    """Mount points in the order of mounting, each with its file system type."""
     for line in mount_table.splitlines():
         facts, separator, source = line.partition(" - ")
         fields, kinds = facts.split(" "), source.split(" ")
-        if not separator or len(fields) <= _MOUNT_POINT:
-            continue
-        point = Path(_ESCAPE.sub(lambda found: chr(int(found[1], 8)), fields[_MOUNT_POINT]))
-        depth = len(point.parts)
-        if (path == point or point in path.parents) and (best is None or depth >= best[0]):
-            best = (depth, kinds[0])
-    return None if best is None else best[1]
+        if separator and len(fields) > _MOUNT_POINT:
+            yield Path(_ESCAPE.sub(lambda found: chr(int(found[1], 8)), fields[_MOUNT_POINT])), kinds[0]
 
 
 def refuse_network(directory: Path, mount_table: Path = MOUNT_TABLE) -> None:
     """StateRefused if `directory` lies on a network file system; nothing where the mount table can't be read."""
-    try:
-        table = mount_table.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return
+    table = _read(mount_table)
     kind = kind_of(directory.resolve(), table)
     if kind is not None and is_network(kind):
         raise StateRefused(
             f"{directory} lies on a network file system ({kind}), where locks do not keep two runs apart",
             "keep the state on a local disk (--state), on one machine",
         )
+
+
+def refuse_mounted_alone(files: Iterable[Path], mount_table: Path = MOUNT_TABLE) -> None:
+    """StateRefused if one of `files` is mounted by itself: what belongs beside it lies elsewhere, and is not seen here."""
+    table = _read(mount_table)
+    for path in files:
+        if is_mounted_alone(path.resolve(), table):
+            raise StateRefused(
+                f"{path} is mounted as a single file: its write-ahead log and its lock would be others than at its home",
+                f"mount the whole directory of the state, {path.parent}",
+            )
+
+
+def _read(mount_table: Path) -> str:
+    """The table; empty where it can't be read."""
+    try:
+        return mount_table.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""

@@ -213,9 +213,14 @@ class Journal:
 
 
 @asynccontextmanager
-async def open_journal(paths: StatePaths, lock: StateLock, clock: Clock) -> AsyncIterator[Journal]:
-    """The journal of this state for the time of the block, under a lock that is held; StateRefused if it may not be written."""
-    opened = open_writer(paths, lock, clock)
+async def open_journal(
+    paths: StatePaths, lock: StateLock, clock: Clock, *, begins: bool = False
+) -> AsyncIterator[Journal]:
+    """The journal of this state for the time of the block, under a lock that is held; StateRefused if it may not be written.
+
+    `begins`: from now on the state counts as begun for real panels (`store.beginning`).
+    """
+    opened = open_writer(paths, lock, clock, begins=begins)
     journal = Journal(opened.writer, paths, opened.note)
     try:
         yield journal

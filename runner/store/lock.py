@@ -1,6 +1,8 @@
 """The lock that keeps two runs apart: an OS lock on a file that is never deleted, with its holder's name in it.
 
-The system drops the lock when its holder dies, so there are no stale locks; the text inside is only for people.
+The database itself is locked with it (`file_lock`): the file beside it is another one where a path leads to the same
+database by a way of its own. The system drops both when their holder dies, so there are no stale locks; the text inside
+is only for people.
 """
 
 import fcntl
@@ -8,6 +10,7 @@ import getpass
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -15,12 +18,16 @@ from typing import NamedTuple, Self
 from runner.core.clock import Clock, to_text
 from runner.core.errors import StateLocked, StateRefused
 from runner.core.text import clean
+from runner.store import file_lock
+from runner.store.file_lock import FileId
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
 from runner.store.place import refuse_unsafe_place
 
 _POLL = 0.1  # seconds between tries
 _GRACE = 0.25  # seconds always waited: readers hold the lock for microseconds to see whether it is free
 _LARGEST_HOLDER = 4096  # bytes
+_TRIES = 5
+_OTHER_PATH = "another run, which reaches the same file by another path"
 
 
 class Holder(NamedTuple):
@@ -43,6 +50,33 @@ class StateLock:
         self._path = path
         self._handle: int | None = handle
         self._identity = _identity(os.fstat(handle))
+        self._database: FileId | None = None
+
+    def hold_database(self, db: Path) -> bool:
+        """Lock the database file too, if there is one; False if another run has it, by another path. Again: harmless."""
+        there = file_lock.file_id(db)
+        if there is None or there == self._database:
+            return True
+        taken = file_lock.hold(db)
+        if taken is None:
+            return False
+        self.let_go_of_database()
+        self._database = taken
+        return True
+
+    def need_database(self, db: Path) -> None:
+        """Lock the database file, which exists by now; StateLocked if another run has it."""
+        for _ in range(_TRIES):
+            if self.hold_database(db):
+                return
+            time.sleep(_POLL / 2)  # a reader holds it for a moment to see whether it is free
+        raise StateLocked(f"the state {db} is locked by {_OTHER_PATH}", "wait until it has finished, then run again")
+
+    def let_go_of_database(self) -> None:
+        """Unlock the database file; harmless when done twice."""
+        if self._database is not None:
+            file_lock.let_go(self._database)
+            self._database = None
 
     def still_held(self) -> bool:
         """False once released, or when the lock file was removed or replaced and others could lock its successor."""
@@ -59,6 +93,7 @@ class StateLock:
         if self._handle is None:
             return
         handle, self._handle = self._handle, None
+        self.let_go_of_database()
         os.ftruncate(handle, 0)
         os.close(handle)  # which unlocks
 
@@ -80,6 +115,8 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
     refuse_unsafe_place(paths)
     deadline = clock.monotonic() + max(timeout, _GRACE)
     while True:
+        holder: Holder | str | None = None
+        lock: StateLock | None = None
         try:
             handle = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
@@ -88,12 +125,16 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
             if _try_lock(paths.lock, handle, fcntl.LOCK_EX):
                 lock = StateLock(paths.lock, handle)
                 if lock.still_held():  # else somebody replaced the file between open and lock: take the new one
-                    _sign(paths.lock, handle, command, clock)
-                    return lock
+                    if lock.hold_database(paths.db):
+                        _sign(paths.lock, handle, command, clock)
+                        return lock
+                    holder = _OTHER_PATH
         except BaseException:
+            if lock is not None:
+                lock.let_go_of_database()
             os.close(handle)
             raise
-        holder = _holder(handle)
+        holder = holder or _holder(handle)
         os.close(handle)
         if clock.monotonic() >= deadline:
             raise StateLocked(
@@ -105,6 +146,8 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
 
 def is_free(paths: StatePaths) -> bool:
     """True if no run holds the lock at this moment; creates nothing. False where that can't be seen."""
+    if file_lock.is_held(paths.db):
+        return False
     try:
         handle = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

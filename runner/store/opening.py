@@ -14,6 +14,7 @@ from runner.core.errors import StateRefused
 from runner.store import lineage
 from runner.store.backup import backup
 from runner.store.ballast import make_ballast
+from runner.store.beginning import begin
 from runner.store.emergency import EmergencyFile
 from runner.store.journal_ops import Writer
 from runner.store.lineage import Lineage
@@ -36,8 +37,11 @@ class Opened(NamedTuple):
     note: str | None
 
 
-def open_writer(paths: StatePaths, lock: StateLock, clock: Clock) -> Opened:
-    """The one writer of this state, made and migrated where needed; StateRefused if it may not or can't be written."""
+def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: bool = False) -> Opened:
+    """The one writer of this state, made and migrated where needed; StateRefused if it may not or can't be written.
+
+    `begins`: from now on the state counts as begun for real panels (`store.beginning`).
+    """
     if not lock.still_held():
         raise StateRefused(f"the lock {paths.lock} is not held", "run again")
     refuse_unsafe_place(paths)
@@ -45,24 +49,27 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock) -> Opened:
     refuse_if_unsound(paths)
     make_directory(paths.db.parent)
     make_private_file(paths.db)
+    lock.need_database(paths.db)  # if it is new, it was not there when the lock was taken
     make_ballast(paths)
     emergency = EmergencyFile(paths)
     try:
-        opened = _open(paths, lock, clock, emergency, note)
+        opened = _open(paths, lock, clock, emergency, note, begins=begins)
     except BaseException:
         emergency.close()
         raise
     return opened
 
 
-def _open(paths: StatePaths, lock: StateLock, clock: Clock, emergency: EmergencyFile, note: str | None) -> Opened:
+def _open(
+    paths: StatePaths, lock: StateLock, clock: Clock, emergency: EmergencyFile, note: str | None, *, begins: bool
+) -> Opened:
     engine = engine_of(paths.db)
     try:
         ensure_schema(engine, lambda: backup(paths, clock))
         connection = engine.connect()
         try:
             _refuse_unless_durable(connection, paths)
-            known = _lineage(connection)
+            known = _lineage(connection, begins=begins)
             writer = Writer(connection, paths, lock, known, emergency)
         except BaseException:
             connection.close()
@@ -114,7 +121,7 @@ def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
         )
 
 
-def _lineage(connection: Connection) -> Lineage:
+def _lineage(connection: Connection, *, begins: bool) -> Lineage:
     """The database's lineage, given to it now if it is new; and the note that a run has it open."""
     with connection.begin():
         rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
@@ -122,5 +129,7 @@ def _lineage(connection: Connection) -> Lineage:
         if not meta:
             meta = {"lineage": str(uuid.uuid4()), "serial": "0"}
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+        if begins:
+            begin(connection)
         note_in_use(connection)
     return Lineage(meta["lineage"], int(meta["serial"]))

@@ -13,6 +13,10 @@ PRIVATE_FILE = 0o600
 
 _POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 _OTHERS = 0o077
+BESIDE = ("-wal", "-shm", "-journal")  # what SQLite puts behind a database's name
+_NEIGHBOURS = frozenset(
+    {"runner.lock", "lineage.json", "ballast", "emergency.jsonl", "new-state.json", "sandbox.db", "backups"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,16 @@ class StatePaths:
         """Outcomes that the database could not take."""
         return self.lock.with_name("emergency.jsonl")
 
+    @property
+    def permit(self) -> Path:
+        """Somebody's word that a state may begin here; gone once it has begun."""
+        return self.lock.with_name("new-state.json")
+
+    @property
+    def sandbox(self) -> Path:
+        """The books of the built-in sandbox."""
+        return self.db.with_name("sandbox.db")
+
     @classmethod
     def at(cls, path: str | Path = DEFAULT) -> "StatePaths":
         """The state whose database is `path`; UsageError if that can't be the name of a database file."""
@@ -64,6 +78,15 @@ class StatePaths:
         # Two links to one database must meet at one lock.
         home = db.resolve().parent if db.is_symlink() else db.parent
         return cls(db=db, lock=home / "runner.lock", lineage=db.parent / "lineage.json", backups=db.parent / "backups")
+
+
+def refuse_as_state(path: str) -> None:
+    """UsageError for a path that can't be a state's database: another file of a state, a device, a pipe."""
+    db = Path(path)
+    if db.name in _NEIGHBOURS or db.name.endswith(BESIDE):
+        raise UsageError(f"{db} is the name of another file of a state", "name the database: --state state/runner.db")
+    if db.exists() and not (db.is_file() or db.is_dir()):  # it would be made private, and read to no end
+        raise UsageError(f"{db} is no regular file", "name the database file: --state state/runner.db")
 
 
 def make_directory(path: Path) -> None:

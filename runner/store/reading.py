@@ -12,6 +12,7 @@ from urllib.parse import quote
 from runner.core.errors import StateRefused
 from runner.core.links import page_key
 from runner.store.paths import StatePaths
+from runner.store.place import refuse_second_names
 
 # Writes that the file system did not take. An error of fsync is not among them: nothing may be tried again after one.
 NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -37,6 +38,7 @@ def knowing_pages(connection: sqlite3.Connection) -> sqlite3.Connection:
 @contextmanager
 def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
     """One read transaction: all that is read inside is of one moment. StateRefused if the database can't be read."""
+    refuse_second_names(paths)
     try:
         with closing(connect_reader(paths)) as connection:
             connection.execute("BEGIN")

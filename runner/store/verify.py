@@ -96,7 +96,7 @@ def verify(paths: StatePaths) -> Verified:
     except StateRefused as refusal:
         findings.append(Finding(refusal.message, refusal.hint))
     checks = ("place", "owner and permissions", "ballast and emergency file", "pages", "foreign keys", "tables, indexes, triggers", "purchases", "lineage and serial")  # fmt: skip
-    return Verified(checks, tuple(findings), attempts, lineage, serial)
+    return Verified(checks, tuple(dict.fromkeys(findings)), attempts, lineage, serial)
 
 
 def damage_in(connection: sqlite3.Connection) -> list[Finding]:

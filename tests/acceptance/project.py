@@ -14,6 +14,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from runner.cli.main import run
+from runner.core.clock import SystemClock
+from runner.store.beginning import make_permit
+from runner.store.paths import StatePaths
 from tests.acceptance.served import TEST_KEY
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,9 +86,16 @@ class Project:
         root.mkdir(parents=True, exist_ok=True)
 
     def panels(self, url: str, *, key: Fields | None = None, **profile: object) -> None:
-        """panels.yaml with the one panel `served`; JSON is YAML."""
+        """panels.yaml with the one panel `served`; JSON is YAML. A state that has not begun may begin."""
+        self.allow_state()
         served = {"url": url, "key": key or {"env": KEY_NAME}} | profile
         (self.root / "panels.yaml").write_text(json.dumps({"version": 1, "panels": {"served": served}}, indent=1))
+
+    def allow_state(self) -> None:
+        """What `runner init` leaves behind: the first run on a real panel begins the state."""
+        paths = StatePaths.at(self.state)
+        if not paths.db.exists():
+            make_permit(paths, SystemClock())
 
     def campaign(
         self, orders: Iterable[Fields], *, name: str = "spring", panel: str = "served", **more: object
@@ -104,6 +114,8 @@ class Project:
 
     def write(self, name: str, text: str) -> Path:
         """One file of the project."""
+        if name == "panels.yaml":
+            self.allow_state()
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

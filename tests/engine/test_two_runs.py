@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from runner.core.attempts import OutcomeKind
-from runner.core.errors import ExitCode, StateRefused
+from runner.core.errors import ExitCode, StateLocked, StateRefused
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.store.journal import open_journal
@@ -97,13 +97,16 @@ async def test_of_two_runs_with_one_state_the_second_does_not_begin(open_run, cl
 
 
 async def test_two_writers_after_a_broken_lock_never_both_send_one_order(clock, tmp_path, paths):
-    """Both have the database open, as if the lock file had been deleted: the serial lets only one go on."""
+    """Both have the database open, as if no lock had held: the serial lets only one go on."""
     one, two = SimulatedPanel("sim", clock=clock, parallel=1), SimulatedPanel("sim", clock=clock, parallel=1)
     wish = Wish(campaigns=[campaign(10)])
     with await acquire(paths, "apply", clock) as first_lock:
         async with open_journal(paths, first_lock, clock) as first:
             await first.begin_run("run-a", "apply", clock.now())
             paths.lock.unlink()
+            with pytest.raises(StateLocked):  # the database itself is locked too
+                await acquire(paths, "apply", clock)
+            first_lock.let_go_of_database()
             with await acquire(paths, "apply", clock) as second_lock:
                 async with open_journal(paths, second_lock, clock) as second:
                     await second.begin_run("run-b", "apply", clock.now())

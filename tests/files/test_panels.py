@@ -212,7 +212,7 @@ def test_a_key_file_that_others_may_open_is_refused(tmp_path, mode):
         (b"", "is empty"),
         (b"\xff\xfe", "more or other than a key"),
         (b"a" * 5000, "more or other"),
-        (b"a\nb", "control characters"),
+        (b"a\nb", "several lines"),
     ],
 )
 def test_a_key_file_holds_a_key_and_nothing_else(tmp_path, content, words):
@@ -227,8 +227,27 @@ def test_a_key_file_must_be_a_file(tmp_path):
     with pytest.raises(InvalidInput, match="can't be read"):
         read_key(KeySource(file=str(tmp_path / "none")), "a")
     os.mkfifo(tmp_path / "pipe", 0o600)
-    with pytest.raises(InvalidInput, match="not a regular file"):
-        read_key(KeySource(file=str(tmp_path / "pipe")), "a")
+    for path, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path, "a folder"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(InvalidInput, match=f"{path} is {kind}, not a regular file"):
+            read_key(KeySource(file=str(path)), "a")
+    with pytest.raises(InvalidInput, match="bad name"):
+        read_key(KeySource(file="a\0b"), "a")
+
+
+def test_a_key_file_of_a_user_that_does_not_exist_is_a_file_that_does_not_exist(load):
+    profiles, _ = load("  a: {url: https://a.example/, key: {file: ~no-such-user/key}}\n")
+    with pytest.raises(InvalidInput, match="can't be read"):
+        read_key(profiles["a"].key, "a")
+
+
+def test_an_account_is_the_same_wherever_one_stands(project, monkeypatch):
+    (project / "panels.yaml").write_text(HEAD + "  a: {url: https://a.example/, key: {file: keys/a}}\n")
+    (project / "sub").mkdir()
+    here, _ = load_panels(Path("panels.yaml"))
+    monkeypatch.chdir(project / "sub")
+    there, _ = load_panels(Path("../panels.yaml"))
+    assert there["a"].account == here["a"].account
+    assert there["a"].key == KeySource(file="../keys/a")
 
 
 def test_a_source_that_names_nothing_is_refused():

@@ -1,0 +1,107 @@
+"""Signals that end a process: each of them asks a run to stop, as Ctrl-C does. The first drains, a second leaves.
+
+A closed ssh sends SIGHUP, `kill` SIGTERM, a quit key SIGQUIT, a CPU limit SIGXCPU: whatever it is, an order that was sent is
+waited for. Left alone are SIGKILL and SIGSTOP, which can't be caught; signals that pause a process (SIGTSTP and its like);
+SIGSEGV, SIGBUS, SIGFPE and SIGILL, after which nothing can be trusted; and SIGPIPE and SIGXFSZ, which Python ignores.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from runner.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.engine.stopping import Stop
+
+_NAMES = (
+    "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGUSR1", "SIGUSR2", "SIGALRM",
+    "SIGVTALRM", "SIGPROF", "SIGIO", "SIGXCPU", "SIGPWR", "SIGSTKFLT",
+)  # fmt: skip
+
+# Wrappers such as `timeout` signal a process and then its whole group: two signals within a moment are one.
+_ONE_SIGNAL = 0.02  # seconds
+# A shell that loses its terminal hangs up its jobs, and the system does so again when that shell is gone.
+_ONE_HANGUP = 1.0  # seconds
+
+
+def endings() -> list[int]:
+    """Every signal that can be caught and means the end, but for those that this process was started to ignore (nohup)."""
+    numbers = {int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)}
+    numbers.update(range(signal.SIGRTMIN, signal.SIGRTMAX + 1))
+    return sorted(number for number in numbers & signal.valid_signals() if signal.getsignal(number) != signal.SIG_IGN)
+
+
+def interrupt_on_all() -> None:
+    """For a whole process: outside of a run, each ending does what Ctrl-C does."""
+    for number in endings():
+        if number != signal.SIGINT:
+            signal.signal(number, _as_ctrl_c)
+
+
+def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def draining(wish: "Stop") -> Iterator[None]:
+    """While a run goes on: the first signal asks it to end, the next one ends the process now."""
+    import asyncio  # 30 ms that --help does without
+
+    loop = asyncio.get_running_loop()
+    asked_at = 0.0
+
+    def stop(number: int) -> None:
+        nonlocal asked_at
+        now = time.monotonic()
+        if not wish.requested:
+            asked_at = now
+            wish.request()
+        elif _is_another(number, now - asked_at):
+            leave(wish.in_flight)
+
+    former = {number: signal.getsignal(number) for number in endings()}
+    for number in former:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """While a question blocks the event loop, its own signal handlers can't run: each ending must end the question."""
+    former = {number: signal.getsignal(number) for number in endings()}
+    for number in former:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def leave(in_flight: int) -> None:
+    """End the process now; what is in flight will be in doubt."""
+    left = (
+        f"{in_flight} order(s) in flight will be in doubt: runner doubt list" if in_flight else "nothing is in flight"
+    )
+    print(f"\nleaving now; {left}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(ExitCode.IN_DOUBT if in_flight else ExitCode.INTERRUPTED)
+
+
+def _is_another(number: int, since: float) -> bool:
+    """True for a signal that was sent by somebody who knows of the first, `since` seconds ago."""
+    if number == signal.SIGXCPU:  # comes again with every further second of CPU time
+        return False
+    return since >= (_ONE_HANGUP if number == signal.SIGHUP else _ONE_SIGNAL)
