@@ -121,7 +121,8 @@ def book(attempt: Attempt) -> Booked | None:
     placed, final          none seen: it will show none any more                       spent, expected charge
     placed, given back     0, and never another                                        nothing
     placed                 latest >= first: raised, or not rewritten                   spent, latest
-    placed, final          latest < first, agrees with `remains`, or that is unknown   spent, latest; rest refunded
+    placed, final          latest < first, agrees with `remains`                       spent, latest; rest refunded
+    placed, ended short    the same, and `remains` is unknown                          spent, latest; rest refunded
     placed, given back     0 after another                                             first refunded
     placed                 latest < first otherwise: nobody vouches for a refund       spent, first
     =====================  ==========================================================  ==========================
@@ -173,7 +174,7 @@ def _is_refund(attempt: Attempt, first: Decimal, latest: Decimal) -> bool:
         return True
     remains, units = attempt.remains, attempt.units
     if remains is None or remains > units:
-        return True
+        return attempt.status in ENDED_SHORT  # nothing is paid back for what is completed
     kept = first * (units - max(remains, 0)) / units
     return abs(latest - kept) <= _half_unit(first, latest) + first * _RELATIVE
 
