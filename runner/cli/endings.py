@@ -44,6 +44,12 @@ def interrupt_on_all() -> None:
             signal.signal(number, _as_ctrl_c)
 
 
+def ignore_all() -> None:
+    """Once it is decided how the process ends: a late signal would replace that exit code while the interpreter shuts down."""
+    for number in endings():
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
     if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
         raise KeyboardInterrupt

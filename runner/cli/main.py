@@ -81,14 +81,16 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit the process with a code of `ExitCode`."""
-    from runner.cli.endings import interrupt_on_all
+    from runner.cli.endings import ignore_all, interrupt_on_all
     from runner.cli.secrecy import forbid_core_dumps
     from runner.cli.streams import take_streams
 
     forbid_core_dumps()
     streams = take_streams()
     interrupt_on_all()
-    sys.exit(streams.end(run(sys.argv[1:])))
+    code = run(sys.argv[1:])
+    ignore_all()
+    sys.exit(streams.end(code))
 
 
 def run(arguments: list[str]) -> int:

@@ -148,9 +148,9 @@ def test_a_count_is_that_of_the_page(project, served_sandbox, way):
 def test_a_list_of_what_was_bought_elsewhere_means_the_page(project, served_sandbox):
     project.campaign([order(PAGE)])
     apply(project, placed=1)
-    (project.root / "state").rename(project.root / "elsewhere")
+    (project.root / "state").rename(project.root.parent / "elsewhere")
     project.write("bought.csv", f"order_id,service,link\n23501,1,{OTHER}\n")
-    ran = project.run("import", "--from", "bought.csv", "--format", "json")
+    ran = project.run("import", "--from", "bought.csv", "--new-state", "--format", "json")
     assert (ran.code, ran.json["summary"]) == (0, {"imported": 1}), ran.err
     apply(project, placed=0)
 
@@ -164,10 +164,11 @@ def test_a_generated_file_names_orders_of_one_page_apart(project, served_sandbox
     project.campaign([order(PAGE, id="a"), order(f"{PAGE}#top", id="b")], name="first")
     apply(project, placed=1)
     for name in ("state", "campaigns"):
-        (project.root / name).rename(project.root / f"former-{name}")
+        (project.root / name).rename(project.root.parent / f"former-{name}")
     project.write("bought.csv", f"order_id,service,link,quantity\n23501,1,{PAGE},100\n23502,1,{PAGE}#top,100\n")
     ran = project.run(
         "import",
+        "--new-state",
         "--from",
         "bought.csv",
         "--generate",
