@@ -16,7 +16,8 @@ from runner.panel import answers, forms
 from runner.panel.answers import StatusAnswer
 from runner.panel.complaints import Trouble
 from runner.panel.daily import CountingLimiter
-from runner.panel.learnt import Learnt
+from runner.panel.keep_alive import KeepAlive
+from runner.panel.learnt import KEEP_ALIVE, Learnt
 from runner.panel.limiter import Limiter
 from runner.panel.outcome import classify_add
 from runner.panel.reading import Capabilities, ListCall, Reader
@@ -53,7 +54,8 @@ class PanelClient:
     ) -> None:
         self._profile = profile
         self._redact = Redactor(key)
-        self._transport = transport or HttpTransport(profile, key)
+        self._keep_alive = KeepAlive(is_broken=not profile.keep_alive)
+        self._transport = transport or HttpTransport(profile, key, self._keep_alive)
         self._adds = Limiter(profile.add_per_minute, clock)
         self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day)
         self._other_calls = Limiter(None, clock)
@@ -80,15 +82,20 @@ class PanelClient:
 
     def remember(self, learnt: Learnt) -> None:
         """Take over what earlier runs learnt: what is lacking is not tried again, calls count against the day's limit."""
-        self._reader.capabilities.remember(learnt.lacking)
+        self._reader.capabilities.remember(learnt.lacking - {KEEP_ALIVE})
+        self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in learnt.lacking
         self._status_calls.remember(learnt.status_calls)
-        self._known = self._reader.capabilities.lacking()
+        self._known = self._lacking()
 
     def learnt(self) -> Learnt:
         """What is new since the last time this was asked, or since it was told to remember."""
-        lacking = self._reader.capabilities.lacking()
+        lacking = self._lacking()
         new, self._known = lacking - self._known, lacking
         return Learnt(new, self._status_calls.take_new())
+
+    def _lacking(self) -> frozenset[str]:
+        is_broken = self._keep_alive.is_broken and self._profile.keep_alive  # what the profile says is no news
+        return self._reader.capabilities.lacking() | ({KEEP_ALIVE} if is_broken else frozenset())
 
     def polls_left(self) -> int | None:
         """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""

@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 Form: TypeAlias = list[tuple[str, str]]
 
+ONCE = frozenset({"add", "refill"})  # never sent again once a byte may have left: what they ask for would be had twice
+
 
 def services() -> Form:
     """Ask for the service list."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
+KEEP_ALIVE = "keep_alive"  # the ability to keep a connection that it promised to keep
+
 
 class Learnt(NamedTuple):
     """What the state should remember of a panel."""

@@ -1,5 +1,6 @@
 """Puts a faulty answer on the wire. Knows HTTP and faults, nothing of orders."""
 
+import asyncio
 import json
 import socket
 import struct
@@ -36,6 +37,18 @@ def reset(request: web.BaseRequest) -> web.Response:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         transport.abort()
     return web.Response()
+
+
+async def hang_up(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
+    """Send the answer as if the connection were kept, and close it `seconds` later all the same."""
+    transport = request.transport
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        return
+    if transport is not None:
+        asyncio.get_running_loop().call_later(seconds, transport.close)
 
 
 async def _cut(request: web.BaseRequest, body: bytes, *, chunked: bool) -> web.StreamResponse:
