@@ -165,7 +165,8 @@ class Reader:
                 "put the panel's final address into `url` in panels.yaml",
             )
         if not answer.complete:
-            return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {answer.size} bytes")
+            # Asking again brings the same, and as much of it.
+            return Trouble(kind=TroubleKind.OTHER, message=f"an answer longer than {answer.size:,} bytes")
         parsed = parse(answer.text, self._redact)
         if isinstance(parsed, Trouble):
             return Trouble(kind=trouble_kind(parsed, answer.status), message=parsed.message)

@@ -17,6 +17,7 @@ from runner.core.attempts import Phase
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
 from runner.panel.connections import CarefulConnector, Progress, progress_of_task
+from runner.panel.decoding import decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
 from runner.panel.forms import ONCE, Form
 from runner.panel.keep_alive import KeepAlive
@@ -25,7 +26,8 @@ from runner.panel.redact import EXCERPT, Redactor, said
 log = logging.getLogger("runner.panel")
 
 SMALL = 1024 * 1024  # bytes of an answer, after decompression
-LARGE = 64 * SMALL  # of a service list
+LARGE = 32 * SMALL  # of a service list; 10,000 services with a page of description each
+_EVIDENCE = 8192  # bytes or characters that are kept of an answer that is no whole one
 _LAST = {"Connection": "close"}  # of the only request on its connection
 _BROKEN_OFF = 80  # characters of a cut-off answer that are shown
 _ASCII_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
@@ -93,20 +95,24 @@ class HttpTransport:
         try:
             progress.phase = Phase.ANSWERING
             progress.status = response.status
-            chunks, content = [], response.content
-            # Counted as it arrives, after decompression; the library inflates no more than its buffer at once.
+            pieces, content, decoder = [], response.content, decoder_for(response.charset)
+            # Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned
+            # into text at once too: a time-out counts while that goes on, and there is no second copy of a large body.
             while not content.at_eof() and (chunk := await content.readany()):
-                chunks.append(chunk)
+                pieces.append(decoder.decode(chunk))
                 progress.received += len(chunk)
-                progress.start = progress.start or chunk
+                if len(progress.start) < _EVIDENCE:
+                    progress.start += chunk[:_EVIDENCE]
                 if progress.received > cap:
                     break
         finally:
             response.close()  # keeps the connection if the answer was read to its end
         whole = progress.received <= cap
-        text = _decoded(b"".join(chunks)[:cap], response.charset)
+        text = "".join(pieces) + decoder.decode(b"", final=True)
         if whole:
             progress.phase = Phase.ANSWERED
+        else:
+            text = text[: min(cap, _EVIDENCE)]
         return Answer(response.status, _kept(response.headers), text, whole, progress.received)
 
     def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
@@ -166,11 +172,3 @@ def _quoted(value: str) -> str:
 
 def _kept(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) is not None}
-
-
-def _decoded(body: bytes, charset: str | None) -> str:
-    """The body as text by the declared charset where Python knows it as one, else by UTF-8; never fails."""
-    try:
-        return body.decode(charset or "utf-8", errors="replace")
-    except (LookupError, ValueError):
-        return body.decode("utf-8", errors="replace")

@@ -77,6 +77,30 @@ async def _dribble(request: web.BaseRequest, body: bytes, seconds: float, clock:
     return response
 
 
+async def _repeat(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
+    await response.prepare(request)
+    piece = (fault.text or "{}").encode()
+    row = piece + b","
+    rows = row * max(_BLANKS // len(row), 1)
+    await response.write(b"[")
+    for _ in range(fault.size // len(rows)):
+        await response.write(rows)
+    await response.write(piece + b"]")
+    return response
+
+
+async def _trickle(request: web.BaseRequest, fault: Fault, clock: Clock) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    piece = (fault.text or "{}").encode()
+    for _ in range(fault.size // len(piece)):
+        await response.write(piece)
+        await clock.sleep(fault.seconds)
+    return response
+
+
 async def _inflate(request: web.BaseRequest, body: bytes, size: int) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
     response.content_length = size + len(body)
@@ -127,6 +151,7 @@ async def play(request: web.BaseRequest, fault: Fault, body: bytes, clock: Clock
     """Answer as the fault wants it; `body` is what the panel would have said. Never raises when the client hangs up."""
     response = _plain(fault, body)
     if response is not None:
+        response.headers.update(fault.headers)
         return response
     try:
         match fault.kind:
@@ -134,6 +159,10 @@ async def play(request: web.BaseRequest, fault: Fault, body: bytes, clock: Clock
                 return await _cut(request, body, chunked=fault.kind is FaultKind.CUT_CHUNK)
             case FaultKind.SLOW:
                 return await _dribble(request, body, fault.seconds, clock)
+            case FaultKind.REPEATED:
+                return await _repeat(request, fault)
+            case FaultKind.TRICKLE:
+                return await _trickle(request, fault, clock)
             case FaultKind.HUGE_BODY:
                 return await _inflate(request, body, fault.size)
             case _:  # RESET_BEFORE, RESET_AFTER, LATE_PLACING
