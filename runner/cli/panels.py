@@ -14,6 +14,7 @@ from runner.cli.options import (
     LOG_FILE,
     PANELS,
     PARALLEL,
+    PATIENCE,
     STATE,
     Amount,
     Settings,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runner.core.catalogue import BalanceSeen, Catalogue
 
 NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
-ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, DEBUG, LOG_FILE)
+ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, PATIENCE, COLOR, DEBUG, LOG_FILE)
 
 
 @click.command()

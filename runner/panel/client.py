@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, StatusSeen
+from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import NO_CURRENCY, Balance, Catalogue
 from runner.core.clock import Clock
 from runner.core.orders import PanelProfile
@@ -18,15 +18,17 @@ from runner.panel.complaints import Trouble
 from runner.panel.daily import CountingLimiter
 from runner.panel.keep_alive import KeepAlive
 from runner.panel.learnt import KEEP_ALIVE, Learnt
-from runner.panel.limiter import Limiter
+from runner.panel.limiter import PATIENCE, Limiter, OutOfPatience, Pause
 from runner.panel.outcome import classify_add
-from runner.panel.reading import Capabilities, ListCall, Reader
+from runner.panel.reading import Capabilities, ListCall, OnPause, Reader, nobody_waits
 from runner.panel.redact import Redactor
 from runner.panel.transport import LARGE, HttpTransport, Transport
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
 from runner.panel.upkeep_calls import UpkeepCalls
 
 log = logging.getLogger("runner.panel")
+
+_ANSWERED = frozenset({OutcomeKind.PLACED, OutcomeKind.REFUSED})
 
 STATUS = ListCall(
     action="status",
@@ -51,14 +53,17 @@ class PanelClient:
         clock: Clock,
         rng: random.Random,
         transport: Transport | None = None,
+        patience: float = PATIENCE,
+        on_pause: OnPause = nobody_waits,
     ) -> None:
+        """`patience`: seconds that a panel may ask a call to wait; `on_pause` hears of the pauses of reads."""
         self._profile = profile
         self._redact = Redactor(key)
         self._keep_alive = KeepAlive(is_broken=not profile.keep_alive)
         self._transport = transport or HttpTransport(profile, key, self._keep_alive)
-        self._adds = Limiter(profile.add_per_minute, clock)
-        self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day)
-        self._other_calls = Limiter(None, clock)
+        self._adds = Limiter(profile.add_per_minute, clock, patience)
+        self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day, patience)
+        self._other_calls = Limiter(None, clock, patience)
         self._reader = Reader(
             profile.name,
             self._transport,
@@ -66,8 +71,9 @@ class PanelClient:
             rng=rng,
             redact=self._redact,
             parallel=profile.parallel_read,
+            on_pause=on_pause,
         )
-        self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock), self._redact)
+        self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock, patience), self._redact)
         self._known: frozenset[str] = frozenset()  # what it lacks, as far as the state knows
 
     @property
@@ -166,11 +172,14 @@ class PanelClient:
         return self._adds.turn_now()
 
     async def add_turn(self) -> None:
-        """Return when the rate allows one more `add`; safe to cancel."""
-        await self._adds.turn()
+        """Return when the rate allows one more `add`; safe to cancel. Raises `PanelBusy`."""
+        try:
+            await self._adds.turn()
+        except OutOfPatience as error:
+            raise self._reader.busy(error.until, "") from None
 
-    def slow_down_adds(self, retry_after: float | None) -> float:
-        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate; the new one, per minute."""
+    def slow_down_adds(self, retry_after: float | None) -> Pause:
+        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
         return self._adds.slow_down(retry_after)
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
@@ -186,7 +195,10 @@ class PanelClient:
             interval=attempt.interval,
         )
         exchange = await self._transport.send(form)
-        return classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
+        outcome = classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
+        if outcome.kind in _ANSWERED and outcome.reason is not RefusalReason.RATE:
+            self._adds.went_through()
+        return outcome
 
     async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
         """Ask for refills, in calls of 100: what became of each wish. Never asked again once a byte may have left."""

@@ -7,7 +7,7 @@ from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.panel import forms, upkeep
 from runner.panel.complaints import Trouble, TroubleKind
 from runner.panel.exchange import TransportFailure
-from runner.panel.limiter import Limiter
+from runner.panel.limiter import Limiter, OutOfPatience
 from runner.panel.reading import ListCall, Reader, batches, trouble_kind
 from runner.panel.redact import Redact
 from runner.panel.transport import Transport
@@ -95,8 +95,11 @@ class UpkeepCalls:
         return ""
 
     async def _ask_refill(self, order_ids: tuple[str, ...]) -> Mapping[str, RefillAnswer] | Trouble:
-        """Exactly one request."""
-        await self._limiter.turn()
+        """Exactly one request, or none where that would have to wait for too long."""
+        try:
+            await self._limiter.turn()
+        except OutOfPatience as error:
+            return Trouble(kind=TroubleKind.RATE, message=self._reader.busy(error.until, "").message)
         alone = len(order_ids) == 1
         exchange = await self._transport.send(forms.refill(order_ids[0]) if alone else forms.refills(order_ids))
         if isinstance(exchange, TransportFailure):

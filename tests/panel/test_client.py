@@ -1,6 +1,7 @@
+import asyncio
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance
 from runner.core.clock import ManualClock
-from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.panel.reading import batches
 from runner.panel.upkeep import CancelKind, Finality, RefillKind, RefillState
 
@@ -109,10 +110,47 @@ async def test_a_rate_limit_is_obeyed(serve, client_of, answer):
     panel = await serve(answer(limited, Retry_After="40"), answer(limited, 429), answer({"balance": "1"}))
     await (await client_of(panel.url, clock=clock)).balance()
     assert clock.monotonic() >= 50
-    panel = await serve(*[answer(limited, Retry_After="600")] * 4)
-    with pytest.raises(PanelUnreachable, match="600 s"):
+    panel = await serve(*[answer(limited, Retry_After="601")] * 4)
+    with pytest.raises(PanelBusy, match="asks to wait until 2026-01-01 00:10:01 UTC") as caught:
         await (await client_of(panel.url)).balance()
     assert len(panel.forms) == 1
+    assert caught.value.until == ManualClock().now() + timedelta(seconds=601)
+
+
+async def test_a_panel_that_is_down_may_say_for_how_long(serve, client_of, answer):
+    clock = ManualClock()
+    panel = await serve(answer({}, 503, Retry_After="40"), answer({"balance": "1"}))
+    await (await client_of(panel.url, clock=clock)).balance()
+    assert clock.monotonic() >= 40
+    panel = await serve(answer({}, 503, Retry_After="86400"))
+    with pytest.raises(PanelBusy):
+        await (await client_of(panel.url)).balance()
+
+
+async def test_reads_side_by_side_give_up_together(serve, client_of, answer):
+    limited = answer({"error": "Rate limit exceeded"}, 429, Retry_After="31536000")
+    panel = await serve(answer({"error": "Incorrect request"}), *[limited] * 9)
+    client = await client_of(panel.url)
+    with pytest.raises(PanelBusy):
+        await asyncio.wait_for(client.statuses({str(n): n for n in range(1, 9)}, AT), 5)
+    assert len(panel.forms) <= 2 + 4
+
+
+async def test_the_pauses_of_reads_are_told(serve, client_of, answer):
+    told = []
+    limited = answer({"error": "Rate limit exceeded"}, Retry_After="40")
+    panel = await serve(limited, answer({"balance": "1"}))
+    client = await client_of(panel.url, on_pause=lambda *facts: told.append(facts))
+    await client.balance()
+    assert told == [("testpanel", ManualClock().now() + timedelta(seconds=40), "Rate limit exceeded")]
+
+
+async def test_a_refill_is_not_asked_for_while_the_panel_wants_nothing(serve, client_of, answer):
+    panel = await serve(answer({"error": "Too many requests"}, 429, Retry_After="86400"))
+    client = await client_of(panel.url)
+    await client.refill(["1"])
+    (again,) = (await client.refill(["2"])).values()
+    assert (again.stops_panel, len(panel.forms)) == (True, 1)
 
 
 async def test_a_redirect_of_a_read_tells_where_to_without_going_there(serve, client_of, answer):
@@ -246,7 +284,7 @@ async def test_adding_takes_no_turn_by_itself_and_slows_down_when_told(serve, cl
     outcome = await client.add(an_attempt(), ())
     assert (outcome.reason, outcome.retry_after) == (RefusalReason.RATE, 7)
     assert clock.monotonic() == 0
-    assert client.slow_down_adds(outcome.retry_after) == 30
+    assert client.slow_down_adds(outcome.retry_after).per_minute == 30
     await client.add_turn()
     assert clock.monotonic() == 7
 
