@@ -71,8 +71,10 @@ _WHOLE: tuple[tuple[RefusalReason, str], ...] = (
     (RefusalReason.KEY, f"{_OFF} (?:account|user)"),
     (
         RefusalReason.KEY,
-        f"(?:your )?(?:api|api access|api orders?|ordering|orders|new orders|order placement) {_IS}"
-        f"(?:currently |temporarily |now )?(?:disabled?|turned off|switched off|not allowed|not enabled){_WHOM}{_HELP}",
+        (
+            f"(?:your )?(?:api|api access|api orders?|ordering|orders|new orders|order placement) {_IS}"
+            f"(?:currently |temporarily |now )?(?:disabled?|turned off|switched off|not allowed|not enabled){_WHOM}{_HELP}"
+        ),
     ),
     (RefusalReason.KEY, "api is disabled? for this user or user not found(?: contact the support)?"),
     (RefusalReason.DUPLICATE, "link duplicate"),
@@ -85,8 +87,10 @@ _WHOLE: tuple[tuple[RefusalReason, str], ...] = (
     # "must to be" is how one family writes it.
     (
         RefusalReason.QUANTITY,
-        rf"(?:your )?(?:total )?(?:order )?quantity (?:must|should|has)(?: to)? be (?:{_SMALLER}|{_LARGER}) than"
-        rf"(?: or equals? to)?(?: the)? (?:{_LEAST}|{_MOST}){_LIMITS}",
+        (
+            rf"(?:your )?(?:total )?(?:order )?quantity (?:must|should|has)(?: to)? be (?:{_SMALLER}|{_LARGER}) than"
+            rf"(?: or equals? to)?(?: the)? (?:{_LEAST}|{_MOST}){_LIMITS}"
+        ),
     ),
     (RefusalReason.QUANTITY, rf"(?:you |your order )?(?:did not|didnt) (?:meet|reach) the {_LEAST} {_AMOUNT}{_LIMITS}"),
     (

@@ -198,7 +198,7 @@ LOST_BEHIND = [
 ]
 
 
-@pytest.mark.parametrize("answer", LOST_BEHIND, ids=lambda answer: str(answer))
+@pytest.mark.parametrize("answer", LOST_BEHIND, ids=str)
 def test_an_order_that_was_charged_behind_an_error_is_a_doubt(listed: Project, served_sandbox: Served, answer):
     listed.panels(served_sandbox.url, parallel={"add": 1, "read": 1})
     served_sandbox.fault({"kind": "answer", "placed": True, "after": 2, "times": 1} | answer)

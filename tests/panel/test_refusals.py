@@ -42,18 +42,24 @@ SEEN = [
     ("You have insufficient balance", R.FUNDS),
     ("You do not have enough funds to Place order", R.FUNDS),
     (
-        "There is an active order with the same link already. You can place another order but only after the current "
-        "order is completed.",
+        (
+            "There is an active order with the same link already. You can place another order but only after the current "
+            "order is completed."
+        ),
         R.DUPLICATE,
     ),
     (
-        "You have an active order with this link, but it is not completed yet. Please wait until your previous order is "
-        "completed before placing a new order with the same link.",
+        (
+            "You have an active order with this link, but it is not completed yet. Please wait until your previous order is "
+            "completed before placing a new order with the same link."
+        ),
         R.DUPLICATE,
     ),
     (
-        "We found an active order with the same link (Pending, Processing or In progress), but you can place a new one "
-        "after the active one has been completed",
+        (
+            "We found an active order with the same link (Pending, Processing or In progress), but you can place a new one "
+            "after the active one has been completed"
+        ),
         R.DUPLICATE,
     ),
 ]
@@ -184,8 +190,27 @@ def test_a_text_that_may_tell_of_a_purchase_stays_a_doubt(text):
 
 TEXTS = st.sampled_from([text for text, _ in [*SEEN, *VARIED]])
 TELLING = st.sampled_from(
-    "placed created accepted charged success submitted received queued sent registered added processed made "
-    "adjusted replaced supplier provider pending warning".split()
+    [
+        "placed",
+        "created",
+        "accepted",
+        "charged",
+        "success",
+        "submitted",
+        "received",
+        "queued",
+        "sent",
+        "registered",
+        "added",
+        "processed",
+        "made",
+        "adjusted",
+        "replaced",
+        "supplier",
+        "provider",
+        "pending",
+        "warning",
+    ]
 )
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=12)
 
