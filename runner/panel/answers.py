@@ -23,6 +23,7 @@ from runner.panel.values import (
     read_id,
     read_whole,
 )
+from runner.panel.whole_answers import says_success
 
 _CURRENCY = re.compile(r"[A-Za-z]{1,8}\Z", re.ASCII)
 _WRAPPERS = ("data", "orders", "result", "response")
@@ -109,16 +110,13 @@ def parse_balance(text: str, redact: Redact) -> BalanceAnswer | Trouble:
     return _refused_or_unreadable(found.value, text, redact)
 
 
-def parse_status(text: str, order_id: str, redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
-    """The status of one order, asked for alone: an error about the order is then its status, not trouble."""
-    answer = parse_statuses(text, (order_id,), redact)
-    if isinstance(answer, Trouble) and answer.is_about_one:
-        return {order_id: StatusAnswer(error=answer.message)}
-    return answer
+def status_of_error(message: str) -> StatusAnswer:
+    """What an error about one order means."""
+    return StatusAnswer(error=message)
 
 
 def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
-    """Statuses by order id, from every shape of PROTOCOL, *status*; an id that the panel left out is absent.
+    """Statuses by order id, from every shape of PROTOCOL, *status*; an id that the panel said nothing about is absent.
 
     Trouble of kind REQUEST when several were asked and one came without saying whose it is.
     """
@@ -138,12 +136,10 @@ def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mappi
             body = next((body[name] for name in _WRAPPERS if isinstance(body.get(name), dict | list)), body)
             if keyed := _keyed(body, order_ids):
                 return _statuses(keyed.items(), redact)
-    return _from_rows(body if isinstance(body, list) else [body], order_ids, text, redact)
+    return _from_rows(body if isinstance(body, list) else [body], order_ids, redact)
 
 
-def _from_rows(
-    rows: list[Json], order_ids: Sequence[str], text: str, redact: Redact
-) -> Mapping[str, StatusAnswer] | Trouble:
+def _from_rows(rows: list[Json], order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
     whose = list(_whose(rows, order_ids))
     if whose or not rows:
         return _statuses(whose, redact)
@@ -153,7 +149,10 @@ def _from_rows(
     # An object keyed by other ids is an answer about orders nobody asked for: nothing is known of ours.
     if seen or (isinstance(rows[0], dict) and rows[0] and all(isinstance(each, dict) for each in rows[0].values())):
         return {}
-    return _refused_or_unreadable(rows[0], text, redact)
+    complaint = complaint_in(rows[0])
+    if (complaint.texts or complaint.is_error) and not says_success(rows[0]):
+        return trouble_with(complaint, redact)
+    return {}  # `false`, `"OK"`, a success of the call: whole, and nothing is known of ours
 
 
 def _keyed(body: Json, order_ids: Sequence[str]) -> dict[str, Json] | None:

@@ -34,8 +34,8 @@ STATUS = ListCall(
     action="status",
     one_form=forms.status,
     many_form=forms.statuses,
-    parse_one=answers.parse_status,
-    parse_many=answers.parse_statuses,
+    parse=answers.parse_statuses,
+    of_error=answers.status_of_error,
 )
 
 

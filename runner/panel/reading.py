@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from runner.core.attempts import BATCH
 from runner.core.clock import Clock, to_the_second
@@ -24,8 +24,6 @@ from runner.panel.waiting import asked_to_wait
 
 TRIES = 4
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled each time, give or take half
-
-_WRONG_FORM = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST})
 
 T = TypeVar("T")
 OnPause = Callable[[str, datetime, str], None]  # panel, until when, what it said
@@ -64,14 +62,25 @@ class Capabilities:
                 self.missing.add(name)
 
 
-class ListCall(NamedTuple, Generic[T]):
+class Told(Protocol):
+    """What was said about one id."""
+
+    @property
+    def error(self) -> str:
+        """The panel's error about it, or nothing."""
+
+
+S = TypeVar("S", bound=Told)
+
+
+class ListCall(NamedTuple, Generic[S]):
     """A call that takes one id or many, and how its answers are read; results by id."""
 
     action: str
     one_form: Callable[[str], Form]
     many_form: Callable[[Sequence[str]], Form]
-    parse_one: Callable[[str, str, Redact], Mapping[str, T] | Trouble]
-    parse_many: Callable[[str, Sequence[str], Redact], Mapping[str, T] | Trouble]
+    parse: Callable[[str, Sequence[str], Redact], Mapping[str, S] | Trouble]
+    of_error: Callable[[str], S]  # what an error means that is about the one id asked for
 
 
 class Reader:
@@ -133,22 +142,27 @@ class Reader:
             # A panel that is down for a while may say for how long, too.
             if is_rate_limit or (wait and parsed.kind is TroubleKind.UNREADABLE):
                 self._pause(limiter.slow_down(wait), seen)
-            elif parsed.kind is not TroubleKind.UNREADABLE:
+            elif parsed.kind is not TroubleKind.UNREADABLE or parsed.is_about_the_form:
                 return parsed
         raise self.unreachable(seen)
 
-    async def read_each(self, call: ListCall[T], ids: tuple[str, ...], limiter: Limiter) -> dict[str, T]:
+    async def read_each(self, call: ListCall[S], ids: tuple[str, ...], limiter: Limiter) -> dict[str, S]:
         """Results by id, of at most 100 ids, in one call where the panel can; ids that it left out are absent."""
-        known: dict[str, T] = {}
+        known: dict[str, S] = {}
         if len(ids) > 1 and call.action not in self.capabilities.singly:
-            many = await self.read(
-                call.many_form(ids), lambda text, redact: call.parse_many(text, ids, redact), limiter
-            )
-            if not isinstance(many, Trouble):
+            many = await self.read(call.many_form(ids), lambda text, redact: call.parse(text, ids, redact), limiter)
+            if many and not isinstance(many, Trouble):
                 return dict(many)
+            # Refused as a whole, or not a word about any of them: as a panel does that reads `order` alone.
             known = await self._read_one(call, ids[0], limiter)
-            # Remembered only when a single call was understood, and only for a refusal of the form itself.
-            if many.kind in _WRONG_FORM:
+            # Remembered only when a single call was understood, and only for what is about the form itself.
+            if isinstance(many, Trouble):
+                is_the_form = many.is_about_the_form
+            elif all(one.error for one in known.values()):
+                return known
+            else:
+                is_the_form = True
+            if is_the_form:
                 self.capabilities.singly.add(call.action)
             ids = ids[1:]
         for group in batches(ids, self._parallel):
@@ -162,13 +176,15 @@ class Reader:
                 known |= result
         return known
 
-    async def _read_one(self, call: ListCall[T], each: str, limiter: Limiter) -> dict[str, T]:
-        found = await self.read(call.one_form(each), lambda text, redact: call.parse_one(text, each, redact), limiter)
-        if isinstance(found, Trouble):
-            if found.kind is TroubleKind.UNKNOWN_ACTION:
-                self.capabilities.missing.add(call.action)
-            raise self.unreachable(found.message)
-        return dict(found)
+    async def _read_one(self, call: ListCall[S], each: str, limiter: Limiter) -> dict[str, S]:
+        found = await self.read(call.one_form(each), lambda text, redact: call.parse(text, (each,), redact), limiter)
+        if not isinstance(found, Trouble):
+            return dict(found)
+        if found.is_about_one:
+            return {each: call.of_error(found.message)}
+        if found.kind is TroubleKind.UNKNOWN_ACTION:
+            self.capabilities.missing.add(call.action)
+        raise self.unreachable(found.message)
 
     def _pause(self, pause: Pause, seen: str) -> None:
         if pause.is_too_long:
@@ -203,7 +219,8 @@ class Reader:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {answer.size:,} bytes")
         parsed = parse(answer.text, self._redact)
         if isinstance(parsed, Trouble):
-            return Trouble(kind=trouble_kind(parsed, answer.status), message=parsed.message)
+            kind = trouble_kind(parsed, answer.status)
+            return Trouble(kind=kind, message=parsed.message, http_status=answer.status)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Trouble(kind=TroubleKind.UNREADABLE, message="an answer under an error status")
         return parsed

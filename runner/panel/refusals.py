@@ -19,6 +19,11 @@ _UNKNOWN_ID = re.compile(
     r"|\b(?:order|refill)(?: id)? (?:does not|doesnt) exist|\bno such (?:order|refill)"
 )
 
+_NO_ID_GIVEN = re.compile(
+    r"\b(?:orders?|refills?)(?: ids?)?(?: field| parameter)? (?:is |are |was |were )?(?:a )?(?:required|missing|empty|not (?:specified|given|provided|set))\b"
+    r"|\b(?:no|missing|empty|required) (?:orders?|refills?)(?: ids?)?(?: specified| given| provided)?$"
+)
+
 # Words that may only stand inside the phrase itself: with them a sentence says, or may say, that something was bought.
 _PLACED = (
     "placed|created|accepted|charged|deducted|debited|withdrawn|submitted|received|success|successful|successfully|succeeded"
@@ -119,6 +124,11 @@ def likely_reason(texts: Sequence[str]) -> RefusalReason | None:
 def is_unknown_action(texts: Sequence[str]) -> bool:
     """True if the panel does not know the call."""
     return any(_UNKNOWN_ACTION.search(fold(text)) for text in texts[:_MANY])
+
+
+def is_missing_id(texts: Sequence[str]) -> bool:
+    """True if the panel found no id where it looks for one: it reads another field than was sent."""
+    return any(_NO_ID_GIVEN.search(fold(text)) for text in texts[:_MANY])
 
 
 def is_unknown_id(texts: Sequence[str]) -> bool:
