@@ -63,3 +63,5 @@ class EarlyPolls:
             del self.left[order_id]
         name = self._panel.profile.name
         self._session.tell(EventType.STATUSES, panel=name, asked=len(batch), answered=len(seen))
+        for remark in self._session.words.of_new_orders(seen, name):
+            self._session.tell(EventType.NOTE, message=remark.message)

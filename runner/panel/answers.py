@@ -1,5 +1,6 @@
 """Answers to `services`, `balance` and `status`, text in, typed answer or Trouble out. Pure; by content, never by shape."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _CURRENCY = re.compile(r"[A-Za-z]{1,8}\Z", re.ASCII)
 _WRAPPERS = ("data", "orders", "result", "response")
 _STATUS_FIELDS = frozenset({"charge", "remains", "start_count", "runs"})
 _CALL_WORDS = frozenset({"success", "ok", "true", "error", "fail", "failed", "false", ""})
+_EMPTY = '""'  # how an empty word is shown: nothing would look like no word
+_NO_STATUS = "(none)"  # the same for a status that says charge and remains, and no word
 _WORD = 64  # characters of a status word that are kept
 
 
@@ -202,12 +205,12 @@ class _Words:
         self._known: dict[str, tuple[LiveStatus, str]] = {}
 
     def read(self, word: Json) -> tuple[LiveStatus, str]:
-        """The status behind a word, and the word as it may be shown."""
+        """The status behind a word, and the word as it may be shown: what is no word at all is shown as JSON."""
         if not isinstance(word, str):
-            return fold_status(word), _text(word, self.redact, _WORD)
+            return fold_status(word), _text(word, self.redact, _WORD) or json.dumps(word, default=str)[:_WORD]
         known = self._known.get(word)
         if known is None:
-            known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD)
+            known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD) or _EMPTY
         return known
 
 
@@ -220,7 +223,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
             return StatusAnswer(error=complaint.summary(words.redact) or "an error without a text")
         if "status" not in entry and not _is_status(entry):
             return StatusAnswer(error=complaint.summary(words.redact)) if complaint.texts else None
-        status, status_text = words.read(word)
+        status, status_text = words.read(word) if "status" in entry else (LiveStatus.UNKNOWN, _NO_STATUS)
         start_count = read_whole(entry.get("start_count"))
         return StatusAnswer(
             status=status,
@@ -235,7 +238,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
     status, word = fold_status(entry), _text(entry, words.redact)
     if status is LiveStatus.UNKNOWN and refusals.is_unknown_id((word,)):
         return StatusAnswer(error=word)
-    return StatusAnswer(status=status, status_text=word[:_WORD]) if word else None
+    return StatusAnswer(status=status, status_text=word[:_WORD] or _EMPTY)
 
 
 def _text(value: Json, redact: Redact, limit: int = 300) -> str:

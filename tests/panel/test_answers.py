@@ -337,3 +337,22 @@ def test_a_drip_parent_has_a_status_that_is_never_final_and_no_charge(word, stat
     assert (found.status, found.status_text) == (status, word)
     assert (found.charge, found.remains, found.error) == (None, None, "")
     assert statuses({"1": {"status": word, "runs": "5", "orders": []}}, "1", "2")["1"] == found
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"status": "", "charge": "1"}, '""'),
+        ({"status": "   ", "charge": "1"}, '""'),
+        ({"status": None, "charge": "1"}, "null"),
+        ({"status": False, "charge": "1"}, "false"),
+        ({"status": [], "charge": "1"}, "[]"),
+        ({"charge": "1", "remains": 5}, "(none)"),
+        ("", '""'),
+    ],
+    ids=str,
+)
+def test_a_status_that_is_no_word_is_shown_as_what_it_is(entry, shown):
+    """It is told like an unknown word: an empty text would look as if nobody had been asked."""
+    found = statuses({"1": entry}, "1")["1"]
+    assert (found.status, found.status_text, found.error) == (LiveStatus.UNKNOWN, shown, "")
