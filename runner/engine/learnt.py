@@ -2,12 +2,16 @@
 
 from runner.core.events import EventType
 from runner.engine.session import Session
-from runner.panel.learnt import KEEP_ALIVE
+from runner.panel.learnt import KEEP_ALIVE, OFFSET
 
 _IN_WORDS = {
     "refill": "panel {panel} has no refills",
     "refill_status": "panel {panel} does not tell how refills stand",
     "cancel": "panel {panel} can't cancel orders",
+    OFFSET: (
+        "panel {panel} lists just as many services as fit on a page, and does not go on by `offset`: its price list looks "
+        "incomplete"
+    ),
     KEEP_ALIVE: "panel {panel} closes connections that it promised to keep: each request gets one of its own from now on",
 }
 _ONE_BY_ONE = "panel {panel} takes no lists in {action}: each order is a call of its own"

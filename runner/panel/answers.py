@@ -41,6 +41,7 @@ class ServicesAnswer:
 
     services: Mapping[str, Service]
     skipped: int
+    rows: int = 0  # of the answer, those that could not be read included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,17 @@ def parse_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
             services.setdefault(service.id, service)
     if not services:
         return _refused_or_unreadable(rows[0], text, redact)
-    return ServicesAnswer(services=services, skipped=len(rows) - len(services))
+    return ServicesAnswer(services=services, skipped=len(rows) - len(services), rows=len(rows))
+
+
+def parse_further_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
+    """A page of the catalogue behind the first: here an empty answer is the end of it, in whatever shape."""
+    found = read_json(text)
+    if found is not None:
+        body = found.value
+        if not body or (isinstance(body, dict) and says_success(body)):
+            return ServicesAnswer(services={}, skipped=0)
+    return parse_services(text, redact)
 
 
 def _service(row: dict[str, Json], redact: Redact) -> Service | None:

@@ -14,10 +14,11 @@ from runner.core.orders import PanelProfile
 from runner.core.text import Secret
 from runner.panel import answers, forms
 from runner.panel.answers import StatusAnswer
+from runner.panel.catalogue_pages import read_on
 from runner.panel.complaints import Trouble
 from runner.panel.daily import CountingLimiter
 from runner.panel.keep_alive import KeepAlive
-from runner.panel.learnt import KEEP_ALIVE, Learnt
+from runner.panel.learnt import KEEP_ALIVE, OFFSET, Learnt
 from runner.panel.limiter import PATIENCE, Limiter, OutOfPatience, Pause
 from runner.panel.outcome import classify_add
 from runner.panel.reading import Capabilities, ListCall, OnPause, Reader, nobody_waits
@@ -123,13 +124,25 @@ class PanelClient:
         await self._transport.close()
 
     async def services(self, at: datetime) -> Catalogue:
-        """The present catalogue. An answer that is no list of services raises: the caller keeps the former one."""
-        found = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
+        """The present catalogue, in as many pages as the panel makes of it.
+
+        An answer that is no list of services raises, for whichever page it is: the caller keeps the former catalogue.
+        """
+        first = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
+        if isinstance(first, Trouble):
+            raise self._reader.unreachable(first.message)
+        missing = self._reader.capabilities.missing
+        found = await read_on(first, None if OFFSET in missing else self._further_services)
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
         if found.skipped:
             log.debug("%s services: %d rows skipped as unreadable or repeated", self._profile.name, found.skipped)
+        if found.looks_cut:
+            missing.add(OFFSET)
         return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at)
+
+    async def _further_services(self, offset: int) -> answers.ServicesAnswer | Trouble:
+        return await self._reader.read(forms.services(offset), answers.parse_further_services, self._other_calls, LARGE)
 
     async def balance(self) -> Balance:
         """The present balance; its currency is the panel's word, else the profile's, else `XXX`."""

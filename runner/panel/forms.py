@@ -8,9 +8,9 @@ Form: TypeAlias = list[tuple[str, str]]
 ONCE = frozenset({"add", "refill"})  # never sent again once a byte may have left: what they ask for would be had twice
 
 
-def services() -> Form:
-    """Ask for the service list."""
-    return [("action", "services")]
+def services(offset: int | None = None) -> Form:
+    """Ask for the service list, or for what is listed behind the first `offset` services."""
+    return [("action", "services"), *([] if offset is None else [("offset", str(offset))])]
 
 
 def balance() -> Form:
