@@ -151,10 +151,16 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
 async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
     from runner.cli.wiring import open_panels
     from runner.core.clock import SystemClock
+    from runner.engine.learnt import lacking_words
+    from runner.report.style import attention
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:
-        return [await panel.services(SystemClock().now()) for panel in panels.values()]
+        found = [await panel.services(SystemClock().now()) for panel in panels.values()]
+        for name, panel in panels.items():
+            for words in lacking_words(name, panel.learnt().lacking):
+                settings.stderr().line(attention("note:"), words)
+        return found
 
 
 async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":
