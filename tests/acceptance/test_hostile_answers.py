@@ -61,7 +61,7 @@ def test_a_huge_price_list_is_none(project: Project, served_sandbox: Served, fau
     assert code == 13, err
     assert "no usable answer" in err
     assert seconds < FOUR_TRIES
-    assert memory < 350
+    assert memory < 250
     assert served_sandbox.requests()["add"] == 0
 
 

@@ -90,15 +90,27 @@ async def test_the_end_of_a_connection_counts_before_the_loop_has_read_it(serve,
     assert panel.connections == 2
 
 
-async def test_an_answer_that_nobody_asked_for_is_not_taken_for_that_to_the_next_order(serve, say, transport_to):
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_that_to_the_next_order(say, transport_to):
     """Some servers say 408 into a connection that was idle for too long."""
-    two = say.Reply(say.http("{}").data + say.http('{"order": 666}').data)
-    panel = await serve(two, say.http('{"order": 1}'), say.http("{}"))
-    transport, _ = transport_to(panel.url, **SURE)
-    await transport.send(READ)
-    await settled()
-    assert (await transport.send(ADD)).text == '{"order": 1}'
-    assert panel.connections == 2
+    connections = 0
+
+    async def talk(reader, writer):
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(say.http('{"order": 1}').data)
+        await asyncio.sleep(0.01)
+        writer.write(say.http('{"order": 666}').data)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    transport, _ = transport_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", **SURE)
+    for form in (READ, ADD, READ):
+        assert (await transport.send(form)).text == '{"order": 1}'
+        await asyncio.sleep(0.05)
+    assert connections == 3
+    server.close()
 
 
 async def test_a_connection_that_is_announced_to_end_breaks_no_promise(serve, say, transport_to):
