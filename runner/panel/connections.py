@@ -17,6 +17,7 @@ from runner.panel.keep_alive import KeepAlive
 
 # Below the five seconds after which Apache closes an idle connection.
 KEEP_IDLE = 3.0
+EVIDENCE = 8192  # bytes or characters that are kept of an answer that is no whole one
 _Idle: TypeAlias = tuple[ResponseHandler, float]  # aiohttp's entry: since when it is idle
 _REMEMBERED = 4  # times as many as may be open, before the closed ones are forgotten
 _SOMETHING = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
@@ -33,8 +34,14 @@ class Progress:
         self.is_reused = False  # its connection has carried a request before
         self.phase = Phase.QUEUED
         self.status: int | None = None
-        self.received = 0
-        self.start = b""
+        self.received = 0  # bytes of body, unpacked
+        self.start = b""  # the first of them
+
+    def take(self, chunk: bytes) -> None:
+        """Count a piece of the body."""
+        self.received += len(chunk)
+        if len(self.start) < EVIDENCE:
+            self.start += chunk[:EVIDENCE]
 
 
 progress_of_task: ContextVar[Progress] = ContextVar("progress_of_task")
@@ -54,7 +61,7 @@ class CarefulConnector(aiohttp.TCPConnector):
     def __init__(self, keep_alive: KeepAlive, *, limit: int) -> None:
         super().__init__(limit=limit, keepalive_timeout=KEEP_IDLE)
         self._keep_alive = keep_alive
-        self._answers: dict[ResponseHandler, int] = {}  # on each connection so far
+        self._lines: dict[ResponseHandler, _Line] = {}  # of the connections that are open, and of some that were
 
     async def connect(
         self,
@@ -70,7 +77,9 @@ class CarefulConnector(aiohttp.TCPConnector):
         progress.phase = Phase.CONNECTING
         connection = await super().connect(req, traces, timeout)
         if (protocol := connection.protocol) is not None:
-            progress.is_reused = self._count(protocol) > 0
+            line = self._line_of(protocol)
+            progress.is_reused = line.answers > 0
+            line.answers += 1
             if self._keep_alive.is_broken:
                 protocol.force_close()
         progress.phase = Phase.SENDING
@@ -96,17 +105,23 @@ class CarefulConnector(aiohttp.TCPConnector):
     def _for_an_order(self, idle: deque[_Idle]) -> int | None:
         """The place of the oldest that an order may go out on. Those before it tell what this panel does with such ones."""
         keep_alive, now, place = self._keep_alive, monotonic(), 0
+        most, longest = keep_alive.trusted
         while place < len(idle):
             protocol, since = idle[place]
-            seconds = now - since
-            if self._is_gone(protocol, seconds):
-                del idle[place]
-                continue
-            answers = self._answers.get(protocol, 0)
-            if keep_alive.would_learn(answers, seconds) and _is_quiet(protocol):
-                keep_alive.see_open(answers, seconds)
-            if keep_alive.may_carry_order(answers, seconds) and _is_quiet(protocol):
-                return place
+            seconds, line = now - since, self._line_of(protocol)
+            is_trusted = line.answers <= most and seconds <= longest
+            if is_trusted or keep_alive.would_learn(line.answers, seconds):
+                if self._is_gone(protocol, seconds):
+                    del idle[place]
+                    most, longest = keep_alive.trusted
+                    continue
+                if line.is_quiet():
+                    if is_trusted:
+                        return place
+                    keep_alive.see_open(line.answers, seconds)
+                    most, longest = keep_alive.trusted
+                    if line.answers <= most and seconds <= longest:
+                        return place
             place += 1
         return None
 
@@ -117,7 +132,7 @@ class CarefulConnector(aiohttp.TCPConnector):
             protocol, since = idle[place]
             if self._is_gone(protocol, now - since):
                 del idle[place]
-            elif not self._keep_alive.is_broken and _is_quiet(protocol):
+            elif not self._keep_alive.is_broken and self._line_of(protocol).is_quiet():
                 return place
         return None
 
@@ -129,21 +144,28 @@ class CarefulConnector(aiohttp.TCPConnector):
         self._keep_alive.see_closed(seconds)
         return True
 
-    def _count(self, protocol: ResponseHandler) -> int:
-        """How many requests a connection carried before this one, which is counted."""
-        before = self._answers.get(protocol, 0)
-        self._answers[protocol] = before + 1
-        if len(self._answers) > _REMEMBERED * self.limit:
-            self._answers = {one: answers for one, answers in self._answers.items() if one.is_connected()}
-        return before
+    def _line_of(self, protocol: ResponseHandler) -> "_Line":
+        line = self._lines.get(protocol)
+        if line is None:
+            if len(self._lines) >= _REMEMBERED * self.limit:
+                self._lines = {one: known for one, known in self._lines.items() if one.is_connected()}
+            line = self._lines[protocol] = _Line(protocol)
+        return line
 
 
-def _is_quiet(protocol: ResponseHandler) -> bool:
-    """True if an open connection holds nothing that the loop has not read yet, as its end would be."""
-    transport = protocol.transport
-    connection = None if transport is None else transport.get_extra_info("socket")
-    if connection is None:
-        return False
-    poll = select.poll()
-    poll.register(connection, _SOMETHING)
-    return not poll.poll(0)
+class _Line:
+    """One connection: what it has carried, and a look into its socket that the loop has no part in."""
+
+    __slots__ = ("_poll", "answers")
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self.answers = 0  # requests that it carried, the present one included
+        self._poll: select.poll | None = None
+        connection = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            self._poll = select.poll()
+            self._poll.register(connection, _SOMETHING)
+
+    def is_quiet(self) -> bool:
+        """True if an open connection holds nothing that the loop has not read yet, as its end would be."""
+        return self._poll is not None and not self._poll.poll(0)

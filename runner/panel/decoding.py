@@ -1,7 +1,8 @@
-"""Bytes of an answer into text, piece by piece as they arrive, by charsets that are known to be harmless. Never fails."""
+"""Bytes of an answer into text, at once or piece by piece, by charsets that are known to be harmless. Never fails."""
 
 import codecs
 import re
+from functools import lru_cache
 
 # Python knows a hundred codecs by name, and an answer may name any: some of them need the square of the length
 # (punycode: 4 MB take hours), some are no charsets (rot13). These take time in proportion, and hold JSON's own
@@ -24,10 +25,13 @@ _DRESS = re.compile(r"[^0-9a-z]+")
 _LONGEST = 40  # characters of a charset's name
 
 
-def decoder_for(charset: str | None) -> codecs.IncrementalDecoder:
-    """What turns the pieces of an answer into text: by its charset if that is known, else by UTF-8.
-
-    Bytes that mean nothing become U+FFFD.
-    """
+@lru_cache(maxsize=64)
+def codec_of(charset: str | None) -> str:
+    """The codec of a charset if that is known to be harmless, else UTF-8."""
     name = _DRESS.sub("", charset.lower()) if charset and len(charset) <= _LONGEST else ""
-    return codecs.getincrementaldecoder(_KNOWN.get(name, "utf-8"))(errors="replace")
+    return _KNOWN.get(name, "utf-8")
+
+
+def decoder_for(charset: str | None) -> codecs.IncrementalDecoder:
+    """What turns the pieces of an answer into text; bytes that mean nothing become U+FFFD."""
+    return codecs.getincrementaldecoder(codec_of(charset))(errors="replace")

@@ -27,9 +27,17 @@ class KeepAlive:
         if idle >= REST:
             self.answers = max(self.answers, answers)
 
+    @property
+    def trusted(self) -> tuple[int, float]:
+        """Answers and idle seconds: a connection that has no more of either may carry an order."""
+        if self.is_broken:
+            return (-1, -1.0)
+        longest = self.idle / _MARGIN
+        return (self.answers, longest if longest < LONGEST_IDLE else LONGEST_IDLE)
+
     def would_learn(self, answers: int, idle: float) -> bool:
         """True if it would be news that such a connection is open."""
-        return self.idle < min(idle, LONGEST_IDLE * _MARGIN) or (answers > self.answers and idle >= REST)
+        return idle > self.idle < LONGEST_IDLE * _MARGIN or (answers > self.answers and idle >= REST)
 
     def see_closed(self, idle: float) -> None:
         """The panel closed a connection that was idle for at most so many seconds, and had not said that it would."""
@@ -43,4 +51,5 @@ class KeepAlive:
 
     def may_carry_order(self, answers: int, idle: float) -> bool:
         """True if an order may go out on an open connection with this past."""
-        return not self.is_broken and answers <= self.answers and idle * _MARGIN <= self.idle and idle <= LONGEST_IDLE
+        most, longest = self.trusted
+        return answers <= most and idle <= longest

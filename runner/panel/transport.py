@@ -6,18 +6,20 @@ answer means.
 
 import logging
 import time
+from codecs import IncrementalDecoder
 from typing import Protocol
 from urllib.parse import quote_plus
 
 import aiohttp
+from aiohttp import StreamReader
 from multidict import CIMultiDictProxy
 
 from runner import __version__
 from runner.core.attempts import Phase
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
-from runner.panel.connections import CarefulConnector, Progress, progress_of_task
-from runner.panel.decoding import decoder_for
+from runner.panel.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
+from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
 from runner.panel.forms import ONCE, Form
 from runner.panel.keep_alive import KeepAlive
@@ -27,7 +29,6 @@ log = logging.getLogger("runner.panel")
 
 SMALL = 1024 * 1024  # bytes of an answer, after decompression
 LARGE = 32 * SMALL  # of a service list; 10,000 services with a page of description each
-_EVIDENCE = 8192  # bytes or characters that are kept of an answer that is no whole one
 _LAST = {"Connection": "close"}  # of the only request on its connection
 _BROKEN_OFF = 80  # characters of a cut-off answer that are shown
 _ASCII_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
@@ -95,24 +96,20 @@ class HttpTransport:
         try:
             progress.phase = Phase.ANSWERING
             progress.status = response.status
-            pieces, content, decoder = [], response.content, decoder_for(response.charset)
-            # Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned
-            # into text at once too: a time-out counts while that goes on, and there is no second copy of a large body.
-            while not content.at_eof() and (chunk := await content.readany()):
-                pieces.append(decoder.decode(chunk))
-                progress.received += len(chunk)
-                if len(progress.start) < _EVIDENCE:
-                    progress.start += chunk[:_EVIDENCE]
-                if progress.received > cap:
-                    break
+            content = response.content
+            chunk = b"" if content.at_eof() else await content.readany()
+            progress.take(chunk)
+            if content.at_eof():
+                text = chunk.decode(codec_of(response.charset), errors="replace")
+            else:
+                text = await _read_on(content, decoder_for(response.charset), chunk, cap, progress)
         finally:
             response.close()  # keeps the connection if the answer was read to its end
         whole = progress.received <= cap
-        text = "".join(pieces) + decoder.decode(b"", final=True)
         if whole:
             progress.phase = Phase.ANSWERED
         else:
-            text = text[: min(cap, _EVIDENCE)]
+            text = text[: min(cap, EVIDENCE)]
         return Answer(response.status, _kept(response.headers), text, whole, progress.received)
 
     def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
@@ -157,6 +154,21 @@ class HttpTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+async def _read_on(
+    content: StreamReader, decoder: IncrementalDecoder, chunk: bytes, cap: int, progress: Progress
+) -> str:
+    """The text of an answer that comes in pieces, of which `chunk` is the first; no further than just beyond `cap` bytes.
+
+    Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned into text at
+    once too: the time-out counts while that goes on, and there is no second copy of a large body.
+    """
+    pieces = [decoder.decode(chunk)]
+    while progress.received <= cap and not content.at_eof() and (chunk := await content.readany()):
+        progress.take(chunk)
+        pieces.append(decoder.decode(chunk))
+    return "".join(pieces) + decoder.decode(b"", final=True)
 
 
 def _encoded(form: Form) -> bytes:

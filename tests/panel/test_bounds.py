@@ -11,7 +11,7 @@ import pytest
 from runner.core.attempts import OutcomeKind, Phase
 from runner.core.text import Secret
 from runner.panel import forms
-from runner.panel.decoding import decoder_for
+from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.outcome import classify_add
 from runner.panel.transport import LARGE, SMALL, HttpTransport
@@ -194,7 +194,7 @@ def test_every_known_charset_leaves_json_as_it_is():
 
     body = '{"order": 5, "errors": ["a", null, true, -1.5e3], "x": "\\u0041\\n/"}'
     for charset in _KNOWN:
-        assert decoder_for(charset).decode(body.encode(), final=True) == body, charset
+        assert body.encode().decode(codec_of(charset)) == body, charset
 
 
 def test_a_character_that_is_cut_off_is_replaced_once():
