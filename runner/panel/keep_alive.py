@@ -33,7 +33,7 @@ class KeepAlive:
         if self.is_broken:
             return (-1, -1.0)
         longest = self.idle / _MARGIN
-        return (self.answers, longest if longest < LONGEST_IDLE else LONGEST_IDLE)
+        return (self.answers, min(LONGEST_IDLE, longest))
 
     def would_learn(self, answers: int, idle: float) -> bool:
         """True if it would be news that such a connection is open."""
