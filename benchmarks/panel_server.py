@@ -11,7 +11,7 @@ from collections import Counter
 from urllib.parse import parse_qs
 
 FIRST_ID = 23501
-_SERVICES = 100
+_SERVICES = 120  # no round number: a list of a hundred may be a page, and would be read on from
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _BALANCE = b'{"balance": "99999999.84292", "currency": "USD"}'
 _STATUS = {"charge": "0.45", "start_count": "3572", "status": "In progress", "remains": "157", "currency": "USD"}

@@ -52,6 +52,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     lock_timeout: float = 0.0
     parallel: int | None = None
+    patience: float = 600.0  # seconds that a panel may ask to wait
     quiet: bool = False
     color: bool = True
     debug: bool = False
@@ -168,6 +169,13 @@ LOCK = click.option(
 PARALLEL = click.option(
     "--parallel", type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."
 )
+PATIENCE = click.option(
+    "--patience",
+    type=Wait(),
+    default=600.0,
+    metavar="DURATION",
+    help="Give a panel up that asks to wait for longer: 30s, 10m, 1h.  [default: 10m]",
+)
 REPORT = _report_option("text", "json", "jsonl", "csv", "markdown", "junit", "html")
 DOCUMENTS = _report_option("text", "json")  # of commands whose result is no account of orders and money
 NO_CI = click.option("--no-ci", is_flag=True, envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
@@ -210,4 +218,4 @@ def options(*decorators: Callable[[Decorated], Decorated]) -> Callable[[Decorate
 
 
 READING = (FILES, STATE, PANELS, SELECT, EXCLUDE, COLOR, DEBUG)
-CALLING = (LOCK, PARALLEL, QUIET, LOG_FILE)
+CALLING = (LOCK, PARALLEL, PATIENCE, QUIET, LOG_FILE)

@@ -14,6 +14,7 @@ from runner.cli.options import (
     LOG_FILE,
     PANELS,
     PARALLEL,
+    PATIENCE,
     STATE,
     Amount,
     Settings,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runner.core.catalogue import BalanceSeen, Catalogue
 
 NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
-ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, COLOR, DEBUG, LOG_FILE)
+ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, PATIENCE, COLOR, DEBUG, LOG_FILE)
 
 
 @click.command()
@@ -154,10 +155,16 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
 async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
     from runner.cli.wiring import open_panels
     from runner.core.clock import SystemClock
+    from runner.engine.learnt import lacking_words
+    from runner.report.style import attention
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:
-        return [await panel.services(SystemClock().now()) for panel in panels.values()]
+        found = [await panel.services(SystemClock().now()) for panel in panels.values()]
+        for name, panel in panels.items():
+            for words in lacking_words(name, panel.learnt().lacking):
+                settings.stderr().line(attention("note:"), words)
+        return found
 
 
 async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":

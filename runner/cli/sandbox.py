@@ -31,6 +31,19 @@ def sandbox() -> None:
     "--key", envvar="BULK_RUNNER_SANDBOX_KEY", default="sandbox-key", show_default=True, help="API key to accept."
 )
 @click.option("--duplicate-links", type=click.Choice(["accept", "reject"]), default="accept", show_default=True)
+@click.option(
+    "--lacks", multiple=True, metavar="CALL", help="A call it does not know: cancel, refill, many-statuses, …"
+)
+@click.option(
+    "--cancel-by",
+    type=click.Choice(["orders", "order"]),
+    default="orders",
+    show_default=True,
+    help="The field it reads.",
+)
+@click.option("--services-page", type=click.IntRange(min=1), help="Services in one answer; the rest by `offset`.")
+@click.option("--connection-requests", type=click.IntRange(min=1), help="Hang up after so many answers, unannounced.")
+@click.option("--connection-idle", type=float, help="Hang up after so many seconds without a request.")
 @click.option("--control", is_flag=True, help="Also serve /_control: faults, clock, orders (for tests).")
 def serve(
     *,
@@ -42,13 +55,21 @@ def serve(
     balance: Decimal,
     key: str,
     duplicate_links: str,
+    lacks: tuple[str, ...],
+    cancel_by: str,
+    services_page: int | None,
+    connection_requests: int | None,
+    connection_idle: float | None,
     control: bool,
 ) -> None:
-    """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it."""
+    """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it.
+
+    Takes POST with a form or JSON, fields in the address too, and GET for what only reads.
+    """
     from runner.core.clock import SystemClock
     from runner.core.errors import UsageError
     from runner.sandbox.serve import serve_forever
-    from runner.sandbox.settings import DuplicateLinks, SandboxSettings
+    from runner.sandbox.settings import CancelBy, DuplicateLinks, SandboxSettings
     from runner.store.state_files import is_reserved
 
     book = db or Path(from_here("state/sandbox.db"))
@@ -62,6 +83,11 @@ def serve(
         seed=seed,
         latency=latency,
         duplicate_links=DuplicateLinks(duplicate_links),
+        lacks=frozenset(lacks),
+        cancel_by=CancelBy(cancel_by),
+        services_page=services_page,
+        connection_requests=connection_requests,
+        connection_idle=connection_idle,
         control=control,
     )
     asyncio.run(serve_forever(book, port=port, settings=settings, announce=click.echo, clock=SystemClock()))

@@ -12,7 +12,15 @@ from runner.cli.watch_consent import Consent, nobody_agreed
 from runner.cli.wiring import end_run, open_panels, open_session
 from runner.core.clock import Clock
 from runner.core.diagnostics import Severity
-from runner.core.errors import Interrupted, InvalidInput, KeyRejected, PanelUnreachable, RunnerError, StateRefused
+from runner.core.errors import (
+    Interrupted,
+    InvalidInput,
+    KeyRejected,
+    PanelBusy,
+    PanelUnreachable,
+    RunnerError,
+    StateRefused,
+)
 from runner.core.events import Listener
 from runner.core.money import ZERO
 from runner.core.recorded import Recorded
@@ -20,7 +28,7 @@ from runner.engine.result import ApplyResult
 from runner.engine.run import apply, plan_now
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
-from runner.engine.watch import LONGEST_OUTAGE, OUTAGE
+from runner.engine.watch import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
 from runner.engine.watch_sums import Leaving, Outage, Passed
 from runner.planning.ledger import book, make_ledger, paid_back
 from runner.planning.selecting import Selector, only
@@ -87,18 +95,22 @@ class Passes:
     async def _look_for_others(self, error: PanelUnreachable) -> Outage:
         """Which panels do not answer; the error itself if there is none that does."""
         down: set[str] = set()
+        asked_for = timedelta()
         panels = self.inputs.panels
         several = panels if len(panels) > 1 else ()
         async with self.stop.interruptible(), open_panels(self.settings, several, self.inputs.profiles) as clients:
             for name, client in clients.items():
                 try:
                     await client.balance()
-                except PanelUnreachable:
+                except PanelUnreachable as found:
                     down.add(name)
+                    if isinstance(found, PanelBusy):
+                        asked_for = max(asked_for, found.until - self.clock.now())
         if not down or len(down) == len(panels):
             raise error
         pause = OUTAGE if self._outage is None else min(self._outage.pause * 2, LONGEST_OUTAGE)
-        return Outage(frozenset(down), pause, self.clock.now() + pause)
+        until = self.clock.now() + max(pause, min(asked_for, LONGEST_BUSY))
+        return Outage(frozenset(down), pause, until)
 
     async def _once(self, number: int, leaving: Leaving, obstacle: RunnerError | None, outage: Outage | None) -> Passed:
         inputs = self.inputs

@@ -4,14 +4,15 @@ import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 
 from runner.cli.endings import draining
 from runner.cli.inputs import Inputs, beginning
 from runner.cli.options import Settings
 from runner.cli.project import STATE
-from runner.core.clock import Clock, SystemClock
+from runner.core.clock import Clock, SystemClock, to_the_second
 from runner.core.errors import ExitCode, RunnerError
-from runner.core.events import EventType, Listener, nobody
+from runner.core.events import Event, EventType, Listener, nobody
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.text import Secret
 from runner.engine.learnt import record_learnt
@@ -19,6 +20,7 @@ from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.panel.client import PanelClient
 from runner.panel.learnt import Learnt
+from runner.report.style import attention
 from runner.store.paths import StatePaths
 from runner.store.run_ids import new_run_id
 
@@ -28,12 +30,23 @@ _BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability th
 
 @asynccontextmanager
 async def open_panels(
-    settings: Settings, names: Collection[str], profiles: Mapping[str, PanelProfile]
+    settings: Settings,
+    names: Collection[str],
+    profiles: Mapping[str, PanelProfile],
+    on_note: Callable[[str], None] | None = None,
 ) -> AsyncIterator[dict[str, PanelClient]]:
-    """A client for each named panel; the sandbox is started here, inside this process, and ends with it."""
+    """A client for each named panel; the sandbox is started here, inside this process, and ends with it.
+
+    `on_note` hears until when a panel asks to wait; None: stderr does.
+    """
     from runner.files.panels import read_key
 
     clock = SystemClock()
+    note = on_note or (lambda text: settings.stderr().line(attention("note:"), text))
+
+    def waits(panel: str, until: datetime, said: str) -> None:
+        note(f"panel {panel} asks to wait; it is asked again at {to_the_second(until)} ({said})")
+
     async with AsyncExitStack() as stack:
         clients: dict[str, PanelClient] = {}
         for name in names:
@@ -41,7 +54,14 @@ async def open_panels(
             if settings.parallel:
                 profile = replace(profile, parallel_add=settings.parallel, parallel_read=settings.parallel)
             key = read_key(profile.key, name) if isinstance(profile.key, KeySource) else profile.key
-            client = PanelClient(profile, key, clock=clock, rng=random.Random())  # noqa: S311  # jitter, no secret
+            client = PanelClient(
+                profile,
+                key,
+                clock=clock,
+                rng=random.Random(),  # noqa: S311  # jitter, no secret
+                patience=settings.patience,
+                on_pause=waits,
+            )
             clients[name] = await stack.enter_async_context(client)
         yield clients
 
@@ -100,7 +120,11 @@ async def open_session(
         begins = admit(paths, run)
         if command == "apply" if copies is None else copies:
             backup(paths, clock)
-        clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles))
+
+        def note(text: str) -> None:
+            listen(Event(type=EventType.NOTE, time=clock.now(), run_id=run_id, facts={"message": text}))
+
+        clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles, note))
         if begins:
             about_to_begin(paths, clock)
         journal = await stack.enter_async_context(open_journal(paths, lock, clock, begins=begins))

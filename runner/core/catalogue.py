@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+PAGE_SIZES = frozenset({100, 200, 250, 500, 1000})  # a price list of so many services may be one page of more
 NO_CURRENCY = "XXX"  # ISO 4217's code for none, as the state writes it; everywhere else that is None
 
 

@@ -84,3 +84,8 @@ def from_text(text: str) -> datetime:
 def to_the_minute(moment: datetime) -> str:
     """`2026-03-01 12:00 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def to_the_second(moment: datetime) -> str:
+    """`2026-03-01 12:00:07 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

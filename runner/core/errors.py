@@ -4,6 +4,10 @@ Nothing here formats for a terminal: `cli` prints `message` and `hint`.
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class ExitCode(IntEnum):
@@ -70,6 +74,14 @@ class PanelUnreachable(RunnerError):
     """The panel gave no usable answer to a read."""
 
     code = ExitCode.PANEL
+
+
+class PanelBusy(PanelUnreachable):
+    """The panel asks to wait longer than the run's patience; it may be asked again at `until`."""
+
+    def __init__(self, message: str, hint: str, until: "datetime") -> None:
+        super().__init__(message, hint)
+        self.until = until
 
 
 class KeyRejected(PanelUnreachable):

@@ -18,7 +18,7 @@ class EventType(StrEnum):
     SETTLED = "settled"  # outcome, panel_order_id, cost, message
     REFILLED = "refilled"  # a refill was asked for: outcome, refill_id, message
     CANCEL_ASKED = "cancel_asked"  # a panel was asked to cancel an order: outcome, message
-    RATE_LOWERED = "rate_lowered"  # panel, per_minute, message
+    RATE_LOWERED = "rate_lowered"  # panel, per_minute, until (UTC), message
     PANEL_STOPPED = "panel_stopped"  # panel, message
     DRAINING = "draining"  # in_flight
     NOTE = "note"  # message

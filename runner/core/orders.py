@@ -181,6 +181,7 @@ class PanelProfile:
     status_per_day: int | None = None  # status calls of one UTC day; None: not limited
     connect_timeout: float = 10.0  # seconds
     read_timeout: float = 90.0  # seconds
+    keep_alive: bool = True  # False: each request has a connection of its own
     exclusive: bool = False  # nobody else spends this balance
     settle: timedelta = timedelta(minutes=10)  # how long a lost order may still appear
     refusals: tuple[str, ...] = ()  # further texts that prove a refusal on this panel

@@ -228,7 +228,10 @@ class Confirmations:
         except RunnerError:  # the purchases, the search or the last poll find the same, and tell it
             return
         self._judge({one.attempt_id: (key, one) for key, one in batch.items()}, seen)
-        session.tell(EventType.STATUSES, panel=self._panel.profile.name, asked=len(batch), answered=len(seen))
+        name = self._panel.profile.name
+        session.tell(EventType.STATUSES, panel=name, asked=len(batch), answered=len(seen))
+        for remark in session.words.of_new_orders(seen, name):
+            session.tell(EventType.NOTE, message=remark.message)
 
     def _judge(self, asked: Mapping[int, tuple[str, Bought]], seen: Iterable[StatusSeen]) -> None:
         """Take in the charges that were shown."""

@@ -11,6 +11,7 @@ from runner.core.orders import PanelProfile
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.panel.learnt import Learnt
+from runner.panel.limiter import Pause
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
 
 
@@ -124,10 +125,10 @@ class Panel(Protocol):
         """Take a turn for one `add` if no rate spaces them; False: wait for `add_turn()`."""
 
     async def add_turn(self) -> None:
-        """Return when the rate allows one more `add`; safe to cancel."""
+        """Return when the rate allows one more `add`; safe to cancel. Raises `PanelBusy`."""
 
-    def slow_down_adds(self, retry_after: float | None) -> float:
-        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate; the new one, per minute."""
+    def slow_down_adds(self, retry_after: float | None) -> Pause:
+        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
         """Send one order, once, and say what the answer proves. Never raises for anything that the network does."""

@@ -33,7 +33,7 @@ async def refresh(
     nothing may be bought unseen.
     """
     polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
-    sightings = Sightings(recorded)
+    sightings = Sightings(recorded, session.words)
     async with session.stop.interruptible():
         await asyncio.gather(
             *(
@@ -130,7 +130,9 @@ async def refresh_statuses(
             seen = await panel.statuses(dict(batch), session.clock.now())
             await session.journal.see_statuses(seen)
             session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
-            for remark in () if sightings is None else sightings.remarks(seen):
+            name = panel.profile.name
+            odd = session.words.of_new_orders(seen, name) if sightings is None else sightings.remarks(seen)
+            for remark in odd:
                 session.tell(EventType.NOTE, remark.order, message=remark.message)
 
     await asyncio.gather(*(work() for _ in range(panel.profile.parallel_read)))

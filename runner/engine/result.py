@@ -1,7 +1,8 @@
 """What one apply did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -84,3 +85,5 @@ class ApplyResult:
     warnings: Sequence[str] = ()  # late executions, lost orders, first charges that differ
     refill_results: Sequence[RefillResult] = ()
     cancel_results: Sequence[CancelResult] = ()
+    stopped: Mapping[str, str] = field(default_factory=dict)  # panel -> why nothing more was placed on it
+    busy: Mapping[str, datetime] = field(default_factory=dict)  # panel -> until when it asks to get no order

@@ -124,7 +124,9 @@ async def _carry_out(
     for warning in result.warnings:
         if warning not in plan.warnings:
             session.tell(EventType.WARNING, message=warning)
-    return replace(result, refills=granted, refill_results=refilled)
+    busy = {one.panel: one.busy_until for one in submissions if one.busy_until is not None}
+    stopped = {one.panel: one.stopped for one in submissions if one.stopped}
+    return replace(result, refills=granted, refill_results=refilled, stopped=stopped, busy=busy)
 
 
 def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: Recorded) -> ApplyResult:

@@ -7,6 +7,7 @@ from runner.core.clock import Clock
 from runner.core.events import Event, EventType, Listener, nobody
 from runner.engine.ports import Journal, Panel
 from runner.engine.stopping import Stop
+from runner.planning.sightings import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class Session:
     clock: Clock
     listen: Listener = nobody
     stop: Stop = field(default_factory=Stop)
+    noted: set[tuple[str | None, object]] = field(default_factory=set, repr=False)  # (order, message) of notes told
+    words: Words = field(default_factory=Words)  # status words that the panels are known to say
 
     @property
     def is_heard(self) -> bool:
@@ -26,7 +29,12 @@ class Session:
         return self.listen is not nobody
 
     def tell(self, kind: EventType, order: str | None = None, /, **facts: str | int | None) -> None:
-        """Tell the listener what happened, now."""
+        """Tell the listener what happened, now; a note only once."""
         if not self.is_heard:
             return  # an event costs a clock reading and two objects, twice for each order
+        if kind is EventType.NOTE:
+            note = (order, facts.get("message"))
+            if note in self.noted:
+                return
+            self.noted.add(note)
         self.listen(Event(type=kind, time=self.clock.now(), run_id=self.run_id, order=order, facts=facts))

@@ -6,11 +6,13 @@ The order of things for each purchase is fixed: a turn under the rate, the caps,
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
 from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
+from runner.core.clock import to_text, to_the_second
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.money import plain
@@ -19,6 +21,7 @@ from runner.engine.ports import Panel
 from runner.engine.price_list import PriceList
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
+from runner.panel.limiter import Pause
 from runner.planning.allowance import Allowance, Part, Purchase
 
 TRIES = 5  # sends of one order in one run that provably bought nothing: rate limit, or no connection
@@ -58,6 +61,7 @@ class Submission:
         self.results: dict[str, OrderResult] = {}  # by address; the last try counts
         self.placed = 0  # orders that the panel gave ids to
         self.stopped = ""  # why nothing more is marked; empty while all is well
+        self.busy_until: datetime | None = None  # until then the panel is to get no order
         self.confirmations = Confirmations(session, panel, allowance, self._stop, balance, unconfirmed)
         self._prices = PriceList(session, panel, ())
         session.stop.on_request(self._interrupt)
@@ -197,14 +201,26 @@ class Submission:
         if outcome.kind is OutcomeKind.IN_DOUBT:
             self._stop(f"{attempt.campaign}/{attempt.order_id} is in doubt: {outcome.message}")
         elif outcome.reason is RefusalReason.RATE:
-            per_minute = self._panel.slow_down_adds(outcome.retry_after)
-            self._session.tell(
-                EventType.RATE_LOWERED, panel=self.panel, per_minute=round(per_minute), message=outcome.message
-            )
+            self._wait(self._panel.slow_down_adds(outcome.retry_after), outcome.message)
         elif outcome.reason in _STOPS:
             self._stop(f"{_STOPS[outcome.reason]}: {outcome.message}")
         if outcome.stops_panel:
             self._stop(outcome.message)
+
+    def _wait(self, pause: Pause, message: str) -> None:
+        """Tell until when the panel gets no order, or give up until then."""
+        if pause.is_too_long:
+            self.busy_until = pause.until
+            until = to_the_second(pause.until)
+            self._stop(f"{message}; it asks to wait until {until}, which is longer than --patience allows")
+        elif pause.is_news:
+            self._session.tell(
+                EventType.RATE_LOWERED,
+                panel=self.panel,
+                per_minute=round(pause.per_minute),
+                until=to_text(pause.until),
+                message=message,
+            )
 
     def _recorded(self, bought: Bought, outcome: Outcome, recording: asyncio.Future[None]) -> None:
         """Tell the outcome, once it is on the disk or surely will not be."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from runner.core.clock import Clock
-from runner.core.errors import ExitCode, Interrupted, KeyRejected, PanelUnreachable, RunnerError, StateLocked
+from runner.core.errors import ExitCode, Interrupted, KeyRejected, PanelBusy, PanelUnreachable, RunnerError, StateLocked
 from runner.engine.result import ApplyResult
 from runner.engine.stopping import Stop
 from runner.engine.watch_sums import Leaving, Passed, Sums
@@ -21,6 +21,7 @@ from runner.planning.polling import terms_of
 LOOK = 30.0  # seconds: after a machine's sleep the wall clock is looked at within this time
 OUTAGE = timedelta(seconds=30)  # the first pause after a panel did not answer; doubled each time
 LONGEST_OUTAGE = timedelta(minutes=15)
+LONGEST_BUSY = timedelta(days=1)  # a panel that asks to wait for longer is looked at once a day all the same
 LOCKED = timedelta(seconds=5)  # the same for a state that another run holds
 LONGEST_LOCKED = timedelta(minutes=1)
 FIRM = 2  # passes in a row that an obstacle must stand before a watch gives up: somebody may be saving a file
@@ -189,8 +190,11 @@ class Watch:
     def _back_off(self, error: RunnerError, first: timedelta, longest: timedelta) -> Moment:
         self._failures += 1
         self._heard.failed(error, self._failures)
-        pause = min(first * 2 ** min(self._failures - 1, _MOST_DOUBLINGS), longest)
-        return Moment(self._clock.now() + pause, "another try")
+        now = self._clock.now()
+        again = now + min(first * 2 ** min(self._failures - 1, _MOST_DOUBLINGS), longest)
+        if isinstance(error, PanelBusy):
+            again = max(again, min(error.until, now + LONGEST_BUSY))
+        return Moment(again, "another try")
 
     async def _pause(self, moment: Moment) -> bool:
         """Wait for `moment`, by the wall clock or by the time that really passed, whichever comes first.

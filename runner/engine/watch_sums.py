@@ -56,7 +56,7 @@ class _Refused(NamedTuple):
 
 
 class Leaving:
-    """Orders that this watch leaves alone: refused ones, and, after a doubt, all of a panel for a while.
+    """Orders that this watch leaves alone: refused ones, and all of a panel for a while after a doubt, or at its own wish.
 
     A panel may block an address that repeats a bad request: only what may pass by itself (no funds, too many requests,
     another order at work on the page) is tried again, less and less often and not for ever. And a panel that loses
@@ -119,6 +119,8 @@ class Leaving:
             quiet = QUIET if profile is None else max(profile.settle, QUIET)
             self._doubted[panel] = times + 1
             self._quiet[panel] = now + quiet * 2 ** min(times, _MOST_DOUBLINGS)
+        for panel, until in passed.result.busy.items():
+            self._quiet[panel] = max(until, self._quiet.get(panel, until))
 
     def _note_refused(self, refused: Mapping[str, OrderResult], passed: Passed, now: datetime) -> None:
         if not refused:

@@ -17,6 +17,7 @@ from runner.files.findings import Findings
 from runner.files.scalars import duration, per_minute
 
 _TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "accepted_charges", "key"})
+_AS_WRITTEN = ("currency", "exclusive", "keep_alive", "rounded_rates")  # also names of PanelProfile
 _SECRETS = frozenset({"key", "url"})  # people paste keys into the one and passwords into the other
 _PROFILE_CAP = 1 << 20  # bytes of panels.yaml
 _KEY_CAP = 4096  # bytes of a key file; keys have 32 or 64
@@ -120,7 +121,7 @@ def _is_loopback(host: str) -> bool:
 
 def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile:
     """A profile from values that the schema accepts; PanelProfile's own defaults for what is left out."""
-    given: dict[str, Any] = {key: values[key] for key in ("currency", "exclusive", "rounded_rates") if key in values}
+    given: dict[str, Any] = {key: values[key] for key in _AS_WRITTEN if key in values}
     parallel, rate, timeout = (values.get(key, {}) for key in ("parallel", "rate", "timeout"))
     given |= {f"parallel_{key}": number for key, number in parallel.items()}
     given |= {f"{key}_per_minute": per_minute(rate[key]) for key in ("add", "status") if key in rate}

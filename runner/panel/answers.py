@@ -1,5 +1,6 @@
 """Answers to `services`, `balance` and `status`, text in, typed answer or Trouble out. Pure; by content, never by shape."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from runner.panel.values import (
     read_id,
     read_whole,
 )
+from runner.panel.whole_answers import says_success
 
 _CODE = re.compile(r"[A-Za-z]{3,8}\Z", re.ASCII)  # an ISO code, or a coin's
 _NO_CURRENCY = frozenset({"", "-", "null", "none", "nil", "n/a", "undefined", "unknown", NO_CURRENCY.casefold()})
@@ -31,6 +33,8 @@ _LONGEST_CURRENCY = 16  # characters: `USDT_TRC20`, `US Dollar`
 _WRAPPERS = ("data", "orders", "result", "response")
 _STATUS_FIELDS = frozenset({"charge", "remains", "start_count", "runs"})
 _CALL_WORDS = frozenset({"success", "ok", "true", "error", "fail", "failed", "false", ""})
+_EMPTY = '""'  # how an empty word is shown: nothing would look like no word
+_NO_STATUS = "(none)"  # the same for a status that says charge and remains, and no word
 _WORD = 64  # characters of a status word that are kept
 
 
@@ -41,6 +45,8 @@ class ServicesAnswer:
     services: Mapping[str, Service]
     skipped: int
     repeated: Mapping[str, Repeated] = field(default_factory=dict)
+    rows: int = 0  # of the answer, those that could not be read included
+    lines: Sequence[Service] = ()  # all that could be read, in their order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +77,24 @@ def parse_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
     rows = found.value
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         return _refused_or_unreadable(rows, text, redact)
-    price_list = PriceList()
-    for row in rows:
-        service = _service(row, redact) if isinstance(row, dict) else None
-        if service is not None:
-            price_list.add(service)
+    lines = [one for row in rows if isinstance(row, dict) and (one := _service(row, redact)) is not None]
+    price_list = PriceList(lines)
     services = price_list.services
     if not services:
         return _refused_or_unreadable(rows[0], text, redact)
-    return ServicesAnswer(services=services, skipped=len(rows) - len(services), repeated=price_list.repeated())
+    return ServicesAnswer(
+        services=services, skipped=len(rows) - len(lines), repeated=price_list.repeated(), rows=len(rows), lines=lines
+    )
+
+
+def parse_further_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
+    """A page of the catalogue behind the first: here an empty answer is the end of it, in whatever shape."""
+    found = read_json(text)
+    if found is not None:
+        body = found.value
+        if not body or (isinstance(body, dict) and says_success(body)):
+            return ServicesAnswer(services={}, skipped=0)
+    return parse_services(text, redact)
 
 
 def _service(row: dict[str, Json], redact: Redact) -> Service | None:
@@ -114,16 +129,13 @@ def parse_balance(text: str, redact: Redact) -> BalanceAnswer | Trouble:
     return _refused_or_unreadable(found.value, text, redact)
 
 
-def parse_status(text: str, order_id: str, redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
-    """The status of one order, asked for alone: an error about the order is then its status, not trouble."""
-    answer = parse_statuses(text, (order_id,), redact)
-    if isinstance(answer, Trouble) and answer.is_about_one:
-        return {order_id: StatusAnswer(error=answer.message)}
-    return answer
+def status_of_error(message: str) -> StatusAnswer:
+    """What an error about one order means."""
+    return StatusAnswer(error=message)
 
 
 def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
-    """Statuses by order id, from every shape of PROTOCOL, *status*; an id that the panel left out is absent.
+    """Statuses by order id, from every shape of PROTOCOL, *status*; an id that the panel said nothing about is absent.
 
     Trouble of kind REQUEST when several were asked and one came without saying whose it is.
     """
@@ -143,12 +155,10 @@ def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mappi
             body = next((body[name] for name in _WRAPPERS if isinstance(body.get(name), dict | list)), body)
             if keyed := _keyed(body, order_ids):
                 return _statuses(keyed.items(), redact)
-    return _from_rows(body if isinstance(body, list) else [body], order_ids, text, redact)
+    return _from_rows(body if isinstance(body, list) else [body], order_ids, redact)
 
 
-def _from_rows(
-    rows: list[Json], order_ids: Sequence[str], text: str, redact: Redact
-) -> Mapping[str, StatusAnswer] | Trouble:
+def _from_rows(rows: list[Json], order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
     whose = list(_whose(rows, order_ids))
     if whose or not rows:
         return _statuses(whose, redact)
@@ -158,7 +168,10 @@ def _from_rows(
     # An object keyed by other ids is an answer about orders nobody asked for: nothing is known of ours.
     if seen or (isinstance(rows[0], dict) and rows[0] and all(isinstance(each, dict) for each in rows[0].values())):
         return {}
-    return _refused_or_unreadable(rows[0], text, redact)
+    complaint = complaint_in(rows[0])
+    if (complaint.texts or complaint.is_error) and not says_success(rows[0]):
+        return trouble_with(complaint, redact)
+    return {}  # `false`, `"OK"`, a success of the call: whole, and nothing is known of ours
 
 
 def _keyed(body: Json, order_ids: Sequence[str]) -> dict[str, Json] | None:
@@ -209,12 +222,12 @@ class _Words:
         self._currencies: dict[str, str | None] = {}
 
     def read(self, word: Json) -> tuple[LiveStatus, str]:
-        """The status behind a word, and the word as it may be shown."""
+        """The status behind a word, and the word as it may be shown: what is no word at all is shown as JSON."""
         if not isinstance(word, str):
-            return fold_status(word), _text(word, self.redact, _WORD)
+            return fold_status(word), _text(word, self.redact, _WORD) or json.dumps(word, default=str)[:_WORD]
         known = self._known.get(word)
         if known is None:
-            known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD)
+            known = self._known[word] = fold_status(word), _text(word, self.redact, _WORD) or _EMPTY
         return known
 
     def currency(self, word: Json) -> str | None:
@@ -235,7 +248,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
             return StatusAnswer(error=complaint.summary(words.redact) or "an error without a text")
         if "status" not in entry and not _is_status(entry):
             return StatusAnswer(error=complaint.summary(words.redact)) if complaint.texts else None
-        status, status_text = words.read(word)
+        status, status_text = words.read(word) if "status" in entry else (LiveStatus.UNKNOWN, _NO_STATUS)
         start_count = read_whole(entry.get("start_count"))
         return StatusAnswer(
             status=status,
@@ -250,7 +263,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
     status, word = fold_status(entry), _text(entry, words.redact)
     if status is LiveStatus.UNKNOWN and refusals.is_unknown_id((word,)):
         return StatusAnswer(error=word)
-    return StatusAnswer(status=status, status_text=word[:_WORD]) if word else None
+    return StatusAnswer(status=status, status_text=word[:_WORD] or _EMPTY)
 
 
 def _text(value: Json, redact: Redact, limit: int = 300) -> str:

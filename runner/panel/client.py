@@ -7,19 +7,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, StatusSeen
+from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue
 from runner.core.clock import Clock
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
 from runner.panel import answers, forms
 from runner.panel.answers import StatusAnswer
+from runner.panel.catalogue_pages import read_on
 from runner.panel.complaints import Trouble
 from runner.panel.daily import CountingLimiter
-from runner.panel.learnt import Learnt
-from runner.panel.limiter import Limiter
+from runner.panel.keep_alive import KeepAlive
+from runner.panel.learnt import KEEP_ALIVE, OFFSET, Learnt
+from runner.panel.limiter import PATIENCE, Limiter, OutOfPatience, Pause
 from runner.panel.outcome import classify_add
-from runner.panel.reading import Capabilities, ListCall, Reader
+from runner.panel.reading import Capabilities, ListCall, OnPause, Reader, nobody_waits
 from runner.panel.redact import Redactor
 from runner.panel.transport import LARGE, HttpTransport, Transport
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
@@ -27,12 +29,14 @@ from runner.panel.upkeep_calls import UpkeepCalls
 
 log = logging.getLogger("runner.panel")
 
+_ANSWERED = frozenset({OutcomeKind.PLACED, OutcomeKind.REFUSED})
+
 STATUS = ListCall(
     action="status",
     one_form=forms.status,
     many_form=forms.statuses,
-    parse_one=answers.parse_status,
-    parse_many=answers.parse_statuses,
+    parse=answers.parse_statuses,
+    of_error=answers.status_of_error,
 )
 
 
@@ -50,13 +54,17 @@ class PanelClient:
         clock: Clock,
         rng: random.Random,
         transport: Transport | None = None,
+        patience: float = PATIENCE,
+        on_pause: OnPause = nobody_waits,
     ) -> None:
+        """`patience`: seconds that a panel may ask a call to wait; `on_pause` hears of the pauses of reads."""
         self._profile = profile
         self._redact = Redactor(key)
-        self._transport = transport or HttpTransport(profile, key)
-        self._adds = Limiter(profile.add_per_minute, clock)
-        self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day)
-        self._other_calls = Limiter(None, clock)
+        self._keep_alive = KeepAlive(is_broken=not profile.keep_alive)
+        self._transport = transport or HttpTransport(profile, key, self._keep_alive)
+        self._adds = Limiter(profile.add_per_minute, clock, patience)
+        self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day, patience)
+        self._other_calls = Limiter(None, clock, patience)
         self._reader = Reader(
             profile.name,
             self._transport,
@@ -64,8 +72,9 @@ class PanelClient:
             rng=rng,
             redact=self._redact,
             parallel=profile.parallel_read,
+            on_pause=on_pause,
         )
-        self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock), self._redact)
+        self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock, patience), self._redact)
         self._known: frozenset[str] = frozenset()  # what it lacks, as far as the state knows
 
     @property
@@ -80,15 +89,20 @@ class PanelClient:
 
     def remember(self, learnt: Learnt) -> None:
         """Take over what earlier runs learnt: what is lacking is not tried again, calls count against the day's limit."""
-        self._reader.capabilities.remember(learnt.lacking)
+        self._reader.capabilities.remember(learnt.lacking - {KEEP_ALIVE})
+        self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in learnt.lacking
         self._status_calls.remember(learnt.status_calls)
-        self._known = self._reader.capabilities.lacking()
+        self._known = self._lacking()
 
     def learnt(self) -> Learnt:
         """What is new since the last time this was asked, or since it was told to remember."""
-        lacking = self._reader.capabilities.lacking()
+        lacking = self._lacking()
         new, self._known = lacking - self._known, lacking
         return Learnt(new, self._status_calls.take_new())
+
+    def _lacking(self) -> frozenset[str]:
+        is_broken = self._keep_alive.is_broken and self._profile.keep_alive  # what the profile says is no news
+        return self._reader.capabilities.lacking() | ({KEEP_ALIVE} if is_broken else frozenset())
 
     def polls_left(self) -> int | None:
         """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""
@@ -110,13 +124,25 @@ class PanelClient:
         await self._transport.close()
 
     async def services(self, at: datetime) -> Catalogue:
-        """The present catalogue. An answer that is no list of services raises: the caller keeps the former one."""
-        found = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
+        """The present catalogue, in as many pages as the panel makes of it.
+
+        An answer that is no list of services raises, for whichever page it is: the caller keeps the former catalogue.
+        """
+        first = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
+        if isinstance(first, Trouble):
+            raise self._reader.unreachable(first.message)
+        missing = self._reader.capabilities.missing
+        found = await read_on(first, None if OFFSET in missing else self._further_services)
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
         if found.skipped:
-            log.debug("%s services: %d rows skipped as unreadable or repeated", self._profile.name, found.skipped)
+            log.debug("%s services: %d rows skipped as unreadable", self._profile.name, found.skipped)
+        if found.looks_cut:
+            missing.add(OFFSET)
         return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at, repeated=found.repeated)
+
+    async def _further_services(self, offset: int) -> answers.ServicesAnswer | Trouble:
+        return await self._reader.read(forms.services(offset), answers.parse_further_services, self._other_calls, LARGE)
 
     async def balance(self) -> Balance:
         """The present balance; its currency is the panel's own word, or what the profile says where it names none."""
@@ -159,11 +185,14 @@ class PanelClient:
         return self._adds.turn_now()
 
     async def add_turn(self) -> None:
-        """Return when the rate allows one more `add`; safe to cancel."""
-        await self._adds.turn()
+        """Return when the rate allows one more `add`; safe to cancel. Raises `PanelBusy`."""
+        try:
+            await self._adds.turn()
+        except OutOfPatience as error:
+            raise self._reader.busy(error.until, "") from None
 
-    def slow_down_adds(self, retry_after: float | None) -> float:
-        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate; the new one, per minute."""
+    def slow_down_adds(self, retry_after: float | None) -> Pause:
+        """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
         return self._adds.slow_down(retry_after)
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
@@ -179,7 +208,10 @@ class PanelClient:
             interval=attempt.interval,
         )
         exchange = await self._transport.send(form)
-        return classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
+        outcome = classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
+        if outcome.kind in _ANSWERED and outcome.reason is not RefusalReason.RATE:
+            self._adds.went_through()
+        return outcome
 
     async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
         """Ask for refills, in calls of 100: what became of each wish. Never asked again once a byte may have left."""

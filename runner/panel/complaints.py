@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 from runner.core.attempts import RefusalReason
 from runner.panel import refusals
@@ -113,17 +114,28 @@ class TroubleKind(StrEnum):
     UNREADABLE = "unreadable"  # no whole JSON, or JSON that holds nothing of what was asked
 
 
+# The panel has just answered other calls at the same address: there it is not the address that is wrong.
+_NO_SUCH = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+_NOT_SO = _NO_SUCH | {HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """An answer that is an error as a whole. `message` is harmless and free of the key."""
 
     kind: TroubleKind
     message: str
+    http_status: int = HTTPStatus.OK
 
     @property
     def is_about_one(self) -> bool:
         """True if it may be about the one order that was asked for, and not about the call."""
-        return self.kind in (TroubleKind.UNKNOWN_ID, TroubleKind.OTHER)
+        return self.kind in (TroubleKind.UNKNOWN_ID, TroubleKind.OTHER) or self.http_status in _NO_SUCH
+
+    @property
+    def is_about_the_form(self) -> bool:
+        """True if the panel does not take the call in this form: with many ids, say."""
+        return self.kind in (TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST) or self.http_status in _NOT_SO
 
 
 _KINDS = {
@@ -139,6 +151,8 @@ def trouble_with(complaint: Complaint, redact: Redact) -> Trouble:
     message = complaint.summary(redact)
     if refusals.is_unknown_action(texts):
         kind = TroubleKind.UNKNOWN_ACTION
+    elif refusals.is_missing_id(texts):
+        kind = TroubleKind.REQUEST
     elif refusals.is_unknown_id(texts):
         kind = TroubleKind.UNKNOWN_ID
     else:

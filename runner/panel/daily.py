@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date
 
 from runner.core.clock import Clock
-from runner.panel.limiter import Limiter
+from runner.panel.limiter import PATIENCE, Limiter
 
 
 class CountingLimiter(Limiter):
@@ -12,8 +12,8 @@ class CountingLimiter(Limiter):
 
     __slots__ = ("_before", "_new", "_per_day")
 
-    def __init__(self, per_minute: float | None, clock: Clock, per_day: int | None) -> None:
-        super().__init__(per_minute, clock)
+    def __init__(self, per_minute: float | None, clock: Clock, per_day: int | None, patience: float = PATIENCE) -> None:
+        super().__init__(per_minute, clock, patience)
         self._per_day = per_day
         self._before: dict[date, int] = {}  # recorded
         self._new: dict[date, int] = {}  # not recorded yet

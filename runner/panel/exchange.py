@@ -50,4 +50,4 @@ class TransportFailure:
 
 Exchange: TypeAlias = Answer | TransportFailure
 
-KEPT_HEADERS = ("date", "location", "retry-after", "x-ratelimit-reset")
+KEPT_HEADERS = ("date", "location", "retry-after", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")

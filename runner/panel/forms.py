@@ -5,10 +5,12 @@ from typing import TypeAlias
 
 Form: TypeAlias = list[tuple[str, str]]
 
+ONCE = frozenset({"add", "refill"})  # never sent again once a byte may have left: what they ask for would be had twice
 
-def services() -> Form:
-    """Ask for the service list."""
-    return [("action", "services")]
+
+def services(offset: int | None = None) -> Form:
+    """Ask for the service list, or for what is listed behind the first `offset` services."""
+    return [("action", "services"), *([] if offset is None else [("offset", str(offset))])]
 
 
 def balance() -> Form:
@@ -57,5 +59,10 @@ def refill_statuses(refill_ids: Sequence[str]) -> Form:
 
 
 def cancel(order_ids: Sequence[str]) -> Form:
-    """Ask to cancel up to 100 orders; the call has no single form."""
+    """Ask to cancel up to 100 orders, in the one form that is documented."""
     return [("action", "cancel"), ("orders", ",".join(order_ids))]
+
+
+def cancel_one(order_id: str) -> Form:
+    """Ask to cancel one order, for panels that read only `order`, or no more than one id in `orders`."""
+    return [("action", "cancel"), ("order", order_id), ("orders", order_id)]

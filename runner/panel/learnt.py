@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
+OFFSET = "offset"  # the ability to go on with a price list that fills a page
+KEEP_ALIVE = "keep_alive"  # the ability to keep a connection that it promised to keep
+
 
 class Learnt(NamedTuple):
     """What the state should remember of a panel."""

@@ -1,6 +1,6 @@
 """A panel's price list while it is read: a service that is listed more than once counts by the worse of what is said. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runner.core.catalogue import Repeated, Service
 
@@ -11,9 +11,11 @@ _BY_STRICTNESS = {False: 0, None: 1, True: 2}  # not offered, not said, offered
 class PriceList:
     """The services by id, in the order of their first line; an id may come again, also on a later page."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Iterable[Service] = ()) -> None:
         self.services: dict[str, Service] = {}
         self._lines: dict[str, list[Service]] = {}  # all of each id that came more than once
+        for line in lines:
+            self.add(line)
 
     def add(self, line: Service) -> None:
         """One more line."""

@@ -7,27 +7,30 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from runner.core.attempts import BATCH
-from runner.core.clock import Clock
-from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.core.clock import Clock, to_the_second
+from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.panel.complaints import Trouble, TroubleKind
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.forms import Form
-from runner.panel.limiter import Limiter
+from runner.panel.limiter import Limiter, OutOfPatience, Pause
 from runner.panel.redact import Redact, said
 from runner.panel.transport import SMALL, Transport
 from runner.panel.waiting import asked_to_wait
 
 TRIES = 4
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled each time, give or take half
-PATIENCE = 120.0  # seconds that a panel may ask a read to wait
-
-_WRONG_FORM = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST})
 
 T = TypeVar("T")
+OnPause = Callable[[str, datetime, str], None]  # panel, until when, what it said
+
+
+def nobody_waits(_panel: str, _until: datetime, _said: str) -> None:
+    """Nobody hears of pauses."""
 
 
 def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
@@ -59,23 +62,44 @@ class Capabilities:
                 self.missing.add(name)
 
 
-class ListCall(NamedTuple, Generic[T]):
+class Told(Protocol):
+    """What was said about one id."""
+
+    @property
+    def error(self) -> str:
+        """The panel's error about it, or nothing."""
+
+
+S = TypeVar("S", bound=Told)
+
+
+class ListCall(NamedTuple, Generic[S]):
     """A call that takes one id or many, and how its answers are read; results by id."""
 
     action: str
     one_form: Callable[[str], Form]
     many_form: Callable[[Sequence[str]], Form]
-    parse_one: Callable[[str, str, Redact], Mapping[str, T] | Trouble]
-    parse_many: Callable[[str, Sequence[str], Redact], Mapping[str, T] | Trouble]
+    parse: Callable[[str, Sequence[str], Redact], Mapping[str, S] | Trouble]
+    of_error: Callable[[str], S]  # what an error means that is about the one id asked for
 
 
 class Reader:
     """Repeats reads on one panel until they are answered or their tries are over."""
 
     def __init__(
-        self, name: str, transport: Transport, *, clock: Clock, rng: random.Random, redact: Redact, parallel: int
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        redact: Redact,
+        parallel: int,
+        on_pause: OnPause = nobody_waits,
     ) -> None:
+        """`on_pause` hears of each pause that a read makes because the panel asks for it."""
         self._name = name
+        self._on_pause = on_pause
         self._transport = transport
         self._clock = clock
         self._rng = rng
@@ -88,19 +112,24 @@ class Reader:
     ) -> T | Trouble:
         """What the answer says; Trouble only of a kind that asking again does not change.
 
-        Raises `KeyRejected` at once, and `PanelUnreachable` when the tries are over or the panel redirects.
+        Raises `KeyRejected` at once, `PanelBusy` when the panel asks for more patience than there is, and
+        `PanelUnreachable` when the tries are over or the panel redirects.
         """
         seen = ""
         for tries in range(TRIES):
             if tries:
                 await self._clock.sleep(FIRST_PAUSE * 2 ** (tries - 1) * self._rng.uniform(0.5, 1.5))
-            await limiter.turn()
+            try:
+                await limiter.turn()
+            except OutOfPatience as error:
+                raise self.busy(error.until, seen) from None
             exchange = await self._transport.send(form, cap)
             if isinstance(exchange, TransportFailure):
                 seen = f"{exchange.phase.value}: {exchange.message}"
                 continue
             parsed = self._understand(exchange, parse)
             if not isinstance(parsed, Trouble):
+                limiter.went_through()
                 return parsed
             seen = self._quote(exchange, parsed)
             if parsed.kind is TroubleKind.KEY:
@@ -108,27 +137,32 @@ class Reader:
                     f"panel {self._name} does not accept the API key: {seen}",
                     "check the key and the account; some panels block an address after five wrong keys",
                 )
-            if parsed.kind is TroubleKind.RATE:
-                wait = asked_to_wait(exchange.headers)
-                limiter.slow_down(wait)
-                if wait is not None and wait > PATIENCE:
-                    raise self.unreachable(f"{seen}; it asks to wait {wait:.0f} s")
-            elif parsed.kind is not TroubleKind.UNREADABLE:
+            is_rate_limit = parsed.kind is TroubleKind.RATE
+            wait = asked_to_wait(exchange.headers, is_rate_limit=is_rate_limit)
+            # A panel that is down for a while may say for how long, too.
+            if is_rate_limit or (wait and parsed.kind is TroubleKind.UNREADABLE):
+                self._pause(limiter.slow_down(wait), seen)
+            elif parsed.kind is not TroubleKind.UNREADABLE or parsed.is_about_the_form:
                 return parsed
         raise self.unreachable(seen)
 
-    async def read_each(self, call: ListCall[T], ids: tuple[str, ...], limiter: Limiter) -> dict[str, T]:
+    async def read_each(self, call: ListCall[S], ids: tuple[str, ...], limiter: Limiter) -> dict[str, S]:
         """Results by id, of at most 100 ids, in one call where the panel can; ids that it left out are absent."""
-        known: dict[str, T] = {}
+        known: dict[str, S] = {}
         if len(ids) > 1 and call.action not in self.capabilities.singly:
-            many = await self.read(
-                call.many_form(ids), lambda text, redact: call.parse_many(text, ids, redact), limiter
-            )
-            if not isinstance(many, Trouble):
+            many = await self.read(call.many_form(ids), lambda text, redact: call.parse(text, ids, redact), limiter)
+            if many and not isinstance(many, Trouble):
                 return dict(many)
+            # Refused as a whole, or not a word about any of them: as a panel does that reads `order` alone.
             known = await self._read_one(call, ids[0], limiter)
-            # Remembered only when a single call was understood, and only for a refusal of the form itself.
-            if many.kind in _WRONG_FORM:
+            # Remembered only when a single call was understood, and only for what is about the form itself.
+            if isinstance(many, Trouble):
+                is_the_form = many.is_about_the_form
+            elif all(one.error for one in known.values()):
+                return known
+            else:
+                is_the_form = True
+            if is_the_form:
                 self.capabilities.singly.add(call.action)
             ids = ids[1:]
         for group in batches(ids, self._parallel):
@@ -142,13 +176,30 @@ class Reader:
                 known |= result
         return known
 
-    async def _read_one(self, call: ListCall[T], each: str, limiter: Limiter) -> dict[str, T]:
-        found = await self.read(call.one_form(each), lambda text, redact: call.parse_one(text, each, redact), limiter)
-        if isinstance(found, Trouble):
-            if found.kind is TroubleKind.UNKNOWN_ACTION:
-                self.capabilities.missing.add(call.action)
-            raise self.unreachable(found.message)
-        return dict(found)
+    async def _read_one(self, call: ListCall[S], each: str, limiter: Limiter) -> dict[str, S]:
+        found = await self.read(call.one_form(each), lambda text, redact: call.parse(text, (each,), redact), limiter)
+        if not isinstance(found, Trouble):
+            return dict(found)
+        if found.is_about_one:
+            return {each: call.of_error(found.message)}
+        if found.kind is TroubleKind.UNKNOWN_ACTION:
+            self.capabilities.missing.add(call.action)
+        raise self.unreachable(found.message)
+
+    def _pause(self, pause: Pause, seen: str) -> None:
+        if pause.is_too_long:
+            raise self.busy(pause.until, seen)
+        if pause.is_news:
+            self._on_pause(self._name, pause.until, seen)
+
+    def busy(self, until: datetime, seen: str) -> PanelBusy:
+        """The error to raise where the panel asks to wait until then, for longer than the patience."""
+        return PanelBusy(
+            f"panel {self._name} asks to wait until {to_the_second(until)}, which is longer than --patience allows"
+            + (f": {seen}" if seen else ""),
+            "run the command again then, or with a larger --patience",
+            until,
+        )
 
     def unreachable(self, seen: str) -> PanelUnreachable:
         """The error to raise for what was `seen`, which is harmless text."""
@@ -165,10 +216,11 @@ class Reader:
                 "put the panel's final address into `url` in panels.yaml",
             )
         if not answer.complete:
-            return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {answer.size} bytes")
+            return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {answer.size:,} bytes")
         parsed = parse(answer.text, self._redact)
         if isinstance(parsed, Trouble):
-            return Trouble(kind=trouble_kind(parsed, answer.status), message=parsed.message)
+            kind = trouble_kind(parsed, answer.status)
+            return Trouble(kind=kind, message=parsed.message, http_status=answer.status)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Trouble(kind=TroubleKind.UNREADABLE, message="an answer under an error status")
         return parsed

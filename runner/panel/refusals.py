@@ -1,4 +1,4 @@
-"""The texts that prove a refusal (PROTOCOL, add, *surely not placed*), as data, and how a text is held against them.
+"""How a panel's text is held against the texts that prove a refusal, and what else it may complain of. Pure.
 
 A text that is missed costs a person a look; a text that matches wrongly costs a second purchase. So: whole phrases,
 few words around them, and none of the words that panels use when something was bought after all.
@@ -7,67 +7,9 @@ few words around them, and none of the words that panels use when something was 
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from runner.core.attempts import RefusalReason
-
-
-class Phrase(NamedTuple):
-    """One known refusal, as a pattern over folded text (lower case, words separated by single spaces)."""
-
-    reason: RefusalReason
-    pattern: re.Pattern[str]
-    whole: bool  # must be the whole text: too short to prove anything inside a sentence
-
-
-_WRONG = "(?:invalid|incorrect|wrong)"
-_OFF = "(?:suspended|inactive|not active|banned|disabled|blocked)"
-_PHRASES: tuple[tuple[RefusalReason, str], ...] = (
-    (RefusalReason.KEY, f"(?:missing|bad|{_WRONG}) api key"),
-    (RefusalReason.KEY, f"api key (?:is )?(?:not valid|required|missing|{_WRONG})"),
-    (RefusalReason.KEY, f"(?:account|user) (?:is |was |has been )?(?:currently )?{_OFF}"),
-    (RefusalReason.RATE, "too many requests"),
-    (RefusalReason.RATE, "rate limit (?:is |was )?(?:exceeded|reached)"),
-    (RefusalReason.FUNDS, "(?:not enough|insufficient) (?:funds|balance|money|credits?)"),
-    (RefusalReason.FUNDS, "(?:balance|funds) (?:is |are )?(?:not enough|insufficient|too low)"),
-    (RefusalReason.DUPLICATE, "active order (?:with|for|on) (?:this|the same|same) link"),
-    (RefusalReason.DUPLICATE, "same link (?:\\w+ ){0,6}active order"),
-    (RefusalReason.DUPLICATE, "identical order was just placed"),
-    (RefusalReason.QUANTITY, "quantity (?:is )?(?:less|lower|smaller) than (?:the )?(?:minimum|minimal|min)"),
-    (
-        RefusalReason.QUANTITY,
-        "quantity (?:is )?(?:more|greater|higher|larger|bigger) than (?:the )?(?:maximum|maximal|max)",
-    ),
-    (RefusalReason.QUANTITY, "quantity (?:must|should) be (?:between|at least|at most)"),
-    (RefusalReason.QUANTITY, f"{_WRONG} quantity"),
-    (RefusalReason.SERVICE, f"{_WRONG} service id"),
-    (RefusalReason.SERVICE, "service (?:id )?(?:is |was )?(?:not found|invalid|inactive|not active|disabled)"),
-    (RefusalReason.SERVICE, "service (?:id )?(?:does not|doesnt|not) exists?"),
-    (RefusalReason.LINK, f"(?:bad|{_WRONG}) (?:link|url)"),
-    (RefusalReason.LINK, "enter a valid (?:link|url)"),
-    (RefusalReason.LINK, f"(?:link|url) is (?:not valid|bad|{_WRONG})"),
-    (RefusalReason.REQUEST, "missing (?:required )?(?:parameters?|params?|data)"),
-    (RefusalReason.REQUEST, "(?:quantity|link|runs|interval|service|action)(?: field)? is required"),
-    (RefusalReason.REQUEST, "drip ?feed (?:is )?(?:not (?:supported|available|allowed)|unsupported|disabled)"),
-    (RefusalReason.REQUEST, "(?:does not|doesnt) support drip ?feed"),
-    (RefusalReason.REQUEST, f"{_WRONG} (?:interval|runs)"),
-)
-# Too short, or too common, to prove anything inside a longer sentence.
-_WHOLE: tuple[tuple[RefusalReason, str], ...] = (
-    (RefusalReason.KEY, f"(?:missing|bad|{_WRONG}) key|key is (?:required|missing|{_WRONG})"),
-    (RefusalReason.KEY, f"{_OFF} (?:account|user)"),
-    (RefusalReason.DUPLICATE, "link duplicate"),
-    (RefusalReason.QUANTITY, "(?:min|max) quantity"),
-    (RefusalReason.SERVICE, f"{_WRONG} service"),
-    (RefusalReason.LINK, "neworder error link"),
-    # A panel that forwards orders may pass its supplier's "incorrect request" on: only the bare words are its own.
-    (RefusalReason.REQUEST, "incorrect request"),
-    (RefusalReason.REQUEST, f"(?:unknown|{_WRONG}) action|action is (?:invalid|incorrect)"),
-)
-KNOWN: tuple[Phrase, ...] = (
-    *(Phrase(reason, re.compile(rf"\b(?:{pattern})\b"), whole=False) for reason, pattern in _PHRASES),
-    *(Phrase(reason, re.compile(rf"(?:{pattern})"), whole=True) for reason, pattern in _WHOLE),
-)
+from runner.panel.refusal_phrases import KNOWN, Phrase
 
 _UNKNOWN_ACTION = re.compile(
     r"\b(?:(?:unknown|invalid|incorrect|wrong|unsupported) (?:action|method)|(?:action|method) (?:is )?(?:invalid|unknown|not (?:found|supported|allowed|available)))\b"
@@ -77,12 +19,18 @@ _UNKNOWN_ID = re.compile(
     r"|\b(?:order|refill)(?: id)? (?:does not|doesnt) exist|\bno such (?:order|refill)"
 )
 
+_NO_ID_GIVEN = re.compile(
+    r"\b(?:orders?|refills?)(?: ids?)?(?: field| parameter)? (?:is |are |was |were )?(?:a )?(?:required|missing|empty|not (?:specified|given|provided|set))\b"
+    r"|\b(?:no|missing|empty|required) (?:orders?|refills?)(?: ids?)?(?: specified| given| provided)?$"
+)
+
 # Words that may only stand inside the phrase itself: with them a sentence says, or may say, that something was bought.
 _PLACED = (
     "placed|created|accepted|charged|deducted|debited|withdrawn|submitted|received|success|successful|successfully|succeeded"
     "|forwarded|sent|queued|registered|saved|process|processed|processing|partly|partially|refund|refunds|refunded|but"
     "|however|although|though|except|provider|upstream|supplier|vendor|reseller|maybe|may|might|unknown|unexpected|timeout"
-    "|timed|pending|some|warning"
+    "|timed|pending|some|warning|made|added|merged|combined|joined|appended|attached|adjusted|replaced|rounded|increased|extended|updated"
+    r"|reduced|order (?:id|number|no|nr) (?:is )?\w*\d\w*"
 )
 _VAGUE = (
     "contact|admin|administrator|support|later|try again|retry|error occurred|there was an error|something went wrong|went wrong"
@@ -96,14 +44,29 @@ _HARMLESS = {
     RefusalReason.RATE: re.compile(r"\b(?:later|try again|retry|server)\b"),
     RefusalReason.DUPLICATE: re.compile(r"\b(?:later|try again)\b"),
 }
+# Some explain at length why a second order has to wait: "… but you can order again only after it is completed". Of such a
+# text this much means nothing, if it says nowhere that something goes on.
+_HAS_TO_WAIT = re.compile(
+    r"\b(?:but|however) (?:\w+ ){0,12}?(?:wait|until|only (?:after|when|once)|(?:after|once|when) (?:\w+ ){1,6}(?:completed?|finished|done)"
+    r"|(?:cannot|can not|cant|must not|not allowed to) (?:order|add|place|create|make))\b"
+)
+_WHILE_WAITING = re.compile(
+    r"\b(?:may|can) (?:\w+ ){0,3}(?:again|another|new|more)\b|\b(?:pending|processing|in progress|inprogress|awaiting)"
+    r"(?: (?:or |and )?(?:pending|processing|in progress|inprogress|awaiting))+\b"
+)
+_GOES_ON = re.compile(
+    r"\b(?:anyway|nevertheless|worry|thanks?|fine|okay|ok|taken|started|starts|we (?!can|do not|dont|found)\w+"
+    r"|(?:(?:your|new|this|the|second) order|it|they) (?:will|is|are|has been|was|were)(?! not)(?! (?:being )?(?:completed?|finished|done|delivered)))\b"
+)
 _AROUND = 14  # words beside the phrase; the longest plain sentences seen have eight
+_AROUND_A_DUPLICATE = 40
 _LONGEST = 600  # characters of a text that is looked at; longer ones prove nothing
 _MANY = 16  # texts of one answer that are looked at; more prove nothing
 
 _LINK = re.compile(r"https?:\S+", re.IGNORECASE)
 _APOSTROPHE = re.compile("['`\u00b4\u2018\u2019]")
 _PUNCTUATION = re.compile(r"[\W_]+")
-_LEADING = re.compile(r"(?:(?:neworder|api|error|errors|sorry|failed|fail|the) )+")
+_LEADING = re.compile(r"(?:neworder|api|error|errors|sorry|failed|fail|the) ")
 # Says that something is wrong, and nothing about what: neither proof nor contradiction beside another text.
 _NEUTRAL = frozenset(
     {
@@ -163,6 +126,11 @@ def is_unknown_action(texts: Sequence[str]) -> bool:
     return any(_UNKNOWN_ACTION.search(fold(text)) for text in texts[:_MANY])
 
 
+def is_missing_id(texts: Sequence[str]) -> bool:
+    """True if the panel found no id where it looks for one: it reads another field than was sent."""
+    return any(_NO_ID_GIVEN.search(fold(text)) for text in texts[:_MANY])
+
+
 def is_unknown_id(texts: Sequence[str]) -> bool:
     """True if the panel does not know the order or the refill."""
     return any(_UNKNOWN_ID.search(fold(text)) for text in texts[:_MANY])
@@ -187,19 +155,23 @@ def _reason(folded: str, listed: Sequence[str]) -> RefusalReason | None:
 
 def _span(phrase: Phrase, folded: str) -> tuple[int, int] | None:
     if phrase.whole:
-        lead = _LEADING.match(folded)
-        begin = lead.end() if lead else 0
-        for start in (0, begin):  # `neworder error link` begins with a leading word of its own
-            if phrase.pattern.fullmatch(folded, start):
-                return start, len(folded)
-        return None
+        start = 0
+        while not phrase.pattern.fullmatch(folded, start):  # `neworder error link` begins with leading words of its own
+            lead = _LEADING.match(folded, start)
+            if lead is None:
+                return None
+            start = lead.end()
+        return start, len(folded)
     found = phrase.pattern.search(folded)
     return found.span() if found else None
 
 
 def _says_no_more(folded: str, span: tuple[int, int], reason: RefusalReason) -> bool:
     around = f"{folded[: span[0]]} | {folded[span[1] :]}"
+    longest = _AROUND
+    if reason is RefusalReason.DUPLICATE and _HAS_TO_WAIT.search(around) and not _GOES_ON.search(around):
+        around, longest = _WHILE_WAITING.sub(" ", _HAS_TO_WAIT.sub(" ", around)), _AROUND_A_DUPLICATE
     harmless = _HARMLESS.get(reason)
     if harmless is not None:
         around = harmless.sub(" ", around)
-    return len(around.split()) - 1 <= _AROUND and not _VETO.search(around)
+    return len(around.split()) - 1 <= longest and not _VETO.search(around)

@@ -6,29 +6,30 @@ answer means.
 
 import logging
 import time
-from contextvars import ContextVar
+from codecs import IncrementalDecoder
 from typing import Protocol
 from urllib.parse import quote_plus
 
 import aiohttp
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
+from aiohttp import StreamReader
 from multidict import CIMultiDictProxy
 
 from runner import __version__
 from runner.core.attempts import Phase
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
+from runner.panel.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
+from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
-from runner.panel.forms import Form
+from runner.panel.forms import ONCE, Form
+from runner.panel.keep_alive import KeepAlive
 from runner.panel.redact import EXCERPT, Redactor, said
 
 log = logging.getLogger("runner.panel")
 
 SMALL = 1024 * 1024  # bytes of an answer, after decompression
-LARGE = 64 * SMALL  # of a service list
-# Below the five seconds after which Apache closes an idle connection: a form sent into a closing one is a doubt.
-KEEP_ALIVE = 3.0
+LARGE = 32 * SMALL  # of a service list; 10,000 services with a page of description each
+_LAST = {"Connection": "close"}  # of the only request on its connection
 _BROKEN_OFF = 80  # characters of a cut-off answer that are shown
 _ASCII_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
 
@@ -43,46 +44,6 @@ class Transport(Protocol):
         """Give the connections back."""
 
 
-class _Progress:
-    """How far one request got; written while it runs."""
-
-    __slots__ = ("has_connected", "phase", "received", "start", "status")
-
-    def __init__(self) -> None:
-        self.has_connected = False
-        self.phase = Phase.QUEUED
-        self.status: int | None = None
-        self.received = 0
-        self.start = b""
-
-
-_progress: ContextVar[_Progress] = ContextVar("_progress")
-
-
-class _OnceConnector(aiohttp.TCPConnector):
-    """Gives each request one connection, once, and notes in its progress when it has it.
-
-    aiohttp writes to a connection only after `connect()` returned it. The same could be had from its tracing hooks,
-    at 10 % more CPU a request; and a hook could not refuse a second connection.
-    """
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
-    ) -> Connection:
-        """Wait for a free connection, or make one: DNS, TCP and TLS."""
-        progress = _progress.get()
-        if progress.has_connected:
-            raise aiohttp.ClientConnectionError("a form is not sent a second time")
-        progress.has_connected = True
-        progress.phase = Phase.CONNECTING
-        connection = await super().connect(req, traces, timeout)
-        progress.phase = Phase.SENDING
-        return connection
-
-
 class HttpTransport:
     """One aiohttp session to one panel's URL.
 
@@ -91,8 +52,10 @@ class HttpTransport:
     may or may not have left.
     """
 
-    def __init__(self, profile: PanelProfile, key: Secret) -> None:
+    def __init__(self, profile: PanelProfile, key: Secret, keep_alive: KeepAlive | None = None) -> None:
+        """`keep_alive` is what is known of this panel's connections; it grows."""
         self._profile = profile
+        self._keep_alive = keep_alive or KeepAlive(is_broken=not profile.keep_alive)
         self._redact = Redactor(key)
         self._form_start = _encoded([("key", key.reveal())]) + b"&"
         self._session: aiohttp.ClientSession | None = None
@@ -100,12 +63,14 @@ class HttpTransport:
 
     async def send(self, form: Form, cap: int = SMALL) -> Exchange:
         """The answer, or how far the request got. At most `cap` bytes of body are kept."""
-        progress = _Progress()
+        progress = Progress(is_order=form[0][1] in ONCE)
         began = time.perf_counter()
         exchange: Exchange
         try:
             exchange = await self._exchange(form, cap, progress)
         except Exception as error:  # noqa: BLE001  # whatever the library raises: what happened is in `progress`
+            if progress.is_reused and progress.status is None and isinstance(error, aiohttp.ClientConnectionError):
+                self._keep_alive.see_lost()
             exchange = self._failure(error, progress)
         if log.isEnabledFor(logging.DEBUG):
             milliseconds = (time.perf_counter() - began) * 1000
@@ -120,33 +85,34 @@ class HttpTransport:
             )
         return exchange
 
-    async def _exchange(self, form: Form, cap: int, progress: _Progress) -> Answer:
+    async def _exchange(self, form: Form, cap: int, progress: Progress) -> Answer:
         body = self._form_start + _encoded(form)
         session = self._session or self._open()
-        _progress.set(progress)
+        progress_of_task.set(progress)
         progress.phase = Phase.SENDING  # unless the connector says better: silence is no proof that nothing left
         # Not `async with`: leaving it may raise after the whole answer was read, and lose it.
-        response = await session.post(self._profile.url, data=body, allow_redirects=False)
+        headers = _LAST if self._keep_alive.is_broken else None
+        response = await session.post(self._profile.url, data=body, headers=headers, allow_redirects=False)
         try:
             progress.phase = Phase.ANSWERING
             progress.status = response.status
-            chunks, content = [], response.content
-            # Counted as it arrives, after decompression; the library inflates no more than its buffer at once.
-            while not content.at_eof() and (chunk := await content.readany()):
-                chunks.append(chunk)
-                progress.received += len(chunk)
-                progress.start = progress.start or chunk
-                if progress.received > cap:
-                    break
+            content = response.content
+            chunk = b"" if content.at_eof() else await content.readany()
+            progress.take(chunk)
+            if content.at_eof():
+                text = chunk.decode(codec_of(response.charset), errors="replace")
+            else:
+                text = await _read_on(content, decoder_for(response.charset), chunk, cap, progress)
         finally:
             response.close()  # keeps the connection if the answer was read to its end
         whole = progress.received <= cap
-        text = _decoded(b"".join(chunks)[:cap], response.charset)
         if whole:
             progress.phase = Phase.ANSWERED
+        else:
+            text = text[: min(cap, EVIDENCE)]
         return Answer(response.status, _kept(response.headers), text, whole, progress.received)
 
-    def _failure(self, error: Exception, progress: _Progress) -> TransportFailure:
+    def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
         what = said(str(error) or type(error).__name__, self._redact, 200)
         answer = said(progress.start.decode(errors="replace"), self._redact, EXCERPT)
         if progress.start:
@@ -166,7 +132,7 @@ class HttpTransport:
             raise RuntimeError("the client is closed")
         profile = self._profile
         self._session = aiohttp.ClientSession(
-            connector=_OnceConnector(limit=profile.parallel_add + profile.parallel_read, keepalive_timeout=KEEP_ALIVE),
+            connector=CarefulConnector(self._keep_alive, limit=profile.parallel_add + profile.parallel_read),
             timeout=aiohttp.ClientTimeout(
                 # The whole request, connecting included. No timer of its own for reading: it costs 5 us a request.
                 total=profile.read_timeout,
@@ -190,6 +156,21 @@ class HttpTransport:
             await session.close()
 
 
+async def _read_on(
+    content: StreamReader, decoder: IncrementalDecoder, chunk: bytes, cap: int, progress: Progress
+) -> str:
+    """The text of an answer that comes in pieces, of which `chunk` is the first; no further than just beyond `cap` bytes.
+
+    Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned into text at
+    once too: the time-out counts while that goes on, and there is no second copy of a large body.
+    """
+    pieces = [decoder.decode(chunk)]
+    while progress.received <= cap and not content.at_eof() and (chunk := await content.readany()):
+        progress.take(chunk)
+        pieces.append(decoder.decode(chunk))
+    return "".join(pieces) + decoder.decode(b"", final=True)
+
+
 def _encoded(form: Form) -> bytes:
     """The form as `urlencode` writes it, at a quarter of its time. Names need no escaping."""
     return "&".join([f"{name}={_quoted(value)}" for name, value in form]).encode("ascii")
@@ -203,11 +184,3 @@ def _quoted(value: str) -> str:
 
 def _kept(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) is not None}
-
-
-def _decoded(body: bytes, charset: str | None) -> str:
-    """The body as text by the declared charset where Python knows it as one, else by UTF-8; never fails."""
-    try:
-        return body.decode(charset or "utf-8", errors="replace")
-    except (LookupError, ValueError):
-        return body.decode("utf-8", errors="replace")

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.panel.complaints import Complaint, Trouble, complaint_in, trouble_with, unreadable
+from runner.panel.complaints import Complaint, Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.json_text import Json, read_json
 from runner.panel.redact import Redact, said
 from runner.panel.refusals import fold
 from runner.panel.values import fold_word, read_id
+from runner.panel.whole_answers import is_yes, nothing_said, says_success
 
 _WRAPPERS = ("data", "result", "response")
 
@@ -68,7 +69,7 @@ class CancelKind(StrEnum):
 
     RECORDED = "recorded"  # the request was taken
     REFUSED = "refused"  # it said why not
-    UNKNOWN = "unknown"  # no answer about this order; asking again is safe
+    UNKNOWN = "unknown"  # no answer about this order, or none that says so; asking again is safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,26 +137,39 @@ def finality_of(text: str) -> Finality:
     return Finality.FINAL if _FINAL.search(folded) else Finality.UNKNOWN
 
 
+_UNDER_WAY = frozenset(
+    {"pending", "processing", "inprogress", "requested", "queued", "canceled", "cancelled", "canceling"}
+)
+_NOT_CANCELLED = re.compile(
+    r"\b(?:too late|already (?:\w+ )?(?:completed?|cancell?ed|finished|partial|refunded|started|processed)|(?:cannot|can not|cant) (?:be )?cancel(?:led|ed)?"
+    r"|not (?:cancell?able|be cancell?ed)|cancel(?:lation|ing)? (?:\w+ )?(?:disabled|denied|rejected|refused|declined))\b"
+)
+
+
 def parse_refills(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, RefillAnswer] | Trouble:
     """What became of each wish, for every id asked; an id the panel left out is UNKNOWN."""
     entries = _entries(text, order_ids, ("order", "order_id", "id"), "refill", redact)
     if isinstance(entries, Trouble):
         return entries
-    return {order_id: _refill(entries.get(order_id), redact) for order_id in order_ids}
+    untold = nothing_said(text, redact)
+    return {order_id: _refill(entries.get(order_id), untold, redact) for order_id in order_ids}
 
 
-def _refill(entry: Json, redact: Redact) -> RefillAnswer:
+def _refill(entry: Json, untold: str, redact: Redact) -> RefillAnswer:
     value = entry.get("refill") if isinstance(entry, dict) else entry
     complaint = _complaint(entry, value)
-    if complaint.is_error or (complaint.texts and read_id(value) is None):
-        return _refused(" ".join(complaint.texts), complaint.summary(redact))
+    told = complaint.summary(redact)
+    if complaint.is_error:
+        return refill_of_error(" ".join(complaint.texts), told)
     refill_id = read_id(value)
-    if refill_id is None or redact(refill_id) != refill_id:
-        return RefillAnswer(kind=RefillKind.UNKNOWN, message="the panel did not say")
-    return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
+    if refill_id is not None and redact(refill_id) == refill_id:
+        return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
+    if complaint.texts and not says_success(entry) and _is_refusal(" ".join(complaint.texts)):
+        return refill_of_error(" ".join(complaint.texts), told)
+    return RefillAnswer(kind=RefillKind.UNKNOWN, message=told or untold)
 
 
-def _refused(text: str, message: str) -> RefillAnswer:
+def refill_of_error(text: str, message: str) -> RefillAnswer:
     """What an error about one order means: that it was refused, or, of a vague one, nothing."""
     if _VAGUE.search(fold(text)):
         return RefillAnswer(kind=RefillKind.UNKNOWN, message=message)
@@ -163,12 +177,9 @@ def _refused(text: str, message: str) -> RefillAnswer:
     return RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=message or "an error without a text")
 
 
-def parse_refill(text: str, order_id: str, redact: Redact) -> Mapping[str, RefillAnswer] | Trouble:
-    """What became of one wish, asked for alone: an error about the order is then a refusal, not trouble."""
-    answer = parse_refills(text, (order_id,), redact)
-    if isinstance(answer, Trouble) and answer.is_about_one:
-        return {order_id: _refused(answer.message, answer.message)}
-    return answer
+def _is_refusal(text: str) -> bool:
+    """True if a text that is no error by its place is one by its words."""
+    return finality_of(text) is not Finality.UNKNOWN or _NOT_CANCELLED.search(fold(text)) is not None
 
 
 def parse_refill_statuses(
@@ -182,52 +193,65 @@ def parse_refill_statuses(
     return {refill_id: status for refill_id, status in found.items() if status is not None}
 
 
-def parse_refill_status(text: str, refill_id: str, redact: Redact) -> Mapping[str, RefillStatusAnswer] | Trouble:
-    """The status of one refill, asked for alone: an error about the refill is then its status, not trouble."""
-    answer = parse_refill_statuses(text, (refill_id,), redact)
-    if isinstance(answer, Trouble) and answer.is_about_one:
-        return {refill_id: RefillStatusAnswer(state=RefillState.UNKNOWN, error=answer.message)}
-    return answer
+def refill_status_of_error(message: str) -> RefillStatusAnswer:
+    """What an error about one refill means."""
+    return RefillStatusAnswer(state=RefillState.UNKNOWN, error=message)
 
 
 def _refill_status(entry: Json, redact: Redact) -> RefillStatusAnswer | None:
     word = entry.get("status") if isinstance(entry, dict) else entry
-    # The word `Error` is a refill's status here, not a sign that the answer is an error.
     complaint = _complaint(entry, word)
-    if complaint.firm or (complaint.texts and not isinstance(word, str)):
-        return RefillStatusAnswer(state=RefillState.UNKNOWN, error=complaint.summary(redact))
-    if not isinstance(word, str) or not word.strip():
+    if word is None and says_success(entry):
+        return None
+    # The word `Error` is a refill's status, and no sign that the answer is an error, unless a text says of what.
+    if complaint.firm or (complaint.texts and (complaint.failed or not isinstance(word, str))):
+        return refill_status_of_error(complaint.summary(redact))
+    if not isinstance(word, str) or not word.strip() or (complaint.soft and is_yes(word)):
         return None
     state = _STATES.get(fold_word(word), RefillState.UNKNOWN)
     return RefillStatusAnswer(state=state, state_text=said(word, redact, 64))
 
 
 def parse_cancels(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, CancelAnswer] | Trouble:
-    """What became of each wish, for every id asked; an id the panel left out is UNKNOWN."""
+    """What became of each wish, for every id asked. A success of the whole call is one for each of them."""
     entries = _entries(text, order_ids, ("order", "order_id", "id"), "cancel", redact)
     if isinstance(entries, Trouble):
         return entries
-    return {order_id: _cancel(entries.get(order_id), redact) for order_id in order_ids}
+    untold = nothing_said(text, redact)
+    if not entries and (found := read_json(text)) is not None:
+        return dict.fromkeys(order_ids, _cancel(found.value, untold, redact))
+    return {order_id: _cancel(entries.get(order_id), untold, redact) for order_id in order_ids}
 
 
-def parse_cancel(text: str, order_id: str, redact: Redact) -> Mapping[str, CancelAnswer] | Trouble:
-    """What became of one wish, asked for alone: an error about the order is then a refusal, not trouble."""
-    answer = parse_cancels(text, (order_id,), redact)
-    if isinstance(answer, Trouble) and answer.is_about_one:
-        return {order_id: CancelAnswer(kind=CancelKind.REFUSED, message=answer.message)}
-    return answer
-
-
-def _cancel(entry: Json, redact: Redact) -> CancelAnswer:
+def _cancel(entry: Json, untold: str, redact: Redact) -> CancelAnswer:
     value = entry.get("cancel") if isinstance(entry, dict) else entry
     complaint = _complaint(entry, value)
-    if complaint.firm or (complaint.texts and value is None):
-        return CancelAnswer(kind=CancelKind.REFUSED, message=complaint.summary(redact))
+    told = complaint.summary(redact)
+    if complaint.is_error:
+        return cancel_of_error(" ".join(complaint.texts), told)
+    if _is_taken(value) or (value is None and says_success(entry)):
+        return CancelAnswer(kind=CancelKind.RECORDED, message=told)
+    text = value if isinstance(value, str) else " ".join(complaint.texts)
+    if _is_refusal(text):
+        return cancel_of_error(text, told or said(text, redact))
+    return CancelAnswer(kind=CancelKind.UNKNOWN, message=told or untold)
+
+
+def _is_taken(value: Json) -> bool:
+    """True for whatever stands for yes: a number or an id of the request, a word for it, or an object that holds one."""
     if isinstance(value, dict):
         value = next((value[name] for name in ("status", "id", "cancel") if name in value), None)
-    # `true` and the word "success" mean the same as 1: the request was taken.
-    taken = value is True or read_id(value) is not None or (isinstance(value, str) and fold_word(value) == "success")
-    return CancelAnswer(kind=CancelKind.RECORDED) if taken else CancelAnswer(kind=CancelKind.UNKNOWN)
+    if isinstance(value, str):
+        is_id = read_id(value) is not None and any(character.isdigit() for character in value)
+        return is_yes(value) or is_id or fold_word(value) in _UNDER_WAY
+    return is_yes(value) or read_id(value) is not None
+
+
+def cancel_of_error(text: str, message: str) -> CancelAnswer:
+    """What an error about one order means: that it was refused, or, of a vague one, nothing."""
+    says_why = text and not _VAGUE.search(fold(text))
+    kind = CancelKind.REFUSED if says_why else CancelKind.UNKNOWN
+    return CancelAnswer(kind=kind, message=message or "an error without a text")
 
 
 def _complaint(entry: Json, value: Json) -> Complaint:
@@ -253,19 +277,26 @@ def _entries(
         keyed: dict[str, Json] = {each: body[each] for each in ids if each in body}
         if keyed:
             return keyed
-        complaint = complaint_in(body)
-        if field not in body and not any(name in body for name in id_names) and (complaint.texts or complaint.is_error):
-            return trouble_with(complaint, redact)
-    if body is not None and not isinstance(body, dict | list):
-        return unreadable(text, redact)
+        if field not in body and not any(name in body for name in id_names) and (trouble := _trouble(body, redact)):
+            return trouble
     rows: list[Json] = body if isinstance(body, list) else [body]
     entries: dict[str, Json] = {}
     for row in rows:
         if not isinstance(row, dict):
             continue
         own = next(filter(None, (read_id(row.get(name)) for name in id_names)), None)
-        if own is None and len(rows) == len(ids) == 1:
+        if own is None and len(rows) == len(ids) == 1 and row:
             own = ids[0]
         if own is not None and own in ids:
             entries.setdefault(own, row)
     return entries
+
+
+def _trouble(body: dict[str, Json], redact: Redact) -> Trouble | None:
+    """The error that a whole answer is; a message that is none by its place only if its words are known."""
+    complaint = complaint_in(body)
+    if not complaint.texts and not complaint.is_error:
+        return None
+    trouble = trouble_with(complaint, redact)
+    is_known = trouble.kind is not TroubleKind.OTHER or _is_refusal(" ".join(complaint.texts))
+    return trouble if complaint.is_error or (is_known and not says_success(body)) else None

@@ -7,7 +7,8 @@ from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.panel import forms, upkeep
 from runner.panel.complaints import Trouble, TroubleKind
 from runner.panel.exchange import TransportFailure
-from runner.panel.limiter import Limiter
+from runner.panel.forms import Form
+from runner.panel.limiter import Limiter, OutOfPatience
 from runner.panel.reading import ListCall, Reader, batches, trouble_kind
 from runner.panel.redact import Redact
 from runner.panel.transport import Transport
@@ -26,19 +27,12 @@ REFILL_STATUS = ListCall(
     action="refill_status",
     one_form=forms.refill_status,
     many_form=forms.refill_statuses,
-    parse_one=upkeep.parse_refill_status,
-    parse_many=upkeep.parse_refill_statuses,
+    parse=upkeep.parse_refill_statuses,
+    of_error=upkeep.refill_status_of_error,
 )
-CANCEL = ListCall(
-    action="cancel",
-    one_form=lambda order_id: forms.cancel((order_id,)),
-    many_form=forms.cancel,
-    parse_one=upkeep.parse_cancel,
-    parse_many=upkeep.parse_cancels,
-)
+_CANCEL = "cancel"
 
 _NOTHING_LEFT = frozenset({Phase.QUEUED, Phase.CONNECTING})
-_WRONG_FORM = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST})
 _HOPELESS = frozenset({TroubleKind.KEY, TroubleKind.RATE, TroubleKind.UNKNOWN_ACTION})
 
 
@@ -79,7 +73,7 @@ class UpkeepCalls:
                 found |= wished
                 return ""
             # Such a refusal is of the call as a whole: nothing was recorded, so that each may be asked for alone.
-            if wished.kind in _WRONG_FORM:
+            if wished.kind in (TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST):
                 capabilities.singly.add("refill")
             elif wished.kind is not TroubleKind.UNKNOWN_ID:
                 return _note(wished, order_ids, found)
@@ -95,8 +89,11 @@ class UpkeepCalls:
         return ""
 
     async def _ask_refill(self, order_ids: tuple[str, ...]) -> Mapping[str, RefillAnswer] | Trouble:
-        """Exactly one request."""
-        await self._limiter.turn()
+        """Exactly one request, or none where that would have to wait for too long."""
+        try:
+            await self._limiter.turn()
+        except OutOfPatience as error:
+            return Trouble(kind=TroubleKind.RATE, message=self._reader.busy(error.until, "").message)
         alone = len(order_ids) == 1
         exchange = await self._transport.send(forms.refill(order_ids[0]) if alone else forms.refills(order_ids))
         if isinstance(exchange, TransportFailure):
@@ -106,16 +103,15 @@ class UpkeepCalls:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"HTTP {exchange.status}: it may have been recorded")
         if not exchange.complete:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {exchange.size} bytes")
-        wished = (
-            upkeep.parse_refill(exchange.text, order_ids[0], self._redact)
-            if alone
-            else upkeep.parse_refills(exchange.text, order_ids, self._redact)
-        )
-        if isinstance(wished, Trouble):
-            wished = Trouble(kind=trouble_kind(wished, exchange.status), message=wished.message)
-            if wished.kind is TroubleKind.RATE:
-                self._limiter.slow_down(asked_to_wait(exchange.headers))
-        return wished
+        wished = upkeep.parse_refills(exchange.text, order_ids, self._redact)
+        if not isinstance(wished, Trouble):
+            return wished
+        trouble = Trouble(kind=trouble_kind(wished, exchange.status), message=wished.message)
+        if trouble.kind is TroubleKind.RATE:
+            self._limiter.slow_down(asked_to_wait(exchange.headers))
+        if alone and trouble.is_about_one:
+            return {order_ids[0]: upkeep.refill_of_error(wished.message, wished.message)}
+        return trouble
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> dict[str, RefillStatusAnswer]:
         """Statuses by refill id, in calls of 100; ids that the panel left out are absent. A read: raises as reads do."""
@@ -128,27 +124,67 @@ class UpkeepCalls:
         return found
 
     async def cancel(self, order_ids: Iterable[str]) -> dict[str, CancelAnswer]:
-        """What became of each wish, in calls of 100; repeated like a read, as cancelling twice changes nothing."""
+        """What became of each wish, in calls of 100. Repeated while no answer comes, as cancelling twice changes nothing.
+
+        A panel that does not take the list is asked once more for each order alone.
+        """
         found: dict[str, CancelAnswer] = {}
         hopeless: CancelAnswer | None = None
-        if CANCEL.action in self._reader.capabilities.missing:
+        if _CANCEL in self._reader.capabilities.missing:
             hopeless = CancelAnswer(kind=CancelKind.REFUSED, message="this panel can't cancel orders")
         for batch in batches(order_ids):
             if hopeless is None:
-                try:
-                    found |= await self._reader.read_each(CANCEL, batch, self._limiter)
-                except KeyRejected as error:
-                    hopeless = CancelAnswer(kind=CancelKind.REFUSED, message=error.message, stops_panel=True)
-                except PanelUnreachable as error:
-                    missing = "cancel" in self._reader.capabilities.missing
-                    hopeless = CancelAnswer(
-                        kind=CancelKind.REFUSED if missing else CancelKind.UNKNOWN,
-                        message=error.message,
-                        stops_panel=True,
-                    )
+                hopeless = await self._cancel(batch, found)
             if hopeless is not None:
-                found |= dict.fromkeys(batch, hopeless)
+                found |= {order_id: hopeless for order_id in batch if order_id not in found}
         return found
+
+    async def _cancel(self, order_ids: tuple[str, ...], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
+        """One call, or one for each id, noted in `found`; what stands in the way of all further wishes, or None."""
+        capabilities = self._reader.capabilities
+        try:
+            if _CANCEL not in capabilities.singly:
+                asked = await self._ask_cancel(forms.cancel(order_ids), order_ids)
+                if not isinstance(asked, Trouble) and any(one.kind is not CancelKind.UNKNOWN for one in asked.values()):
+                    found |= asked
+                    return None
+                if isinstance(asked, Trouble) and len(order_ids) == 1 and asked.kind is TroubleKind.OTHER:
+                    found[order_ids[0]] = _cancel_refused(asked)
+                    return None
+            return await self._cancel_singly(order_ids, found)
+        except KeyRejected as error:
+            return CancelAnswer(kind=CancelKind.REFUSED, message=error.message, stops_panel=True)
+        except PanelUnreachable as error:
+            return CancelAnswer(kind=CancelKind.UNKNOWN, message=error.message, stops_panel=True)
+
+    async def _cancel_singly(self, order_ids: tuple[str, ...], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
+        capabilities = self._reader.capabilities
+        for order_id in order_ids:
+            asked = await self._ask_cancel(forms.cancel_one(order_id), (order_id,))
+            if isinstance(asked, Trouble):
+                if asked.kind is TroubleKind.UNKNOWN_ACTION:
+                    capabilities.missing.add(_CANCEL)
+                    return CancelAnswer(kind=CancelKind.REFUSED, message=asked.message, stops_panel=True)
+                found[order_id] = _cancel_refused(asked)
+                continue
+            found |= asked
+            if asked[order_id].kind is CancelKind.RECORDED:
+                capabilities.singly.add(_CANCEL)  # it takes this form, and did not take the list
+            elif asked[order_id].kind is CancelKind.UNKNOWN and _CANCEL not in capabilities.singly:
+                return asked[order_id]  # neither form is answered: the others would hear as little
+        return None
+
+    async def _ask_cancel(self, form: Form, order_ids: tuple[str, ...]) -> Mapping[str, CancelAnswer] | Trouble:
+        return await self._reader.read(
+            form, lambda text, redact: upkeep.parse_cancels(text, order_ids, redact), self._limiter
+        )
+
+
+def _cancel_refused(trouble: Trouble) -> CancelAnswer:
+    """What became of one wish of which the whole answer is an error."""
+    if trouble.kind is TroubleKind.UNREADABLE:
+        return CancelAnswer(kind=CancelKind.UNKNOWN, message=trouble.message)
+    return upkeep.cancel_of_error(trouble.message, trouble.message)
 
 
 def _note(trouble: Trouble, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:

@@ -39,6 +39,7 @@ _STATUS_WORDS = {
     "inprogress": LiveStatus.IN_PROGRESS,
     "inprogess": LiveStatus.IN_PROGRESS,  # a panel's own spelling
     "active": LiveStatus.IN_PROGRESS,
+    "paused": LiveStatus.IN_PROGRESS,  # a drip-feed's parent: it may go on
     "completed": LiveStatus.COMPLETED,
     "complete": LiveStatus.COMPLETED,
     "success": LiveStatus.COMPLETED,
@@ -51,6 +52,8 @@ _STATUS_WORDS = {
     "fail": LiveStatus.FAILED,
     "failed": LiveStatus.FAILED,
     "error": LiveStatus.FAILED,
+    "expired": LiveStatus.FAILED,  # a parent that sends no more runs, and does not say what was delivered
+    "limit": LiveStatus.FAILED,
     "0": LiveStatus.PENDING,
     "1": LiveStatus.PROCESSING,
     "2": LiveStatus.COMPLETED,

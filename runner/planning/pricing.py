@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.catalogue import Catalogue, Service
+from runner.core.catalogue import PAGE_SIZES, Catalogue, Service
 from runner.core.money import ONE, ZERO, expected_charge, plain
 from runner.core.orders import PanelProfile
 from runner.planning.rounding import Rounding
@@ -89,7 +89,9 @@ class Offers(dict[Terms, Offer]):
             self._ids_by_name = {service.name.casefold(): service.id for service in services.values() if service.name}
         meant = self._ids_by_name.get(service_id.strip().casefold(), service_id.strip().lstrip("0#"))
         hint = f"did you mean {meant}? " if meant in services else ""
-        return f"{self._panel} sells no service {service_id}; {hint}`runner services` lists what it sells"
+        # Where a panel goes on by an offset, its list is read to the end; where not, it may end too early.
+        cut = f" (just {len(services)} services: it may be one page of more)" if len(services) in PAGE_SIZES else ""
+        return f"{self._panel} sells no service {service_id}; {hint}`runner services` lists what it sells{cut}"
 
 
 def charge_for(service: str, rate: Decimal, units: int, profile: PanelProfile | None) -> Decimal | None:

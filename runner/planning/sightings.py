@@ -9,21 +9,52 @@ from runner.core.recorded import Recorded
 
 
 class Remark(NamedTuple):
-    """One odd thing about one order."""
+    """One odd thing, about one order or about all that a panel says so of."""
 
-    order: str  # address
+    order: str | None  # address
     message: str
+
+
+class Words:
+    """The status words that each panel is known to say: those that the state holds, and those told in this run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}
+        self._unread: list[Recorded] = []  # looked through only if a panel says an odd word
+
+    def learn(self, recorded: Recorded) -> None:
+        """Take over what the state holds."""
+        self._unread.append(recorded)
+
+    def is_new(self, word: str, panel: str) -> bool:
+        """True the first time that a panel says a word."""
+        while self._unread:
+            for attempts in self._unread.pop().attempts.values():
+                for one in attempts:
+                    self._known.setdefault(one.panel, set()).add(one.status_text)
+        words = self._known.setdefault(panel, set())
+        if word in words:
+            return False
+        words.add(word)
+        return True
+
+    def of_new_orders(self, seen: Sequence[StatusSeen], panel: str) -> Iterator[Remark]:
+        """Words that are not understood, each once, of orders that have just been placed."""
+        for one in seen:
+            if one.status is LiveStatus.UNKNOWN and not one.error and self.is_new(one.status_text, panel):
+                yield Remark(None, _unknown(one.status_text, panel, "orders", "keep their last known status"))
 
 
 class Sightings:
     """Compares the statuses of one refresh with the state before it."""
 
-    def __init__(self, recorded: Recorded) -> None:
-        self._recorded = recorded
+    def __init__(self, recorded: Recorded, words: Words | None = None) -> None:
+        """`words` are those that a whole run shares."""
         self._before: Mapping[int, Attempt] = {
             one.id: one for attempts in recorded.attempts.values() for one in attempts
         }
-        self._words: dict[str, set[str]] = {}  # panel -> words that the state holds, of panels that said an odd one
+        self._words = words or Words()
+        self._words.learn(recorded)
 
     def remarks(self, seen: Sequence[StatusSeen]) -> Iterator[Remark]:
         """Words that are not understood, each once; final statuses that are taken back, or charged otherwise."""
@@ -32,32 +63,16 @@ class Sightings:
             if before is None or one.error:
                 continue
             if one.status is LiveStatus.UNKNOWN:
-                if one.status_text and self._is_new(one.status_text, before.panel):
-                    yield Remark(before.address, _unknown(one.status_text, before))
+                if self._words.is_new(one.status_text, before.panel):
+                    last = f"the order keeps its last known status ({_in_words(before.status)})"
+                    yield Remark(before.address, _unknown(one.status_text, before.panel, before.address, last))
             elif before.status in FINAL_STATUSES and (change := _correction(before, one)):
                 yield Remark(before.address, change)
 
-    def _is_new(self, word: str, panel: str) -> bool:
-        """True the first time that a panel says a word."""
-        words = self._words.get(panel)
-        if words is None:
-            words = self._words[panel] = {
-                one.status_text
-                for attempts in self._recorded.attempts.values()
-                for one in attempts
-                if one.panel == panel
-            }
-        if word in words:
-            return False
-        words.add(word)
-        return True
 
-
-def _unknown(word: str, before: Attempt) -> str:
-    return (
-        f"panel {before.panel} calls {before.address} `{word}`, a word that is not known: the order keeps its last known "
-        f"status ({_in_words(before.status)}) and is asked for again; told once"
-    )
+def _unknown(word: str, panel: str, what: str, keeps: str) -> str:
+    again = "is asked for again" if what != "orders" else "are asked for again"
+    return f"panel {panel} calls {what} `{word}`, a word that is not known: {keeps} and {again}; told once"
 
 
 def _correction(before: Attempt, now: StatusSeen) -> str:

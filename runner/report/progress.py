@@ -13,7 +13,7 @@ from runner.report.displays import DOING, Display, Lines, LiveDisplay, Nothing, 
 from runner.report.screen import Screen
 from runner.report.style import Written, attention, bad, dim
 from runner.report.tally import Stage, Tally, whole
-from runner.report.wording import count, duration
+from runner.report.wording import count, duration, rate_lowered_words
 
 
 class Progress:
@@ -86,9 +86,7 @@ class Progress:
         self._display.moved()
 
     def _rate_lowered(self, event: Event) -> None:
-        self._say(
-            attention(f"{event.facts.get('panel')} asks for less: at most {event.facts.get('per_minute')} a minute now")
-        )
+        self._say(attention(rate_lowered_words(event)))
 
     def _panel_stopped(self, event: Event) -> None:
         self._say(bad(f"Nothing more is placed on {event.facts.get('panel')}:"), str(event.facts.get("message")))

@@ -8,6 +8,8 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.money import ZERO
 from runner.engine.result import ApplyResult, OrderResult
+from runner.planning.plan import Action
+from runner.planning.wording import named
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text_ledger import render_money
@@ -39,8 +41,24 @@ def render_missed(result: ApplyResult, out: Screen) -> None:
     """Every order that was not bought, and what became of refills and cancellations asked for."""
     for kind in _TITLES:
         _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
+    _not_tried(result, out)
     render_refills(result.refill_results, out)
     render_cancels(result.cancel_results, out)
+
+
+def _untried(result: ApplyResult) -> list[Action]:
+    """What of the plan was not even tried to be bought."""
+    tried = {order.order for order in result.orders}
+    return [action for action in result.plan.purchases() if action.order.address not in tried]
+
+
+def _not_tried(result: ApplyResult, out: Screen) -> None:
+    """The orders that came after a stop, by panel, with why it stopped."""
+    for panel, why in result.stopped.items():
+        untried = [action.order.address for action in _untried(result) if action.panel == panel]
+        if untried:
+            out.heading(f"Not tried on {panel} ({len(untried):,}):", named(untried))
+            out.line(why, indent=2)
 
 
 def _campaigns(result: ApplyResult, out: Screen) -> None:
@@ -163,7 +181,5 @@ def _asked_words(result: ApplyResult) -> list[str]:
 
 def _missed_words(result: ApplyResult) -> list[str]:
     """What of the plan was not bought."""
-    tried = {order.order for order in result.orders}
-    untried = sum(action.order.address not in tried for action in result.plan.purchases())
-    missed = ((result.refused, "refused"), (result.not_sent, "not sent"), (untried, "not tried"))
+    missed = ((result.refused, "refused"), (result.not_sent, "not sent"), (len(_untried(result)), "not tried"))
     return [f"{number:,} {word}" for number, word in missed if number]

@@ -18,7 +18,7 @@ from runner.report.style import Span, Style, attention, bad, dim, good, strong
 from runner.report.tally import Stage, Tally, whole
 from runner.report.watch_lines import Once, percent
 from runner.report.watch_view import CampaignView, MoneyView, WatchView
-from runner.report.wording import NOTHING, Amounts, count, duration
+from runner.report.wording import NOTHING, Amounts, count, duration, rate_lowered_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,8 +82,7 @@ class WatchTable:
             case EventType.PANEL_STOPPED:
                 self._keep(bad(f"nothing more is placed on {event.facts.get('panel')}: {event.facts.get('message')}"))
             case EventType.RATE_LOWERED:
-                rate = event.facts.get("per_minute")
-                self._keep(attention(f"{event.facts.get('panel')} asks for less: at most {rate} a minute now"))
+                self._keep(attention(rate_lowered_words(event)))
             case EventType.NOTE | EventType.WARNING:
                 self.say(str(event.facts.get("message")))
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from runner.core.clock import from_text, to_the_second
+from runner.core.events import Event
 from runner.core.money import LEAST_PLACES, for_people, places_of
 from runner.planning.periods import Period
 from runner.planning.refill_rates import RefillRate
@@ -111,3 +113,10 @@ def period_words(period: Period | None) -> str:
     ends = [("from", period.since), ("to", period.until)]
     told = [f"{word} {moment.astimezone(UTC):%Y-%m-%d %H:%M}" for word, moment in ends if moment is not None]
     return f"{' '.join(told)} UTC"
+
+
+def rate_lowered_words(event: Event) -> str:
+    """What a panel's wish for fewer orders means: until when it gets none, and how many after that."""
+    panel, rate = event.facts.get("panel"), event.facts.get("per_minute")
+    until = from_text(str(event.facts["until"]))
+    return f"{panel} asks for less: no order until {to_the_second(until)}, then at most {rate} a minute"

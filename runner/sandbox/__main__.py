@@ -11,7 +11,14 @@ from typing import NoReturn
 from runner.core.errors import ExitCode, RunnerError, UsageError
 from runner.core.money import parse_amount
 from runner.sandbox.serve import serve_forever
-from runner.sandbox.settings import DEFAULT_KEY, ChargeStyle, DuplicateLinks, SandboxSettings
+from runner.sandbox.settings import (
+    DEFAULT_KEY,
+    MANY_STATUSES,
+    CancelBy,
+    ChargeStyle,
+    DuplicateLinks,
+    SandboxSettings,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,6 +42,13 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"not a positive number: {text!r}")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m runner.sandbox", description="A simulated order panel on loopback.")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
@@ -47,6 +61,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duplicate-links", type=DuplicateLinks, choices=list(DuplicateLinks), default="accept")
     parser.add_argument("--charge-style", type=ChargeStyle, choices=list(ChargeStyle), default="rewritten")
     parser.add_argument("--key-env", metavar="NAME", help=f"environment variable with the API key ({DEFAULT_KEY})")
+    parser.add_argument("--lacks", action="append", default=[], metavar="CALL", help=f"{MANY_STATUSES!r}, refill, …")
+    parser.add_argument(
+        "--cancel-by", type=CancelBy, choices=list(CancelBy), default="orders", help="the field it reads"
+    )
+    parser.add_argument("--services-page", type=_count, metavar="N", help="services in one answer; the rest by offset=")
+    parser.add_argument("--no-offset", action="store_true", help="every page is the first one")
+    parser.add_argument(
+        "--connection-requests",
+        type=_count,
+        metavar="N",
+        help="hang up after N answers, though a connection was promised",
+    )
+    parser.add_argument("--connection-delay", type=_seconds, default=0.0, help="seconds before it hangs up")
+    parser.add_argument(
+        "--connection-idle", type=_seconds, metavar="S", help="hang up after S seconds without a request"
+    )
     parser.add_argument("--control", action="store_true", help="answer the test calls under /_control")
     return parser
 
@@ -63,6 +93,13 @@ def _settings(given: argparse.Namespace) -> SandboxSettings:
         latency=given.latency,
         duplicate_links=given.duplicate_links,
         charge_style=given.charge_style,
+        lacks=frozenset(given.lacks),
+        cancel_by=given.cancel_by,
+        services_page=given.services_page,
+        takes_offset=not given.no_offset,
+        connection_requests=given.connection_requests,
+        connection_delay=given.connection_delay,
+        connection_idle=given.connection_idle,
         control=given.control,
     )
 

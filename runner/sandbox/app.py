@@ -1,7 +1,8 @@
-"""The panel over HTTP: one POST form in, one JSON answer out, with the fault switches between. No SQL, no simulation."""
+"""The panel over HTTP: one request in, one JSON answer out, with the fault switches between. No SQL, no simulation."""
 
+import asyncio
 import json
-from urllib.parse import parse_qsl
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -9,14 +10,16 @@ from runner.core.clock import Clock
 from runner.sandbox.book import Book
 from runner.sandbox.calls import INCORRECT_REQUEST, Calls
 from runner.sandbox.control import Control
-from runner.sandbox.distort import ELSEWHERE, JSON_TYPE, json_answer, play
+from runner.sandbox.distort import ELSEWHERE, JSON_TYPE, hang_up, json_answer, play
 from runner.sandbox.faults import FaultBoard, FaultKind
+from runner.sandbox.reading import fields_of
 from runner.sandbox.settings import SandboxSettings
 
 API = "/api/v2"
 CONTROL = "/_control/"
-_FORM = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 50
+# Anything on the way may repeat a GET (a browser, a proxy, a preview of a link), so that it only ever reads here.
+_READS = frozenset({"services", "balance", "status", "refill_status"})
+_POST_ONLY = "Incorrect request method: this action takes POST only"
 
 
 class PanelApp:
@@ -32,6 +35,7 @@ class PanelApp:
         self._clock = clock
         self._calls = Calls(book, settings)
         self._control = Control(book=book, faults=faults) if settings.control else None
+        self._answered: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()  # on each connection
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -46,13 +50,28 @@ class PanelApp:
         return web.Response(text="Not Found", status=404)
 
     async def _api(self, request: web.BaseRequest, query: str) -> web.StreamResponse:
-        form = await self._form(request, query)
+        form = await fields_of(request, query)
         action = "unknown" if form is None else self._calls.name_of(form)
         self._book.counts[action] += 1
         if self._settings.latency:
             await self._clock.sleep(self._settings.latency)
+        response = await self._answer(request, form, action)
+        if self._settings.connection_requests is not None and self._is_last(request):
+            await hang_up(request, response, self._settings.connection_delay)
+        return response
+
+    def _is_last(self, request: web.BaseRequest) -> bool:
+        """True if the connection has had all the answers that it is to have."""
+        if request.transport is None:
+            return False
+        answered = self._answered[request.transport] = self._answered.get(request.transport, 0) + 1
+        return answered == self._settings.connection_requests
+
+    async def _answer(self, request: web.BaseRequest, form: dict[str, str] | None, action: str) -> web.StreamResponse:
         if form is None:
             return json_answer({"error": INCORRECT_REQUEST})
+        if request.method != "POST" and action not in _READS:
+            return json_answer({"error": _POST_ONLY})
         if self._faults:
             return await self._faulty(request, form, action)
         return web.Response(body=json.dumps(self._calls.answer(form)).encode(), content_type=JSON_TYPE)
@@ -68,18 +87,3 @@ class PanelApp:
             self._calls.take_late(form, fault.seconds * (self._book.speed or 1.0))
         answer = self._calls.answer(form) if fault.carries_out else {"error": INCORRECT_REQUEST}
         return await play(request, fault, json.dumps(answer).encode(), self._clock)
-
-    @staticmethod
-    async def _form(request: web.BaseRequest, query: str) -> dict[str, str] | None:
-        """The form's fields; None for anything but one POST form, each field once, nothing in the address."""
-        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if request.method != "POST" or query or kind != _FORM:
-            return None
-        try:
-            pairs = parse_qsl(
-                (await request.read()).decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-            )
-        except (ValueError, ConnectionError):  # no UTF-8, too many fields; hung up in the middle
-            return None
-        form = dict(pairs)
-        return form if len(form) == len(pairs) else None

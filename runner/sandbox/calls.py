@@ -9,6 +9,7 @@ from runner.sandbox.book import Book, Draft, Wish
 from runner.sandbox.settings import (
     CUSTOM_COMMENTS,
     MANY_STATUSES,
+    CancelBy,
     ChargeStyle,
     DuplicateLinks,
     PanelService,
@@ -160,8 +161,12 @@ class Calls:
 
     # Reads
 
-    def _services(self, _form: Form, _now: float) -> Json:
-        return [self._shown_service(service) for service in self._book.services.values() if service.listed]
+    def _services(self, form: Form, _now: float) -> Json:
+        listed = [service for service in self._book.services.values() if service.listed]
+        if self._settings.services_page is not None:
+            start = (whole(form.get("offset", "")) or 0) if self._settings.takes_offset else 0
+            listed = listed[start : start + self._settings.services_page]
+        return [self._shown_service(service) for service in listed]
 
     @staticmethod
     def _shown_service(service: PanelService) -> dict[str, object]:
@@ -261,6 +266,9 @@ class Calls:
         return refill_state(self._book.orders([refill.order])[refill.order], refill, now)
 
     def _cancel(self, form: Form, now: float) -> Json:
+        if self._settings.cancel_by is CancelBy.ORDER:
+            self._wished("cancel", self._one(form), now, self._ask_cancel)
+            return {"status": "success", "message": "Your cancellation request was received"}
         rows: list[dict[str, object]] = []
         asked = self._many(form, "orders")
         with self._book.together():

@@ -106,9 +106,13 @@ class Control:
     # Services and orders
 
     def _change_service(self, given: Given) -> object:
-        """`service` names it; `remove` true or false, and any of the changeable fields."""
-        service = self._book.services[int(str(given["service"]))]
-        changes = {name: value for name, value in given.items() if name not in ("service", "remove")}
+        """`service` names it; `remove` true or false, and any of the changeable fields. `add`: a new one, like the first."""
+        number = int(str(given["service"]))
+        if given.get("add"):
+            service = next(iter(self._book.services.values()))._replace(id=number)
+        else:
+            service = self._book.services[number]
+        changes = {name: value for name, value in given.items() if name not in ("service", "remove", "add")}
         if not changes.keys() <= _CHANGEABLE:
             raise ValueError(f"only {', '.join(sorted(_CHANGEABLE))} of a service can be changed")
         if "rate" in changes:

@@ -1,5 +1,6 @@
 """Puts a faulty answer on the wire. Knows HTTP and faults, nothing of orders."""
 
+import asyncio
 import json
 import socket
 import struct
@@ -38,6 +39,18 @@ def reset(request: web.BaseRequest) -> web.Response:
     return web.Response()
 
 
+async def hang_up(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
+    """Send the answer as if the connection were kept, and close it `seconds` later all the same."""
+    transport = request.transport
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        return
+    if transport is not None:
+        asyncio.get_running_loop().call_later(seconds, transport.close)
+
+
 async def _cut(request: web.BaseRequest, body: bytes, *, chunked: bool) -> web.StreamResponse:
     """Half of the body, then the end of the connection."""
     response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
@@ -61,6 +74,30 @@ async def _dribble(request: web.BaseRequest, body: bytes, seconds: float, clock:
     for piece in pieces:
         await clock.sleep(seconds / len(pieces))
         await response.write(piece)
+    return response
+
+
+async def _repeat(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
+    await response.prepare(request)
+    piece = (fault.text or "{}").encode()
+    row = piece + b","
+    rows = row * max(_BLANKS // len(row), 1)
+    await response.write(b"[")
+    for _ in range(fault.size // len(rows)):
+        await response.write(rows)
+    await response.write(piece + b"]")
+    return response
+
+
+async def _trickle(request: web.BaseRequest, fault: Fault, clock: Clock) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    piece = (fault.text or "{}").encode()
+    for _ in range(fault.size // len(piece)):
+        await response.write(piece)
+        await clock.sleep(fault.seconds)
     return response
 
 
@@ -114,6 +151,7 @@ async def play(request: web.BaseRequest, fault: Fault, body: bytes, clock: Clock
     """Answer as the fault wants it; `body` is what the panel would have said. Never raises when the client hangs up."""
     response = _plain(fault, body)
     if response is not None:
+        response.headers.update(fault.headers)
         return response
     try:
         match fault.kind:
@@ -121,6 +159,10 @@ async def play(request: web.BaseRequest, fault: Fault, body: bytes, clock: Clock
                 return await _cut(request, body, chunked=fault.kind is FaultKind.CUT_CHUNK)
             case FaultKind.SLOW:
                 return await _dribble(request, body, fault.seconds, clock)
+            case FaultKind.REPEATED:
+                return await _repeat(request, fault)
+            case FaultKind.TRICKLE:
+                return await _trickle(request, fault, clock)
             case FaultKind.HUGE_BODY:
                 return await _inflate(request, body, fault.size)
             case _:  # RESET_BEFORE, RESET_AFTER, LATE_PLACING

@@ -1,7 +1,7 @@
 """Fault switches: what can go wrong with an answer, in one table, and when it does. No HTTP."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Self
 
@@ -37,6 +37,16 @@ class FaultKind(StrEnum):
     CUT_CHUNK = "cut_chunk", "a chunked body ends without its last chunk", True
     SLOW = "slow", "the right body, dribbled over `seconds`", True
     HUGE_BODY = "huge_body", "`size` blanks (16 MiB) ahead of the right body", True
+    REPEATED = (
+        "repeated",
+        "a JSON list of `text` ({}) again and again, `size` bytes long, instead of the right body",
+        True,
+    )
+    TRICKLE = (
+        "trickle",
+        "a chunked body of `text` ({}) again and again, a piece every `seconds`, up to `size` bytes",
+        True,
+    )
     HTML_BODY = "html_body", "an HTML page instead of JSON", True
     NOT_JSON = "not_json", "a word of plain text instead of JSON", True
     BOM_PREFIX = "bom_prefix", "a byte order mark ahead of the right body", True
@@ -67,6 +77,7 @@ class Fault:
     status: int | None = None  # HTTP status; None: the kind's own
     text: str = ""  # body of ANSWER; words of ERROR_AFTER_PLACING and STATUS_5XX where given
     size: int = 16 * 1024 * 1024  # bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # more of them, or others, with any complete answer
 
     @property
     def carries_out(self) -> bool:

@@ -18,6 +18,7 @@ from runner.sandbox.faults import FaultBoard
 from runner.sandbox.settings import SandboxSettings
 
 _PATIENCE = 1.0  # seconds for answers on their way when the panel stops
+_IDLE = 3630.0  # seconds until a connection ends for want of a request: aiohttp's own figure
 _BACKLOG = 512
 
 
@@ -76,7 +77,8 @@ class SandboxServer:
         self.book = Book(self._path, settings=self._settings, clock=self._clock)
         try:
             app = PanelApp(book=self.book, settings=self._settings, faults=self.faults, clock=self._clock)
-            self._runner = web.ServerRunner(web.Server(app.handle, access_log=None), shutdown_timeout=_PATIENCE)
+            handler = web.Server(app.handle, access_log=None, keepalive_timeout=self._settings.connection_idle or _IDLE)
+            self._runner = web.ServerRunner(handler, shutdown_timeout=_PATIENCE)
             await self._runner.setup()
             await web.TCPSite(self._runner, self._host, self._port, backlog=_BACKLOG).start()
         except OSError as problem:

@@ -9,7 +9,7 @@ DEFAULT_KEY = "sandbox-key"  # public on purpose: it opens nothing but a simulat
 FIRST_ORDER_ID = 23501  # the id of the documented example
 
 
-MANY_STATUSES = "many statuses"  # one of SandboxSettings.lacks: `status` takes one order at a time
+MANY_STATUSES = "many-statuses"  # one of SandboxSettings.lacks: `status` takes one order at a time
 
 
 class DuplicateLinks(StrEnum):
@@ -17,6 +17,13 @@ class DuplicateLinks(StrEnum):
 
     ACCEPT = "accept"  # takes and charges it
     REJECT = "reject"  # refuses it with the usual text
+
+
+class CancelBy(StrEnum):
+    """Which field of a `cancel` the panel reads."""
+
+    ORDERS = "orders"  # as documented: a list of ids
+    ORDER = "order"  # one id; of a list it knows nothing
 
 
 class ChargeStyle(StrEnum):
@@ -40,6 +47,12 @@ class SandboxSettings:
     duplicate_links: DuplicateLinks = DuplicateLinks.ACCEPT
     charge_style: ChargeStyle = ChargeStyle.REWRITTEN
     lacks: frozenset[str] = frozenset()  # calls that this panel does not know, or MANY_STATUSES
+    cancel_by: CancelBy = CancelBy.ORDERS
+    services_page: int | None = None  # services in one answer, from `offset` on; None: all of them
+    takes_offset: bool = True  # False: every page is the first one
+    connection_requests: int | None = None  # answered on one connection, which then ends although it was to be kept
+    connection_delay: float = 0.0  # seconds from the last of these answers to that end
+    connection_idle: float | None = None  # seconds without a request after which a connection ends; None: an hour
     control: bool = False  # answer the calls under /_control
 
 

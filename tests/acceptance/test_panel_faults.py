@@ -1,5 +1,6 @@
 """What panels do wrong, played by the sandbox while the real command line buys on it."""
 
+import json
 import time
 
 import pytest
@@ -139,3 +140,81 @@ def test_proxies_of_the_environment_are_ignored(listed: Project, served_sandbox:
     ran = listed.run_apart("apply", "--yes", **proxies, NO_PROXY="")
     assert ran.code == 0
     assert len(served_sandbox.orders()) == ORDERS
+
+
+SURE_REFUSALS = [
+    {"error": "You must fill in the required fields.", "status": 107},
+    {"error": "You did not meet the minimum number.", "status": "108"},
+    {"error": 109, "message": "The maximum number has been exceeded."},
+    {"error": "Quantity out of bounds"},
+    {"error": "Incorrect parameters"},
+    {"error": "Incorrect request or API key"},
+    {"error": "Minimum quantity is 50"},
+    {"error": "min quantity: 1,000"},
+    {"error": "Quantity must to be greater than or equal to minimum amount 50"},
+    {"error": "You can not order more than 5000 per link"},
+    {
+        "error": "There is an active order with the same link already. You can place another order but only after the "
+        "current order is completed."
+    },
+]
+
+
+def test_what_surely_bought_nothing_stops_no_run(project: Project, served_sandbox: Served):
+    orders = len(SURE_REFUSALS) + 3
+    project.campaign([post(number) for number in range(orders)])
+    refused = [
+        {"kind": "answer", "text": json.dumps(answer), "times": 1, "placed": False, "status": status}
+        for answer, status in zip(SURE_REFUSALS, [200, 400, 422] * 4, strict=False)
+    ]
+    served_sandbox.fault(*refused)
+    ran = project.run("apply", "--yes", "--format", "json")
+    assert (ran.code, ran.json["in_doubt"]) == (14, 0), ran.out
+    assert (ran.json["placed"], ran.json["refused"]) == (3, len(SURE_REFUSALS))
+    assert set(served_sandbox.struck()) == {1}
+    served_sandbox.fault()
+    assert project.run("apply", "--yes").code == 0
+    assert sorted(served_sandbox.links().values()) == [1] * orders
+
+
+@pytest.mark.parametrize("text", ["Ordering is disabled", "API access disabled"])
+def test_a_panel_that_takes_no_orders_at_all_is_asked_once(listed: Project, served_sandbox: Served, text: str):
+    listed.panels(served_sandbox.url, parallel={"add": 1, "read": 1})
+    served_sandbox.fault({"kind": "answer", "text": json.dumps({"error": text}), "placed": False})
+    ran = listed.run("apply", "--yes", "--format", "json")
+    assert (ran.code, ran.json["in_doubt"], ran.json["refused"]) == (14, 0, 1)
+    assert served_sandbox.requests()["add"] == 1
+
+
+LOST_BEHIND = [
+    {"text": '{"error": "Failed to create order"}'},
+    {"text": '{"error": "There was an error, contact the admin"}'},
+    {"text": "{}"},
+    {"text": "null"},
+    {"text": '{"order": null}'},
+    {"text": '{"error": 108}'},
+    {"text": '{"error": "The order was made, then: Failed to create order"}'},
+    {"status": 500, "text": '{"error": "Not enough funds"}'},
+]
+
+
+@pytest.mark.parametrize("answer", LOST_BEHIND, ids=str)
+def test_an_order_that_was_charged_behind_an_error_is_a_doubt(listed: Project, served_sandbox: Served, answer):
+    listed.panels(served_sandbox.url, parallel={"add": 1, "read": 1})
+    served_sandbox.fault({"kind": "answer", "placed": True, "after": 2, "times": 1} | answer)
+    ran = listed.run("apply", "--yes", "--format", "json")
+    assert (ran.code, ran.json["placed"], ran.json["in_doubt"]) == (15, 2, 1)
+    assert listed.run("apply", "--yes").code == 15
+    assert sorted(served_sandbox.links().values()) == [1] * ORDERS
+
+
+def test_one_id_given_to_two_orders_sent_side_by_side_is_one_order_and_one_doubt(
+    listed: Project, served_sandbox: Served
+):
+    served_sandbox.fault({"kind": "answer", "text": '{"order": 777}', "times": 2, "placed": True})
+    ran = listed.run("apply", "--yes", "--format", "json")
+    outcomes = [(order["outcome"], order["panel_order_id"]) for order in ran.json["orders"]]
+    assert ran.code == 15
+    assert outcomes.count(("placed", "777")) == 1
+    assert outcomes.count(("in_doubt", None)) == 1
+    assert any("777" in order["message"] for order in ran.json["orders"] if order["outcome"] == "in_doubt")

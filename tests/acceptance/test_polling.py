@@ -135,3 +135,27 @@ def test_live_orders_show_an_estimate_in_status_and_stalled_ones_the_reason(proj
 def test_a_limit_that_is_no_time_is_an_error(project: Project, wrong: str):
     project.campaign([post(1)], policy={"stalled_after": wrong})
     assert project.run("validate").code == 10
+
+
+@pytest.mark.parametrize("word", ["", None, "Teleporting"], ids=repr)
+def test_an_odd_word_of_many_orders_is_told_once_in_all(project: Project, served_sandbox: Served, word: object):
+    """In batches side by side, right behind the purchase, and again by later commands."""
+    project.campaign([post(number) for number in range(230)])
+    row = {"status": word, "charge": "0.09", "remains": "100"}
+    known = {str(number): row for number in range(23501, 23501 + 230)}
+    served_sandbox.fault({"kind": "answer", "action": "status", "text": json.dumps(known)})
+    shown = '""' if word == "" else json.dumps(word) if word is None else word
+    told = [project.run(*line).err for line in (("apply", "--yes"), ("status", "--refresh"), ("plan",))]
+    assert [err.count(f"`{shown}`, a word that is not known") for err in told] == [1, 0, 0], told
+    assert [err.count("note:") for err in told] == [2, 0, 0], told  # the other one: a new state begins
+
+
+def test_an_empty_word_said_later_is_told_with_its_order_once(project: Project, served_sandbox: Served):
+    project.campaign([post(number) for number in range(230)])
+    assert project.run("apply", "--yes", "-q").code == 0
+    for order in served_sandbox.orders():
+        served_sandbox.tell(f"orders/{order['order']}", {"show": {"status": ""}})
+    ran = project.run("status", "--refresh")
+    assert ran.err.count("calls spring/post-") == 1
+    assert '`""`' in ran.err
+    assert "note:" not in project.run("status", "--refresh").err

@@ -1,7 +1,7 @@
 """A panel in memory that implements the engine's port: it keeps what it sold, and answers as a script tells it."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason, StatusSeen
@@ -10,6 +10,7 @@ from runner.core.clock import ManualClock
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.text import Secret
 from runner.panel.learnt import Learnt
+from runner.panel.limiter import PATIENCE, Pause
 
 LINK = "https://example.com/our-brand/"
 
@@ -76,9 +77,10 @@ class SimulatedPanel:
     async def add_turn(self) -> None:
         return
 
-    def slow_down_adds(self, retry_after: float | None) -> float:
+    def slow_down_adds(self, retry_after: float | None) -> Pause:
         self.waits.append(retry_after)
-        return 30.0
+        until = self.clock.now() + timedelta(seconds=retry_after or 0)
+        return Pause(30.0, until, is_news=True, is_too_long=(retry_after or 0) > PATIENCE)
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
         self.adds += 1

@@ -19,6 +19,7 @@ from runner.core.clock import ManualClock
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
 from runner.panel.client import PanelClient
+from runner.panel.reading import OnPause, nobody_waits
 
 KEY = "s3cr3t/key+0123456789abcdef"
 
@@ -109,9 +110,15 @@ def profile_of() -> Callable:
 async def client_of(profile_of) -> AsyncIterator[Callable]:
     async with AsyncExitStack() as stack:
 
-        async def make(url: str, *, clock: ManualClock | None = None, **changes: object) -> PanelClient:
+        async def make(
+            url: str, *, clock: ManualClock | None = None, on_pause: OnPause = nobody_waits, **changes: object
+        ) -> PanelClient:
             client = PanelClient(
-                profile_of(url, **changes), Secret(KEY), clock=clock or ManualClock(), rng=random.Random(7)
+                profile_of(url, **changes),
+                Secret(KEY),
+                clock=clock or ManualClock(),
+                rng=random.Random(7),
+                on_pause=on_pause,
             )
             return await stack.enter_async_context(client)
 

@@ -14,10 +14,11 @@ from runner.panel.answers import (
     StatusAnswer,
     parse_balance,
     parse_services,
-    parse_status,
     parse_statuses,
 )
 from runner.panel.complaints import Trouble, TroubleKind
+from tests.panel import alone
+from tests.panel.alone import parse_status
 
 
 def text_of(body):
@@ -291,7 +292,7 @@ def test_every_reader_reads_any_text_without_raising(text):
         for ids in (("1",), ("1", "2")):
             found = parse(text, ids, str)
             assert isinstance(found, Trouble) or set(found) <= set(ids)
-    for parse_one in (parse_status, upkeep.parse_refill, upkeep.parse_refill_status, upkeep.parse_cancel):
+    for parse_one in (parse_status, alone.parse_refill, alone.parse_refill_status, alone.parse_cancel):
         found = parse_one(text, "1", str)
         assert isinstance(found, Trouble) or set(found) <= {"1"}
 
@@ -299,6 +300,71 @@ def test_every_reader_reads_any_text_without_raising(text):
 @pytest.mark.parametrize("word", ["success", "ok", "fail", "error", ""])
 def test_a_call_that_calls_itself_a_success_says_nothing_of_the_order(word):
     found = parse_status(text_of({"status": word, "message": "done"}), "1", str)
-    assert isinstance(found, Trouble) or not found["1"].status_text
-    assert statuses({"status": "success"}, "1").kind is TroubleKind.UNREADABLE
+    assert isinstance(found, Trouble) or not found or not found["1"].status_text
+    assert statuses({"status": "success"}, "1") == {}
     assert statuses({"1": {"status": "success"}}, "1")["1"].status is LiveStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, False, 0, True, 1, '"OK"', '""', [], {}, [None], {"ok": True}, {"success": True, "message": "done"}],
+    ids=str,
+)
+def test_a_whole_answer_without_a_word_about_our_orders_leaves_them_unknown(body):
+    """Whole, so that asking the same again brings the same; and no error of any order."""
+    assert statuses(body, "1") == {}
+    assert statuses(body, "1", "2") == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": "Incorrect order ID"}, TroubleKind.UNKNOWN_ID),
+        ({"error": "Order not found.", "status": "104"}, TroubleKind.UNKNOWN_ID),
+        ({"error": "Incorrect request"}, TroubleKind.REQUEST),
+        ({"error": "Order ID is required parameter. Please check your API Manual"}, TroubleKind.REQUEST),
+        (
+            {"message": "The given data was invalid.", "errors": {"order": ["The order field is required."]}},
+            TroubleKind.REQUEST,
+        ),
+        ({"error": "This action is invalid"}, TroubleKind.UNKNOWN_ACTION),
+    ],
+    ids=str,
+)
+def test_a_list_of_orders_answered_with_one_error_says_what_is_wrong_with_the_call(body, kind):
+    assert statuses(body, "1", "2").kind is kind
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Active", LiveStatus.IN_PROGRESS),
+        ("Paused", LiveStatus.IN_PROGRESS),
+        ("Expired", LiveStatus.FAILED),
+        ("Limit", LiveStatus.FAILED),
+    ],
+)
+def test_a_drip_parent_has_a_status_that_is_never_final_and_no_charge(word, status):
+    found = statuses({"status": word, "runs": 5, "orders": [11, 12]}, "1")["1"]
+    assert (found.status, found.status_text) == (status, word)
+    assert (found.charge, found.remains, found.error) == (None, None, "")
+    assert statuses({"1": {"status": word, "runs": "5", "orders": []}}, "1", "2")["1"] == found
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"status": "", "charge": "1"}, '""'),
+        ({"status": "   ", "charge": "1"}, '""'),
+        ({"status": None, "charge": "1"}, "null"),
+        ({"status": False, "charge": "1"}, "false"),
+        ({"status": [], "charge": "1"}, "[]"),
+        ({"charge": "1", "remains": 5}, "(none)"),
+        ("", '""'),
+    ],
+    ids=str,
+)
+def test_a_status_that_is_no_word_is_shown_as_what_it_is(entry, shown):
+    """It is told like an unknown word: an empty text would look as if nobody had been asked."""
+    found = statuses({"1": entry}, "1")["1"]
+    assert (found.status, found.status_text, found.error) == (LiveStatus.UNKNOWN, shown, "")

@@ -1,6 +1,7 @@
+import asyncio
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance
 from runner.core.clock import ManualClock
-from runner.core.errors import KeyRejected, PanelUnreachable
+from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.panel.reading import batches
 from runner.panel.upkeep import CancelKind, Finality, RefillKind, RefillState
 
@@ -109,10 +110,47 @@ async def test_a_rate_limit_is_obeyed(serve, client_of, answer):
     panel = await serve(answer(limited, Retry_After="40"), answer(limited, 429), answer({"balance": "1"}))
     await (await client_of(panel.url, clock=clock)).balance()
     assert clock.monotonic() >= 50
-    panel = await serve(*[answer(limited, Retry_After="600")] * 4)
-    with pytest.raises(PanelUnreachable, match="600 s"):
+    panel = await serve(*[answer(limited, Retry_After="601")] * 4)
+    with pytest.raises(PanelBusy, match="asks to wait until 2026-01-01 00:10:01 UTC") as caught:
         await (await client_of(panel.url)).balance()
     assert len(panel.forms) == 1
+    assert caught.value.until == ManualClock().now() + timedelta(seconds=601)
+
+
+async def test_a_panel_that_is_down_may_say_for_how_long(serve, client_of, answer):
+    clock = ManualClock()
+    panel = await serve(answer({}, 503, Retry_After="40"), answer({"balance": "1"}))
+    await (await client_of(panel.url, clock=clock)).balance()
+    assert clock.monotonic() >= 40
+    panel = await serve(answer({}, 503, Retry_After="86400"))
+    with pytest.raises(PanelBusy):
+        await (await client_of(panel.url)).balance()
+
+
+async def test_reads_side_by_side_give_up_together(serve, client_of, answer):
+    limited = answer({"error": "Rate limit exceeded"}, 429, Retry_After="31536000")
+    panel = await serve(answer({"error": "Incorrect request"}), *[limited] * 9)
+    client = await client_of(panel.url)
+    with pytest.raises(PanelBusy):
+        await asyncio.wait_for(client.statuses({str(n): n for n in range(1, 9)}, AT), 5)
+    assert len(panel.forms) <= 2 + 4
+
+
+async def test_the_pauses_of_reads_are_told(serve, client_of, answer):
+    told = []
+    limited = answer({"error": "Rate limit exceeded"}, Retry_After="40")
+    panel = await serve(limited, answer({"balance": "1"}))
+    client = await client_of(panel.url, on_pause=lambda *facts: told.append(facts))
+    await client.balance()
+    assert told == [("testpanel", ManualClock().now() + timedelta(seconds=40), "Rate limit exceeded")]
+
+
+async def test_a_refill_is_not_asked_for_while_the_panel_wants_nothing(serve, client_of, answer):
+    panel = await serve(answer({"error": "Too many requests"}, 429, Retry_After="86400"))
+    client = await client_of(panel.url)
+    await client.refill(["1"])
+    (again,) = (await client.refill(["2"])).values()
+    assert (again.stops_panel, len(panel.forms)) == (True, 1)
 
 
 async def test_a_redirect_of_a_read_tells_where_to_without_going_there(serve, client_of, answer):
@@ -246,7 +284,7 @@ async def test_adding_takes_no_turn_by_itself_and_slows_down_when_told(serve, cl
     outcome = await client.add(an_attempt(), ())
     assert (outcome.reason, outcome.retry_after) == (RefusalReason.RATE, 7)
     assert clock.monotonic() == 0
-    assert client.slow_down_adds(outcome.retry_after) == 30
+    assert client.slow_down_adds(outcome.retry_after).per_minute == 30
     await client.add_turn()
     assert clock.monotonic() == 7
 
@@ -392,3 +430,139 @@ async def test_a_key_rejected_among_single_calls_is_raised(serve, client_of, ans
     client = await client_of(panel.url, parallel_read=1)
     with pytest.raises(KeyRejected):
         await client.statuses({"1": 11, "2": 22}, AT)
+
+
+SUCCESS = {"status": "success", "message": "Your cancellation request was received"}
+
+
+@pytest.mark.parametrize("body", [SUCCESS, {"ok": True}], ids=str)
+@pytest.mark.parametrize("ids", [["1"], ["1", "2", "3"]], ids=len)
+async def test_a_cancel_that_was_taken_as_a_whole_is_sent_once(serve, client_of, answer, body, ids):
+    panel = await serve(*[answer(body)] * 9)
+    found = await (await client_of(panel.url)).cancel(ids)
+    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+    assert len(panel.forms) == 1
+
+
+@pytest.mark.parametrize("body", [None, 0, False, {}, []], ids=str)
+@pytest.mark.parametrize("ids", [["1"], ["1", "2", "3"]], ids=len)
+async def test_a_cancel_that_is_answered_with_nothing_is_unknown_and_tried_in_the_other_form(
+    serve, client_of, answer, body, ids
+):
+    panel = await serve(*[answer(body)] * 9)
+    client = await client_of(panel.url)
+    found = await client.cancel(ids)
+    assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+    assert all("does not say" in one.message for one in found.values())
+    assert [(form.get("orders"), form.get("order")) for form in panel.forms] == [(",".join(ids), None), ("1", "1")]
+    assert client.capabilities.lacking() == frozenset()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"error": "Incorrect order ID"},
+        {"error": "Order ID is required parameter. Please check your API Manual"},
+        {"error": "Incorrect request"},
+        {"errors": {"order": ["The order field is required."]}},
+        None,
+        [],
+    ],
+    ids=str,
+)
+async def test_a_panel_that_reads_one_id_is_found_out_and_remembered(serve, client_of, answer, refused):
+    panel = await serve(answer(refused), *[answer(SUCCESS)] * 9)
+    client = await client_of(panel.url)
+    found = await client.cancel(["1", "2", "3"])
+    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+    assert [form.get("order") for form in panel.forms] == [None, "1", "2", "3"]
+    assert client.learnt().lacking == {"multi_cancel"}
+    await client.cancel(["4"])
+    assert (panel.forms[-1]["order"], len(panel.forms)) == ("4", 5)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422])
+async def test_a_list_to_cancel_that_is_refused_by_its_status_is_tried_one_by_one(
+    serve, client_of, answer, say, status
+):
+    page = say.http("<html>no</html>", status)
+    panel = await serve(page, *[answer(SUCCESS)] * 9)
+    found = await (await client_of(panel.url)).cancel(["1", "2"])
+    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+
+
+async def test_a_page_instead_of_an_answer_is_no_refusal_of_a_cancel(serve, client_of, say):
+    panel = await serve(*[say.http("<html>no</html>", 404)] * 9)
+    found = await (await client_of(panel.url)).cancel(["1", "2"])
+    assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+    assert len(panel.forms) <= 3
+
+
+async def test_one_cancel_that_is_refused_is_asked_once(serve, client_of, answer):
+    panel = await serve(*[answer({"error": "Cancel is not available"})] * 9)
+    found = await (await client_of(panel.url)).cancel(["1"])
+    assert (found["1"].kind, found["1"].message, len(panel.forms)) == (
+        CancelKind.REFUSED,
+        "Cancel is not available",
+        1,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 405, 422])
+@pytest.mark.parametrize(
+    "body",
+    [{"error": "Order not found.", "status": "104"}, {"message": "The given data was invalid."}, None, []],
+    ids=str,
+)
+async def test_a_list_of_statuses_that_is_refused_as_a_whole_is_asked_one_by_one(
+    serve, client_of, answer, status, body
+):
+    panel = await serve(answer(body, status), answer({"status": "Completed"}), answer({"status": "Partial"}))
+    client = await client_of(panel.url)
+    seen = await client.statuses({"1": 11, "2": 22}, AT)
+    assert [(one.attempt_id, one.status) for one in seen] == [(11, LiveStatus.COMPLETED), (22, LiveStatus.PARTIAL)]
+
+
+@pytest.mark.parametrize("status", [404, 410, 422])
+@pytest.mark.parametrize("body", ['{"message": "Not Found"}', "<html>Not Found</html>", "null", ""])
+async def test_one_status_that_is_not_found_is_the_orders_error_or_unknown(serve, client_of, say, status, body):
+    panel = await serve(say.http(body, status))
+    seen = await (await client_of(panel.url)).statuses({"1": 11}, AT)
+    assert len(panel.forms) == 1
+    for one in seen:
+        assert (one.status, bool(one.error), one.charge) == (LiveStatus.UNKNOWN, True, None)
+
+
+async def test_a_list_answered_with_nothing_costs_one_more_call_and_proves_nothing(serve, client_of, answer):
+    """A replica may lag behind: the panel knows none of them yet, in either form."""
+    panel = await serve(answer([]), answer({"error": "Incorrect order ID"}))
+    client = await client_of(panel.url)
+    seen = await client.statuses({"1": 11, "2": 22, "3": 33}, AT)
+    assert [one.error for one in seen] == ["Incorrect order ID"]
+    assert len(panel.forms) == 2
+    assert client.learnt().lacking == frozenset()
+
+
+async def test_a_list_answered_with_null_by_a_panel_that_reads_one_id_is_remembered(serve, client_of, answer):
+    panel = await serve(answer(None), answer({"status": "Completed"}), answer({"status": "Completed"}))
+    client = await client_of(panel.url)
+    assert len(await client.statuses({"1": 11, "2": 22}, AT)) == 2
+    assert client.learnt().lacking == {"multi_status"}
+
+
+@pytest.mark.parametrize("body", ["null", "0", "false", "{}", '{"status": "success", "message": "ok"}'])
+async def test_a_refill_is_asked_for_once_whatever_is_answered(serve, client_of, say, body):
+    panel = await serve(*[say.http(body)] * 5)
+    client = await client_of(panel.url)
+    for ids in (["1"], ["2", "3"]):
+        found = await client.refill(ids)
+        assert {one.kind for one in found.values()} == {RefillKind.UNKNOWN}
+        assert all(one.message for one in found.values())
+    assert len(panel.forms) == 2
+
+
+@pytest.mark.parametrize("body", ["null", "0", "false", "{}", "[]", '{"ok": true}'])
+async def test_open_refills_that_nothing_is_said_of_stay_open(serve, client_of, say, body):
+    panel = await serve(*[say.http(body)] * 5)
+    assert await (await client_of(panel.url)).refill_statuses(["1", "2"]) == {}
+    assert len(panel.forms) == 2

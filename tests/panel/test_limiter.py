@@ -1,11 +1,12 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.clock import ManualClock
-from runner.panel.limiter import PAUSE, Limiter
+from runner.panel.limiter import PATIENCE, PAUSE, Limiter, OutOfPatience
 
 
 async def starts(limiter, clock, number):
@@ -59,16 +60,18 @@ async def test_slowing_down_waits_and_halves_the_rate():
     clock = ManualClock()
     limiter = Limiter(60, clock)
     await limiter.turn()
-    assert limiter.slow_down(30) == 30
+    assert limiter.slow_down(30).per_minute == 30
     assert await starts(limiter, clock, 3) == [30.0, 32.0, 34.0]
-    assert limiter.slow_down(None) == 15
+    assert limiter.slow_down(None).per_minute == 15
     assert await starts(limiter, clock, 2) == [34 + PAUSE, 38 + PAUSE]
 
 
 async def test_answers_to_calls_in_flight_together_lower_the_rate_once():
     clock = ManualClock()
     limiter = Limiter(60, clock)
-    assert [limiter.slow_down(5), limiter.slow_down(None), limiter.slow_down(7)] == [30, 30, 30]
+    pauses = [limiter.slow_down(5), limiter.slow_down(None), limiter.slow_down(7)]
+    assert [pause.per_minute for pause in pauses] == [30, 30, 30]
+    assert [pause.is_news for pause in pauses] == [True, True, False], "a shorter pause inside a longer one is no news"
     assert await starts(limiter, clock, 1) == [PAUSE]
 
 
@@ -77,12 +80,12 @@ async def test_an_undeclared_rate_is_lowered_from_what_was_observed():
     limiter = Limiter(None, clock)
     await starts(limiter, clock, 40)
     clock.advance(20)
-    assert limiter.slow_down(10) == 40  # 40 in 30 seconds, halved
+    assert limiter.slow_down(10).per_minute == 40  # 40 in 30 seconds, halved
     idle = Limiter(None, clock)
-    assert idle.slow_down(1) == 1
+    assert idle.slow_down(1).per_minute == 1
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(0, 1.0), (-5, 1.0), (10**9, 3600.0)])
+@pytest.mark.parametrize(("asked", "waited"), [(0, 1.0), (-5, 1.0), (599, 599.0)])
 async def test_odd_waits_are_kept_within_reason(asked, waited):
     clock = ManualClock()
     limiter = Limiter(60, clock)
@@ -94,7 +97,7 @@ async def test_the_rate_never_falls_below_one_a_minute():
     clock = ManualClock()
     limiter = Limiter(3, clock)
     for _ in range(5):
-        rate = limiter.slow_down(1)
+        rate = limiter.slow_down(1).per_minute
         clock.advance(2)
     assert rate == 1
 
@@ -136,4 +139,49 @@ async def test_a_short_pause_after_a_few_quick_starts_does_not_make_a_crawl():
     clock = ManualClock()
     limiter = Limiter(None, clock)
     await starts(limiter, clock, 4)
-    assert limiter.slow_down(1) == 120
+    assert limiter.slow_down(1).per_minute == 120
+
+
+@pytest.mark.parametrize("asked", [PATIENCE + 1, 86_400 * 365.0, 3e9])
+async def test_a_pause_beyond_the_patience_is_not_slept_through(asked):
+    clock = ManualClock()
+    limiter = Limiter(60, clock)
+    pause = limiter.slow_down(asked)
+    assert pause.is_too_long
+    assert pause.until == clock.now() + timedelta(seconds=asked)
+    with pytest.raises(OutOfPatience) as raised:
+        await limiter.turn()
+    assert raised.value.until == pause.until
+    assert clock.monotonic() == 0
+
+
+async def test_who_waits_already_gives_up_with_the_others():
+    class Slow(ManualClock):
+        async def sleep(self, seconds):
+            await asyncio.sleep(0.01)
+            await super().sleep(seconds)
+
+    limiter = Limiter(60, Slow())
+    await limiter.turn()
+    waiting = [asyncio.create_task(limiter.turn()) for _ in range(3)]
+    await asyncio.sleep(0)
+    limiter.slow_down(86_400)
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert all(isinstance(result, OutOfPatience) for result in results)
+
+
+async def test_pauses_that_follow_one_another_use_up_one_patience():
+    clock = ManualClock()
+    limiter = Limiter(60, clock, patience=100)
+    assert not limiter.slow_down(60).is_too_long
+    await limiter.turn()
+    assert limiter.slow_down(60).is_too_long
+
+
+async def test_a_call_that_goes_through_renews_the_patience():
+    clock = ManualClock()
+    limiter = Limiter(60, clock, patience=100)
+    for _ in range(5):
+        assert not limiter.slow_down(60).is_too_long
+        await limiter.turn()
+        limiter.went_through()

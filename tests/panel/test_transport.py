@@ -10,6 +10,7 @@ from runner.core.attempts import OutcomeKind, Phase
 from runner.core.text import Secret
 from runner.panel import forms
 from runner.panel.exchange import Answer, TransportFailure
+from runner.panel.keep_alive import KeepAlive
 from runner.panel.outcome import classify_add
 from runner.panel.redact import Redactor
 from runner.panel.transport import HttpTransport
@@ -191,7 +192,7 @@ async def test_connections_are_reused_and_cookies_are_not_kept(serve, profile_of
     panel = await serve(say.http("{}", Set_Cookie="session=1; Path=/"), say.http("{}"), say.http("{}"))
     transport = HttpTransport(profile_of(panel.url), Secret(say.KEY))
     for _ in range(3):
-        await transport.send(ADD)
+        await transport.send(forms.balance())
     await transport.close()
     assert panel.connections == 1
     assert all("cookie" not in head.lower() for head in panel.heads)
@@ -199,7 +200,8 @@ async def test_connections_are_reused_and_cookies_are_not_kept(serve, profile_of
 
 async def test_a_form_is_not_sent_again_when_a_reused_connection_drops(serve, profile_of, say):
     panel = await serve(say.http('{"order": 1}'), say.Reply(close=True), say.http('{"order": 2}'))
-    transport = HttpTransport(profile_of(panel.url), Secret(say.KEY))
+    known_to_last = KeepAlive(answers=9, idle=9.0)
+    transport = HttpTransport(profile_of(panel.url), Secret(say.KEY), known_to_last)
     assert isinstance(await transport.send(ADD), Answer)
     lost = await transport.send(ADD)
     assert lost.phase is Phase.SENDING

@@ -10,13 +10,11 @@ from runner.panel.upkeep import (
     RefillKind,
     RefillState,
     finality_of,
-    parse_cancel,
     parse_cancels,
-    parse_refill,
-    parse_refill_status,
     parse_refill_statuses,
     parse_refills,
 )
+from tests.panel.alone import parse_cancel, parse_refill, parse_refill_status
 
 
 def requested(refill_id):
@@ -207,3 +205,114 @@ def test_a_cancel_that_says_no_or_nothing_is_not_recorded():
     assert parse_cancel('{"cancel": 0}', "2", str)["2"].kind is CancelKind.UNKNOWN
     assert parse_cancel('[{"order": 2, "error": "Too late"}]', "2", str)["2"].kind is CancelKind.REFUSED
     assert parse_cancel('{"error": "Too late"}', "2", str)["2"].kind is CancelKind.REFUSED
+
+
+WHOLE_YES = [
+    {"status": "success", "message": "Your cancellation request was received"},
+    {"status": "success"},
+    {"status": "Success", "msg": "ok", "data": []},
+    {"success": True},
+    {"success": 1, "message": "done"},
+    {"ok": True},
+    {"result": "ok"},
+    True,
+    1,
+    "success",
+]
+WHOLE_NOTHING = [
+    None,
+    0,
+    False,
+    "",
+    [],
+    {},
+    [[]],
+    {"ok": False},
+    {"status": 0},
+    {"message": "Hello"},
+    {"foo": "bar"},
+    -1,
+    5.5,
+]
+
+
+@pytest.mark.parametrize("body", WHOLE_YES, ids=json.dumps)
+def test_a_success_of_the_whole_call_is_a_request_taken_for_each_order(body):
+    for ids in (("1",), ("1", "2")):
+        found = parse_cancels(json.dumps(body), ids, str)
+        assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+        assert set(found) == set(ids)
+
+
+@pytest.mark.parametrize("body", WHOLE_NOTHING, ids=json.dumps)
+def test_an_answer_that_says_nothing_is_never_a_refusal_and_says_so(body):
+    for ids in (("1",), ("1", "2")):
+        found = parse_cancels(json.dumps(body), ids, str)
+        assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+        assert all(one.message for one in found.values()), "an unknown says why"
+        refills = parse_refills(json.dumps(body), ids, str)
+        assert {one.kind for one in refills.values()} == {RefillKind.UNKNOWN}
+        assert all(one.message for one in refills.values())
+
+
+@pytest.mark.parametrize("body", WHOLE_YES, ids=json.dumps)
+def test_a_refill_without_a_number_may_have_been_recorded_and_is_no_refusal(body):
+    for ids in (("1",), ("1", "2")):
+        found = parse_refills(json.dumps(body), ids, str)
+        assert {one.kind for one in found.values()} == {RefillKind.UNKNOWN}
+        assert all(one.message for one in found.values())
+
+
+@pytest.mark.parametrize("body", [*WHOLE_YES, *WHOLE_NOTHING], ids=json.dumps)
+def test_such_an_answer_about_refills_leaves_them_open(body):
+    for ids in (("7",), ("7", "8")):
+        found = parse_refill_statuses(json.dumps(body), ids, str)
+        assert not isinstance(found, Trouble)
+        assert all(one.error or one.state is RefillState.COMPLETED for one in found.values())
+        if body not in ({"status": "success"}, {"message": "Hello"}):
+            assert found == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "error", "message": "Cancel is not available"},
+        {"success": False, "message": "Too late to cancel"},
+        {"error": "Order can't be cancelled"},
+        {"message": "This order cannot be canceled"},
+        {"order": 1, "cancel": "Cancellation is not allowed"},
+        [{"order": 1, "cancel": {"error": "Order already completed"}}],
+        {"1": "Incorrect order ID"},
+    ],
+    ids=json.dumps,
+)
+def test_a_cancel_that_is_refused_in_words_is_refused_in_every_shape(answer):
+    found = parse_cancel(json.dumps(answer), "1", str)["1"]
+    assert (found.kind, bool(found.message)) == (CancelKind.REFUSED, True)
+
+
+@pytest.mark.parametrize("text", ["Something went wrong", "There was an error, contact the admin", "Internal error"])
+def test_a_vague_error_does_not_prove_that_no_request_to_cancel_was_recorded(text):
+    for body in ({"error": text}, [{"order": 1, "cancel": {"error": text}}], {"status": "error", "message": text}):
+        found = parse_cancel(json.dumps(body), "1", str)["1"]
+        assert (found.kind, found.message) == (CancelKind.UNKNOWN, text)
+
+
+@pytest.mark.parametrize("value", ["Pending", "processing", "in progress", "requested", "Canceled"])
+def test_a_request_to_cancel_that_is_under_way_is_recorded(value):
+    assert parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].kind is CancelKind.RECORDED
+
+
+@pytest.mark.parametrize("value", ["rejected", "no", "", "false", None, 0, False])
+def test_a_word_that_is_no_yes_is_no_yes(value):
+    assert parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].kind is not CancelKind.RECORDED
+
+
+def test_a_refill_under_a_success_with_words_is_requested():
+    body = {"success": "Your order will be refill asap. Thank you for patience", "refill": 12345}
+    assert parse_refills(json.dumps(body), ("1",), str)["1"] == requested("12345")
+
+
+def test_an_error_with_a_text_is_no_refill_that_failed():
+    found = parse_refill_statuses('{"status": "error", "message": "Refill not found"}', ("7",), str)
+    assert isinstance(found, Trouble) or found["7"].error == "Refill not found"

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
 from runner.planning.lost import lost_words
-from runner.planning.sightings import Sightings
+from runner.planning.sightings import Sightings, Words
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
 
@@ -85,3 +85,24 @@ def test_orders_that_a_panel_no_longer_knows_are_one_warning_with_a_few_addresse
 def test_a_final_order_that_vanishes_and_one_missed_twice_are_no_loss():
     gone = an_attempt(status=LiveStatus.COMPLETED, missing_in_a_row=9, final_at=NOW - timedelta(days=40))
     assert lost_words(recorded_with(gone, an_attempt(an_order("b"), missing_in_a_row=2))) == ()
+
+
+@pytest.mark.parametrize("word", ['""', "(none)", "null"])
+def test_an_empty_word_is_told_like_any_other(word):
+    ((_, message),) = remarks(recorded_with(an_attempt(an_order("a"))), odd(1, word))
+    assert f"`{word}`" in message
+
+
+def test_words_of_orders_just_placed_are_told_once_for_all_of_them_and_not_again_by_the_next_look():
+    words = Words()
+    first = list(words.of_new_orders([odd(7), odd(8)], "sandbox"))
+    assert [(one.order, "`Brewing`" in one.message) for one in first] == [(None, True)]
+    assert list(words.of_new_orders([odd(9)], "sandbox")) == []
+    assert list(Sightings(recorded_with(an_attempt()), words).remarks([odd(1)])) == []
+    assert len(list(words.of_new_orders([odd(9)], "other"))) == 1
+
+
+def test_words_that_the_state_holds_are_known_of_new_orders_too():
+    words = Words()
+    words.learn(recorded_with(an_attempt(an_order("a"), status_text="Brewing")))
+    assert list(words.of_new_orders([odd(9)], "sandbox")) == []

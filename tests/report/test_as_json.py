@@ -227,7 +227,12 @@ FACTS = {
     EventType.SETTLED: {"outcome": "placed", "panel_order_id": "1", "cost": "0.37", "message": ""},
     EventType.REFILLED: {"outcome": "requested", "refill_id": "1", "message": ""},
     EventType.CANCEL_ASKED: {"outcome": "recorded", "message": ""},
-    EventType.RATE_LOWERED: {"panel": "sandbox", "per_minute": 30, "message": "Rate limit exceeded"},
+    EventType.RATE_LOWERED: {
+        "panel": "sandbox",
+        "per_minute": 30,
+        "until": "2026-03-01T12:00:07.000Z",
+        "message": "Rate limit exceeded",
+    },
     EventType.PANEL_STOPPED: {"panel": "sandbox", "message": "no funds"},
     EventType.DRAINING: {"in_flight": 4},
     EventType.NOTE: {"message": "old prices"},

@@ -123,12 +123,14 @@ def test_what_cannot_wait_is_said_at_once_and_harmlessly(make, clock):
     stream, progress = pipe(clock)
     with progress:
         progress(make.event(EventType.NOTE, message="old prices\x1b[2J\nkept"))
-        progress(make.event(EventType.RATE_LOWERED, panel="sandbox", per_minute=30, message="slow down"))
+        until = "2026-03-01T12:00:07.000Z"
+        lowered = {"panel": "sandbox", "per_minute": 30, "until": until, "message": "slow down"}
+        progress(make.event(EventType.RATE_LOWERED, **lowered))
         progress(make.event(EventType.PANEL_STOPPED, panel="sandbox", message="no funds"))
         progress(make.event(EventType.DRAINING, in_flight=4))
         assert stream.getvalue().splitlines() == [
             "note: old prices\\x1b[2J kept",
-            "sandbox asks for less: at most 30 a minute now",
+            "sandbox asks for less: no order until 2026-03-01 12:00:07 UTC, then at most 30 a minute",
             "Nothing more is placed on sandbox: no funds",
             "Stopping: 4 requests in flight to finish. Ctrl-C again stops now and may leave doubts.",
         ]

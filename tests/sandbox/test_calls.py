@@ -1,11 +1,13 @@
 """Every call of the documented API against its documented shape."""
 
+import json
 import re
 from decimal import Decimal
 
+import aiohttp
 import pytest
 
-from runner.sandbox.settings import MANY_STATUSES, ChargeStyle, DuplicateLinks
+from runner.sandbox.settings import MANY_STATUSES, CancelBy, ChargeStyle, DuplicateLinks
 
 FIELDS = ["charge", "start_count", "status", "remains", "currency"]
 
@@ -173,16 +175,112 @@ async def test_a_field_given_twice_is_refused(panel):
     assert await panel.placed() == []
 
 
-async def test_only_a_post_form_without_query_is_taken(panel):
-    form = {"key": "sandbox-key", "action": "balance"}
-    refused = b'{"error": "Incorrect request"}'
-    async with panel.session.get(panel.server.url, params=form) as answer:
-        assert await answer.read() == refused
-    async with panel.session.post(panel.server.url, params={"action": "balance"}, data=form) as answer:
-        assert await answer.read() == refused
-    async with panel.session.post(panel.server.url, json=form) as answer:
-        assert await answer.read() == refused
-    assert (await panel.raw("key=%ff&action=balance"))[1] == refused
+async def test_a_call_may_come_in_any_form_that_panels_take(panel):
+    url, session = panel.server.url, panel.session
+    fields = {"key": "sandbox-key", "action": "balance"}
+    balance = {"balance": "1000.00", "currency": "USD"}
+    multipart = aiohttp.MultipartWriter("form-data")
+    for name, value in fields.items():
+        multipart.append(value).set_content_disposition("form-data", name=name)
+    ways = {
+        "form": session.post(url, data=fields),
+        "multipart": session.post(url, data=multipart),
+        "json": session.post(url, json=fields),
+        "json without its type": session.post(url, data=json.dumps(fields), headers={"Content-Type": "text/plain"}),
+        "address": session.post(url, params=fields),
+        "address and form": session.post(url, params={"action": "balance"}, data={"key": "sandbox-key"}),
+        "address and json": session.post(url, params={"key": "sandbox-key"}, json={"action": "balance"}),
+        "get": session.get(url, params=fields),
+    }
+    for way, asked in ways.items():
+        async with asked as answer:
+            assert await answer.json() == balance, way
+
+
+async def test_an_order_may_be_sent_as_json_with_numbers(panel):
+    order = {"key": "sandbox-key", "action": "add", "service": 1, "link": "https://example.com/a", "quantity": 100}
+    async with panel.session.post(panel.server.url, json=order | {"runs": None}) as answer:
+        assert await answer.json() == {"order": 23501}
+    (placed,) = await panel.placed()
+    assert (placed["quantity"], placed["fields"]["service"]) == (100, "1")
+
+
+async def test_ids_may_be_a_list_of_json(panel):
+    orders = [(await panel.add(link=f"https://example.com/{n}"))["order"] for n in range(2)]
+    asked = {"key": "sandbox-key", "action": "status", "orders": orders}
+    async with panel.session.post(panel.server.url, json=asked) as answer:
+        assert set(await answer.json()) == {str(order) for order in orders}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "add", "service": "1", "link": "https://example.com/a", "quantity": "100"},
+        {"action": "refill", "order": "23501"},
+        {"action": "cancel", "orders": "23501"},
+    ],
+    ids=lambda fields: fields["action"],
+)
+async def test_a_get_only_ever_reads(panel, fields):
+    """Anything on the way may repeat a GET."""
+    async with panel.session.get(panel.server.url, params={"key": "sandbox-key"} | fields) as answer:
+        assert "POST only" in (await answer.json())["error"]
+    assert await panel.placed() == []
+    assert await panel.control("wishes") == []
+
+
+async def test_the_body_wins_over_the_address(panel):
+    order = {"action": "add", "service": "1", "link": "https://example.com/a", "quantity": "100"}
+    params = {"key": "sandbox-key", "quantity": "5000", "link": "https://example.com/other"}
+    async with panel.session.post(panel.server.url, params=params, data=order) as answer:
+        assert await answer.json() == {"order": 23501}
+    (placed,) = await panel.placed()
+    assert (placed["quantity"], placed["link"]) == (100, "https://example.com/a")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"key=%ff&action=balance", "application/x-www-form-urlencoded"),
+        (b"[1, 2]", "application/json"),
+        (b'{"key": "sandbox-key"', "application/json"),
+        (b'{"key": {"a": 1}, "action": "balance"}', "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b"\xff\xfe", "text/plain"),
+        (b"no boundary", "multipart/form-data"),
+        ("&".join(f"f{n}=1" for n in range(60)).encode(), "application/x-www-form-urlencoded"),
+    ],
+    ids=["no utf-8", "a list", "cut json", "nested json", "deep json", "no text", "bad multipart", "too many"],
+)
+async def test_what_no_panel_understands_is_refused(panel, body, kind):
+    async with panel.session.post(panel.server.url, data=body, headers={"Content-Type": kind}) as answer:
+        assert (answer.status, await answer.json()) == (200, {"error": "Incorrect request"})
+
+
+async def test_a_method_that_is_no_call_is_refused(panel):
+    async with panel.session.put(panel.server.url, data={"key": "sandbox-key", "action": "balance"}) as answer:
+        assert await answer.json() == {"error": "Incorrect request"}
+
+
+async def test_a_catalogue_in_pages_goes_on_at_the_offset(opener):
+    async with opener(services_page=4) as panel:
+        pages = [await panel.call("services", **given) for given in ({}, {"offset": 4}, {"offset": 8})]
+        assert [[row["service"] for row in page] for page in pages] == [[1, 2, 3, 4], [5, 6], []]
+
+
+async def test_a_panel_may_know_nothing_of_offsets(opener):
+    async with opener(services_page=4, takes_offset=False) as panel:
+        assert await panel.call("services", offset=4) == await panel.call("services")
+
+
+async def test_a_panel_may_read_one_id_in_a_cancel_and_answer_for_the_call(opener):
+    async with opener(cancel_by=CancelBy.ORDER) as panel:
+        order = (await panel.add())["order"]
+        assert await panel.call("cancel", orders=order) == {"error": "Incorrect order ID"}
+        answer = await panel.call("cancel", order=order)
+        assert (answer["status"], "message" in answer) == ("success", True)
+        (placed,) = await panel.placed()
+        assert placed["cancel_requested"] is not None
 
 
 async def test_only_the_documented_path_answers(panel):

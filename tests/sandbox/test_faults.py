@@ -283,3 +283,23 @@ async def test_no_fault_makes_noise_in_the_log(panel, caplog):
         panel.fault(kind=kind)
         await lost(panel)
     assert caplog.records == []
+
+
+async def test_a_body_may_be_a_long_list_under_any_headers(panel):
+    panel.fault(kind="repeated", text="[1]", size=200_000, headers={"Content-Type": "text/html; charset=punycode"})
+    status, body, headers = await send(panel)
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=punycode")
+    assert 150_000 < len(body) <= 200_000
+    assert json.loads(body)[:2] == [[1], [1]]
+
+
+async def test_a_body_may_go_on_for_as_long_as_anybody_listens(panel):
+    panel.fault(kind="trickle", text="x", seconds=0)
+    async with panel.session.post(panel.server.url, data=FORM) as answer:
+        assert await answer.content.readexactly(5) == b"xxxxx"
+        answer.close()
+
+
+async def test_an_answer_may_have_other_headers(panel):
+    panel.fault(kind="answer", text="{}", headers={"X-RateLimit-Reset": "12"})
+    assert (await send(panel))[2]["X-RateLimit-Reset"] == "12"

@@ -1,13 +1,15 @@
 """Starting and stopping: loopback only, in a loop and as a process."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -115,3 +117,22 @@ def test_the_port_is_free_again_after_a_stop(tmp_path):
     process.communicate(timeout=10)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_connection_ends_after_as_many_answers_as_the_panel_is_told_to_give(tmp_path):
+    process, url = start(tmp_path, "--connection-requests", "2")
+    where = urlsplit(url)
+    try:
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+            for expected in (b"balance", b"balance", b""):
+                with contextlib.suppress(ConnectionError):  # the third may find it closed
+                    connection.sendall(
+                        f"GET {where.path}?key=sandbox-key&action=balance HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+                    )
+                answer = connection.recv(4096)
+                assert expected in answer
+                assert b"close" not in answer.lower(), "it never says so"
+                time.sleep(0.05)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)

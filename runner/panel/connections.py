@@ -1,0 +1,171 @@
+"""Which connection a request goes out on: once, and an order only on one that is known to be alive. Over aiohttp's pool."""
+
+import select
+from collections import deque
+from contextvars import ContextVar
+from time import monotonic
+from typing import TypeAlias
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from runner.core.attempts import Phase
+from runner.panel.keep_alive import KeepAlive
+
+# Below the five seconds after which Apache closes an idle connection.
+KEEP_IDLE = 3.0
+EVIDENCE = 8192  # bytes or characters that are kept of an answer that is no whole one
+_Idle: TypeAlias = tuple[ResponseHandler, float]  # aiohttp's entry: since when it is idle
+_REMEMBERED = 4  # times as many as may be open, before the closed ones are forgotten
+_SOMETHING = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
+
+
+class Progress:
+    """How far one request got; written while it runs."""
+
+    __slots__ = ("has_connected", "is_order", "is_reused", "phase", "received", "start", "status")
+
+    def __init__(self, *, is_order: bool) -> None:
+        self.is_order = is_order  # never sent a second time: `add` and `refill`
+        self.has_connected = False
+        self.is_reused = False  # its connection has carried a request before
+        self.phase = Phase.QUEUED
+        self.status: int | None = None
+        self.received = 0  # bytes of body, unpacked
+        self.start = b""  # the first of them
+
+    def take(self, chunk: bytes) -> None:
+        """Count a piece of the body."""
+        self.received += len(chunk)
+        if len(self.start) < EVIDENCE:
+            self.start += chunk[:EVIDENCE]
+
+
+progress_of_task: ContextVar[Progress] = ContextVar("progress_of_task")
+
+
+class CarefulConnector(aiohttp.TCPConnector):
+    """Gives each request one connection, once, and notes in its progress when it has it.
+
+    aiohttp writes to a connection only after `connect()` returned it. The same could be had from its tracing hooks,
+    at 10 % more CPU a request; and a hook could not refuse a second connection.
+
+    aiohttp gives out whatever it has not yet seen closed. Here an order goes out on a used connection only if nothing
+    has arrived on that and `KeepAlive` knows that such ones live, else on a fresh one. No more than `limit` are open,
+    idle ones included.
+    """
+
+    def __init__(self, keep_alive: KeepAlive, *, limit: int) -> None:
+        super().__init__(limit=limit, keepalive_timeout=KEEP_IDLE)
+        self._keep_alive = keep_alive
+        self._lines: dict[ResponseHandler, _Line] = {}  # of the connections that are open, and of some that were
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
+    ) -> Connection:
+        """Wait for a free connection, or make one: DNS, TCP and TLS."""
+        progress = progress_of_task.get()
+        if progress.has_connected:
+            raise aiohttp.ClientConnectionError("a form is not sent a second time")
+        progress.has_connected = True
+        progress.phase = Phase.CONNECTING
+        connection = await super().connect(req, traces, timeout)
+        if (protocol := connection.protocol) is not None:
+            line = self._line_of(protocol)
+            progress.is_reused = line.answers > 0
+            line.answers += 1
+            if self._keep_alive.is_broken:
+                protocol.force_close()
+        progress.phase = Phase.SENDING
+        return connection
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        """The idle connection to be used again; None: aiohttp makes a new one."""
+        idle = self._conns.get(key)
+        if idle is None:
+            return None
+        place = self._for_an_order(idle) if progress_of_task.get().is_order else self._for_a_read(idle)
+        if place is not None:
+            chosen = idle[place]
+            del idle[place]
+            idle.appendleft(chosen)  # where aiohttp takes it
+            return await super()._get(key, traces)
+        if idle and len(idle) + len(self._acquired) >= self.limit:
+            idle.pop()[0].close()  # the newest: the oldest one is soon known to live
+        if not idle:
+            del self._conns[key]
+        return None
+
+    def _for_an_order(self, idle: deque[_Idle]) -> int | None:
+        """The place of the oldest that an order may go out on. Those before it tell what this panel does with such ones."""
+        keep_alive, now, place = self._keep_alive, monotonic(), 0
+        most, longest = keep_alive.trusted
+        while place < len(idle):
+            protocol, since = idle[place]
+            seconds, line = now - since, self._line_of(protocol)
+            is_trusted = line.answers <= most and seconds <= longest
+            if is_trusted or keep_alive.would_learn(line.answers, seconds):
+                if self._is_gone(protocol, seconds):
+                    del idle[place]
+                    most, longest = keep_alive.trusted
+                    continue
+                if line.is_quiet():
+                    if is_trusted:
+                        return place
+                    keep_alive.see_open(line.answers, seconds)
+                    most, longest = keep_alive.trusted
+                    if line.answers <= most and seconds <= longest:
+                        return place
+            place += 1
+        return None
+
+    def _for_a_read(self, idle: deque[_Idle]) -> int | None:
+        """The place of the newest: the old ones go on telling how long this panel keeps them."""
+        now = monotonic()
+        for place in reversed(range(len(idle))):
+            protocol, since = idle[place]
+            if self._is_gone(protocol, now - since):
+                del idle[place]
+            elif not self._keep_alive.is_broken and self._line_of(protocol).is_quiet():
+                return place
+        return None
+
+    def _is_gone(self, protocol: ResponseHandler, seconds: float) -> bool:
+        """True for what the panel closed, or sent something to that nobody had asked for."""
+        if protocol.is_connected() and not protocol.should_close:
+            return False
+        protocol.close()
+        self._keep_alive.see_closed(seconds)
+        return True
+
+    def _line_of(self, protocol: ResponseHandler) -> "_Line":
+        line = self._lines.get(protocol)
+        if line is None:
+            if len(self._lines) >= _REMEMBERED * self.limit:
+                self._lines = {one: known for one, known in self._lines.items() if one.is_connected()}
+            line = self._lines[protocol] = _Line(protocol)
+        return line
+
+
+class _Line:
+    """One connection: what it has carried, and a look into its socket that the loop has no part in."""
+
+    __slots__ = ("_poll", "answers")
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self.answers = 0  # requests that it carried, the present one included
+        self._poll: select.poll | None = None
+        connection = None if protocol.transport is None else protocol.transport.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            self._poll = select.poll()
+            self._poll.register(connection, _SOMETHING)
+
+    def is_quiet(self) -> bool:
+        """True if an open connection holds nothing that the loop has not read yet, as its end would be."""
+        return self._poll is not None and not self._poll.poll(0)
