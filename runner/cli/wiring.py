@@ -78,8 +78,8 @@ async def open_session(
     `stop` is that of a caller who listens to signals himself. `copies`: make a backup; None: if the command is apply.
     """
     from runner.store.backup import backup
+    from runner.store.evidence import check
     from runner.store.journal import open_journal
-    from runner.store.lineage import check
     from runner.store.lock import acquire
 
     clock = SystemClock()

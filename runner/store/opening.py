@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +16,16 @@ from runner.store import lineage
 from runner.store.backup import backup
 from runner.store.ballast import make_ballast
 from runner.store.emergency import EmergencyFile
-from runner.store.journal_ops import Writer
+from runner.store.evidence import check
+from runner.store.high_water import HighWater, HighWaterMarks, standing
+from runner.store.journal_ops import Beside, Writer
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.merging import merge_kept
 from runner.store.migrate import ensure_schema
 from runner.store.paths import StatePaths, make_directory, make_private_file
 from runner.store.place import refuse_unsafe_place
-from runner.store.reading import unreadable
+from runner.store.reading import reading, unreadable
 from runner.store.unclean import note_in_use, refuse_if_unsound
 
 _BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
@@ -41,42 +44,53 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock) -> Opened:
     if not lock.still_held():
         raise StateRefused(f"the lock {paths.lock} is not held", "run again")
     refuse_unsafe_place(paths)
-    note = lineage.check(paths)
-    refuse_if_unsound(paths)
+    note = check(paths)
+    known = refuse_if_unsound(paths)
     make_directory(paths.db.parent)
     make_private_file(paths.db)
     make_ballast(paths)
-    emergency = EmergencyFile(paths)
+    with ExitStack() as undoing:
+        emergency = EmergencyFile(paths)
+        undoing.callback(emergency.close)
+        begun = _begun() if known is None else _standing(paths, known)
+        marks = HighWaterMarks(paths, begun.lineage.family)
+        undoing.callback(marks.close)
+        marks.begin(begun)  # before anything is written: no mark says any more that the file is as a clean end left it
+        writer = _open(paths, lock, clock, begun.lineage, Beside(emergency, marks))
+        undoing.pop_all()
     try:
-        opened = _open(paths, lock, clock, emergency, note)
+        if lineage.noted(paths) is None:
+            lineage.note_down(paths, writer.lineage)
+        merged = merge_kept(writer, emergency, paths)
     except BaseException:
-        emergency.close()
+        writer.close()
         raise
-    return opened
+    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
 
 
-def _open(paths: StatePaths, lock: StateLock, clock: Clock, emergency: EmergencyFile, note: str | None) -> Opened:
+def _begun() -> HighWater:
+    return HighWater(Lineage(str(uuid.uuid4()), 0), 0, None)
+
+
+def _standing(paths: StatePaths, known: Lineage) -> HighWater:
+    with reading(paths) as connection:
+        return standing(connection, known)
+
+
+def _open(paths: StatePaths, lock: StateLock, clock: Clock, begun: Lineage, beside: Beside) -> Writer:
     engine = engine_of(paths.db)
     try:
         ensure_schema(engine, lambda: backup(paths, clock))
         connection = engine.connect()
         try:
             _refuse_unless_durable(connection, paths)
-            known = _lineage(connection)
-            writer = Writer(connection, paths, lock, known, emergency)
+            known = _lineage(connection, begun)
+            return Writer(connection, paths, lock, known, beside)
         except BaseException:
             connection.close()
             raise
     except SQLAlchemyError as error:
         raise unreadable(paths, getattr(error, "orig", None) or error) from error
-    try:
-        if lineage.noted(paths) is None:
-            lineage.note_down(paths, known)
-        merged = merge_kept(writer, emergency, paths)
-    except BaseException:
-        writer.close()
-        raise
-    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
 
 
 def engine_of(db: Path) -> Engine:
@@ -114,13 +128,13 @@ def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
         )
 
 
-def _lineage(connection: Connection) -> Lineage:
-    """The database's lineage, given to it now if it is new; and the note that a run has it open."""
+def _lineage(connection: Connection, made: Lineage) -> Lineage:
+    """The database's lineage, which is `made` if it has none yet; and the note that a run has it open."""
     with connection.begin():
         rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
         meta = {str(row[0]): str(row[1]) for row in rows}
         if not meta:
-            meta = {"lineage": str(uuid.uuid4()), "serial": "0"}
+            meta = {"lineage": made.lineage, "serial": str(made.serial)}
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
         note_in_use(connection)
     return Lineage(meta["lineage"], int(meta["serial"]))
