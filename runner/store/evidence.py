@@ -75,8 +75,9 @@ def refuse_if_lost(paths: StatePaths, evidence: Evidence) -> None:
     """StateRefused if there is evidence of a database that is missing or empty."""
     for path, mark, _ in evidence.witnesses:
         if mark.attempts:
+            who = f"{path} knows" if evidence.noted is None else f"{paths.lineage} and {path} know"
             raise StateRefused(
-                f"the state {paths.db} is missing or empty, but {path} knows of it (serial {mark.lineage.serial}, "
+                f"the state {paths.db} is missing or empty, but {who} of it (serial {mark.lineage.serial}, "
                 f"{mark.attempts:,} orders): without it everything would be bought again",
                 f"bring back the database with the {paths.wal.name} that lay beside it, or restore the newest copy: "
                 f"runner state restore {paths.backups / 'runner-….db'}",
