@@ -5,14 +5,19 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from tests.acceptance.project import Project
 from tests.acceptance.served import start_served
 from tests.damage.apply_loop import LATENCY, PARALLEL, ApplyLoop
-from tests.damage.store_loop import Broken, StoreLoop, Tally
+from tests.damage.store_loop import Broken, StoreLoop
+
+_OVER_ONE_STATE = 10  # kills
+
+Loop = AbstractContextManager[StoreLoop | ApplyLoop]
 
 
 def _main() -> int:
@@ -25,37 +30,47 @@ def _main() -> int:
     options.add_argument("--seed", type=int, default=1)
     asked = options.parse_args()
     try:
-        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-            writers = StoreLoop(Path(folder) / "writers", asked.seed)
-            _repeat("writers", asked.writers, lambda: writers.kill_once(asked.kinds), writers.tally)
-            applies = _apply_loop(Path(folder), asked.seed, stack)
-            _repeat("applies", asked.applies, lambda: applies.kill_once(asked.kinds), applies.tally)
+        _repeat("writers", asked.writers, asked, _writers)
+        _repeat("applies", asked.applies, asked, _applies)
     except Broken as broken:
         print(f"BROKEN: {broken}")
         return 1
     return 0
 
 
-def _apply_loop(folder: Path, seed: int, stack: ExitStack) -> ApplyLoop:
-    home = folder / "home"
-    os.environ["XDG_STATE_HOME"] = str(home)
-    served = start_served(folder / "panel" / "sandbox.db", "--latency", str(LATENCY), "--speed", "0")
-    stack.callback(served.stop)
-    project = Project(folder / "project")
-    project.panels(served.url, parallel={"add": PARALLEL, "read": 4})
-    return ApplyLoop(project, served, home, seed)
+@contextmanager
+def _writers(seed: int) -> Iterator[StoreLoop]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield StoreLoop(Path(folder) / "writers", seed)
 
 
-def _repeat(what: str, times: int, kill_once: Callable[[], None], tally: Tally) -> None:
-    began = time.monotonic()
-    for number in range(times):
-        kill_once()
-        if (number + 1) % 10 == 0 or number + 1 == times:
-            print(f"{what}: {number + 1} of {times} killed, {tally.trials.total()} damaged", file=sys.stderr)
-    print(f"{what}: {tally.kills} kills, {tally.trials.total()} damages, {tally.refused.total()} refused, none lost or")
-    print(f"  bought twice; {time.monotonic() - began:.0f} s")
-    for name in sorted(tally.trials):
-        print(f"  {tally.refused[name]:5} of {tally.trials[name]:5} refused  {name}")
+@contextmanager
+def _applies(seed: int) -> Iterator[ApplyLoop]:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        home = Path(folder) / "home"
+        os.environ["XDG_STATE_HOME"] = str(home)
+        served = start_served(Path(folder) / "panel" / "sandbox.db", "--latency", str(LATENCY), "--speed", "0")
+        stack.callback(served.stop)
+        project = Project(Path(folder) / "project")
+        project.panels(served.url, parallel={"add": PARALLEL, "read": 4})
+        yield ApplyLoop(project, served, home, seed)
+
+
+def _repeat(what: str, kills: int, asked: argparse.Namespace, begin: Callable[[int], Loop]) -> None:
+    """So many kills, some over each of several states: one that grows and grows makes each look at it longer."""
+    began, trials, refused = time.monotonic(), Counter[str](), Counter[str]()
+    for first in range(0, kills, _OVER_ONE_STATE):
+        with begin(asked.seed + first) as loop:
+            for _ in range(min(_OVER_ONE_STATE, kills - first)):
+                loop.kill_once(asked.kinds)
+            trials += loop.tally.trials
+            refused += loop.tally.refused
+            done = first + loop.tally.kills
+        print(f"{what}: {done} of {kills} killed, {trials.total()} damaged", file=sys.stderr)
+    print(f"{what}: {kills} kills, {trials.total()} damages, {refused.total()} refused, no order lost or bought twice;")
+    print(f"  {time.monotonic() - began:.0f} s")
+    for name in sorted(trials):
+        print(f"  {refused[name]:5} of {trials[name]:5} refused  {name}")
 
 
 if __name__ == "__main__":
