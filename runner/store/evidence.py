@@ -15,7 +15,6 @@ from runner.store.high_water import Found, HighWater, place_of, read_mark
 from runner.store.lineage import Lineage, Noted, compare, found, is_held, read_noted, refuse_astray
 from runner.store.paths import StatePaths
 from runner.store.reading import reading
-from runner.store.wal import read_log
 
 
 class Witness(NamedTuple):
@@ -170,6 +169,8 @@ def _what_is_lost(orders: int) -> str:
 
 def _cause(paths: StatePaths) -> str:
     """What became of them, if the log shows it."""
+    from runner.store.wal import read_log  # every command passes here, and hardly one needs it
+
     with suppress(OSError):
         log = read_log(paths.wal)
         if log.damaged_at is not None:

@@ -71,19 +71,15 @@ def read_mark(path: Path) -> Found:
     slots = [slot for slot in _slots(content) if slot is not None]
     if not slots:
         return Found(path, None, "it is damaged" if content.strip() else "it is empty")
-    return Found(path, max(slots, key=lambda slot: slot.turn).mark)
+    return Found(path, max(slots, key=lambda slot: slot[0])[1])
 
 
-class _Slot(NamedTuple):
-    turn: int  # grows with every record, whatever it says
-    mark: HighWater
-
-
-def _slots(content: bytes) -> list[_Slot | None]:
+def _slots(content: bytes) -> "list[tuple[int, HighWater] | None]":
+    """The records, each with its turn, which grows with every record, whatever that says."""
     return [_slot(content[place * SLOT : (place + 1) * SLOT]) for place in range(_SLOTS)]
 
 
-def _slot(content: bytes) -> _Slot | None:
+def _slot(content: bytes) -> "tuple[int, HighWater] | None":
     """None for one that was never written, or not whole."""
     whole = _RECORD.fullmatch(content)
     if whole is None or int(whole[2], 16) != zlib.crc32(whole[1]):
@@ -93,7 +89,7 @@ def _slot(content: bytes) -> _Slot | None:
         newest = Newest(int(facts["newest"]), str(facts["run"])) if facts["newest"] else None
         lineage = Lineage(str(facts["lineage"]), int(facts["serial"]))
         mark = HighWater(lineage, int(facts["attempts"]), newest, str(facts["seal"]), str(facts["place"]))
-        return _Slot(int(facts["turn"]), mark)
+        return int(facts["turn"]), mark
     return None
 
 
@@ -104,7 +100,7 @@ class _MarkFile:
         self.handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         try:
             content = os.pread(self.handle, SLOT * _SLOTS, 0)
-            turns = [0 if slot is None else slot.turn for slot in _slots(content)]
+            turns = [0 if slot is None else slot[0] for slot in _slots(content)]
             self.turn = max(turns)  # of the newer record that it held; 0: none
             self._place = SLOT * turns.index(min(turns))
             if len(content) < SLOT * _SLOTS:  # real blanks, not a hole: writing in place must never need space
