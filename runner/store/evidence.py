@@ -38,6 +38,20 @@ class Evidence(NamedTuple):
         in_file = [] if self.noted is None else [self.noted.known]
         return in_file + [witness.mark.lineage for witness in self.witnesses]
 
+    def tells_of_the_last_run(self, present: Lineage | None) -> bool:
+        """True if a mark was written by the last run with this very state; an older one says nothing of its end.
+
+        The lineage file was written when that run began, and the marks synced with it.
+        """
+        begun = 0 if self.noted is None else self.noted.known.serial
+        return any(
+            one.is_of_here
+            and present is not None
+            and one.mark.lineage.lineage == present.lineage
+            and one.mark.lineage.serial >= begun
+            for one in self.witnesses
+        )
+
 
 def gather(paths: StatePaths) -> Evidence:
     """What the files tell; StateRefused if the lineage file can't be understood. Creates nothing."""

@@ -150,9 +150,19 @@ class HighWaterMarks:
         self._come_to = (mark.lineage.serial, mark.attempts, 0 if mark.newest is None else mark.newest.id)
         try:
             self._write()
+        except OSError as error:
+            raise cannot_write(self._beside, error) from error
+        if any(file.turn == 0 for file in self._files):  # from now on the database will say that there is a mark
+            self.sync()
+
+    def sync(self) -> None:
+        """Return once a power failure leaves at least what the marks say now. For the beginning and the end of a run.
+
+        StateRefused if they can't be written.
+        """
+        try:
             for file in self._files:
-                if file.turn == 0:  # its first record: from now on the database says that there is a mark
-                    os.fsync(file.handle)
+                os.fsync(file.handle)
         except OSError as error:
             raise cannot_write(self._beside, error) from error
 

@@ -320,15 +320,21 @@ class Writer:
         return None
 
     def _note_down(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
-        """After the commit, so that the lineage file never knows of more than the database holds."""
+        """After the commit, so that the lineage file never knows of more than the database holds, or the synced marks tell."""
         places = [place for place, operation in enumerate(batch) if isinstance(operation, BeginRun | EndRun)]
         if places:
             try:
+                self._sync_marks()
                 lineage.note_down(self._paths, self.lineage)
             except StateRefused as error:
                 for place in places:
                     results[place] = error
         return results
+
+    def _sync_marks(self) -> None:
+        """StateRefused if they can't be; where they could not be written before, that was told."""
+        if self._full is None:
+            self._marks.sync()
 
     def _refuse_if_not_ours(self) -> None:
         if self._broken is not None:

@@ -84,7 +84,7 @@ def is_sealed(paths: StatePaths, left: Left, connection: sqlite3.Connection, pre
     StateRefused if there is one and it is broken, or if a run broke off and nothing tells how far it had come.
     """
     if is_in_use(connection) or left.log.holds_something:
-        _refuse_without_a_mark(paths, left, connection)
+        _refuse_without_a_mark(paths, left, connection, present)
         return False
     # Two copies that never went on have two seals at one serial: each its own.
     seals = {one.mark.seal for one in left.evidence.witnesses if one.mark.seal and one.mark.lineage == present}
@@ -115,13 +115,15 @@ def refuse_damaged_log(paths: StatePaths, log: LogReading) -> None:
     )
 
 
-def _refuse_without_a_mark(paths: StatePaths, left: Left, connection: sqlite3.Connection) -> None:
+def _refuse_without_a_mark(
+    paths: StatePaths, left: Left, connection: sqlite3.Connection, present: Lineage | None
+) -> None:
     """After an unclean stop a mark must say that all is there. States from before there were marks need their log."""
     evidence = left.evidence
-    if evidence.witnesses:
+    if evidence.tells_of_the_last_run(present):
         return
     if is_noted(connection, MARKED):
-        trouble = evidence.beside.trouble or "it is missing"
+        trouble = evidence.beside.trouble or ("it is missing" if evidence.beside.mark is None else "it is an older one")
         raise StateRefused(
             f"the last run with {paths.db} broke off, and nothing tells how far it had come: {evidence.beside.path}: "
             f"{trouble}",

@@ -31,14 +31,14 @@ class ApplyLoop:
         self._rng = random.Random(seed)
         self._orders: list[Mapping[str, object]] = []
 
-    def kill_once(self, most: int | None = None) -> None:
+    def kill_once(self, most: int = len(AFTER_A_KILL)) -> None:
         """One more apply, killed at a random moment of its buying; then kinds of damage until one is taken up.
 
-        Each that is refused is undone, and the next one is tried: `most` of them, chosen at random; None: all.
+        Each that is refused is undone, and the next one is tried: `most` of them, chosen at random.
         """
         self._buy_and_kill()
         self._remember()
-        kinds = self._rng.sample(AFTER_A_KILL, len(AFTER_A_KILL) if most is None else most)
+        kinds = self._rng.sample(AFTER_A_KILL, most)
         for kind in kinds:
             harm(self._files(), self._rng, kind)
             if self._went_on(kind):

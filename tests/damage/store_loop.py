@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,19 +76,17 @@ class StoreLoop:
         self._told = Told()
         self._older: list[Path] = []
 
-    def kill_once(self, most: int | None = None) -> None:
-        """One more process, killed at a random moment; then kinds of damage, each on a copy of what it left.
+    def kill_once(self, after: int = len(AFTER_A_KILL), at_rest: int | None = None) -> None:
+        """One more process, killed at a random moment; then kinds of damage, each undone before the next.
 
-        So many of those after a kill and of those at rest, chosen at random; None: all.
+        So many of those after a kill and of those at rest, chosen at random; None: as many.
         """
         self._run_and_kill()
-        self._try("after a kill", self._some(AFTER_A_KILL, most))
-        self._settle(self._paths(self._state, self._marks))
-        self._try("at rest", self._some(AT_REST, most))
+        self._try("after a kill", self._rng.sample(AFTER_A_KILL, after))
+        self._settle(self._paths())
+        wanted = min(after, len(AT_REST)) if at_rest is None else at_rest
+        self._try("at rest", self._rng.sample(AT_REST, wanted))
         self._keep_a_copy("at-rest")
-
-    def _some(self, kinds: Sequence[Kind], most: int | None) -> Sequence[Kind]:
-        return kinds if most is None else self._rng.sample(kinds, min(most, len(kinds)))
 
     def _run_and_kill(self) -> None:
         self.tally.kills += 1
@@ -117,17 +116,27 @@ class StoreLoop:
 
     def _try(self, when: str, kinds: Sequence[Kind]) -> None:
         for kind in kinds:
-            with self._copied() as files:
+            with self._put_back_after() as files:
                 harm(files, self._rng, kind)
                 self._judge(f"{when}: {kind.name}", files, is_harmless=kind.is_harmless)
 
-    def _copied(self) -> "_Copied":
-        return _Copied(self._folder / "trial", self._state, self._marks, tuple(self._older))
+    @contextmanager
+    def _put_back_after(self) -> Iterator[Files]:
+        """The state and the marks outside, in their own place: whatever happens to them there is undone."""
+        kept = self._folder / "kept"
+        shutil.rmtree(kept, ignore_errors=True)
+        places = {self._state: kept / "state", self._marks: kept / "marks"}
+        for place, copy in places.items():
+            shutil.copytree(place, copy)
+        yield Files(state=self._state, marks=self._marks, older=tuple(self._older))
+        for place, copy in places.items():
+            shutil.rmtree(place)
+            shutil.copytree(copy, place)
 
     def _judge(self, name: str, files: Files, *, is_harmless: bool) -> None:
         """Refused, and `verify` says why; or nothing that was relied on is missing."""
         self.tally.trials[name] += 1
-        paths = self._paths(files.state, files.marks)
+        paths = self._paths()
         findings = self._verified(paths)
         try:
             self._settle(paths)
@@ -144,7 +153,7 @@ class StoreLoop:
 
     def _take_the_way_out(self, name: str, files: Files, paths: StatePaths) -> None:
         """Accept what is there, if it can be read; else restore an older copy. Then the state can be written again."""
-        shutil.copy2(self._state / "lineage.json", files["lineage.json"])  # it is kept in git
+        shutil.copy2(self._folder / "kept" / "state" / "lineage.json", files["lineage.json"])  # it is kept in git
         copies = [copy / "runner.db" for copy in reversed(files.older) if copy.name.startswith("at-rest")]
         for source in (paths.db, *copies):
             try:
@@ -188,22 +197,5 @@ class StoreLoop:
         if isinstance(result, RunnerError):
             raise result
 
-    @staticmethod
-    def _paths(state: Path, marks: Path) -> StatePaths:
-        return replace(StatePaths.at(state / "runner.db"), marks=marks)
-
-
-class _Copied:
-    """A copy of the state and of the marks outside, for one trial."""
-
-    def __init__(self, trial: Path, state: Path, marks: Path, older: tuple[Path, ...]) -> None:
-        self._trial, self._state, self._marks, self._older = trial, state, marks, older
-
-    def __enter__(self) -> Files:
-        shutil.rmtree(self._trial, ignore_errors=True)
-        shutil.copytree(self._state, self._trial / "state")
-        shutil.copytree(self._marks, self._trial / "marks")
-        return Files(state=self._trial / "state", marks=self._trial / "marks", older=self._older)
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._trial, ignore_errors=True)
+    def _paths(self) -> StatePaths:
+        return replace(StatePaths.at(self._state / "runner.db"), marks=self._marks)

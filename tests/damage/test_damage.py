@@ -10,11 +10,18 @@ from tests.damage.kinds import AFTER_A_KILL, AT_REST
 from tests.damage.store_loop import Broken, StoreLoop
 
 
-def test_every_kind_of_damage_after_a_kill_and_at_rest_is_refused_or_loses_nothing(tmp_path):
+def test_every_kind_of_damage_after_a_kill_is_refused_or_loses_nothing(tmp_path):
     loop = StoreLoop(tmp_path / "writers", seed=1)
-    loop.kill_once()
-    assert loop.tally.trials.total() == len(AFTER_A_KILL) + len(AT_REST)
-    assert loop.tally.refused.total() > 50
+    loop.kill_once(at_rest=0)
+    assert loop.tally.trials.total() == len(AFTER_A_KILL)
+    assert loop.tally.refused.total() > 30
+
+
+def test_every_kind_of_damage_at_rest_is_refused_or_loses_nothing(tmp_path):
+    loop = StoreLoop(tmp_path / "writers", seed=1)
+    loop.kill_once(after=0, at_rest=len(AT_REST))
+    assert loop.tally.trials.total() == len(AT_REST)
+    assert loop.tally.refused.total() > 15
 
 
 def test_damage_after_a_killed_apply_buys_nothing_twice(tmp_path, home):

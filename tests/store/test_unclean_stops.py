@@ -10,7 +10,8 @@ import pytest
 from runner.core.attempts import AttemptState
 from runner.core.errors import ExitCode, StateRefused
 from runner.store.backup import backup
-from runner.store.high_water import read_mark
+from runner.store.high_water import HighWaterMarks, read_mark
+from runner.store.lineage import Lineage
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, DoubtLeftOvers
 from runner.store.verify import verify
@@ -102,6 +103,18 @@ def test_after_a_crash_with_no_mark_to_be_read_nothing_tells_that_all_is_there(b
     for mark in marks_of(broken_off):
         spoil(mark)
     refused("broke off, and nothing tells how far it had come: .*high-water: (it is missing|it is damaged)")
+
+
+def test_after_a_crash_a_mark_from_before_the_last_run_tells_nothing(broken_off, refused, lock, clock):
+    """As one that a cron job under another home left long ago."""
+    beside, outside = marks_of(broken_off)
+    beside.unlink()
+    old = read_mark(outside).mark
+    with closing(HighWaterMarks(broken_off, old.lineage.family)) as marks:
+        marks.begin(old._replace(lineage=Lineage(old.lineage.lineage, 0), attempts=0, newest=None))
+    beside.unlink()
+    broken_off.wal.unlink()
+    refused("nothing tells how far it had come: .*it is missing")
 
 
 def test_after_a_clean_end_a_lost_mark_is_written_anew(writer, paths, open_one):
