@@ -58,9 +58,10 @@ def refuse_if_unsound(paths: StatePaths) -> Lineage | None:
         if not holds_tables(connection, paths):
             return None
         present = refuse_if_behind(paths, left.evidence, connection)
-        if is_sealed(paths, left, connection, present):
-            return present
-        damage = missing_rows(connection, left.evidence, present) or damage_of(connection)
+        seals = seals_for(paths, left, connection, present)
+        damage = "" if seals else missing_rows(connection, left.evidence, present) or damage_of(connection)
+    if seals:
+        refuse_unless_sealed(paths, seals)
     if damage:
         raise unreadable(paths, ValueError(f"it is damaged: {damage}"))
     return present
@@ -78,19 +79,16 @@ def look_beside(paths: StatePaths) -> Left:
     return Left(_log(paths), gather(paths))
 
 
-def is_sealed(paths: StatePaths, left: Left, connection: sqlite3.Connection, present: Lineage | None) -> bool:
-    """True if every bit of the database is as a clean end left it; False if there is no seal to tell.
+def seals_for(paths: StatePaths, left: Left, connection: sqlite3.Connection, present: Lineage | None) -> frozenset[str]:
+    """The seals of which the database file must bear one; none after a run that broke off, or where no mark has one.
 
-    StateRefused if there is one and it is broken, or if a run broke off and nothing tells how far it had come.
+    StateRefused if a run broke off, and nothing tells how far it had come.
     """
     if is_in_use(connection) or left.log.holds_something:
         _refuse_without_a_mark(paths, left, connection, present)
-        return False
+        return frozenset()
     # Two copies that never went on have two seals at one serial: each its own.
-    seals = {one.mark.seal for one in left.evidence.witnesses if one.mark.seal and one.mark.lineage == present}
-    if seals:
-        _refuse_unless_sealed(paths, seals)
-    return bool(seals)
+    return frozenset(one.mark.seal for one in left.evidence.witnesses if one.mark.seal and one.mark.lineage == present)
 
 
 def _log(paths: StatePaths) -> LogReading:
@@ -144,7 +142,11 @@ def lost_wal(paths: StatePaths) -> StateRefused:
     )
 
 
-def _refuse_unless_sealed(paths: StatePaths, seals: Container[str]) -> None:
+def refuse_unless_sealed(paths: StatePaths, seals: Container[str]) -> None:
+    """StateRefused unless every bit of the database file is as a clean end left it.
+
+    Call it with no connection open: SQLite's locks on a file go as soon as their process closes any descriptor of it.
+    """
     try:
         is_whole = seal_of(paths) in seals
     except OSError as error:

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Container, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,10 +28,11 @@ from runner.store.unclean import (
     MARKED,
     Left,
     is_noted,
-    is_sealed,
     look_beside,
     missing_rows,
     refuse_damaged_log,
+    refuse_unless_sealed,
+    seals_for,
 )
 
 _CHECKS = ("place", "owner and permissions", "ballast and emergency file", "write-ahead log", "pages and indexes", "foreign keys", "tables, indexes, triggers", "purchases", "lineage and serial")  # fmt: skip
@@ -94,7 +95,8 @@ def verify(paths: StatePaths) -> Verified:
     attempts, lineage, serial = 0, "", 0
     is_at_rest = is_free(paths)  # else a run is writing, and what lies beside the database is on its way
     evidence: Evidence | None = None
-    try:
+    seals: Container[str] = ()
+    with _told(findings):
         left = look_beside(paths)
         evidence = left.evidence
         with reading(paths) as connection:
@@ -103,23 +105,34 @@ def verify(paths: StatePaths) -> Verified:
             else:
                 if is_at_rest:
                     findings += _left_behind(paths, left, connection)
+                    with _told(findings):
+                        seals = seals_for(paths, left, connection, found(connection, paths))
                 findings += _database(connection)
                 known = found(connection, paths)
                 findings += _evidence(paths, evidence, connection)
                 lineage, serial = known or ("", 0)
                 (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
+        if seals:
+            with _told(findings):
+                refuse_unless_sealed(paths, seals)
         read_state(paths)  # every word, time and amount
-    except StateRefused as refusal:
-        findings.append(Finding(refusal.message, refusal.hint))
     checks = (*_CHECKS, _marks_words(evidence))
     return Verified(checks, tuple(dict.fromkeys(findings)), attempts, lineage, serial)
 
 
+@contextmanager
+def _told(findings: list[Finding]) -> Iterator[None]:
+    """A refusal becomes a finding."""
+    try:
+        yield
+    except StateRefused as refusal:
+        findings.append(Finding(refusal.message, refusal.hint))
+
+
 def _left_behind(paths: StatePaths, left: Left, connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What the last run left: its log, its mark, and its seal if it came to a clean end."""
+    """What the last run left: its log, and as many orders as its mark counts."""
     try:
         refuse_damaged_log(paths, left.log)
-        is_sealed(paths, left, connection, found(connection, paths))
     except StateRefused as refusal:
         yield Finding(refusal.message, refusal.hint)
     if missing := missing_rows(connection, left.evidence, found(connection, paths)):

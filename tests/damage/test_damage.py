@@ -65,14 +65,14 @@ def take_a_missing_log_for_a_loss(patch):
     """Which files are there decides, not what the database holds."""
     from runner.store import unclean
 
-    look = unclean.is_sealed
+    look = unclean.seals_for
 
     def by_files(paths, left, connection, present):
         if unclean.is_in_use(connection) and not left.log.holds_something:
             raise unclean.lost_wal(paths)
         return look(paths, left, connection, present)
 
-    patch.setattr("runner.store.unclean.is_sealed", by_files)
+    patch.setattr("runner.store.unclean.seals_for", by_files)
 
 
 def find_it(loop: StoreLoop) -> None:
