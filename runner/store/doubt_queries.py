@@ -7,7 +7,7 @@ from runner.core.attempts import RefusalReason
 from runner.core.clock import from_text
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.store.paths import StatePaths
-from runner.store.reading import reading, revision, unreadable
+from runner.store.reading import NOT_OURS, reading, revision, unreadable
 from runner.store.readings import last_before
 from runner.store.revisions import includes
 
@@ -62,7 +62,7 @@ def read_kept(paths: StatePaths, attempt_ids: Collection[int]) -> Mapping[int, K
                         duplicates=_duplicates(connection, attempt_id, panel, link) if has_evidence else (),
                     )
             return found
-    except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 

@@ -21,13 +21,12 @@ from runner.store.life_statements import read_lacking, read_protected, read_stat
 from runner.store.lineage import Lineage
 from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
-from runner.store.reading import reading, revision, unreadable
+from runner.store.reading import NOT_OURS, reading, revision, unreadable
 from runner.store.readings import currency_changes, first_and_last
 from runner.store.revisions import includes, refuse_unknown
 from runner.store.rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.upkeep_rows import read_cancels, read_refills
 
-NOT_OURS = (KeyError, ValueError, ArithmeticError)  # raised by a word, time or amount that no version of ours writes
 _FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
 
 

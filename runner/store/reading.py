@@ -18,6 +18,9 @@ NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.S
 # What a damaged database makes a read raise. The driver decodes SQLite's complaint, which may quote what is damaged.
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
+# What a word, time or amount makes our own reading of a row raise, if no version of ours has written it.
+NOT_OURS = (KeyError, ValueError, ArithmeticError, TypeError, AttributeError)
+
 BUSY_TIMEOUT = 5.0  # seconds; readers of a WAL wait only while it is recovered
 
 

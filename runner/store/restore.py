@@ -26,8 +26,8 @@ from runner.store.lineage import Lineage, found, note_down
 from runner.store.migrate import ensure_schema
 from runner.store.opening import engine_of
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
-from runner.store.queries import NOT_OURS, recorded_in
-from runner.store.reading import UNREADABLE, holds_tables, reading, revision
+from runner.store.queries import recorded_in
+from runner.store.reading import NOT_OURS, UNREADABLE, holds_tables, reading, revision
 from runner.store.revisions import REVISIONS, refuse_unknown
 from runner.store.unclean import IN_USE, refuse_if_unsound
 
@@ -231,7 +231,7 @@ def _present(paths: StatePaths, evidence: Evidence) -> _Present:
             is_whole = not damage_of(connection) and _makes_sense(connection, known)
             has_all = known is not None and holds_all(connection, known, evidence)
             return _Present(known, carrying.read(connection, is_whole=is_whole), is_whole, has_all)
-    except (StateRefused, KeyError, ValueError):
+    except (StateRefused, *NOT_OURS):
         return _NO_PRESENT
 
 
