@@ -110,6 +110,7 @@ def run_child(command: Sequence[str], *, folder: Path, env: Mapping[str, str] | 
     The kernel counts this process's own memory at the moment of the start as the child's: keep this process small.
     """
     usual = {name: value for name, value in os.environ.items() if name not in _UNUSUAL}
+    usual["XDG_STATE_HOME"] = str(folder)  # the high-water marks of states that nobody keeps
     output, complaints = folder / "child.out", folder / "child.err"
     with output.open("wb") as out, complaints.open("wb") as err:
         started = time.perf_counter()

@@ -6,6 +6,7 @@ runner=$1
 state=state/demo
 rm -rf "$state"
 export BULK_RUNNER_STATE="$state/runner.db"
+export XDG_STATE_HOME="$PWD/$state/home" # the demo leaves nothing anywhere else
 
 show() {
     if [ -t 1 ]; then

@@ -138,6 +138,7 @@ class Story:
         if pid == 0:
             os.chdir(self.root)
             os.environ.update(MY_PANEL_API_KEY="sandbox-key", NO_COLOR="1", TERM="xterm", PYTHONPATH=str(HERE.parent))
+            os.environ["XDG_STATE_HOME"] = str(self.root / ".local" / "state")
             os.environ.pop("COLUMNS", None)
             os.execv(RUNNER[0], [*RUNNER, *arguments])
         fcntl.ioctl(handle, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))

@@ -142,7 +142,8 @@ class _Consent:
         """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
         if self._saved is None:
             return
-        from runner.store.lineage import check, noted
+        from runner.store.evidence import check
+        from runner.store.lineage import noted
         from runner.store.paths import StatePaths
 
         paths = StatePaths.at(self._settings.state)

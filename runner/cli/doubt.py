@@ -141,8 +141,8 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.engine.doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text import render_settled
     from runner.store.backup import backup
+    from runner.store.evidence import check
     from runner.store.journal import open_journal
-    from runner.store.lineage import check
     from runner.store.lock import acquire
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state
@@ -220,7 +220,7 @@ def _nothing_here(settings: Settings, address: str) -> InvalidInput:
 
 def _remembered(settings: Settings) -> "Recorded":
     """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state

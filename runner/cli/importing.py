@@ -180,8 +180,8 @@ class _Round:
         from runner.planning.importing import Imported
         from runner.store.backup import backup
         from runner.store.beginning import admit
+        from runner.store.evidence import check as check_lineage
         from runner.store.journal import open_journal
-        from runner.store.lineage import check as check_lineage
         from runner.store.lock import acquire
         from runner.store.paths import StatePaths
         from runner.store.queries import read_state

@@ -205,7 +205,7 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     from runner.planning.refills import RefillWish
     from runner.planning.wish import plan_of
     from runner.store.beginning import admit
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def remembered(settings: Settings) -> "Recorded":
     """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state

@@ -129,7 +129,7 @@ def backup(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """Copy the state into the backups directory now; print the copy's path."""
     from runner.core.clock import SystemClock
     from runner.store.backup import backup as make_backup
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.paths import StatePaths
 
     settings = Settings(**flags)
@@ -189,7 +189,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
 @state.command()
 @options(*_LOOKING)
 def verify(**flags: Any) -> int:  # noqa: ANN401  # same
-    """Check pages, tables, guards, purchases, lineage, owner and permissions. Exit 0, or 12 with what is wrong."""
+    """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
     from runner.report.text_state import render_verified
     from runner.store.paths import StatePaths
     from runner.store.verify import verify as look_over
@@ -235,7 +235,7 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
 
 
 def _recorded(settings: Settings) -> "Recorded":
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state
@@ -247,7 +247,7 @@ def _recorded(settings: Settings) -> "Recorded":
 
 def _need_state(settings: Settings, address: str) -> None:
     """InvalidInput if there is no state, before a lock makes its directory. StateRefused if there should be one."""
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.paths import StatePaths
 
     paths = StatePaths.at(settings.state)

@@ -215,7 +215,7 @@ async def _in_session(
 
 
 def _remembered(settings: Settings) -> "Recorded":
-    from runner.store.lineage import check
+    from runner.store.evidence import check
     from runner.store.lock import is_free
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state

@@ -97,8 +97,8 @@ async def open_session(
     """
     from runner.store.backup import backup
     from runner.store.beginning import admit
+    from runner.store.evidence import check
     from runner.store.journal import open_journal
-    from runner.store.lineage import check
     from runner.store.lock import acquire
 
     clock = SystemClock()

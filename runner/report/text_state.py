@@ -151,6 +151,8 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
                 )
             )
             out.line(bad("and the next apply will buy it again. Look through the panel's own order list first."))
+            if plan.missing:
+                out.line(bad(f"A high-water mark tells of {count(plan.missing, 'order')} that none of them holds."))
             out.line("Take the lines of what you find there out of the campaign files before you apply.")
         else:
             out.line(

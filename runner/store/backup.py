@@ -8,10 +8,11 @@ from pathlib import Path
 
 from runner.core.clock import Clock
 from runner.core.errors import StateRefused
+from runner.store.damage import broken_page_of
 from runner.store.lineage import found
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
-from runner.store.reading import reading
-from runner.store.unclean import IN_USE, damage_of, refuse_if_unsound
+from runner.store.reading import UNREADABLE, reading
+from runner.store.unclean import IN_USE, refuse_if_unsound
 
 KEPT = 10  # copies
 
@@ -40,7 +41,7 @@ def backup(paths: StatePaths, clock: Clock, keep: int = KEPT) -> Path | None:
             draft.replace(copy)
             sync_directory(paths.backups)
             _prune(paths.backups, keep)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *UNREADABLE) as error:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise StateRefused(
@@ -56,7 +57,7 @@ def _copy(source: sqlite3.Connection, draft: Path) -> None:
     with closing(sqlite3.connect(draft, isolation_level=None)) as target:
         source.backup(target)
         target.execute("DELETE FROM meta WHERE key = ?", (IN_USE,))
-        if damage := damage_of(target):
+        if damage := broken_page_of(target):  # a seal tells what a run left, not whether that was sound
             raise sqlite3.DatabaseError(f"the state is damaged: {damage}")
         target.execute("PRAGMA journal_mode = DELETE")  # one file, without a WAL beside it
     handle = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)

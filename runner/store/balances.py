@@ -6,7 +6,7 @@ from decimal import Decimal
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.clock import from_text
 from runner.store.paths import StatePaths
-from runner.store.reading import holds_tables, reading, unreadable
+from runner.store.reading import NOT_OURS, holds_tables, reading, unreadable
 
 
 def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSeen]:
@@ -40,6 +40,6 @@ def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSee
             )
             for panel, amount, currency, seen_at in kept
         ]
-    except (ValueError, ArithmeticError) as error:  # a time or an amount that no version of ours writes
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
     return sorted(seen, key=lambda one: one.seen_at)

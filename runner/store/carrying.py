@@ -15,7 +15,8 @@ from runner.core.attempts import AttemptState, RefusalReason
 from runner.core.clock import to_text
 from runner.core.doubts import DecisionKind
 from runner.core.links import page_key
-from runner.store.reading import knowing_pages
+from runner.store.reading import UNREADABLE, knowing_pages
+from runner.store.sound_rows import judge_of
 
 _OPEN_DOUBTS = (AttemptState.SENDING.value, AttemptState.IN_DOUBT.value)
 _CLOSED = (AttemptState.REFUSED.value, AttemptState.NOT_SENT.value)
@@ -24,6 +25,7 @@ _AFTER = {
     DecisionKind.NOT_PLACED.value: AttemptState.NOT_SENT.value,
     DecisionKind.ABANDON.value: AttemptState.ABANDONED.value,
 }
+_PROTECTION = ("campaign", "order_id", "since")
 Row = Mapping[str, Any]
 Key = tuple[int, str]  # an attempt's id and its run: names one attempt of all copies that ever were
 
@@ -64,8 +66,8 @@ class Carried(NamedTuple):
     message: str
 
 
-def read(connection: sqlite3.Connection) -> Rows:
-    """What an open state holds, the rows around a damaged page included."""
+def read(connection: sqlite3.Connection, *, is_whole: bool = True) -> Rows:
+    """What an open state holds. Of one that is not whole, the rows around a damaged page, as far as they make sense."""
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     whole = True
 
@@ -74,6 +76,10 @@ def read(connection: sqlite3.Connection) -> Rows:
         if name not in there:  # of an older schema
             return []
         rows, is_all = _readable(connection, name, order)
+        if not is_whole:
+            is_sound, read_rows = judge_of(name), len(rows)
+            rows = [row for row in rows if is_sound(row)]
+            is_all = is_all and len(rows) == read_rows
         whole = whole and is_all
         return sorted(rows, key=lambda row: row[order])
 
@@ -82,10 +88,12 @@ def read(connection: sqlite3.Connection) -> Rows:
         if "protections" not in there:
             return []
         try:
-            return connection.execute("SELECT campaign, order_id, since FROM protections").fetchall()
-        except sqlite3.DatabaseError:
+            found = connection.execute("SELECT campaign, order_id, since FROM protections").fetchall()
+        except UNREADABLE:
             whole = False
             return []
+        is_sound = judge_of("protections")
+        return found if is_whole else [row for row in found if is_sound(dict(zip(_PROTECTION, row, strict=True)))]
 
     return Rows(
         attempts={(row["id"], row["run_id"]): row for row in table("attempts", "id")},
@@ -110,7 +118,7 @@ def _readable(connection: sqlite3.Connection, table: str, order: str) -> tuple[l
         try:
             for row in cursor.execute(f"SELECT * FROM {table} ORDER BY {order} {direction}"):  # noqa: S608  # our own names
                 rows[row[order]] = dict(row)
-        except sqlite3.DatabaseError:
+        except UNREADABLE:
             continue
         return list(rows.values()), True
     return list(rows.values()), False

@@ -8,7 +8,7 @@ from runner.core.clock import from_text
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.core.links import page_key
 from runner.store.paths import StatePaths
-from runner.store.reading import knowing_pages, reading, revision, unreadable
+from runner.store.reading import NOT_OURS, knowing_pages, reading, revision, unreadable
 from runner.store.readings import last_before
 from runner.store.revisions import includes
 
@@ -65,7 +65,7 @@ def read_kept(paths: StatePaths, attempt_ids: Collection[int]) -> Mapping[int, K
                         duplicates=_duplicates(connection, attempt_id, panel, link) if has_evidence else (),
                     )
             return found
-    except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 

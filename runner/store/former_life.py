@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from runner.core.orders import SANDBOX
+from runner.store.high_water import marks_of_folder, read_mark
 from runner.store.paths import DEFAULT, StatePaths
 from runner.store.place import files_of
 
@@ -82,6 +83,9 @@ def traces(paths: StatePaths, search: Search) -> Iterator[str]:
     yield from _beside(paths, search)
     yield from search.elsewhere(paths)
     if search.is_missing:
+        for found in marks_of_folder(paths):
+            orders = 0 if found.mark is None else found.mark.attempts
+            yield f"{found.path} tells of a state in this folder with {orders:,} orders"
         for lineage in dict.fromkeys((paths.lineage, search.project / DEFAULT.with_name("lineage.json"))):
             if _is_in_git(lineage):
                 yield f"git knows {lineage}"
@@ -110,6 +114,8 @@ def _left_over(paths: StatePaths, *, has_permit: bool) -> Iterator[str]:
     for path in files_of(paths):
         if path in innocent or not path.exists():
             continue
+        if path == paths.high_water and (mark := read_mark(path).mark) is not None and not mark.attempts:
+            continue  # a run was killed while it began
         if path not in reserves:
             if path.stat().st_size:
                 yield f"{path} is left of one"

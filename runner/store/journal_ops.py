@@ -8,15 +8,17 @@ still recorded while the ballast's space lasts; after that, and after any other 
 import sqlite3
 from collections.abc import Container, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from typing import NamedTuple
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from runner.core.attempts import OutcomeKind
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
 from runner.store import doubt_statements, label_statements, life_statements, lineage, statements, upkeep_statements
 from runner.store.ballast import drop_ballast
+from runner.store.commit_errors import REFUSALS, lacks_space, refused, words
 from runner.store.emergency import EmergencyFile
+from runner.store.high_water import HighWaterMarks, standing
 from runner.store.label_operations import LabelBalance
 from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.lineage import Lineage
@@ -29,7 +31,6 @@ from runner.store.operations import (
     DoubtLeftOvers,
     EndRun,
     Mark,
-    MarkRefused,
     NotPlaced,
     Operation,
     Rename,
@@ -43,34 +44,27 @@ from runner.store.operations import (
 )
 from runner.store.page_guard import PageGuard
 from runner.store.paths import StatePaths
-from runner.store.reading import NO_SPACE, connect_reader
+from runner.store.reading import connect_reader
+from runner.store.sealing import seal_of
 from runner.store.status_statements import see_statuses
 from runner.store.unclean import note_clean
 from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.store.watch import FilesWatch
-
-# What one operation's own data can cause; anything else is about the database and ends the journal.
-_REFUSALS = (
-    IntegrityError,
-    DataError,
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    OverflowError,
-    UnicodeError,
-    StateRefused,
-)
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
 
 _GROUPED = frozenset({Mark, Settle})  # may share statements
 
-_TAKEN = {
-    "attempts.campaign": "it already has an attempt that may have bought it",
-    "attempts.link": "the same service and link is being sent, or is in doubt, on this panel",
-    "refills.attempt_id": "a refill of it is asked for already",
-    "attempts.panel_order_id": "the panel's order id belongs to another attempt already",
-}
+
+_FOLD = 2_000  # changed rows, after which the WAL is folded into the database: some 4 MB of it
+
+
+class Beside(NamedTuple):
+    """What the writer writes beside the database; it closes both."""
+
+    emergency: EmergencyFile
+    marks: HighWaterMarks
 
 
 class Writer:
@@ -82,7 +76,7 @@ class Writer:
         paths: StatePaths,
         lock: StateLock,
         known: Lineage,
-        emergency: EmergencyFile,
+        beside: Beside,
     ) -> None:
         driver = connection.connection.driver_connection
         if driver is None:
@@ -93,15 +87,22 @@ class Writer:
         self._lock = lock
         self._lineage_id = known.lineage
         self._serial = known.serial
-        self._emergency = emergency
+        self._emergency, self._marks = beside
         self._run_id: str | None = None
         self._broken: str | None = None  # nothing is written any more
         self._full: str | None = None  # only outcomes are
         self._pages = PageGuard(driver)
-        last = connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM attempts").scalar_one()
-        connection.rollback()
-        self._next_id = int(last) + 1
+        now = standing(self._driver, known)
+        self._attempts = now.attempts
+        self._newest_run = "" if now.newest is None else now.newest.run
+        self._next_id = 1 if now.newest is None else now.newest.id + 1
         self._watch = FilesWatch(paths)
+        self._fold_at = self._driver.total_changes + _FOLD
+
+    @property
+    def lineage(self) -> Lineage:
+        """What is written, and how far it has come."""
+        return Lineage(self._lineage_id, self._serial)
 
     @property
     def serial(self) -> int:
@@ -128,17 +129,29 @@ class Writer:
         except JournalBroken as error:
             self._break(error)
             return self._given_up(batch)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             if len(batch) == 1:
-                return [_refused(batch[0], error)]
+                return [refused(batch[0], error)]
             alone = {place: self.commit([batch[place]])[0] for place in _settles_first(batch)}
             return [alone[place] for place in range(len(batch))]
         except Exception as error:  # whatever it was, nobody may wait for ever, and nothing may be sent
-            if self._broken is None and _lacks_space(error):
-                raise _NoSpaceLeft(_words(error)) from error
+            if self._broken is None and lacks_space(error):
+                raise _NoSpaceLeft(words(error)) from error
             self._break(error)
             return self._given_up(batch)
+        self._move_on()
         return self._note_down(batch, results)
+
+    def _move_on(self) -> None:
+        """After the commit, so that the marks never lead; before anybody relies on it, so that they cover all that is sent.
+
+        Where they can't be written, what was just marked may still go. Nothing more is marked.
+        """
+        try:
+            self._marks.move_on(self._serial, self._attempts, self._next_id - 1, self._newest_run)
+        except OSError as error:
+            if self._full is None:
+                self._full = f"its high-water mark can't be written: {error.strerror or error}"
 
     def _outcomes_only(self, batch: Sequence[Operation]) -> list[Result]:
         """On a full disk: outcomes in the space that is left, the ballast's at last; all else is refused."""
@@ -173,6 +186,8 @@ class Writer:
         try:
             if is_clean or self._watch.problem_after_commit() is not None:
                 self._connection.close()
+                if is_clean:
+                    self._seal()
                 return
             # SQLite folds when the last connection goes; one that can only read, going last, can't.
             with closing(connect_reader(self._paths)) as last:
@@ -183,7 +198,15 @@ class Writer:
             with suppress(SQLAlchemyError):
                 self._connection.close()
         finally:
+            self._watch.close()
             self._emergency.close()
+            self._marks.close()
+
+    def _seal(self) -> None:
+        """Note what the database file looks like, if it is all there is: a reader may have kept the WAL from being folded."""
+        with suppress(OSError):
+            if not self._paths.wal.exists():
+                self._marks.seal(seal_of(self._paths))
 
     def _sign_off(self) -> bool:
         try:
@@ -197,19 +220,29 @@ class Writer:
 
     def _together(self, batch: Sequence[Operation]) -> list[Result]:
         results: list[Result] = [None] * len(batch)
-        next_id, run_id = self._next_id, self._run_id
+        before = (self._next_id, self._run_id, self._attempts, self._newest_run)
         try:
             with self._transaction(batch):
                 self._grow_serial()
                 for places in _stretches(batch):
                     self._stretch(batch, places, results)
         except BaseException:
-            self._next_id, self._run_id = next_id, run_id
+            self._next_id, self._run_id, self._attempts, self._newest_run = before
+            self._watch.after_failure()
             raise
         self._serial += 1
         if problem := self._watch.problem_after_commit():
             raise JournalBroken(problem)  # it was committed into a file that nobody will find
+        if self._driver.total_changes >= self._fold_at:
+            self._fold()
         return results
+
+    def _fold(self) -> None:
+        """Copy the WAL into the database, as far as readers allow; it then begins anew. A failure loses nothing."""
+        with suppress(sqlite3.Error):
+            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._watch.after_checkpoint()
+        self._fold_at = self._driver.total_changes + _FOLD
 
     @contextmanager
     def _transaction(self, batch: Sequence[Operation]) -> Iterator[None]:
@@ -263,6 +296,8 @@ class Writer:
         if marks:
             self._driver.executemany(statements.MARK, marks)
             self._pages.look_at((str(row[statements.LINK]) for row in marks), self._next_id - len(marks))
+            self._attempts += len(marks)
+            self._newest_run = self._run_id or ""
 
     def _alone(self, operation: Operation) -> Answer:
         connection = self._connection
@@ -291,22 +326,33 @@ class Writer:
                 label_statements.label(connection, operation)
             case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
                 return upkeep_statements.carry_out(connection, operation)
-            case Protect() | Unprotect() | NoteLacking() | CountStatusCalls() | Import():
+            case Import(run_id=run_id):
+                imported = life_statements.carry_out(connection, operation)
+                self._attempts, self._newest_run = self._attempts + 1, run_id
+                self._next_id = max(self._next_id, (imported or 0) + 1)
+                return imported
+            case Protect() | Unprotect() | NoteLacking() | CountStatusCalls():
                 return life_statements.carry_out(connection, operation)
             case _:
                 raise AssertionError(f"{operation} belongs into a group")
         return None
 
     def _note_down(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
-        """After the commit, so that the lineage file never knows of more than the database holds."""
+        """After the commit, so that the lineage file never knows of more than the database holds, or the synced marks tell."""
         places = [place for place, operation in enumerate(batch) if isinstance(operation, BeginRun | EndRun)]
         if places:
             try:
-                lineage.note_down(self._paths, Lineage(self._lineage_id, self._serial))
+                self._sync_marks()
+                lineage.note_down(self._paths, self.lineage)
             except StateRefused as error:
                 for place in places:
                     results[place] = error
         return results
+
+    def _sync_marks(self) -> None:
+        """StateRefused if they can't be; where they could not be written before, that was told."""
+        if self._full is None:
+            self._marks.sync()
 
     def _refuse_if_not_ours(self) -> None:
         if self._broken is not None:
@@ -318,7 +364,7 @@ class Writer:
 
     def _break(self, error: Exception) -> None:
         if self._broken is None:
-            self._broken = error.message if isinstance(error, RunnerError) else _words(error)
+            self._broken = error.message if isinstance(error, RunnerError) else words(error)
 
     def _broken_error(self, *, noted: bool = False) -> JournalBroken:
         if noted:
@@ -348,10 +394,6 @@ class _NoSpaceLeft(Exception):
     """A commit that the file system had no room for; it was rolled back."""
 
 
-def _lacks_space(error: Exception) -> bool:
-    return getattr(getattr(error, "orig", error), "sqlite_errorcode", None) in NO_SPACE
-
-
 def _stretches(batch: Sequence[Operation]) -> list[list[int]]:
     """Places of operations that may share statements: marks and settles side by side; the others keep their turn."""
     stretches: list[list[int]] = []
@@ -373,29 +415,3 @@ def _settles_first(batch: Sequence[Operation]) -> list[int]:
         for stretch in _stretches(batch)
         for place in sorted(stretch, key=lambda place: not isinstance(batch[place], Settle))
     ]
-
-
-def _words(error: Exception) -> str:
-    """What the driver said, without the statement and its parameters."""
-    return str(getattr(error, "orig", None) or error) or type(error).__name__
-
-
-def _refused(operation: Operation, error: Exception) -> StateRefused:
-    """The error for the caller of the one operation that caused it."""
-    if isinstance(error, StateRefused) and not isinstance(operation, Settle):
-        return error
-    words = _words(error)
-    why = next((sentence for column, sentence in _TAKEN.items() if column in words), words)
-    match operation:
-        case Mark(attempt):
-            return MarkRefused(
-                f"{attempt.campaign}/{attempt.order_id} may not be sent: {why}",
-                "look at it with `runner status`, and at what is in doubt with `runner doubt list`",
-            )
-        case Settle(attempt_id, outcome):
-            bought = f" as order {outcome.panel_order_id}" if outcome.kind is OutcomeKind.PLACED else ""
-            return SettleRefused(
-                f"attempt {attempt_id} can't be settled{bought}: {why}", "an attempt that stays open becomes a doubt"
-            )
-        case _:
-            return StateRefused(f"the state refused {type(operation).__name__}: {why}")

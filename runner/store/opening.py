@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,16 +15,18 @@ from runner.core.errors import StateRefused
 from runner.store import lineage
 from runner.store.backup import backup
 from runner.store.ballast import make_ballast
-from runner.store.beginning import begin
+from runner.store.beginning import begin, is_begun
 from runner.store.emergency import EmergencyFile
-from runner.store.journal_ops import Writer
+from runner.store.evidence import check
+from runner.store.high_water import HighWater, HighWaterMarks, standing
+from runner.store.journal_ops import Beside, Writer
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.merging import merge_kept
 from runner.store.migrate import ensure_schema
 from runner.store.paths import StatePaths, make_directory, make_private_file
 from runner.store.place import refuse_unsafe_place
-from runner.store.reading import unreadable
+from runner.store.reading import reading, unreadable
 from runner.store.unclean import note_in_use, refuse_if_unsound
 
 _BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
@@ -45,45 +48,57 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
     if not lock.still_held():
         raise StateRefused(f"the lock {paths.lock} is not held", "run again")
     refuse_unsafe_place(paths)
-    note = lineage.check(paths)
-    refuse_if_unsound(paths)
+    note = check(paths)
+    known = refuse_if_unsound(paths)
     make_directory(paths.db.parent)
     make_private_file(paths.db)
     lock.need_database(paths.db)  # if it is new, it was not there when the lock was taken
     make_ballast(paths)
-    emergency = EmergencyFile(paths)
+    with ExitStack() as undoing:
+        emergency = EmergencyFile(paths)
+        undoing.callback(emergency.close)
+        begun = _begun() if known is None else _standing(paths, known)
+        begun = begun._replace(begun=begun.begun or begins)
+        marks = HighWaterMarks(paths, begun.lineage.family)
+        undoing.callback(marks.close)
+        marks.begin(begun)  # before anything is written: no mark says any more that the file is as a clean end left it
+        writer = _open(paths, lock, clock, begun.lineage, Beside(emergency, marks), begins=begins)
+        undoing.pop_all()
     try:
-        opened = _open(paths, lock, clock, emergency, note, begins=begins)
+        if lineage.noted(paths) is None:
+            lineage.note_down(paths, writer.lineage)
+        merged = merge_kept(writer, emergency, paths)
     except BaseException:
-        emergency.close()
+        writer.close()
         raise
-    return opened
+    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
 
 
-def _open(
-    paths: StatePaths, lock: StateLock, clock: Clock, emergency: EmergencyFile, note: str | None, *, begins: bool
-) -> Opened:
+def _begun() -> HighWater:
+    return HighWater(Lineage(str(uuid.uuid4()), 0), 0, None)
+
+
+def _standing(paths: StatePaths, known: Lineage) -> HighWater:
+    with reading(paths) as connection:
+        return standing(connection, known)._replace(begun=is_begun(connection))
+
+
+def _open(  # one part of the state each
+    paths: StatePaths, lock: StateLock, clock: Clock, begun: Lineage, beside: Beside, *, begins: bool
+) -> Writer:
     engine = engine_of(paths.db)
     try:
         ensure_schema(engine, lambda: backup(paths, clock))
         connection = engine.connect()
         try:
             _refuse_unless_durable(connection, paths)
-            known = _lineage(connection, begins=begins)
-            writer = Writer(connection, paths, lock, known, emergency)
+            known = _lineage(connection, begun, begins=begins)
+            return Writer(connection, paths, lock, known, beside)
         except BaseException:
             connection.close()
             raise
     except SQLAlchemyError as error:
         raise unreadable(paths, getattr(error, "orig", None) or error) from error
-    try:
-        if lineage.noted(paths) is None:
-            lineage.note_down(paths, known)
-        merged = merge_kept(writer, emergency, paths)
-    except BaseException:
-        writer.close()
-        raise
-    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
 
 
 def engine_of(db: Path) -> Engine:
@@ -97,7 +112,8 @@ def engine_of(db: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        # No checkpoint behind our back: the writer makes them, so that any other write to the file is somebody else's.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -121,13 +137,13 @@ def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
         )
 
 
-def _lineage(connection: Connection, *, begins: bool) -> Lineage:
-    """The database's lineage, given to it now if it is new; and the note that a run has it open."""
+def _lineage(connection: Connection, made: Lineage, *, begins: bool) -> Lineage:
+    """The database's lineage, which is `made` if it has none yet; and the note that a run has it open."""
     with connection.begin():
         rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
         meta = {str(row[0]): str(row[1]) for row in rows}
         if not meta:
-            meta = {"lineage": str(uuid.uuid4()), "serial": "0"}
+            meta = {"lineage": made.lineage, "serial": str(made.serial)}
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
         if begins:
             begin(connection)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.core.errors import StateRefused, UsageError
@@ -15,8 +15,27 @@ _POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 _OTHERS = 0o077
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite puts behind a database's name
 _NEIGHBOURS = frozenset(
-    {"runner.lock", "lineage.json", "ballast", "emergency.jsonl", "new-state.json", "sandbox.db", "backups"}
+    {
+        "runner.lock",
+        "lineage.json",
+        "ballast",
+        "emergency.jsonl",
+        "new-state.json",
+        "high-water",
+        "sandbox.db",
+        "backups",
+    }
 )
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z")  # of what may become one without a second look
+
+
+def marks_directory() -> Path | None:
+    """Where this user's high-water marks lie, outside of every state: in XDG's place for it. None without a home."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    home = os.path.expanduser("~")  # noqa: PTH111  # Path.home() raises where there is none
+    if not os.path.isabs(base):  # noqa: PTH117  # the specification: ignore one that is not
+        base = os.path.join(home, ".local", "state")  # noqa: PTH118  # same
+    return Path(base, "bulk-order-runner", "high-water") if os.path.isabs(base) else None  # noqa: PTH117
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +46,16 @@ class StatePaths:
     lock: Path  # held by the run that may write; never deleted
     lineage: Path  # committed to git by the user
     backups: Path
+    marks: Path | None = field(default_factory=marks_directory)  # of all states of this user; None: nowhere
+
+    @property
+    def high_water(self) -> Path:
+        """How far the state had come, beside the database."""
+        return self.lock.with_name("high-water")
+
+    def high_water_outside(self, family: str) -> Path | None:
+        """The same outside of the folder, by lineage: a copy of the folder does not take it along. None: nowhere."""
+        return None if self.marks is None or not _FILE_NAME.match(family) else self.marks / family
 
     @property
     def wal(self) -> Path:

@@ -49,7 +49,7 @@ def files_of(paths: StatePaths) -> Iterator[Path]:
     """The state's directory, and every file in it that the runner makes; some may be missing. Not the git-kept one."""
     yield paths.db.parent
     yield paths.db
-    yield from (paths.wal, paths.shm, paths.lock, paths.ballast, paths.emergency, paths.backups)
+    yield from (paths.wal, paths.shm, paths.lock, paths.ballast, paths.emergency, paths.high_water, paths.backups)
 
 
 def user_name(user_id: int) -> str:

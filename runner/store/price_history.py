@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.core.catalogue import Service, ServiceSeen
 from runner.core.clock import from_text
 from runner.store.paths import StatePaths
-from runner.store.reading import holds_tables, reading, revision, unreadable
+from runner.store.reading import NOT_OURS, holds_tables, reading, revision, unreadable
 from runner.store.revisions import includes
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def price_history(paths: StatePaths) -> dict[tuple[str, str], list[ServiceSeen]]
             if not holds_tables(connection, paths) or not includes(revision(connection), _STEP):
                 return {}
             return _by_service(connection.execute(f"{_SEEN} ORDER BY id"))
-    except (KeyError, ValueError, ArithmeticError) as error:  # a time or amount that no version of ours writes
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 

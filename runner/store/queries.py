@@ -17,13 +17,14 @@ from runner.core.catalogue import Catalogue, Service
 from runner.core.clock import from_text
 from runner.core.recorded import Recorded
 from runner.store.doubt_queries import decisions_in
+from runner.store.evidence import gather, refuse_if_behind, refuse_if_lost
 from runner.store.label_statements import read_labels
 from runner.store.life_statements import STEP as FINALS
 from runner.store.life_statements import read_lacking, read_protected, read_status_calls
-from runner.store.lineage import compare, found, noted, noted_run, refuse_astray
+from runner.store.lineage import Lineage
 from runner.store.paths import StatePaths
 from runner.store.price_history import read_changes, read_last_look
-from runner.store.reading import reading, revision, unreadable
+from runner.store.reading import NOT_OURS, reading, revision, unreadable
 from runner.store.readings import currency_changes, first_and_last, looks_of_runs
 from runner.store.repeated_services import read_repeated
 from runner.store.revisions import includes, refuse_unknown
@@ -38,43 +39,46 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
     """All that is committed, as of one moment; empty for a fresh project.
 
     With `lock_is_free` nobody is sending, so what is left in `sending` is shown as in doubt. StateRefused if the
-    database is missing, foreign, older than the lineage file knows, damaged, or of another schema.
+    database is missing, foreign, older than what is known of it, damaged, or of another schema.
     """
-    in_file, run = noted(paths), noted_run(paths)  # before the database, which is committed first: see lineage.check
+    evidence = gather(paths)  # before the database, which is committed first
     if not paths.db.exists():
-        compare(paths, in_file, None)
+        refuse_if_lost(paths, evidence)
         return Recorded()
     try:
         with reading(paths) as connection, _without_collection():
-            in_database = found(connection, paths)
-            compare(paths, in_file, in_database)
+            in_database = refuse_if_behind(paths, evidence, connection)
             if in_database is None:
                 return Recorded()
             refuse_unknown(revision(connection))
-            refuse_astray(paths, connection, run)
-            first, last = first_and_last(connection)
-            attempts = _attempts(connection, left_overs_in_doubt=lock_is_free)
-            return Recorded(
-                lineage=in_database.lineage,
-                serial=in_database.serial,
-                attempts=attempts,
-                catalogues=_catalogues(connection),
-                first_balances=first,
-                last_balances=last,
-                decisions=decisions_in(connection),
-                refills=read_refills(connection, left_overs_unknown=lock_is_free),
-                cancels=read_cancels(connection),
-                service_changes=read_changes(connection),
-                looked_at=read_last_look(connection),
-                labels=read_labels(connection),
-                currency_changes=currency_changes(connection),
-                run_looks=looks_of_runs(connection, _busy_runs(attempts.values())),
-                protected=read_protected(connection),
-                lacking=read_lacking(connection),
-                status_calls=read_status_calls(connection),
-            )
-    except (KeyError, ValueError, ArithmeticError) as error:  # a word, time or amount that no version of ours writes
+            return recorded_in(connection, in_database, lock_is_free=lock_is_free)
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
+
+
+def recorded_in(connection: sqlite3.Connection, known: Lineage, *, lock_is_free: bool = False) -> Recorded:
+    """All that a database of a known schema holds; one of NOT_OURS for a value that makes no sense."""
+    first, last = first_and_last(connection)
+    attempts = _attempts(connection, left_overs_in_doubt=lock_is_free)
+    return Recorded(
+        lineage=known.lineage,
+        serial=known.serial,
+        attempts=attempts,
+        catalogues=_catalogues(connection),
+        first_balances=first,
+        last_balances=last,
+        decisions=decisions_in(connection),
+        refills=read_refills(connection, left_overs_unknown=lock_is_free),
+        cancels=read_cancels(connection),
+        service_changes=read_changes(connection),
+        looked_at=read_last_look(connection),
+        labels=read_labels(connection),
+        currency_changes=currency_changes(connection),
+        run_looks=looks_of_runs(connection, _busy_runs(attempts.values())),
+        protected=read_protected(connection),
+        lacking=read_lacking(connection),
+        status_calls=read_status_calls(connection),
+    )
 
 
 def _busy_runs(attempts: Iterable[Sequence[Attempt]]) -> list[str]:

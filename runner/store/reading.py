@@ -17,6 +17,12 @@ from runner.store.place import refuse_second_names
 # Writes that the file system did not take. An error of fsync is not among them: nothing may be tried again after one.
 NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 
+# What a damaged database makes a read raise. The driver decodes SQLite's complaint, which may quote what is damaged.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+
+# What a word, time or amount makes our own reading of a row raise, if no version of ours has written it.
+NOT_OURS = (KeyError, ValueError, ArithmeticError, TypeError, AttributeError)
+
 BUSY_TIMEOUT = 5.0  # seconds; readers of a WAL wait only while it is recovered
 
 
@@ -43,7 +49,7 @@ def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
         with closing(connect_reader(paths)) as connection:
             connection.execute("BEGIN")
             yield connection
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise unreadable(paths, error) from error
 
 

@@ -14,7 +14,7 @@ from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.clock import from_text, to_text
 from runner.store.label_statements import STEP
 from runner.store.paths import StatePaths
-from runner.store.reading import holds_tables, reading, revision, unreadable
+from runner.store.reading import NOT_OURS, holds_tables, reading, revision, unreadable
 from runner.store.revisions import includes
 
 _T = TypeVar("_T")
@@ -119,7 +119,7 @@ def read_readings(paths: StatePaths, panel: str) -> list[BalanceSeen]:
             if not holds_tables(connection, paths):
                 return []
             return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
-    except (ValueError, ArithmeticError) as error:  # a time or an amount that no version of ours writes
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 
@@ -132,7 +132,7 @@ def read_ends(
     try:
         with reading(paths) as connection:
             return first_and_last(connection, since, until) if holds_tables(connection, paths) else ({}, {})
-    except (ValueError, ArithmeticError) as error:  # same
+    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 

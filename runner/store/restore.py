@@ -4,7 +4,6 @@ A copy that is older than reality begins a new epoch: every other copy of the fo
 """
 
 import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,16 +19,17 @@ from runner.store.backup import backup
 from runner.store.carrying import Carried, Rows
 from runner.store.carrying_requests import Further
 from runner.store.carrying_statuses import carry_statuses
-from runner.store.lineage import Lineage, found, note_down, noted, noted_run
+from runner.store.damage import damage_of
+from runner.store.evidence import Evidence, gather, holds_all
+from runner.store.high_water import HighWater, HighWaterMarks, standing
+from runner.store.lineage import Lineage, found, note_down
 from runner.store.migrate import ensure_schema
 from runner.store.opening import engine_of
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
-from runner.store.reading import holds_tables, reading, revision
-from runner.store.revisions import refuse_unknown
+from runner.store.queries import recorded_in
+from runner.store.reading import NOT_OURS, UNREADABLE, holds_tables, reading, revision
+from runner.store.revisions import REVISIONS, refuse_unknown
 from runner.store.unclean import IN_USE, refuse_if_unsound
-from runner.store.verify import damage_in
-
-_EPOCH = re.compile(r"(.+)\.e([0-9]+)\Z")
 
 
 class Restoration(NamedTuple):
@@ -42,6 +42,7 @@ class Restoration(NamedTuple):
     present_was_read: bool  # all of it, and it is the newest known; else some of what was done since is lost for good
     carried: Sequence[Carried]  # attempts of which only the present state knows, or knows more
     further: Further  # refills and cancellations, the same
+    missing: int  # orders that a high-water mark counts, and neither the copy nor the present state holds
     kept: Path | None = None  # where the present state is now
 
     @property
@@ -52,44 +53,55 @@ class Restoration(NamedTuple):
 
 def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     """What restoring `source` would do; StateRefused if it is damaged, no state, or of another lineage."""
-    copy = _look_into(source)
-    in_file = noted(paths)
-    present = _present(paths)
-    family = _family(copy.lineage.lineage)
-    owner = in_file or present.lineage
-    if owner is not None and _family(owner.lineage) != family:
+    evidence = gather(paths)
+    copy = _look_into(source, evidence)
+    present = _present(paths, evidence)
+    family = copy.lineage.family
+    owner = next((one for one in (*evidence.lineages()[:1], present.lineage) if one is not None), None)
+    if owner is not None and owner.family != family:
         raise StateRefused(
             f"{source} is of another lineage ({copy.lineage.lineage}) than this project's ({owner.lineage})",
             "name a copy of this project's state, or the right project with --state",
         )
-    if present.lineage is not None and _family(present.lineage.lineage) != family:
-        present = present._replace(lineage=None, rows=None)  # somebody else's database lies in its place
-    known = [one for one in (in_file, present.lineage) if one is not None]
-    high_water = max(one.serial for one in (*known, copy.lineage))
-    newest = max(_epoch(one.lineage) for one in (*known, copy.lineage))
-    # With neither of them nothing says that this copy is the newest there is.
-    is_older = not known or copy.lineage.serial < high_water or _epoch(copy.lineage.lineage) < newest
-    if in_file is not None and (run := noted_run(paths)) is not None:
-        is_older = is_older or run not in copy.rows.runs
+    if present.lineage is not None and present.lineage.family != family:
+        present = present._replace(
+            lineage=None, rows=None, holds_all=False
+        )  # somebody else's database lies in its place
+    known = [one for one in (*evidence.lineages(), present.lineage) if one is not None and one.family == family]
+    newest = max((copy.lineage, *known), key=lambda one: (one.epoch, one.serial))
+    high_water = max(one.serial for one in (copy.lineage, *known))
+    # With no evidence nothing says that this copy is the newest there is.
+    is_older = not known or not copy.holds_all or _is_older(copy.lineage, present.lineage)
     after = copy.lineage
-    if is_older or _has_lost_its_wal(paths, source):
-        after = Lineage(f"{family}.e{newest + 1}", high_water + 1)
+    if is_older or _is_unsound(paths, source):
+        after = Lineage(newest.in_next_epoch(), high_water + 1)
     return Restoration(
         source=source,
         copy=copy.lineage,
         high_water=high_water,
         after=after,
         present_was_read=present.rows is not None
-        and present.rows.are_all
         and present.lineage is not None
-        and present.lineage.serial == high_water
-        and _epoch(present.lineage.lineage) == newest
-        and not _has_lost_its_wal(paths, paths.db),
+        and present.rows.are_all
+        and present.holds_all
+        and not _is_older(present.lineage, copy.lineage)
+        and not _is_unsound(paths, paths.db),
         carried=[] if present.rows is None else carrying.differences(copy.rows, present.rows),
         further=Further((), ())
         if present.rows is None
         else carrying_requests.further_requests(copy.rows, present.rows),
+        missing=_missing(evidence, newest, copy.rows, present.rows),
     )
+
+
+def _is_older(one: Lineage, other: Lineage | None) -> bool:
+    return other is not None and (one.epoch, one.serial) < (other.epoch, other.serial)
+
+
+def _missing(evidence: Evidence, newest: Lineage, *several: Rows | None) -> int:
+    known = {key for rows in several if rows is not None for key in rows.attempts}
+    counted = [one.mark.attempts for one in evidence.witnesses if one.mark.lineage.lineage == newest.lineage]
+    return max(0, max(counted, default=0) - len(known))
 
 
 def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> Restoration:
@@ -97,8 +109,17 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
 
     The former database is folded into a backup, or kept as it is beside the backups if it is damaged.
     """
-    present = _present(paths)
     make_directory(paths.db.parent)
+    with closing(HighWaterMarks(paths, plan.after.family)) as marks:
+        kept, restored = _put_in_place(paths, plan, reason, clock)
+        note_down(paths, plan.after)
+        marks.begin(restored)
+    return plan._replace(kept=kept)
+
+
+def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> tuple[Path | None, HighWater]:
+    """Where the former state is kept, and how far the new one has come."""
+    present = _present(paths, gather(paths))
     draft = paths.db.with_name(f".{paths.db.name}.restoring")
     try:
         _copy(plan.source, draft)
@@ -125,33 +146,38 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
             connection.execute("DELETE FROM meta WHERE key = ?", (IN_USE,))
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = DELETE")
+            restored = standing(connection, plan.after)
         _sync(draft)
         kept = _keep_present(paths, clock, is_whole=present.is_whole)
         for path in (paths.wal, paths.shm):  # a WAL would be read into whatever database lies beside it
             path.unlink(missing_ok=True)
         draft.replace(Path(os.path.realpath(paths.db)))
         sync_directory(paths.db.parent)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *UNREADABLE) as error:
         draft.unlink(missing_ok=True)
         raise StateRefused(
             f"{plan.source} could not be restored: {error}", "the present state was left in place"
         ) from error
-    note_down(paths, plan.after)
-    return plan._replace(kept=kept)
+    return kept, restored
 
 
 class _Looked(NamedTuple):
     lineage: Lineage
     rows: Rows
+    holds_all: bool  # that the evidence tells of
 
 
 class _Present(NamedTuple):
     lineage: Lineage | None
     rows: Rows | None  # none: it is missing, or can't be read
     is_whole: bool
+    holds_all: bool  # as above
 
 
-def _look_into(source: Path) -> _Looked:
+_NO_PRESENT = _Present(None, None, is_whole=False, holds_all=False)
+
+
+def _look_into(source: Path, evidence: Evidence) -> _Looked:
     """The copy to be restored, which must be whole."""
     if not source.is_file():
         raise StateRefused(f"there is no file {source}", "name one of the backups directory")
@@ -159,14 +185,31 @@ def _look_into(source: Path) -> _Looked:
     with _reading_any(source) as connection:
         if not _is_state(connection, at):
             raise StateRefused(f"{source} is empty", "name another copy")
-        damage = damage_in(connection)
-        if damage:
-            raise StateRefused(f"{source} can't be restored: {damage[0].what}", "try the next older copy")
+        if damage := damage_of(connection):
+            raise StateRefused(
+                f"{source} can't be restored: the database is damaged: {damage}", "try the next older copy"
+            )
         refuse_unknown(revision(connection))
         known = found(connection, at)
         if known is None:
             raise StateRefused(f"{source} does not say of which lineage it is", "name another copy")
-        return _Looked(known, carrying.read(connection))
+        try:
+            recorded_in(connection, known)
+        except NOT_OURS as error:
+            raise StateRefused(
+                f"{source} can't be restored: {error} makes no sense in it", "try the next older copy"
+            ) from error
+        return _Looked(known, carrying.read(connection), holds_all(connection, known, evidence))
+
+
+def _makes_sense(connection: sqlite3.Connection, known: Lineage | None) -> bool:
+    if known is None or revision(connection) not in REVISIONS:
+        return False
+    try:
+        recorded_in(connection, known)
+    except NOT_OURS:
+        return False
+    return True
 
 
 def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
@@ -176,23 +219,24 @@ def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
         raise StateRefused(refusal.message, "name a copy of this project's state") from refusal
 
 
-def _present(paths: StatePaths) -> _Present:
+def _present(paths: StatePaths, evidence: Evidence) -> _Present:
     """What can still be read of the present state."""
     if not paths.db.exists():
-        return _Present(None, None, is_whole=False)
+        return _NO_PRESENT
     try:
         with reading(paths) as connection:
             if not holds_tables(connection, paths):
-                return _Present(None, None, is_whole=False)
-            is_whole = not damage_in(connection)
+                return _NO_PRESENT
             known = found(connection, paths)
-            return _Present(known, carrying.read(connection), is_whole=is_whole)
-    except (StateRefused, KeyError, ValueError):
-        return _Present(None, None, is_whole=False)
+            is_whole = not damage_of(connection) and _makes_sense(connection, known)
+            has_all = known is not None and holds_all(connection, known, evidence)
+            return _Present(known, carrying.read(connection, is_whole=is_whole), is_whole, has_all)
+    except (StateRefused, *NOT_OURS):
+        return _NO_PRESENT
 
 
-def _has_lost_its_wal(paths: StatePaths, source: Path) -> bool:
-    """True if the copy is the present database itself, which a run left without its last records."""
+def _is_unsound(paths: StatePaths, source: Path) -> bool:
+    """True if the copy is the present database itself, and a run would be refused with it."""
     if not paths.db.exists() or not source.samefile(paths.db):
         return False
     try:
@@ -212,7 +256,7 @@ def _keep_present(paths: StatePaths, clock: Clock, *, is_whole: bool) -> Path | 
     folder = paths.backups / f"replaced-{clock.now():%Y%m%dT%H%M%SZ}"
     make_directory(paths.backups)
     make_directory(folder)
-    for path in (paths.db, paths.wal):
+    for path in (paths.db, paths.wal, paths.high_water):
         if path.exists():
             shutil.copy2(path, folder / path.name)
             _sync(folder / path.name)
@@ -238,7 +282,7 @@ def _reading_any(source: Path) -> Iterator[sqlite3.Connection]:
         ) as connection:
             connection.execute("BEGIN")
             yield connection
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StateRefused(f"{source} can't be read: {error}", "try the next older copy") from error
 
 
@@ -248,13 +292,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _family(lineage: str) -> str:
-    found_epoch = _EPOCH.match(lineage)
-    return found_epoch[1] if found_epoch else lineage
-
-
-def _epoch(lineage: str) -> int:
-    found_epoch = _EPOCH.match(lineage)
-    return int(found_epoch[2]) if found_epoch else 1

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Container, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,18 +13,32 @@ from sqlalchemy.pool import StaticPool
 
 from runner.core.errors import StateRefused
 from runner.store.ballast import SIZE
+from runner.store.damage import broken_rules_in, storage_damage_of
 from runner.store.emergency import SLOT
-from runner.store.lineage import compare, found, noted, noted_run, refuse_astray
+from runner.store.evidence import Evidence, gather, refuse_if_behind, refuse_if_lost
+from runner.store.lineage import found
 from runner.store.lock import is_free
 from runner.store.migrate import ensure_schema
 from runner.store.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, StatePaths
 from runner.store.place import files_of, refuse_unsafe_place
+from runner.store.queries import read_state
 from runner.store.reading import holds_tables, knowing_pages, reading, revision
 from runner.store.revisions import HEAD, refuse_unknown
-from runner.store.unclean import is_in_use, lost_wal
+from runner.store.unclean import (
+    MARKED,
+    Left,
+    is_noted,
+    look_beside,
+    missing_rows,
+    refuse_damaged_log,
+    refuse_unless_sealed,
+    seals_for,
+)
 
+_CHECKS = ("place", "owner and permissions", "ballast and emergency file", "write-ahead log", "pages and indexes", "foreign keys", "tables, indexes, triggers", "purchases", "lineage and serial")  # fmt: skip
 _MOST = 5  # findings of one kind that are told
 _RESTORE = "restore a copy that is whole: runner state restore FILE"
+_NEXT_RUN = "the next run writes it anew, if the last one came to its end; else bring it back"
 _OPEN = "state <> 'refused' AND state <> 'not_sent'"
 
 # What must not be there, though the schema forbids it: a hand with a database shell can switch the schema off.
@@ -75,46 +89,66 @@ class Verified(NamedTuple):
 def verify(paths: StatePaths) -> Verified:
     """Every check that the state can be put to. StateRefused only if there is no database to look at."""
     if not paths.db.exists():
-        compare(paths, noted(paths), None)
+        refuse_if_lost(paths, gather(paths))
         return Verified((), (), 0, "", 0)
     findings = [*_place(paths), *_privacy(paths), *_reserves(paths)]
     attempts, lineage, serial = 0, "", 0
-    lock_was_free, had_wal = is_free(paths), _size(paths.wal) > 0
-    try:
+    is_at_rest = is_free(paths)  # else a run is writing, and what lies beside the database is on its way
+    evidence: Evidence | None = None
+    seals: Container[str] = ()
+    with _told(findings):
+        left = look_beside(paths)
+        evidence = left.evidence
         with reading(paths) as connection:
             if not holds_tables(connection, paths):
                 findings.append(Finding(f"{paths.db} is empty", _RESTORE))
             else:
-                if lock_was_free and not had_wal and is_in_use(connection):
-                    refusal = lost_wal(paths)
-                    findings.append(Finding(refusal.message, refusal.hint))
+                if is_at_rest:
+                    findings += _left_behind(paths, left, connection)
+                    with _told(findings):
+                        seals = seals_for(paths, left, connection, found(connection, paths))
                 findings += _database(connection)
                 known = found(connection, paths)
-                findings += _lineage(paths, connection)
+                findings += _evidence(paths, evidence, connection)
                 lineage, serial = known or ("", 0)
                 (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
-    except StateRefused as refusal:
-        findings.append(Finding(refusal.message, refusal.hint))
-    checks = ("place", "owner and permissions", "ballast and emergency file", "pages", "foreign keys", "tables, indexes, triggers", "purchases", "lineage and serial")  # fmt: skip
+        if seals:
+            with _told(findings):
+                refuse_unless_sealed(paths, seals)
+        read_state(paths)  # every word, time and amount
+    checks = (*_CHECKS, _marks_words(evidence))
     return Verified(checks, tuple(dict.fromkeys(findings)), attempts, lineage, serial)
 
 
-def damage_in(connection: sqlite3.Connection) -> list[Finding]:
-    """What is wrong with the pages and the foreign keys of a database."""
+@contextmanager
+def _told(findings: list[Finding]) -> Iterator[None]:
+    """A refusal becomes a finding."""
     try:
-        pages = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST})")]
-        keys = connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST)
-    except sqlite3.DatabaseError as error:
-        return [Finding(f"the database is damaged: {error}", _RESTORE)]
-    findings = [Finding(f"the database is damaged: {text}", _RESTORE) for text in pages if text != "ok"]
-    return findings + [
-        Finding(f"{table} row {row} refers to nothing in {parent}", _RESTORE) for table, row, parent, _ in keys
-    ]
+        yield
+    except StateRefused as refusal:
+        findings.append(Finding(refusal.message, refusal.hint))
+
+
+def _left_behind(paths: StatePaths, left: Left, connection: sqlite3.Connection) -> Iterator[Finding]:
+    """What the last run left: its log, and as many orders as its mark counts."""
+    try:
+        refuse_damaged_log(paths, left.log)
+    except StateRefused as refusal:
+        yield Finding(refusal.message, refusal.hint)
+    if missing := missing_rows(connection, left.evidence, found(connection, paths)):
+        yield Finding(f"the database is damaged: {missing}", _RESTORE)
+
+
+def _marks_words(evidence: Evidence | None) -> str:
+    """Which marks the state was compared with."""
+    places = [] if evidence is None else [str(one.path) for one in evidence.witnesses]
+    return f"high-water marks ({' and '.join(places) or 'none there is'})"
 
 
 def _database(connection: sqlite3.Connection) -> Iterator[Finding]:
-    damage = damage_in(connection)
-    yield from damage
+    damage = storage_damage_of(connection, _MOST)
+    for text in damage or broken_rules_in(connection):
+        yield Finding(f"the database is damaged: {text}", _RESTORE)
     if damage:
         return
     present = revision(connection)
@@ -148,21 +182,24 @@ def _definitions(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
     return {name: (kind, " ".join(sql.split())) for name, kind, sql in rows}
 
 
-def _lineage(paths: StatePaths, connection: sqlite3.Connection) -> Iterator[Finding]:
+def _evidence(paths: StatePaths, evidence: Evidence, connection: sqlite3.Connection) -> Iterator[Finding]:
     try:
-        in_file, in_database = noted(paths), found(connection, paths)
-        compare(paths, in_file, in_database)
-        if in_database is not None:
-            refuse_astray(paths, connection, noted_run(paths))
+        present = refuse_if_behind(paths, evidence, connection)
     except StateRefused as refusal:
         yield Finding(refusal.message, refusal.hint)
         return
-    if in_database is None:
+    if present is None:
         yield Finding(f"{paths.db} does not say of which lineage it is", _RESTORE)
-    elif in_file is None:
+        return
+    if evidence.noted is None:
         yield Finding(
             f"{paths.lineage} is missing", "bring it back from git, or let the next apply write it anew; commit it"
         )
+    for place in (evidence.beside, evidence.outside):
+        if place is not None and place.trouble:
+            yield Finding(f"the high-water mark {place.path} can't be read: {place.trouble}", _NEXT_RUN)
+    if evidence.beside.mark is None and not evidence.beside.trouble and is_noted(connection, MARKED):
+        yield Finding(f"the high-water mark {evidence.beside.path} is missing", _NEXT_RUN)
 
 
 def _place(paths: StatePaths) -> Iterator[Finding]:

@@ -1,14 +1,13 @@
 """What becomes of orders after they were bought: edited lines, short deliveries, drips. From the plan to the panel's books."""
 
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
 from tests.acceptance.project import BRAND, Project, Ran, post
 from tests.acceptance.served import Served
+from tests.by_hand import edit_state
 
 REORDER = {"on_partial": "reorder", "on_canceled": "reorder"}
 
@@ -212,8 +211,7 @@ def test_what_we_cancel_is_not_bought_again(project, served_sandbox):
 
 def an_hour_passes(project: Project) -> None:
     """As the state sees it: what was sent, was sent an hour earlier."""
-    with closing(sqlite3.connect(project.state)) as state, state:
-        state.execute("UPDATE attempts SET marked_at = strftime('%Y-%m-%dT%H:%M:%fZ', marked_at, '-1 hour')")
+    edit_state(project.state, "UPDATE attempts SET marked_at = strftime('%Y-%m-%dT%H:%M:%fZ', marked_at, '-1 hour')")
 
 
 def test_a_drip_sends_one_instalment_an_hour(project, served_sandbox):

@@ -11,6 +11,7 @@ from jsonschema import Draft7Validator
 
 from tests.acceptance.project import REPOSITORY, Project, post
 from tests.acceptance.served import TEST_KEY, Served
+from tests.by_hand import edit_state
 
 SCHEMA = json.loads((REPOSITORY / "schemas" / "doubt.schema.json").read_text(encoding="utf-8"))
 LOST = "spring/post-1"
@@ -312,9 +313,11 @@ def test_the_built_in_sandbox_needs_no_panels_yaml(bare_project: Project):
     assert bare_project.run("apply").code == 0
     with closing(sqlite3.connect(bare_project.state)) as state:
         order_id = state.execute("SELECT panel_order_id FROM attempts").fetchone()[0]
-        state.execute("DROP TRIGGER attempts_change_state_only_forwards")
-        state.execute("UPDATE attempts SET state = 'in_doubt', panel_order_id = NULL")
-        state.commit()
+    edit_state(
+        bare_project.state,
+        "DROP TRIGGER attempts_change_state_only_forwards",
+        "UPDATE attempts SET state = 'in_doubt', panel_order_id = NULL",
+    )
     ran = bare_project.run("doubt", "adopt", LOST, "--order", order_id, "--reason", "x")
     assert ran.code == 0, ran.err
     assert bare_project.run("apply", "--format", "json").json["placed"] == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.acceptance.project import Project, post
 from tests.acceptance.served import Served
+from tests.by_hand import edit_state
 
 NO_LISTS = {"kind": "answer", "action": "status", "times": 1, "text": '{"error": "Incorrect request"}'}
 NO_CANCEL = {"kind": "answer", "action": "cancel", "text": '{"error": "Invalid action"}'}
@@ -28,10 +29,14 @@ def status_calls(served: Served, do) -> int:
 def shift(project: Project, days: int) -> None:
     """As if everything that the state knows had been that much earlier."""
     moved = f"strftime('%Y-%m-%dT%H:%M:%fZ', {{}}, '-{days} days')"
-    with closing(sqlite3.connect(project.state, isolation_level=None)) as state:
-        for column in ("marked_at", "settled_at", "checked_at", "final_at"):
-            state.execute(f"UPDATE attempts SET {column} = {moved.format(column)} WHERE {column} IS NOT NULL")
-        state.execute(f"UPDATE lacking SET seen_at = {moved.format('seen_at')}")
+    edit_state(
+        project.state,
+        *(
+            f"UPDATE attempts SET {column} = {moved.format(column)} WHERE {column} IS NOT NULL"
+            for column in ("marked_at", "settled_at", "checked_at", "final_at")
+        ),
+        f"UPDATE lacking SET seen_at = {moved.format('seen_at')}",
+    )
 
 
 def refresh(project: Project, *more: str):

@@ -1,14 +1,13 @@
 """Removing as users meet it: orders that left their file stay, are cancelled by --prune, or are protected; renames never buy."""
 
 import json
-import sqlite3
-from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
 from tests.acceptance.project import BRAND, Project, Ran, post
 from tests.acceptance.served import Served
+from tests.by_hand import edit_state
 
 DAY = 24 * 60  # panel minutes
 KEEP = post(0, quantity=1000)
@@ -23,8 +22,7 @@ def bought(project: Project, *orders: dict, **more: object) -> None:
 
 def a_day_passes(project: Project) -> None:
     """For the runner: what it asked for is a day older."""
-    with closing(sqlite3.connect(project.state)) as state, state:
-        state.execute("UPDATE cancels SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day')")
+    edit_state(project.state, "UPDATE cancels SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day')")
 
 
 def asked(served: Served) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.project import BRAND, Project, post
 from tests.acceptance.served import Served
+from tests.by_hand import edit_state
 
 DAY = 24 * 60  # panel minutes
 DUE = {"refill": {"when": "due", "every": "24h", "for": "30d", "max": 3}}
@@ -25,11 +26,11 @@ def bought(project: Project, served: Served, orders: list, **policy: object) -> 
 def a_day_passes(project: Project, served: Served) -> None:
     """For the panel by its own clock; for the runner by making what it asked a day older."""
     served.tell("clock", {"advance_minutes": DAY})
-    with closing(sqlite3.connect(project.state)) as state, state:
-        state.execute(
-            "UPDATE refills SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day'), "
-            "answered_at = strftime('%Y-%m-%dT%H:%M:%fZ', answered_at, '-1 day')"
-        )
+    edit_state(
+        project.state,
+        "UPDATE refills SET asked_at = strftime('%Y-%m-%dT%H:%M:%fZ', asked_at, '-1 day'), "
+        "answered_at = strftime('%Y-%m-%dT%H:%M:%fZ', answered_at, '-1 day')",
+    )
 
 
 def refills(served: Served) -> list[int]:

@@ -296,12 +296,20 @@ def test_a_new_state_is_refused_where_files_tell_of_an_older_life(bought, trace,
         assert bought.run("init").code == 12
 
 
-def test_everything_gone_is_refused_until_somebody_says_so(bought, served_sandbox):
+def test_everything_gone_is_refused_until_somebody_says_so(bought, served_sandbox, tmp_path):
     shutil.rmtree(bought.state.parent)
-    for _ in range(2):
-        ran = bought.run("apply", "--yes")
-        assert ran.code == 12
+    for elsewhere in ({}, {"XDG_STATE_HOME": str(tmp_path / "another machine")}):
+        for _ in range(2):
+            ran = bought.run("apply", "--yes", **elsewhere)
+            assert ran.code == 12
     assert "if there was one, everything would be bought again" in ran.err
+
+
+def test_the_user_s_own_mark_tells_of_a_state_whose_whole_folder_is_gone(bought, served_sandbox):
+    shutil.rmtree(bought.state.parent)
+    ran = bought.run("apply", "--yes", "--new-state")
+    assert ran.code == 12
+    assert f"tells of a state in this folder with {ORDERS} orders" in ran.err
     assert len(served_sandbox.orders()) == ORDERS
 
 

@@ -2,6 +2,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def fast_folder() -> Iterator[Path]:
 
 async def make_template(folder: Path) -> Path:
     """A fresh state in `folder`."""
-    paths, clock = StatePaths.at(folder / "template" / "runner.db"), SystemClock()
+    paths, clock = replace(StatePaths.at(folder / "template" / "runner.db"), marks=None), SystemClock()
     with await acquire(paths, "template", clock) as lock:
         open_writer(paths, lock, clock).writer.close()
     return paths.db.parent

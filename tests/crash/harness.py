@@ -105,7 +105,7 @@ class World:
         self.panel.on_add = self._expect_a_durable_mark
         self.panel.upkeep.on_refill = self._expect_durable_requests
         self.disk = Disk(self.folder, self.template)
-        self.paths = StatePaths.at(self.disk.db)
+        self.paths = replace(StatePaths.at(self.disk.db), marks=None)  # one template is many histories
         self.durable_marks: list[str] = []
         self.unmarked_sends: list[str] = []
         self.durable_requests: set[int] = set()  # attempts whose refill is being asked for, of the present run

@@ -224,7 +224,7 @@ class Disk:
         return self.folder / "runner.db"
 
     def sync(self) -> None:
-        for name in ("runner.db", "runner.db-wal", "lineage.json"):
+        for name in ("runner.db", "runner.db-wal", "lineage.json", "high-water"):
             source = self.folder / name
             if source.exists():
                 (self.synced / name).write_bytes(source.read_bytes())
@@ -240,7 +240,7 @@ class Disk:
 
     def power_cut(self) -> None:
         """Only what was synced is left, and the torn end of the log if there is one. Close all connections first."""
-        for name in ("runner.db", "runner.db-wal", "lineage.json"):
+        for name in ("runner.db", "runner.db-wal", "lineage.json", "high-water"):
             source = self.synced / name
             if source.exists():
                 (self.folder / name).write_bytes(source.read_bytes())

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -97,7 +98,11 @@ async def test_of_two_runs_with_one_state_the_second_does_not_begin(open_run, cl
 
 
 async def test_two_writers_after_a_broken_lock_never_both_send_one_order(clock, tmp_path, paths):
-    """Both have the database open, as if no lock had held: the serial lets only one go on."""
+    """Both have the database open, as if the lock file had been deleted: the serial lets only one go on.
+
+    A user without a home, so that no mark outside of the folder keeps the second one from opening it.
+    """
+    paths = replace(paths, marks=None)
     one, two = SimulatedPanel("sim", clock=clock, parallel=1), SimulatedPanel("sim", clock=clock, parallel=1)
     wish = Wish(campaigns=[campaign(10)])
     with await acquire(paths, "apply", clock) as first_lock:

@@ -22,6 +22,7 @@ def _live(job: tuple[int, int, int, Plant | None]) -> tuple[int, Counter[str], s
     seed, orders, days, plant = job
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", folder)
         if plant is not None:
             plant(patch)
         month = Month(Path(folder), seed=seed, orders=orders, days=days)

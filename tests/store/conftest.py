@@ -11,7 +11,7 @@ from runner.store.lock import StateLock, acquire
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun
 from runner.store.paths import StatePaths
-from tests.store.making import NOW
+from tests.store.making import NOW, a_mark, marks_of
 
 
 @pytest.fixture
@@ -62,3 +62,18 @@ def writer(begun: StatePaths, paths: StatePaths, open_one: Callable[[], Writer])
     shutil.copy(begun.db, paths.db)
     shutil.copy(begun.lineage, paths.lineage)
     return open_one()
+
+
+@pytest.fixture
+def broken_off(writer: Writer, paths: StatePaths) -> StatePaths:
+    """The files of a run that was killed after a checkpoint, as a crash would leave them, put in place of the run's own."""
+    writer.commit([a_mark(1)])
+    writer._fold()
+    writer.commit([a_mark(2)])
+    left = {path: path.read_bytes() for path in (paths.db, paths.wal, *marks_of(paths))}
+    writer.close()
+    for path, content in left.items():
+        path.write_bytes(content)
+        path.chmod(0o600)
+    paths.shm.unlink(missing_ok=True)
+    return paths

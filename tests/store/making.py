@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from runner.core.attempts import Attempt, AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase
 from runner.store.operations import Mark, Settle
@@ -59,3 +60,9 @@ def raw(paths: StatePaths, sql: str, *values: object) -> list[tuple]:
     with closing(sqlite3.connect(paths.db, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         return connection.execute(sql, values).fetchall()
+
+
+def marks_of(paths: StatePaths) -> list[Path]:
+    """The files of the high-water marks that there are, the one beside the database first."""
+    outside = [] if paths.marks is None else sorted(paths.marks.glob("*"))
+    return [path for path in (paths.high_water, *outside) if path.exists()]

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from runner.core.attempts import AttemptState
-from runner.store.lineage import check
+from runner.store.evidence import check
 from runner.store.lock import acquire, is_free
 from runner.store.opening import open_writer
 from runner.store.operations import DoubtLeftOvers

@@ -4,13 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused
 from runner.core.recorded import Recorded
 from runner.store.backup import backup
-from runner.store.lineage import Lineage, check, note_down, noted
+from runner.store.evidence import check
+from runner.store.lineage import Lineage, note_down, noted
 from runner.store.opening import open_writer
 from runner.store.operations import BeginRun, EndRun
 from runner.store.queries import read_state
@@ -94,7 +96,8 @@ def test_a_copy_that_went_its_own_way_is_refused_however_high_its_serial_is(
     theirs = paths.lineage.read_text()
     shutil.copy(copy, paths.db)
     paths.lineage.unlink()
-    astray = open_writer(paths, lock, clock).writer
+    paths.high_water.unlink()
+    astray = open_writer(replace(paths, marks=None), lock, clock).writer  # on another machine
     for number in range(9):
         astray.commit([BeginRun(f"look-{number}", "status", NOW)])
     astray.close()
@@ -107,7 +110,9 @@ def test_a_copy_that_went_its_own_way_is_refused_however_high_its_serial_is(
     assert noted(paths).lineage.endswith(".e2")
 
 
-def test_setting_the_serial_back_by_hand_accepts_the_old_copy(writer, paths, clock, open_one):
+def test_setting_the_serial_back_by_hand_accepts_an_old_copy_only_where_no_mark_tells_of_more(
+    writer, paths, clock, lock
+):
     writer.commit([a_mark(1)])
     copy = backup(paths, clock)
     serial = writer.serial
@@ -115,8 +120,11 @@ def test_setting_the_serial_back_by_hand_accepts_the_old_copy(writer, paths, clo
     writer.close()
     shutil.copy(copy, paths.db)
     paths.lineage.write_text(json.dumps(json.loads(paths.lineage.read_text()) | {"serial": serial}))
-    open_one()
-    assert len(attempts_of(paths)) == 1
+    with pytest.raises(StateRefused, match="is behind"):
+        open_writer(paths, lock, clock)
+    paths.high_water.unlink()
+    open_writer(replace(paths, marks=None), lock, clock).writer.close()
+    assert len(attempts_of(replace(paths, marks=None))) == 1
 
 
 def test_a_lost_lineage_file_is_written_anew_and_told(bought, open_one, lock, clock):

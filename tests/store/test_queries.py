@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -120,3 +122,16 @@ def test_opening_a_present_state_does_not_load_alembic(begun, tmp_path):
         "sys.exit('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "runner.db"], check=False).returncode == 0
+
+
+def test_a_value_of_a_type_that_no_version_of_ours_writes_is_a_refusal(writer, paths):
+    """As a wrong bit in the head of a row makes it; the table itself would not take it."""
+    writer.commit([a_mark(1)])
+    writer.close()
+    with closing(sqlite3.connect(paths.db, isolation_level=None)) as shell:
+        shell.execute("PRAGMA writable_schema = ON")
+        shell.execute("UPDATE sqlite_master SET sql = replace(sql, 'STRICT', '') WHERE name = 'attempts'")
+    with closing(sqlite3.connect(paths.db, isolation_level=None)) as shell:
+        shell.execute("UPDATE attempts SET checked_at = x'00'")
+    with pytest.raises(StateRefused, match="can't be read"):
+        read_state(paths)

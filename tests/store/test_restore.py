@@ -12,9 +12,10 @@ from runner.core.attempts import AttemptState, LiveStatus, StatusSeen
 from runner.core.errors import StateRefused
 from runner.store.backup import backup
 from runner.store.carrying import How
-from runner.store.lineage import check, noted
+from runner.store.evidence import check
+from runner.store.lineage import noted
 from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Rename, SeeStatuses
+from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Rename, Repair, SeeStatuses
 from runner.store.restore import plan_restore, restore
 from runner.store.verify import verify
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused
@@ -32,16 +33,14 @@ def grown(writer, paths, clock):
     five, six, _ = writer.commit([a_mark(n)._replace(run_id="run-2") for n in (5, 6, 7)])
     writer.commit([a_settle(five, placed("p5")), a_settle(six, refused())])
     writer.commit([Rename([("spring", "order-1", "order-one")])])
-    raw_state(paths, ids[2], "not_sent")
+    writer.commit([Repair(lambda connection: change_state(connection, ids[2], "not_sent"))])
     writer.commit([EndRun("run-2", 15, NOW)])
     writer.close()
     return copy
 
 
-def raw_state(paths, attempt_id, state):
-    with sqlite3.connect(paths.db) as connection:
-        connection.execute("UPDATE attempts SET state = ? WHERE id = ?", (state, attempt_id))
-    connection.close()
+def change_state(connection, attempt_id, state):
+    return connection.exec_driver_sql("UPDATE attempts SET state = ? WHERE id = ?", (state, attempt_id)).rowcount
 
 
 def told(plan):
@@ -202,21 +201,20 @@ def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, mon
     assert list(paths.db.parent.glob(".*")) == []
 
 
-def test_a_state_without_its_wal_can_be_accepted_as_it_is(writer, paths, lock, clock):
-    writer.commit([a_mark(1)])
-    writer.commit([EndRun("run-1", 0, NOW)])
-    writer.close()
-    raw(paths, "INSERT INTO meta VALUES ('in_use', 'yes')")
-    with pytest.raises(StateRefused, match="held its last records"):
+def test_a_state_without_its_wal_can_be_accepted_as_it_is(broken_off, lock, clock):
+    paths = broken_off
+    paths.wal.unlink()
+    with pytest.raises(StateRefused, match="is behind"):
         open_writer(paths, lock, clock)
     plan = plan_restore(paths, paths.db)
     assert plan.loses
-    done = restore(paths, plan, "a database tool folded it", clock)
+    assert not plan.present_was_read
+    done = restore(paths, plan, "the log is lost for good", clock)
     assert done.kept.is_dir()
     again = open_writer(paths, lock, clock).writer
     (turned,) = again.commit([DoubtLeftOvers(NOW)])
     again.close()
-    assert len(turned) == 1
+    assert [one.order_id for one in turned] == ["order-1"]
 
 
 @pytest.mark.parametrize(
