@@ -145,17 +145,18 @@ def test_a_count_is_that_of_the_page(project, served_sandbox, way):
     assert "counts.csv:3:1: https://example.com/our-brand/p/1 has another count above" in twice.err
 
 
-def test_a_list_of_what_was_bought_elsewhere_means_the_page(project, served_sandbox):
+def test_a_list_of_what_was_bought_elsewhere_means_the_page(project, served_sandbox, tmp_path, monkeypatch):
     project.campaign([order(PAGE)])
     apply(project, placed=1)
     (project.root / "state").rename(project.root.parent / "elsewhere")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     project.write("bought.csv", f"order_id,service,link\n23501,1,{OTHER}\n")
     ran = project.run("import", "--from", "bought.csv", "--new-state", "--format", "json")
     assert (ran.code, ran.json["summary"]) == (0, {"imported": 1}), ran.err
     apply(project, placed=0)
 
 
-def test_a_generated_file_names_orders_of_one_page_apart(project, served_sandbox):
+def test_a_generated_file_names_orders_of_one_page_apart(project, served_sandbox, tmp_path, monkeypatch):
     project.campaign([order(PAGE, id="a")], name="first")
     apply(project, placed=1)
     served_sandbox.tell("orders/23501", {"status": "Completed"})
@@ -165,6 +166,7 @@ def test_a_generated_file_names_orders_of_one_page_apart(project, served_sandbox
     apply(project, placed=1)
     for name in ("state", "campaigns"):
         (project.root / name).rename(project.root.parent / f"former-{name}")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     project.write("bought.csv", f"order_id,service,link,quantity\n23501,1,{PAGE},100\n23502,1,{PAGE}#top,100\n")
     ran = project.run(
         "import",

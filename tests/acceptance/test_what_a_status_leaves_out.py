@@ -1,13 +1,12 @@
 """A panel that leaves out what is left of an order: nothing is bought on what an older status said."""
 
-import sqlite3
-from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
 from tests.acceptance.own_panel import FIRST_ID, OwnPanel
 from tests.acceptance.project import Project, post
+from tests.by_hand import edit_state
 
 REORDER = {"on_partial": "reorder", "on_canceled": "reorder", "max_reorders": 5}
 LIVE = {"status": "In progress", "charge": "0.90", "start_count": "10", "remains": "700"}
@@ -26,9 +25,10 @@ SILENT = [
 
 def let_time_pass(project: Project) -> None:
     """Final orders are looked at again when they are due: date the last look back."""
-    with closing(sqlite3.connect(project.state)) as state:
-        state.execute("UPDATE attempts SET checked_at = '2026-01-01T00:00:00.000Z' WHERE checked_at IS NOT NULL")
-        state.commit()
+    edit_state(
+        project.state,
+        "UPDATE attempts SET checked_at = '2026-01-01T00:00:00.000Z' WHERE checked_at IS NOT NULL",
+    )
 
 
 @pytest.fixture
