@@ -44,10 +44,11 @@ def aftermath(
     }
     warnings: list[str] = []
     is_overcharged = False
-    for submission in submissions:
-        warnings += submission.confirmations.conclude(attempts)
-        is_overcharged = is_overcharged or submission.confirmations.is_overcharged
     committed = committed_now(session, campaigns, recorded, session.clock.now())
+    for submission in submissions:
+        last = committed.balances.get(submission.panel)
+        warnings += submission.confirmations.conclude(attempts, None if last is None else last.amount)
+        is_overcharged = is_overcharged or submission.confirmations.is_overcharged
     beyond = overdrawn(campaigns, committed)
     warnings += [one.warning for one in beyond]
     profiles = {name: panel.profile for name, panel in session.panels.items()}

@@ -63,6 +63,7 @@ class Confirmations:
         self._allowance = allowance
         self._stop = stop
         profile = panel.profile
+        self._earlier = unconfirmed
         self._window = Window(WIDEST * max(profile.parallel_add, BATCH), 0 if profile.hides_charges else unconfirmed)
         self._fall = Fall(balance)
         self._rounding = Rounding()
@@ -103,6 +104,12 @@ class Confirmations:
             return True
         return not self._fall.is_suspect and self._window.has_room()
 
+    def shut(self) -> str:
+        """Why nothing will ever make room: only orders of earlier runs are out. Empty where something may."""
+        if self._has_room() or self._window.out > self._earlier:
+            return ""
+        return f"{self._panel.profile.name} has not confirmed {self._earlier:,} orders of earlier runs"
+
     async def opened(self) -> None:
         """Return when something may have changed for `reserve`; safe to cancel."""
         self._waiters += 1
@@ -136,14 +143,20 @@ class Confirmations:
         if self._waiters or len(self._fresh) >= self._window.batch:  # else nothing is due: most orders end here
             self._look()
 
-    def conclude(self, attempts: Mapping[int, Attempt]) -> list[str]:
-        """Judge, after the last poll, what had shown no charge before; what was charged otherwise than expected."""
+    def conclude(self, attempts: Mapping[int, Attempt], balance: Decimal | None) -> list[str]:
+        """Judge, after the last poll, what had shown no charge before; what was charged otherwise than expected.
+
+        Where charges are still missing, the last `balance` must explain them.
+        """
         found = list(self.stopped.values())
-        for bought in self._uncharged.values():
+        hidden: list[Bought] = []
+        for order_id, bought in self._uncharged.items():
             attempt = attempts.get(bought.attempt_id)
             observed = None if attempt is None else observed_in(attempt)
             if observed is None:
+                hidden.append(bought)
                 continue
+            self._learn(order_id, bought, observed.charge)
             wrong = check_charge(observed, self._panel.profile)
             if wrong is not None and wrong.service not in self.stopped:
                 self.stopped[wrong.service] = wrong.words
@@ -151,7 +164,17 @@ class Confirmations:
                 found.append(wrong.words)
             if overdrawn := self._count(bought, observed.charge):
                 found.append(overdrawn)
+        if hidden and balance is not None:
+            self._fall.confirmed_by(balance, (), self._sent)
+            if self._fall.is_suspect:
+                self.is_overcharged = True
+                found.append(self._not_explained(len(hidden)))
         return list(dict.fromkeys(found))
+
+    def _learn(self, order_id: str, bought: Bought, charge: Decimal) -> None:
+        """What an order cost is known: beside what the balance has confirmed of it, if it has."""
+        is_open = order_id in self._silent or order_id in self._fresh
+        self._fall.know(bought.cost if is_open else ZERO, charge if is_open else charge - bought.cost)
 
     async def close(self) -> None:
         """Wait for the looks under way; once the run is to end, cut them off."""
@@ -257,8 +280,10 @@ class Confirmations:
                     confirmed += 1
                 else:
                     self._window.give_back()
-            elif overdrawn := self._count(bought, charge):
-                self._stop(overdrawn)
+            else:
+                self._learn(order_id, bought, charge)
+                if overdrawn := self._count(bought, charge):
+                    self._stop(overdrawn)
             del self._uncharged[order_id]
             if wrong is not None:
                 self._mischarged(wrong)
@@ -280,8 +305,8 @@ class Confirmations:
 
     def _settle(self, order_id: str, bought: Bought, charge: Decimal) -> None:
         """An order's charge is known: it counts where it is higher than what was expected."""
+        self._learn(order_id, bought, charge)
         del self._silent[order_id]
-        self._fall.know(bought.cost, charge)
         if overdrawn := self._count(bought, charge):
             self._stop(overdrawn)
 
@@ -345,6 +370,13 @@ class Confirmations:
         if number:
             self._window.confirm(number)
             self._opened.set()
+
+    def _not_explained(self, number: int) -> str:
+        name = self._panel.profile.name
+        return (
+            f"{name} shows no charge for {number:,} orders, and {self._fall.in_words()}: it took more than it lists, or somebody "
+            f"else spends the balance; look at the orders on its page before more is bought"
+        )
 
     def _no_sign(self) -> str:
         profile, number = self._panel.profile, len(self._silent) + len(self._fresh)

@@ -135,6 +135,9 @@ class Submission:
         """Wait for a place in the window and for prices of now; False when the run must end instead."""
         confirmations, prices = self.confirmations, self._prices
         while not confirmations.reserve():
+            if why := confirmations.shut():
+                self._stop(why)
+                return False
             if not await self._idle(confirmations.opened()):
                 return False
         if prices.is_old() and await self._idle(prices.read()) and prices.failed:

@@ -102,24 +102,32 @@ def observed_in(attempt: Attempt) -> Observed | None:
 def mischarges(recorded: Recorded, profiles: Mapping[str, PanelProfile]) -> dict[tuple[str, str], Mischarge]:
     """The services of panels with a profile that are charged wrongly, by panel and id.
 
-    The newest order whose charge is known speaks for its service, and so does each order that the panel corrected
-    upwards after it had shown another charge. One pass, the latest orders first.
+    The newest run whose charges are known speaks for a service, with each of its orders: they were on their way together. So
+    does each order that the panel corrected upwards after it had shown another charge.
     """
+    latest_first = list(reversed(list(recorded.attempts.values())))
+    newest: dict[tuple[str, str], Attempt] = {}
+    for attempts in latest_first:
+        for attempt in reversed(attempts):
+            known = newest.get((attempt.panel, attempt.service))
+            if (known is None or attempt.id > known.id) and attempt.panel in profiles and observed_in(attempt):
+                newest[attempt.panel, attempt.service] = attempt
     found: dict[tuple[str, str], Mischarge] = {}
-    judged: set[tuple[str, str]] = set()
-    for attempts in reversed(list(recorded.attempts.values())):
+    right: set[tuple[object, ...]] = set()  # equal orders are judged once
+    for attempts in latest_first:
         for attempt in reversed(attempts):
             key = (attempt.panel, attempt.service)
-            profile = profiles.get(attempt.panel)
-            is_raised = _is_raised(attempt)
-            if profile is None or key in found or (key in judged and not is_raised):
+            speaker = newest.get(key)
+            if speaker is None or key in found or not (attempt.run_id == speaker.run_id or _is_raised(attempt)):
                 continue
             observed = observed_in(attempt)
-            if observed is None:
+            alike = None if observed is None else (attempt.panel, *observed[1:])
+            if observed is None or alike is None or alike in right:
                 continue
-            judged.add(key)
-            if (wrong := check_charge(observed, profile)) is not None:
+            if (wrong := check_charge(observed, profiles[attempt.panel])) is not None:
                 found[key] = wrong
+            elif observed.panel_order_id not in profiles[attempt.panel].accepted_charges:
+                right.add(alike)
     return found
 
 

@@ -97,11 +97,13 @@ class World:
     disk_is_synced: bool = True  # False: the journal does not wait for the disk (synchronous=NORMAL)
     journal_type: type[SimulatedJournal] = SimulatedJournal
     transport_type: Callable[..., SimulatedTransport] = SimulatedTransport
+    panel_type: Callable[..., PanelWorld] = PanelWorld
+    exclusive: bool = False  # panels.yaml says that nobody else spends the balance
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.clock = SimulatedClock()
-        self.panel = PanelWorld(self.faults, self.upkeep_faults, self.clock)
+        self.panel = self.panel_type(self.faults, self.upkeep_faults, self.clock)
         self.panel.on_add = self._expect_a_durable_mark
         self.panel.upkeep.on_refill = self._expect_durable_requests
         self.disk = Disk(self.folder, self.template)
@@ -140,9 +142,23 @@ class World:
         requested = {one.panel_order_id for one in self.attempts() if one.id in self.durable_requests}
         self.unmarked_refills += [each for each in order_ids if each not in requested]
 
-    def run(self, wanted: Campaign, crash_at: int | None = None, when: When = When.BEFORE) -> RunEnd:
-        """One `apply`, from the lock to the end, or to the crash."""
-        return self._run("apply", lambda session: self._apply(session, wanted), crash_at, when)
+    def run(
+        self,
+        wanted: Campaign,
+        crash_at: int | None = None,
+        when: When = When.BEFORE,
+        *,
+        stop_after: float | None = None,
+        max_cost: Decimal | None = None,
+    ) -> RunEnd:
+        """One `apply`, from the lock to the end, or to the crash; after `stop_after` seconds a signal asks it to end."""
+
+        async def carry_out(session: Session) -> ApplyResult:
+            if stop_after is not None:
+                asyncio.get_running_loop().call_later(stop_after, session.stop.request)
+            return await self._apply(session, wanted, max_cost)
+
+        return self._run("apply", carry_out, crash_at, when)
 
     def prune(self, wanted: Campaign, crash_at: int | None = None, when: When = When.BEFORE) -> RunEnd:
         """One `apply --prune`, the same."""
@@ -245,15 +261,20 @@ class World:
         journal = self.journal_type(self, process.writer, ports, loop)
         await journal.begin_run(run_id, command, self.clock.now())
         profile = PanelProfile(
-            name="p", url="http://127.0.0.1:1", key=Secret("k"), parallel_add=self.parallel, parallel_read=2
+            name="p",
+            url="http://127.0.0.1:1",
+            key=Secret("k"),
+            parallel_add=self.parallel,
+            parallel_read=2,
+            exclusive=self.exclusive,
         )
         transport = self.transport_type(self.panel, ports, self.rng, self.clock.sleep)
         client = PanelClient(profile, Secret("k"), clock=self.clock, rng=self.rng, transport=transport)
         return Session(run_id=run_id, journal=journal, panels={"p": client}, clock=self.clock)
 
-    async def _apply(self, session: Session, wanted: Campaign) -> ApplyResult:
+    async def _apply(self, session: Session, wanted: Campaign, max_cost: Decimal | None = None) -> ApplyResult:
         counts = self.panel.counts() if wanted.policy.refill.when is RefillWhen.DROP else None
-        return await apply(session, Wish(campaigns=[wanted], counts=counts), lambda _plan: True)
+        return await apply(session, Wish(campaigns=[wanted], counts=counts, max_cost=max_cost), lambda _plan: True)
 
     def decide(self, *operations: Operation) -> list[Any]:
         """Record a person's decisions, as the doubt commands do: under the lock, in a run of its own, after recovery."""

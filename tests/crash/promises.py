@@ -36,10 +36,13 @@ class BrokenPromise(AssertionError):
     """An invariant does not hold; says which, and the history that broke it."""
 
 
-def check(world: World, wanted: Campaign, ends: Sequence[RunEnd], wronged: Collection[str] = ()) -> None:
+def check(
+    world: World, wanted: Campaign, ends: Sequence[RunEnd], wronged: Collection[str] = (), *, is_honest: bool = True
+) -> None:
     """All that must hold after any run and any crash; raises `BrokenPromise`.
 
-    `wronged`: links about which a person told the runner what is not true.
+    `wronged`: links about which a person told the runner what is not true. A panel that `is_honest` takes what it lists, and
+    pays back what it says; `money_promises` are for others.
     """
 
     def expect(holds: object, promise: str) -> None:
@@ -56,7 +59,8 @@ def check(world: World, wanted: Campaign, ends: Sequence[RunEnd], wronged: Colle
     _check_orders(world, attempts, wronged, expect)
     _check_parts(world, wanted.policy, recorded, wronged, expect)
     _check_ends(ends, expect)
-    _check_money(world, wanted, recorded, ends, wronged, expect)
+    if is_honest:
+        _check_money(world, wanted, recorded, ends, wronged, expect)
     _check_refills(world, wanted.policy.refill, recorded, expect)
 
 

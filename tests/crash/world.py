@@ -113,6 +113,10 @@ class PanelWorld:
         for refill in self.upkeep.refills:
             refill.status(now)
 
+    def delay(self, action: str) -> float:
+        """Seconds that a request takes beyond the usual."""
+        return self.upkeep.delay if action in UPKEEP_ACTIONS else 0.0
+
     def counts(self) -> dict[str, int]:
         """The present count of every link, as somebody would write it into a counts file."""
         self.bring_up_to_date()
@@ -190,7 +194,7 @@ class SimulatedTransport:
 
     async def send(self, form: Form, cap: int = 0) -> Exchange:
         fields = dict(form)
-        delay = self._panel.upkeep.delay if fields["action"] in UPKEEP_ACTIONS else 0.0
+        delay = self._panel.delay(fields["action"])
         await self._sleep(delay + self._rng.uniform(0.001, 0.02))  # type: ignore[misc]
         when = self._ports.cut(f"send {fields['action']} {fields.get('link', '')}")
         if when is When.BEFORE:

@@ -27,7 +27,7 @@ from runner.store.paths import StatePaths
 from runner.store.queries import read_state
 from runner.store.restore import plan_restore, restore
 from runner.store.verify import verify
-from tests.damage.kinds import AFTER_A_KILL, AT_REST, Files, Kind, harm
+from tests.damage.kinds import AFTER_A_KILL, AT_REST, DB, LINEAGE, Files, Kind, harm
 from tests.store.test_killed import MARKS_UNTIL_KILLED
 
 _LATEST_KILL = 0.25  # seconds after the first mark
@@ -87,6 +87,25 @@ class StoreLoop:
         wanted = min(after, len(AT_REST)) if at_rest is None else at_rest
         self._try("at rest", self._rng.sample(AT_REST, wanted))
         self._keep_a_copy("at-rest")
+
+    def open_by_another_name(self) -> None:
+        """One more process, killed; its database then has two names, the other one for a user without marks."""
+        self._run_and_kill()
+        other = self._folder / "other"
+        other.mkdir()
+        os.link(self._state / DB, other / DB)
+        shutil.copy2(self._state / LINEAGE, other / LINEAGE)  # it is kept in git
+        try:
+            for paths in (replace(StatePaths.at(other / DB), marks=self._folder / "another home"), self._paths()):
+                self.tally.trials["two names"] += 1
+                try:
+                    self._settle(paths)
+                except StateRefused:
+                    self.tally.refused["two names"] += 1
+                else:
+                    raise Broken(f"{paths.db} is taken up, and its log is missing under its other name")
+        finally:
+            shutil.rmtree(other)
 
     def _run_and_kill(self) -> None:
         self.tally.kills += 1

@@ -37,6 +37,13 @@ def test_damage_after_a_killed_apply_buys_nothing_twice(tmp_path, home):
     assert loop.tally.trials.total() > 3
 
 
+def test_a_database_with_two_names_is_refused_by_either(tmp_path):
+    loop = StoreLoop(tmp_path / "writers", seed=1)
+    loop.kill_once(0, 0)
+    loop.open_by_another_name()
+    assert loop.tally.refused == {"two names": 2}
+
+
 def forget_the_marks(patch):
     """As before there were any: nothing outside of the database tells how far it had come."""
     gather = evidence_module.gather
@@ -73,6 +80,15 @@ def take_a_missing_log_for_a_loss(patch):
         return look(paths, left, connection, present)
 
     patch.setattr("runner.store.unclean.seals_for", by_files)
+
+
+def test_a_missing_count_of_names_is_found(tmp_path, monkeypatch):
+    loop = StoreLoop(tmp_path / "writers", seed=1)
+    loop.kill_once(0, 0)
+    for module in ("place", "reading"):
+        monkeypatch.setattr(f"runner.store.{module}.refuse_second_names", lambda _paths: None)
+    with pytest.raises(Broken):
+        loop.open_by_another_name()
 
 
 def find_it(loop: StoreLoop) -> None:

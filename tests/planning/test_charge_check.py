@@ -145,14 +145,25 @@ def test_two_services_charged_wrongly_stop_the_whole_panel():
     assert list(planned(wrong[0]).refusals) == []  # one other service says nothing about these
 
 
-def test_only_the_newest_charge_of_a_service_counts_and_only_where_it_is_known():
-    wrong = a_charged_attempt("1.00", "1.00", LiveStatus.IN_PROGRESS, order_id="old-1")
-    right = a_charged_attempt("0.90", "0.90", LiveStatus.IN_PROGRESS, order_id="old-2", panel_order_id="2")
-    uncharged = an_attempt(an_order("old-3"), panel_order_id="3")
-    partial = a_charged_attempt("0.40", "0.40", LiveStatus.PARTIAL, order_id="old-4", panel_order_id="4")
-    doubt = an_attempt(an_order("old-5"), AttemptState.IN_DOUBT, first_charge=D(9))
+def test_only_the_newest_charges_of_a_service_count_and_only_where_they_are_known():
+    wrong = a_charged_attempt("1.00", "1.00", LiveStatus.IN_PROGRESS, order_id="old-1", id=1, run_id="1")
+    right = a_charged_attempt(
+        "0.90", "0.90", LiveStatus.IN_PROGRESS, order_id="old-2", id=2, run_id="2", panel_order_id="2"
+    )
+    uncharged = an_attempt(an_order("old-3"), id=3, run_id="3", panel_order_id="3")
+    partial = a_charged_attempt(
+        "0.40", "0.40", LiveStatus.PARTIAL, order_id="old-4", id=4, run_id="4", panel_order_id="4"
+    )
+    doubt = an_attempt(an_order("old-5"), AttemptState.IN_DOUBT, id=5, run_id="5", first_charge=D(9))
     assert list(planned(wrong, right, uncharged, partial, doubt).refusals) == []
-    assert planned(right, wrong._replace(order_id="old-6"), uncharged).refusals
+    assert planned(right, wrong._replace(order_id="old-6", id=6, run_id="6"), uncharged).refusals
+
+
+def test_a_wrong_charge_counts_also_where_the_run_went_on_to_an_order_that_was_charged_rightly():
+    wrong = a_charged_attempt("1.35", "1.35", LiveStatus.IN_PROGRESS, order_id="old-1", id=1)
+    right = a_charged_attempt("0.90", "0.90", LiveStatus.IN_PROGRESS, order_id="old-2", id=2, panel_order_id="2")
+    assert planned(wrong, right).refusals
+    assert planned(right, wrong).refusals
 
 
 def test_an_attempt_bought_at_a_former_price_is_judged_by_that_price():
