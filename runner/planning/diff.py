@@ -6,7 +6,6 @@ from functools import partial
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
-from runner.core.diagnostics import Diagnostic
 from runner.core.links import LinkForm, page_key
 from runner.core.money import ZERO
 from runner.core.orders import SANDBOX, Campaign, Order
@@ -33,12 +32,14 @@ from runner.planning.overdrawn import overdrawn
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
 from runner.planning.price_guard import PriceTerms, hold_changed
 from runner.planning.pricing import Offers
+from runner.planning.problems import Problems
 from runner.planning.refills import RefillRound, RefillWish
 from runner.planning.rename import Named, hold_renamed
 from runner.planning.respelled import respelled
 from runner.planning.rounding import rounding_of_panel
 from runner.planning.shares import hold_cancels, hold_new
 from runner.planning.unlisted import UnlistedRound
+from runner.planning.wording import placed
 
 Selection = Callable[[Order], bool]
 
@@ -104,7 +105,7 @@ def make_plan(
             panel: PanelMoney(panel, balances.get(panel), costs[panel], draft.history.in_doubt(panel))
             for panel in costs
         },
-        problems=draft.problems,
+        problems=draft.problems.diagnostics(),
         refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *beyond, *capped, *impossible],
         notes=[
             *draft.notes,
@@ -153,7 +154,7 @@ class _Draft:
         self.unlisted = UnlistedRound(recorded, panels, prune=prune, selects=selection, now=now)
         self.actions = Actions()
         self.ok = 0
-        self.problems: list[Diagnostic] = []
+        self.problems = Problems()
         self.refusals: list[Refusal] = []
         self.notes: list[str] = []
         self._recorded = recorded
@@ -199,7 +200,7 @@ class _Draft:
             lot = lots[(service, quantity, runs, interval)]
             offer, links = lot.offer, lot.links
             if offer.code:
-                self.problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
+                self.problems.add(order, offer)
                 append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
                 continue
             page = link if are_keys else page_key(link)
@@ -245,7 +246,7 @@ def _refusals(campaign: str, held: Mapping[str, Sequence[Action]]) -> Iterator[R
         if actions:
             first = actions[0]
             count = f"{len(actions)} orders, the first of them: " if len(actions) > 1 else ""
-            yield Refusal(guard, campaign, f"{count}{first.order.address}: {first.reason}")
+            yield Refusal(guard, campaign, f"{count}{placed(first.order)}: {first.reason}")
 
 
 def _notes_on_money(wanted: Sequence[Wanted], committed: Committed) -> Iterator[str]:

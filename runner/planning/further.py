@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
 from runner.core.clock import to_the_minute
-from runner.core.diagnostics import Diagnostic
 from runner.core.links import page_key, same_page
 from runner.core.money import ZERO, plain, with_currency
 from runner.core.orders import Campaign, OnShort, Order
@@ -18,6 +17,7 @@ from runner.planning.life import UNTOLD, Step, next_steps
 from runner.planning.lots import Lot, Lots
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel
 from runner.planning.pricing import Offer
+from runner.planning.problems import Problems
 from runner.planning.refills import RefillRound
 from runner.planning.wording import named, orders, orders_are
 
@@ -37,9 +37,7 @@ class Past(NamedTuple):
 class Further:
     """The orders of one campaign that are not simply new; lines go to the `actions` of the plan as they are decided."""
 
-    def __init__(
-        self, campaign: Campaign, past: Past, lots: Lots, actions: Actions, problems: list[Diagnostic]
-    ) -> None:
+    def __init__(self, campaign: Campaign, past: Past, lots: Lots, actions: Actions, problems: Problems) -> None:
         self.ok = 0
         self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
         self.parts: dict[tuple[str, str], Part] = {}  # by order key
@@ -112,7 +110,7 @@ class Further:
             self._short.setdefault(why, []).append(order.address)
             return False
         if offer.code:
-            self._problems.append(Diagnostic(order.source, order.line, 1, offer.code, offer.message))
+            self._problems.add(order, offer)
             self._actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
             return True
         kind, reason = step.kind, self._priced(step, offer)

@@ -54,7 +54,8 @@ def next_steps(
         return
     if change is not None and change.is_elsewhere:
         return
-    for short in shortfalls(standing, policy, recorded.cancels):
+    replaced = [one for one in attempts if one.state not in CLOSED and one not in standing] if standing else []
+    for short in shortfalls(standing, policy, recorded.cancels, replaced):
         if not short.units:
             yield Step(ActionKind.REORDER, short.words, hindrance=UNTOLD)
             continue

@@ -70,7 +70,7 @@ class Offers(dict[Terms, Offer]):
         service = self._services.get(service_id)
         if service is None:
             return _broken("unknown-service", self._unknown(service_id))
-        broken = _broken_rule(service, quantity, runs)
+        broken = _broken_rules(service, quantity, runs)
         return broken or Offer(self._cost(service, quantity * (runs or 1)), service.rate)
 
     def _cost(self, service: Service, units: int) -> Decimal | None:
@@ -118,23 +118,26 @@ def _broken(code: str, message: str) -> Offer:
     return Offer(None, None, code, message)
 
 
-def _broken_rule(service: Service, quantity: int, runs: int | None) -> Offer | None:
-    """The catalogue rule that the terms break, if any.
+def _broken_rules(service: Service, quantity: int, runs: int | None) -> Offer | None:
+    """What the terms break of the catalogue's rules, all of it in one message; None if they fit.
 
     Panels check min and max per run or on the total (PROTOCOL, add): both must fit.
     """
+    broken: list[tuple[str, str]] = []
     if not service.is_default:
-        return _broken("not-default", f"service {service.id} is of type {service.type!r}; only Default can be ordered")
+        broken.append(("not-default", f"service {service.id} is of type {service.type!r}; only Default can be ordered"))
     if runs is not None and service.dripfeed is False:
-        return _broken("no-dripfeed", f"service {service.id} has no drip-feed; leave runs and interval out")
+        broken.append(("no-dripfeed", f"service {service.id} has no drip-feed; leave runs and interval out"))
     if quantity < service.min:
-        return _broken(
-            "quantity-range", f"quantity {quantity} is below service {service.id}'s minimum of {service.min}"
-        )
+        below = f"quantity {quantity} is below service {service.id}'s minimum of {service.min}"
+        broken.append(("quantity-range", below))
     total = quantity * (runs or 1)
     if max(quantity, total) > service.max:
         words = f"quantity {quantity}" if total == quantity else f"quantity {quantity} x {runs} runs = {total}"
-        return _broken("quantity-range", f"{words} is above service {service.id}'s maximum of {service.max}")
+        broken.append(("quantity-range", f"{words} is above service {service.id}'s maximum of {service.max}"))
     if service.rate < ZERO:  # it would pay for other orders in every sum
-        return _broken("bad-price", f"service {service.id} has a negative price, {plain(service.rate)} per 1000")
-    return None
+        negative = f"service {service.id} has a negative price, {plain(service.rate)} per 1000"
+        broken.append(("bad-price", negative))
+    if not broken:
+        return None
+    return _broken(broken[0][0], "; and ".join(message for _, message in broken))

@@ -13,6 +13,7 @@ from runner.core.orders import Campaign, Order
 from runner.core.recorded import Recorded
 from runner.planning.history import known_as
 from runner.planning.plan import Action, ActionKind, Actions, Refusal
+from runner.planning.wording import placed
 
 GUARD = "rename"
 _NEW = (ActionKind.PLACE, ActionKind.WAIT)
@@ -113,4 +114,4 @@ def _words(order: Order, former: Attempt, campaigns: Container[str], *, is_known
 def _refusal(campaign: str, held: Sequence[Action]) -> Refusal:
     first = held[0]
     count = f"{len(held):,} orders, the first of them: " if len(held) > 1 else ""
-    return Refusal(GUARD, campaign, f"{count}{first.order.address} {first.reason}")
+    return Refusal(GUARD, campaign, f"{count}{placed(first.order)} {first.reason}")

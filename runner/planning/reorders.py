@@ -44,19 +44,20 @@ def is_short(attempt: Attempt) -> bool:
 
 
 def shortfalls(
-    standing: Sequence[Attempt], policy: Policy, cancels: Mapping[int, Sequence[CancelRequest]]
+    standing: Sequence[Attempt],
+    policy: Policy,
+    cancels: Mapping[int, Sequence[CancelRequest]],
+    replaced: Sequence[Attempt] = (),
 ) -> Iterator[Shortfall]:
     """What is to be bought again of what stands for an order, in the order it was bought.
+
+    `replaced`: what stood before its newest replacement; reorders of that count for `max_reorders` too.
 
     Never what was asked to be cancelled: that a panel did as it was told is no shortfall. And never more than the order
     still lacks: what was bought again and was delivered after all makes up for what is short elsewhere.
     """
     followers = reordered(standing)
-    parents = {one.id: one for one in standing}
-    # A reorder counts as one after a cancellation unless what it follows is plainly a partial delivery.
-    left = policy.max_reorders - sum(
-        not (policy.on_partial is OnShort.REORDER and _is_partly_delivered(parents[one])) for one in followers
-    )
+    left = policy.max_reorders - _after_cancels(standing, policy) - _after_cancels(replaced, policy)
     lacking = _lacking(standing)
     for attempt in standing:
         if not is_short(attempt) or attempt.id in followers or cancels.get(attempt.id):
@@ -73,6 +74,14 @@ def shortfalls(
             is_free = left > 0 or _is_partly_delivered(attempt)
             yield Shortfall(attempt, units, "" if is_free else f"policy.max_reorders is {policy.max_reorders}")
             lacking -= units if is_free else 0
+
+
+def _after_cancels(bought: Sequence[Attempt], policy: Policy) -> int:
+    """How many reorders count as one after a cancellation: all but those of what is plainly a partial delivery."""
+    parents = {one.id: one for one in bought}
+    return sum(
+        not (policy.on_partial is OnShort.REORDER and _is_partly_delivered(parents[one])) for one in reordered(bought)
+    )
 
 
 def reordered(standing: Sequence[Attempt]) -> dict[int, Attempt]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from runner.core.orders import Order
+
 _NAMED = 5  # addresses in a note; the others are counted
 
 
@@ -19,3 +21,8 @@ def named(addresses: Sequence[str]) -> str:
     """The first few, and the number of the others."""
     told = ", ".join(addresses[:_NAMED])
     return told if len(addresses) <= _NAMED else f"{told} and {len(addresses) - _NAMED:,} more"
+
+
+def placed(order: Order) -> str:
+    """The address of an order, and where it is listed: `spring/post-1 (campaigns/spring.yaml:12)`."""
+    return f"{order.address} ({order.source}:{order.line})"

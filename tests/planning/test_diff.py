@@ -105,7 +105,7 @@ def test_a_changed_order_refuses_the_apply_naming_both_versions_and_the_choices(
     assert told in action.reason
     assert "set policy.on_change to keep, restore the line, or give the new order a new id" in action.reason
     assert (refusal.guard, refusal.subject) == ("on_change", "spring")
-    assert refusal.message == f"spring/teaser: {action.reason}"
+    assert refusal.message == f"spring/teaser (campaigns/spring.yaml:9): {action.reason}"
 
 
 def test_a_changed_interval_alone_is_a_change():
@@ -126,7 +126,9 @@ def test_many_changed_orders_of_a_campaign_are_one_refusal():
     listed = [order._replace(quantity=2000) for order in orders]
     plan = make_plan([a_campaign(*listed)], recorded_with(*map(an_attempt, orders)))
     (refusal,) = plan.refusals
-    assert refusal.message.startswith("2 orders, the first of them: spring/a: changed after it was bought")
+    assert refusal.message.startswith(
+        "2 orders, the first of them: spring/a (campaigns/spring.yaml:9): changed after it was bought"
+    )
     assert set(kinds(plan).values()) == {ActionKind.BLOCKED}
 
 
@@ -299,7 +301,10 @@ def test_a_risen_price_blocks_a_second_try_beyond_the_allowed_increase(former, a
 def test_the_price_guard_tells_both_prices():
     plan = make_plan([a_campaign(an_order())], recorded_with(an_attempt(state=AttemptState.NOT_SENT, rate="0.50")))
     (refusal,) = plan.refusals
-    assert "spring/teaser: the price was 0.50 per 1000 when it was planned and is 0.90 now" in refusal.message
+    assert (
+        "spring/teaser (campaigns/spring.yaml:9): the price was 0.50 per 1000 when it was planned and is 0.90 now"
+        in refusal.message
+    )
     assert "raise policy.max_price_increase" in refusal.message
 
 

@@ -37,7 +37,7 @@ def test_a_new_id_for_what_vanished_is_held_and_all_ways_out_are_named(status):
     (refusal,) = plan.refusals
     assert refusal.subject == "spring"
     assert refusal.message == (
-        "spring/new looks like spring/old under a new name: the same service and link, bought 2026-02-28 as order 23501 and "
+        "spring/new (campaigns/spring.yaml:9) looks like spring/old under a new name: the same service and link, bought 2026-02-28 as order 23501 and "
         "no longer listed; if it is the same order: `moved: [{from: old, to: new}]`, or `runner state mv spring/old "
         "spring/new`; if it is to be bought as well: `removed: [old]`"
     )
@@ -126,7 +126,9 @@ def test_many_renames_are_one_refusal_and_the_rest_is_planned():
     olds = [an_attempt(an_order(f"o{number}", link=f"{LINK}/{number}")) for number in range(2)]
     plan = make_plan([a_campaign(*news)], recorded_with(*olds))
     assert held(plan)
-    assert plan.refusals[0].message.startswith("2 orders, the first of them: spring/n0 looks like spring/o0")
+    assert plan.refusals[0].message.startswith(
+        "2 orders, the first of them: spring/n0 (campaigns/spring.yaml:9) looks like spring/o0"
+    )
     assert list(kinds(plan).values()) == [ActionKind.BLOCKED, ActionKind.BLOCKED, ActionKind.PLACE]
 
 
@@ -161,7 +163,7 @@ def test_a_campaign_under_a_new_name_is_held_where_no_file_has_the_former_one():
     assert held(plan)
     assert list(kinds(plan).values()) == [ActionKind.BLOCKED, ActionKind.PLACE]
     message = plan.refusals[0].message
-    assert "summer/old looks like spring/old under a new name" in message
+    assert "summer/old (campaigns/spring.yaml:9) looks like spring/old under a new name" in message
     assert "`runner state mv spring summer`, or give it its name spring back" in message
     assert "`removed: [spring]` in campaign summer" in message
 

@@ -239,3 +239,12 @@ def test_a_reorder_at_a_risen_price_refuses_the_apply_and_names_the_policies():
     plan = plan_of(partial(300, rate="0.50"))
     assert [refusal.guard for refusal in plan.refusals] == ["price"]
     assert "set policy.on_partial and policy.on_canceled to accept" in reasons(plan)["spring/teaser"]
+
+
+def test_reorders_of_what_was_replaced_since_count_too():
+    """`max_reorders` bounds an order's life, whatever the line said meanwhile."""
+    bought = [ended(LiveStatus.CANCELED, 1000), reorder(1000)]
+    renewed = ended(LiveStatus.CANCELED, 1000, kind=AttemptKind.REPLACEMENT, panel_order_id="99")
+    attempts = [one._replace(id=number) for number, one in enumerate((*bought, renewed), 1)]
+    assert plan_of(*attempts).purchases() == []
+    assert len(plan_of(*attempts, max_reorders=2).purchases()) == 1
