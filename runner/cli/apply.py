@@ -234,7 +234,7 @@ def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
 
 
 def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCode:
-    from runner.cli.inputs import show_diagnostics
+    from runner.cli.inputs import located, show_diagnostics
     from runner.cli.output import show_warnings
     from runner.cli.reports import Result, publish
     from runner.report.as_json import apply_chunks
@@ -260,7 +260,8 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
             result, standings, inputs.campaigns, recorded, now=now, balances=balances, diagnostics=inputs.warnings
         )
 
-    plan = result.plan
+    plan = located(result.plan, inputs.campaigns)
+    result = replace(result, plan=plan)
     show_diagnostics(settings, plan.problems)
     if settings.format != "text" and (plan.problems or plan.refusals):
         render_verdict(plan, settings.stderr())  # neither document nor events have room for what stood in the way

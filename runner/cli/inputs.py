@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
 
 if TYPE_CHECKING:
+    from runner.planning.plan import Plan
     from runner.store.beginning import Beginning
 
 
@@ -130,6 +131,15 @@ def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) ->
     from runner.report.text_lists import render_diagnostics
 
     render_diagnostics(diagnostics, settings.stderr())
+
+
+def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
+    """The same plan, its problems at the very values that they are about."""
+    if not plan.problems:
+        return plan
+    from runner.files.places import located as found
+
+    return replace(plan, problems=found(plan.problems, campaigns))
 
 
 def start_logging(settings: Settings) -> None:

@@ -112,12 +112,14 @@ def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -
 
 def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str, code: ExitCode) -> ExitCode:
     """The plan on stdout in the format asked for, and in every --report file; the exit code."""
-    from runner.cli.inputs import show_diagnostics
+    from runner.cli.inputs import located, show_diagnostics
     from runner.cli.output import show_warnings
     from runner.cli.reports import Result, publish
     from runner.planning.checksum import checksum
     from runner.report.as_json import plan_chunks
     from runner.report.text_plan import render_plan, render_verdict
+
+    made = located(made, inputs.campaigns)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))

@@ -187,7 +187,7 @@ class _Watching:
 
     def tell(self, watched: "WatchResult") -> ExitCode:
         """The end of it on stdout and in reports; the exit code."""
-        from runner.cli.inputs import show_diagnostics
+        from runner.cli.inputs import located, show_diagnostics
         from runner.cli.output import show_warnings
         from runner.cli.reports import Result, publish
         from runner.report.as_json import apply_chunks
@@ -201,7 +201,7 @@ class _Watching:
         def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
             stream.writelines(apply_chunks(result))
 
-        plan = result.plan
+        plan = located(result.plan, self._inputs.campaigns)
         show_diagnostics(self._settings, plan.problems)
         if self._settings.format != "text":
             if plan.problems or plan.refusals:
@@ -255,6 +255,7 @@ class _Heard:
 
     def passed(self, number: int, passed: "Passed", outlook: "Outlook") -> None:
         """Show what it left."""
+        from runner.cli.inputs import located
         from runner.report.watch_view import view_of
 
         self._run_id = passed.result.run_id
@@ -264,7 +265,7 @@ class _Heard:
         plan = passed.result.plan
         for refusal in plan.refusals:
             self._display.say(f"nothing is bought: {refusal.message}")
-        for problem in plan.problems:
+        for problem in located(plan, passed.campaigns).problems:
             self._display.say(str(problem))
 
     def failed(self, error: "RunnerError", times: int) -> None:

@@ -27,6 +27,6 @@ class Problems:
         for cause, order in self._first.items():
             _, code, message = cause
             number = self._numbers[cause]
-            told = message if number == 1 else f"{message} ({orders(number)}; this is the first)"
+            told = message if number == 1 else f"{message} ({orders(number)})"
             found.append(Diagnostic(order.source, order.line, 1, code, told))
         return found

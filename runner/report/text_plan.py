@@ -1,5 +1,6 @@
 """Text of `plan`: what a person needs to decide in ten seconds, and at the end the verdict and the next command."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -215,15 +216,29 @@ def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     fit = Fit.WRAP if plan.parts else fit  # what goes on with an order has a longer reason than `in flight`
     limit = _FIRST if out.is_terminal else _FIRST_PIPED
     out.heading(f"{title} ({number:,}):", meaning)
+    told = _alike(plan) if kind is ActionKind.BLOCKED else ((action, 1) for action in plan.of_kind(kind))
 
     def rows() -> Iterator[list[Written]]:
-        for action in islice(plan.of_kind(kind), limit):
+        nonlocal number
+        for action, orders in islice(told, limit):
             link = [] if out.is_terminal else [action.order.link]
-            yield [*_kind_cell(kind, out), Span(action.order.address, style), *link, action.reason]
+            others = f" and {orders - 1:,} more" if orders > 1 else ""
+            number -= orders - 1
+            yield [*_kind_cell(kind, out), Span(action.order.address + others, style), *link, action.reason]
 
     link = [] if out.is_terminal else [Column("link")]
     out.table([*_kind_column(out), Column("order", Fit.NAME), *link, Column("reason", fit)], rows())
     _and_more(number - limit, out)
+
+
+def _alike(plan: Plan) -> Iterator[tuple[Action, int]]:
+    """What is blocked, each reason once: the first order that it holds, and how many it holds."""
+    first: dict[str, Action] = {}
+    numbers: Counter[str] = Counter()
+    for action in plan.of_kind(ActionKind.BLOCKED):
+        first.setdefault(action.reason, action)
+        numbers[action.reason] += 1
+    return ((action, numbers[reason]) for reason, action in first.items())
 
 
 def _kind_column(out: Screen) -> list[Column]:
