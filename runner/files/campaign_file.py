@@ -117,9 +117,10 @@ class _Reading:
         collector = OrderCollector(str(name), header.link_rules(values.get("links")), self._findings)
         self._collector = collector
 
-        def expand(row: Row, where: Where) -> None:
+        def expand(row: Row, where: Where, is_whole: bool) -> None:  # noqa: FBT001  # as Origin says
             own = {name: row[name] for name in _DEFAULTS if name in row}
-            if problem := self._read_csv(row["from"], collector, None if usable is None else {**usable, **own}):
+            known = None if usable is None or not is_whole else {**usable, **own}
+            if problem := self._read_csv(row["from"], collector, known):
                 message = f"`from`: {clean(row['from'], 120)} {problem}"
                 self._own.error(*spot(reader.places(where), "from"), "unreadable", message)
 

@@ -3,7 +3,8 @@
 The schemas carry the words themselves (`errorMessage`, `examples`), so that editors show the same.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,11 +13,14 @@ from runner.files import nodes
 from runner.files.findings import Findings
 from runner.files.nodes import Mapping, Node, Scalar, Style
 from runner.files.scalars import OddNumber, plain_value
+from runner.files.split_values import is_rest, split_values
+from runner.files.written_numbers import as_amount, as_whole
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 _SHOWN = 60  # characters of a value in a message
+_AN_AMOUNT = "1.00"  # what a pattern for money takes
 _CODES = {
     "type": "wrong-type",
     "pattern": "bad-format",
@@ -44,20 +48,46 @@ def report_errors(
 ) -> None:
     """Add each of `errors`, found in the value of `root`, to `findings`; values under the keys `secrets` are never shown."""
     errors = list(errors)
+    before = findings.errors
+    split = [] if secrets else [*_split(errors, root, findings)]
     meant = {name for error in errors if error.validator == "additionalProperties" for name in _meant(error)}
     told: set[tuple[object, ...]] = set()
-    before = findings.errors
     of_wrong_type = {tuple(error.absolute_path) for error in errors if error.validator == "type"}
     for error in errors:
         path = tuple(error.absolute_path)
         if error.validator != "type" and path in of_wrong_type:
             continue  # nothing else means anything then
+        if path in split:
+            told.add((path, error.validator))
+            continue  # the whole number was told
         if error.validator == "required" and (path, error.validator) in told:
             continue  # one error tells all missing keys
         told.add((path, error.validator))
         _report(error, _locate(root, path), findings, meant, hidden=bool(secrets & set(path)))
     if findings.errors == before:  # what the schema rejects is never passed over in silence
         findings.error(root.line, root.column, "schema", "this does not fit the format: see `runner schema`")
+
+
+def wrong_fields(errors: "Iterable[ValidationError]") -> frozenset[str]:
+    """The fields of one value that `errors` are about, those among them that were probably meant by unknown keys."""
+    fields: set[str] = set()
+    for error in errors:
+        path = tuple(error.absolute_path)
+        if path:
+            fields.add(str(path[0]))
+        elif error.validator == "additionalProperties":
+            fields |= _meant(error)
+    return frozenset(fields)
+
+
+def _split(errors: "Iterable[ValidationError]", root: Node, findings: Findings) -> Iterator[tuple[object, ...]]:
+    """Report numbers that a comma has split; the paths of their beginnings."""
+    for error in errors:
+        node = _locate(root, tuple(error.absolute_path)).value
+        if error.validator == "additionalProperties" and isinstance(node, Mapping):
+            for one in split_values(node):
+                findings.error(one.value.line, one.value.column, "split-number", one.message)
+                yield (*error.absolute_path, one.field)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -74,8 +104,8 @@ def _report(error: "ValidationError", place: _Place, findings: Findings, meant: 
     rule: Any = error.validator_value
     found: Any = error.instance
     if error.validator == "additionalProperties" and isinstance(place.value, Mapping):
-        for key, _ in place.value:
-            if key.text not in details["properties"]:
+        for key, value in place.value:
+            if key.text not in details["properties"] and not is_rest(key, value):
                 _report_unknown(key, details["properties"], inside, findings, hidden=hidden)
     elif error.validator == "required":
         for name in rule:
@@ -146,10 +176,20 @@ def _found(value: Node, found: object, details: dict[str, Any]) -> str:
     if value.style is Style.QUOTED:
         would_fit = {bool: "boolean", int: "integer"}.get(type(plain_value(value.text)))
         quotes = ": remove the quotes" if isinstance(found, str) and would_fit in _types(details) else ""
-        return f'; found "{clean(value.text, _SHOWN)}" in quotes{quotes}'
-    return f"; found `{clean(value.text, _SHOWN)}`" + (
-        _PLAIN_DIGITS if wants_number and isinstance(found, OddNumber) else ""
-    )
+        return f'; found "{clean(value.text, _SHOWN)}" in quotes{quotes or _remedy(value, details)}'
+    digits = _PLAIN_DIGITS if wants_number and isinstance(found, OddNumber) else ""
+    return f"; found `{clean(value.text, _SHOWN)}`{_remedy(value, details) or digits}"
+
+
+def _remedy(value: Scalar, details: dict[str, Any]) -> str:
+    """`: write 1000` where it is plain to see which number was meant; else empty."""
+    types, pattern = _types(details), str(details.get("pattern", ""))
+    if "integer" in types and (number := as_whole(value.text)) and number != value.text:
+        return f": write {number}"
+    if "integer" not in types and pattern and re.search(pattern, _AN_AMOUNT):
+        amount = value.text if re.search(pattern, value.text) else as_amount(value.text) or ""
+        return f': write "{amount}"' if re.search(pattern, amount) else ""
+    return ""
 
 
 def _types(details: dict[str, Any]) -> Sequence[str]:

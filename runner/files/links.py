@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from runner.core.links import LinkForm, is_own_key, page_key
 
@@ -32,8 +32,17 @@ _BLANKS = re.compile(
 )
 
 
+# What joins letters and chooses their form: it is a part of many addresses in Persian, Hindi or with emoji.
+_PARTS_OF_LETTERS = re.compile("[\u034f\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]").match
+
+
 class BadLink(ValueError):
     """The link can't be used; the text says why and what to do."""
+
+    def __init__(self, problem: str, mended: str | None = None) -> None:
+        """`mended` is the link without this fault, to be looked at further; None: nothing more can be said of it."""
+        super().__init__(problem)
+        self.mended = mended
 
 
 class WebAddress(NamedTuple):
@@ -52,21 +61,22 @@ def parse_address(text: str) -> WebAddress:
     if len(text) > LONGEST:
         raise BadLink(f"is longer than {LONGEST} characters: shorten it")
     for character in text:
-        if unicodedata.category(character)[0] in "CZ" or _BLANKS.match(character):
-            raise BadLink(f"holds the invisible or blank character U+{ord(character):04X}: remove it")
+        if _is_blank(character):
+            raise BadLink(_blank(character), "".join(one for one in text if not _is_blank(one)))
     if "\\" in text:
-        raise BadLink("holds a backslash: write `/`")
+        raise BadLink("holds a backslash: write `/`", text.replace("\\", "/"))
     found = _PARTS(text)
     scheme = found[1].lower() if found else ""
     if found is None or scheme not in _PORTS:
         raise BadLink("must begin with https:// or http://")
     _, authority, path, query, fragment = found.groups(default="")
     if "@" in authority:
-        raise BadLink("holds a user name or password before `@`: remove it")
+        user, _, _ = authority.rpartition("@")
+        raise BadLink("holds a user name or password before `@`: remove it", text.replace(f"{user}@", "", 1))
     host, port = _host_and_port(authority.lower())
     _check_path(path)
     if _BAD_PERCENT.search(text):
-        raise BadLink("holds a `%` that encodes nothing: write %25")
+        raise BadLink("holds a `%` that encodes nothing: write %25", _BAD_PERCENT.sub("%25", text))
     return WebAddress(scheme, host, "" if port == _PORTS[scheme] else port, path or "/", query, fragment)
 
 
@@ -98,19 +108,33 @@ class LinkRules:
             return LinkForm.KEYS
         return LinkForm.SLASHED if slashes else LinkForm.BARE
 
-    def problem(self, link: str) -> str | None:
-        """Why the link may not be ordered for, and what to do; None if it may."""
-        try:
-            parse_address(link)
-        except BadLink as bad:
-            return str(bad)
+    def problems(self, link: str) -> list[str]:
+        """All that is against ordering for the link, and what to do; nothing if it may be ordered for."""
+        found: list[str] = []
+        mended: str | None = link
+        while mended is not None:
+            link = mended
+            try:
+                parse_address(link)
+            except BadLink as bad:
+                found.append(str(bad))
+                mended = bad.mended
+            else:
+                break
+        else:
+            return found
+        return [*found, *self._outside(link)]
+
+    def _outside(self, link: str) -> list[str]:
         # A key has no user, no port that could be left out, no dots to resolve: the page and its prefix are compared as texts.
         key = page_key(link)
         for allowed in self._allowed:
             if key.startswith(allowed) and (len(key) == len(allowed) or key[len(allowed)] in "/?"):
-                return None
+                return []
         shown = ", ".join(self._prefixes[:3]) + (", …" if len(self._prefixes) > len(self._prefixes[:3]) else "")
-        return f"is outside the campaign's `links:` ({shown}): correct it, or add its prefix there if the page is yours"
+        return [
+            f"is outside the campaign's `links:` ({shown}): correct it, or add its prefix there if the page is yours"
+        ]
 
 
 def prefix_problem(prefix: str) -> str | None:
@@ -127,6 +151,23 @@ def prefix_problem(prefix: str) -> str | None:
 def may_be_decoded(link: str) -> bool:
     """True for links that some panels change on their way (PROTOCOL, transport: decoded twice, tags stripped)."""
     return _DECODED_BY_PANELS(link) is not None
+
+
+def _is_blank(character: str) -> bool:
+    return unicodedata.category(character)[0] in "CZ" or _BLANKS.match(character) is not None
+
+
+def _blank(character: str) -> str:
+    """What to do about a character that nobody sees: joiners and variation selectors may belong to the address."""
+    name = f"U+{ord(character):04X}"
+    if unicodedata.category(character) in ("Cc", "Cs"):
+        return f"holds the control character {name}: remove it"
+    encoded = quote(character, safe="")
+    if character == " ":
+        return f"holds a space: write {encoded} if it belongs to the address, or remove it"
+    if _PARTS_OF_LETTERS(character):
+        return f"holds the invisible character {name}, which may belong to the letter before it: percent-encode it, {encoded}"
+    return f"holds the invisible or blank character {name}: remove it, or write {encoded} if it belongs to the address"
 
 
 def _host_and_port(authority: str) -> tuple[str, str]:

@@ -45,7 +45,7 @@ class Sequence:
 
 @dataclass(slots=True)
 class Mapping:
-    """Keys and values in the order written; keys are unique."""
+    """Keys and values in the order written; keys are unique, but for the rests of a split number (`split_values`)."""
 
     line: int
     column: int

@@ -14,7 +14,7 @@ from runner.core.orders import Order
 from runner.core.text import clean
 from runner.files import nodes
 from runner.files.derived_ids import DerivedIds, derived_id
-from runner.files.diagnose import report_errors
+from runner.files.diagnose import report_errors, wrong_fields
 from runner.files.findings import SHOWN, CampaignFindings, Findings
 from runner.files.gate import gate
 from runner.files.links import LinkRules, doubtful, may_be_decoded
@@ -44,7 +44,17 @@ class Origin(Generic[Where]):
 
     findings: Findings
     places: Callable[[Where], Node]
-    expand: Callable[[Row, Where], None] | None = None  # reads what a row names under `from`
+    expand: Callable[[Row, Where, bool], None] | None = (
+        None  # reads what a row names under `from`; True: the row is whole
+    )
+
+
+class _Row(NamedTuple, Generic[Where]):
+    """One row by itself."""
+
+    row: Row
+    line: int
+    where: Where
 
 
 class _Clash(NamedTuple):
@@ -87,6 +97,7 @@ class OrderCollector:
         self._tag_lists: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal ones are one object
         self._named = 0  # orders with an id of their own
         self._clashes: list[_Clash] = []
+        self._wrong: list[Order] = []  # of rows that make no order, as far as they can be read: their ids are taken
         self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
 
     @property
@@ -96,8 +107,12 @@ class OrderCollector:
 
     def add(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
         """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
-        if not self._gate.accepts_all(chunk.rows):
-            chunk = self._right_rows(chunk, origin)
+        if self._gate.accepts_all(chunk.rows):
+            self._add_right(chunk, origin, defaults)
+        else:
+            self._add_each(chunk, origin, defaults)
+
+    def _add_right(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
         if self._add_alike(chunk, origin, defaults):
             return
         others = defaults or {}
@@ -114,7 +129,7 @@ class OrderCollector:
             get = row.get
             link = get("link")
             if link is None:
-                self._expand(row, where, origin)
+                self._expand(row, where, origin, is_whole=True)
                 continue
             service = services[get("service", default_service)]
             quantity = get("quantity", default_quantity)
@@ -130,6 +145,7 @@ class OrderCollector:
             ):
                 merged = {"service": service, "quantity": quantity, "runs": runs, "interval": interval}
                 if self._is_wrong(row, merged, line, where, origin, complete=defaults is not None):
+                    self._keep_wrong(row, service, line, where, origin)
                     continue
             order_id = get("id")
             if order_id is None:
@@ -212,7 +228,7 @@ class OrderCollector:
         """Report ids and service-and-link pairs that are not unique, and links that panels may change."""
         mixed = self._same_service_and_link() if 0 < self._named < len(self.orders) + len(self._clashes) else []
         wanted = {clash.order.id for clash in self._clashes} | {taken for _, taken in mixed}
-        first = {order.id: order for order in self.orders if order.id in wanted} if wanted else {}
+        first = {order.id: order for order in chain(self.orders, self._wrong) if order.id in wanted} if wanted else {}
         for clash in self._clashes:
             clash.findings.error(clash.line, clash.column, *_clash_words(clash.order, first[clash.order.id]))
         for named, taken in mixed:
@@ -228,7 +244,8 @@ class OrderCollector:
             message = f"{links} `%`, `+` or `<`, which some panels decode twice or strip: check that the panel gets the right page"
             self._findings.of(file).warning(line, 1, "link-decoded", message)
 
-    def _right_rows(self, chunk: Chunk[Where], origin: Origin[Where]) -> Chunk[Where]:
+    def _add_each(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
+        """Add the rows of a chunk that holds wrong ones, in their order."""
         right: Chunk[Where] = Chunk([], [], [])
         for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
             if not self._gate.accepts(row):
@@ -236,28 +253,58 @@ class OrderCollector:
                     origin.findings.count_errors(1)
                     continue
                 if errors := self._gate.errors(row):
+                    self._add_right(right, origin, defaults)
+                    right = Chunk([], [], [])
                     report_errors(errors, origin.places(where), origin.findings)
+                    if isinstance(row, dict):
+                        self._look_further(_Row(row, line, where), wrong_fields(errors), origin, defaults)
                     continue
             right.rows.append(row)
             right.lines.append(line)
             right.wheres.append(where)
-        return right
+        self._add_right(right, origin, defaults)
 
     @staticmethod
-    def _expand(row: Row, where: Where, origin: Origin[Where]) -> None:
+    def _expand(row: Row, where: Where, origin: Origin[Where], *, is_whole: bool) -> None:
         if origin.expand is not None:
-            origin.expand(row, where)
+            origin.expand(row, where, is_whole)
+
+    def _look_further(
+        self, wrong: "_Row[Where]", known: frozenset[str], origin: Origin[Where], defaults: Mapping[str, Any] | None
+    ) -> None:
+        """Tell what else is wrong with a row that breaks the schema in the fields `known`."""
+        row, line, where = wrong
+        right = {name: value for name, value in row.items() if name not in known}
+        if "from" in right and "link" not in row:
+            self._expand(right, where, origin, is_whole=False)
+        elif "link" in row:
+            usual = {name: value for name, value in (defaults or {}).items() if name not in known}
+            merged = {name: right.get(name, usual.get(name)) for name in ("service", "quantity", "runs", "interval")}
+            self._is_wrong(right, merged, line, where, origin, complete=defaults is not None, known=known)
+            self._keep_wrong(right, merged["service"], line, where, origin)
 
     def _is_wrong(
-        self, row: Row, merged: Mapping[str, Any], line: int, where: Where, origin: Origin[Where], *, complete: bool
+        self,
+        row: Row,
+        merged: Mapping[str, Any],
+        line: int,
+        where: Where,
+        origin: Origin[Where],
+        *,
+        complete: bool,
+        known: frozenset[str] = frozenset(),
     ) -> bool:
-        """Look closely at one row that the hot loop could not prove right; True if it makes no order."""
+        """Look closely at one row that the hot loop could not prove right; True if it makes no order.
+
+        Nothing is said of the fields `known`: what is wrong with them was told.
+        """
         findings = origin.findings
         problems = [  # field, code, message
             (name, "missing-key", f"`{name}` is missing: write it here or under `defaults:`")
             for name in ("service", "quantity")
-            if merged[name] is None and complete
+            if merged[name] is None and complete and name not in known
         ]
+        complete = complete and not known & {"runs", "interval", "drip"}
         if complete and (merged["runs"] is None) is not (merged["interval"] is None):
             has, lacks = ("interval", "runs") if merged["runs"] is None else ("runs", "interval")
             unit = "minutes between runs" if lacks == "interval" else "the number of deliveries"
@@ -268,10 +315,10 @@ class OrderCollector:
                 "`drip: runner` needs `runs` and `interval`: write them here or under `defaults:`, or remove `drip`"
             )
             problems.append(("drip", "drip-runs", message))
-        link = row["link"]
-        if self._links and not self._links.surely_fine(link):
-            if problem := self._links.problem(link):
-                problems.append(("link", "link", f"`link` {problem}; found `{clean(link, 120)}`"))
+        link = row.get("link")  # None: it is known to be wrong
+        if link is not None and self._links and not self._links.surely_fine(link):
+            if found := self._links.problems(link):
+                problems += [("link", "link", f"`link` {one}; found `{clean(link, 120)}`") for one in found]
             elif may_be_decoded(link):
                 count, first = self._decoded.get(findings.file, (0, line))
                 self._decoded[findings.file] = (count + 1, first)
@@ -282,6 +329,19 @@ class OrderCollector:
             for name, code, message in problems:
                 findings.error(*spot(node, name), code, message)
         return bool(problems) or merged["service"] is None or merged["quantity"] is None
+
+    def _keep_wrong(self, row: Row, service: int | str | None, line: int, where: Where, origin: Origin[Where]) -> None:
+        """Take the id of a row that makes no order, so that a second use of it is told as well."""
+        link, named = row.get("link", ""), "" if service is None else str(service)
+        order_id = row.get("id") or (derived_id(named, link) if named and link else None)
+        if order_id is None:
+            return
+        order = Order(self._campaign, order_id, named, link, 0, None, None, origin.findings.file, line)
+        if order_id in self.ids:
+            self._clash(order, row, where, origin)
+        else:
+            self.ids.add(order_id)
+            self._wrong.append(order)
 
     def _clash(self, order: Order, row: Row, where: Where, origin: Origin[Where]) -> None:
         if len(self._clashes) >= SHOWN or origin.findings.full:

@@ -27,6 +27,7 @@ from runner.files.plain_rows import PlainRows, Run, Unproven
 from runner.files.rows import Chunk
 from runner.files.scalars import SPECIAL_TEXTS, PlainValues
 from runner.files.source import BadText, CheckedFile, Unreadable
+from runner.files.split_values import is_rest
 
 DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add
@@ -282,7 +283,7 @@ class YamlReader:
         while not isinstance(event := self._next(), MappingEndEvent):
             key = self._key(event)
             value = self._compose(self._next(), depth + 1)
-            if self.is_new_key(key, first):
+            if is_rest(key, value) or self.is_new_key(key, first):
                 node.hold(key, value)
         return node
 
