@@ -9,6 +9,7 @@ from typing import Any
 from runner.core.bought import BoughtRow
 from runner.core.diagnostics import Diagnostic
 from runner.core.text import clean
+from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
 from runner.files.diagnose import did_you_mean, report_errors
 from runner.files.findings import Findings
 from runner.files.gate import gate
@@ -61,17 +62,22 @@ def _read(cells_of: Any, findings: Findings, read_id: ReadId) -> list[BoughtRow]
                     rows.append(row)
             line = cells_of.line_num + 1
     except csv.Error as error:
-        findings.error(line, 1, "csv", f"{error}: check the quotes of the row that begins here")
+        findings.error(line, 1, "csv", csv_problem(error))
     return rows
 
 
 def _is_header(names: Sequence[str], findings: Findings) -> bool:
+    if form := foreign_form(names, COLUMNS, "order_id,link,service,quantity"):
+        findings.error(1, 1, "csv-header", form)
+        return False
     before = findings.errors
+    if empty := nameless(names):
+        findings.error(1, empty[0], "unknown-column", empty[1])
     for column, name in enumerate(names, 1):
-        if name not in COLUMNS:
+        if name and name not in COLUMNS:
             message = f"unknown column `{clean(name, 60)}`: {did_you_mean(name, COLUMNS)}"
             findings.error(1, column, "unknown-column", message)
-        elif name in names[: column - 1]:
+        elif name and name in names[: column - 1]:
             findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
     if findings.errors == before and "order_id" not in names:
         findings.error(1, 1, "missing-column", "column `order_id` is missing: add it, the panel's id of each order")
@@ -85,9 +91,8 @@ def _row(
     line: int, names: Sequence[str], texts: Sequence[str], findings: Findings, read_id: ReadId
 ) -> BoughtRow | None:
     if len(texts) != len(names):
-        message = (
-            f"the row has {len(texts)} cells, the header has {len(names)}: put a cell that holds a comma in quotes"
-        )
+        advice = ragged(texts, names, _NUMBERS)
+        message = f"the row has {len(texts)} cells, the header has {len(names)}: {advice}"
         findings.error(line, min(len(texts), len(names)) + 1, "csv-cells", message)
         return None
     before = findings.errors

@@ -19,7 +19,8 @@ from runner.files.nodes import Node, plain
 from runner.files.plain_rows import Unproven
 from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
 from runner.files.source import BadText, CheckedFile, Unreadable
-from runner.files.yaml_events import Where, YamlProblem, YamlReader
+from runner.files.yaml_events import Where, YamlReader
+from runner.files.yaml_words import YamlProblem
 
 _TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts", "currency"}
 _FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header
@@ -138,7 +139,7 @@ class _Reading:
                 reader = CsvReader(source, findings)
                 origin = Origin(findings=findings, places=reader.places)
                 for chunk in reader.rows():
-                    collector.add(chunk, origin, defaults)
+                    collector.add(chunk, origin, defaults if reader.is_whole else None)
                 self._prints.append((name, source.fingerprint()))
         except Unreadable as problem:
             return str(problem)
@@ -162,12 +163,12 @@ class _Reading:
         return {}
 
     def result(self) -> CampaignFile:
-        """Check the header and what only the whole list of orders can tell; the campaign if all is well."""
-        campaign = None
-        if self._print is not None:
-            campaign = self._campaign(self._print)
+        """Check the header and what only the whole list of orders can tell; the campaign if all is well.
+
+        Of a file that breaks off, what was read is checked, and nothing is called missing.
+        """
         return CampaignFile(
-            campaign,
+            self._campaign(),
             self._findings,
             self._text("campaign"),
             self._place("campaign"),
@@ -180,7 +181,7 @@ class _Reading:
         found = self.root.find(key)
         return found[1].text if found and isinstance(found[1], nodes.Scalar) else None
 
-    def _campaign(self, own_print: bytes) -> Campaign | None:
+    def _campaign(self) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
         before = self._findings.errors
         broken = self._broken_sections(values)
@@ -193,14 +194,16 @@ class _Reading:
         collector.finish()
         moved: dict[str, str] = {}
         removed: frozenset[str] = frozenset()
-        if self._findings.errors == wrong_in_header:  # else ids of wrong orders would seem to be missing
+        if (
+            self._print is not None and self._findings.errors == wrong_in_header
+        ):  # else ids of wrong orders would seem to be missing
             nothing = nodes.Sequence(1, 1)
             moved = header.moved(sections.get("moved", nothing), collector.ids, self._own)
             removed = header.removed(sections.get("removed", nothing), collector.ids, moved, self._own)
         if not collector.orders and not self._findings.errors:
             message = "the campaign has no orders: nothing is bought, and nothing bought before is cancelled"
             self._own.warning(*self._place("orders"), "no-orders", message)
-        if self._findings.errors:
+        if self._findings.errors or self._print is None:
             return None
         return Campaign(
             name=values["campaign"],
@@ -212,7 +215,7 @@ class _Reading:
             moved=moved,
             removed=removed,
             source=str(self._path),
-            digest=_digest(own_print, self._prints),
+            digest=_digest(self._print, self._prints),
             priorities=collector.priorities,
             prune=values.get("prune", False),
             protected=frozenset(collector.protected),
@@ -229,7 +232,10 @@ class _Reading:
         if whole.accepts(values):
             return set()
         errors = whole.errors(values)
-        report_errors(errors, self.root, self._own)
+        if not self.is_whole:
+            errors = [error for error in errors if error.absolute_path or error.validator != "required"]
+        if errors:
+            report_errors(errors, self.root, self._own)
         return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
 
     def _place(self, name: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import TextIO
 from runner.core.diagnostics import Diagnostic
 from runner.core.links import page_key
 from runner.core.text import clean
+from runner.files.csv_forms import csv_problem, foreign_form
 from runner.files.findings import Findings
 from runner.files.source import BadText
 
@@ -37,6 +38,9 @@ def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
     rows = csv.reader(stream, strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
+        if form := foreign_form(header, _COLUMNS, "link,count"):
+            findings.error(1, 1, "counts-header", form)
+            return {}
         if missing := [name for name in _COLUMNS if name not in header]:
             findings.error(1, 1, "counts-header", f"no column `{missing[0]}`: begin the file with `link,count`")
             return {}
@@ -56,8 +60,10 @@ def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
                     message = f"{clean(link, 120)} has another count above: keep one"
                     findings.error(line, of_link + 1, "counts-twice", message)
             line = rows.line_num + 1
-    except (csv.Error, UnicodeDecodeError) as error:
-        findings.error(line, 1, _CODE, f"is no CSV in UTF-8: {error}")
+    except csv.Error as error:
+        findings.error(line, 1, _CODE, csv_problem(error))
+    except UnicodeDecodeError:
+        findings.error(line, 1, _CODE, "is no CSV in UTF-8: save it as UTF-8")
     except BadText as problem:
         findings.error(problem.line, problem.column, _CODE, f"is no CSV in UTF-8: {problem.message}")
     return counts

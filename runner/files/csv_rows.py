@@ -9,6 +9,7 @@ from itertools import islice, repeat
 from pathlib import Path
 
 from runner.core.text import clean
+from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
 from runner.files.diagnose import did_you_mean
 from runner.files.findings import Findings
 from runner.files.nodes import Mapping, Node, Scalar, Style
@@ -33,6 +34,9 @@ _CONVERTERS: dict[str, Cells] = {
     "protect": _FLAGS,
     "tags": TagCells(),
 }
+
+
+_NUMBER_COLUMNS = frozenset(name for name, cells in _CONVERTERS.items() if cells is _NUMBERS)
 
 
 def resolve_csv(named: str, folder: Path) -> Path:
@@ -62,6 +66,11 @@ class CsvReader:
         self._names: tuple[str, ...] = ()
         self._line = 1  # where the next row begins; line breaks in quotes count
 
+    @property
+    def is_whole(self) -> bool:
+        """False if columns are left out because of their names: what a row lacks may stand in one of them."""
+        return "" not in self._names
+
     def rows(self) -> Iterator[Chunk[CsvRow]]:
         """All rows in chunks; empty cells are left out, they take the defaults. BadText and Unreadable pass through."""
         chunk: list[CsvRow] = []
@@ -72,8 +81,7 @@ class CsvReader:
                 yield self._values(chunk)
                 chunk = []
         except csv.Error as error:
-            message = f"{error}: check the quotes of the row that begins here"
-            self._findings.error(self._line, 1, "csv", message)
+            self._findings.error(self._line, 1, "csv", csv_problem(error))
         except BadText:
             yield self._values(chunk)  # what stands before the bad byte is checked all the same
             raise
@@ -85,7 +93,7 @@ class CsvReader:
         line, cells = row
         node = Mapping(line, 1)
         for column, (name, cell) in enumerate(zip(self._names, cells, strict=True), 1):
-            if text := cell.strip():
+            if name and (text := cell.strip()):
                 key = Scalar(name, Style.CELL, line, column)
                 node.hold(key, Scalar(text, Style.CELL, line, column))
         return node
@@ -112,16 +120,18 @@ class CsvReader:
             if len(cells) == width:
                 chunk.append((self._line, cells))
             elif cells:
-                message = (
-                    f"the row has {_cells(len(cells))}, the header has {width}: {_ragged(len(cells), self._names)}"
-                )
+                advice = ragged(cells, self._names, _NUMBER_COLUMNS)
+                message = f"the row has {_cells(len(cells))}, the header has {width}: {advice}"
                 self._findings.error(self._line, min(len(cells), width) + 1, "csv-cells", message)
             self._line += 1 + sum(len(_BREAKS(cell)) for cell in cells)
 
     def _values(self, rows: list[CsvRow]) -> Chunk[CsvRow]:
         # Column by column and without a line of Python for each cell, which would take three times as long.
         columns: list[list[Cell]] = []
+        known = [name for name in self._names if name]
         for name, cells in zip(self._names, zip(*(cells for _, cells in rows), strict=True), strict=False):
+            if not name:
+                continue
             converter = _CONVERTERS.get(name)
             if converter is None:
                 texts = list(map(str.strip, cells))
@@ -129,13 +139,13 @@ class CsvReader:
             else:
                 columns.append(list(map(converter.__getitem__, cells)))
         full = [number for number, column in enumerate(columns) if None not in column]
-        names = [self._names[number] for number in full]
+        names = [known[number] for number in full]
         if full:
             values = zip(*(columns[number] for number in full), strict=True)
             found: list[dict[str, Cell]] = list(map(dict, map(zip, repeat(names), values)))
         else:
             found = [{} for _ in rows]
-        for name, column in zip(self._names, columns, strict=False):
+        for name, column in zip(known, columns, strict=False):
             if name not in names:
                 for row, value in zip(found, column, strict=True):
                     if value is not None:
@@ -147,30 +157,35 @@ class CsvReader:
 
 
 def _header(cells: list[str] | None, findings: Findings) -> tuple[str, ...]:
-    """The columns' names; none if the header is wrong, which is reported."""
+    """The columns' names, of columns that are wrong an empty one; none if rows can't be read by them. All is reported."""
     if not cells:
         findings.error(
             1, 1, "csv-header", "the file has no header row: begin it with `link,quantity` or other order fields"
         )
         return ()
-    names = tuple(cell.strip() for cell in cells)
+    names = [cell.strip() for cell in cells]
+    if form := foreign_form(names, COLUMNS, "link,quantity,service"):
+        findings.error(1, 1, "csv-header", form)
+        return ()
     before = findings.errors
+    if empty := nameless(names):
+        findings.error(1, empty[0], "unknown-column", empty[1])
+    right = []
     for column, name in enumerate(names, 1):
-        if name not in COLUMNS:
+        is_new = name in COLUMNS and name not in names[: column - 1]
+        right.append(name if is_new else "")
+        if name in COLUMNS and not is_new:
+            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
+        elif name and not is_new:
             shown = clean(name, 60)
             findings.error(1, column, "unknown-column", f"unknown column `{shown}`: {did_you_mean(name, COLUMNS)}")
-        elif name in names[: column - 1]:
-            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
-    if "link" not in names and findings.errors == before:
-        findings.error(1, 1, "missing-column", "column `link` is missing: add it, each row needs a page to order for")
-    return () if findings.errors > before else names
+    if "link" not in names:
+        if findings.errors == before:
+            message = "column `link` is missing: add it, each row needs a page to order for"
+            findings.error(1, 1, "missing-column", message)
+        return ()
+    return tuple(right)
 
 
 def _cells(count: int) -> str:
     return "1 cell" if count == 1 else f"{count} cells"
-
-
-def _ragged(count: int, names: tuple[str, ...]) -> str:
-    if count < len(names):
-        return f"`{names[count]}` and what follows is missing, leave cells empty but keep the commas"
-    return "remove a comma, or put the cell that holds one in quotes"

@@ -4,7 +4,7 @@ The schemas carry the words themselves (`errorMessage`, `examples`), so that edi
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 _SHOWN = 60  # characters of a value in a message
+_OTHER_NAMES = {  # what other tools call a field
+    "url": "link",
+    "page": "link",
+    "qty": "quantity",
+    "amount": "quantity",
+    "count": "quantity",
+    "units": "quantity",
+    "service_id": "service",
+    "order": "order_id",
+}
 _AN_AMOUNT = "1.00"  # what a pattern for money takes
 _CODES = {
     "type": "wrong-type",
@@ -80,6 +90,13 @@ def wrong_fields(errors: "Iterable[ValidationError]") -> frozenset[str]:
     return frozenset(fields)
 
 
+def _close(name: str, known: Collection[str]) -> list[str]:
+    """The name among the `known` ones that was probably meant, if there is one."""
+    word = name.casefold().replace(" ", "_").replace("-", "_")
+    other = _OTHER_NAMES.get(word)
+    return [other] if other is not None and other in known else get_close_matches(word, known, 1)
+
+
 def _split(errors: "Iterable[ValidationError]", root: Node, findings: Findings) -> Iterator[tuple[object, ...]]:
     """Report numbers that a comma has split; the paths of their beginnings."""
     for error in errors:
@@ -93,7 +110,7 @@ def _split(errors: "Iterable[ValidationError]", root: Node, findings: Findings) 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` did you mean `x`?` if one is close, else a list of what is known."""
     known = sorted(known)
-    close = get_close_matches(name, known, 1)
+    close = _close(name, known)
     return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(f'`{clean(k, _SHOWN)}`' for k in known)}"
 
 
@@ -163,7 +180,7 @@ def _meant(error: "ValidationError") -> set[str]:
     """Keys that were probably meant by unknown ones: saying that they are missing too would be noise."""
     properties: Any = error.schema["properties"]  # type: ignore[index]  # a schema with this keyword is an object
     found: Any = error.instance
-    return {n for key in found if key not in properties for n in get_close_matches(str(key), properties, 1)}
+    return {meant for key in found if key not in properties for meant in _close(str(key), properties)}
 
 
 def _found(value: Node, found: object, details: dict[str, Any]) -> str:

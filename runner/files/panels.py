@@ -29,7 +29,8 @@ def load_panels(path: Path | None) -> tuple[dict[str, PanelProfile], tuple[Diagn
     if path is None or not path.exists():
         return {}, ()
     from runner.files.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
-    from runner.files.yaml_events import YamlProblem, YamlReader
+    from runner.files.yaml_events import YamlReader
+    from runner.files.yaml_words import YamlProblem
 
     findings = Findings(str(path))
     profiles: dict[str, PanelProfile] = {}

@@ -11,7 +11,8 @@ from runner.files.findings import Findings
 from runner.files.nodes import Node, Scalar
 from runner.files.rows import TEXTS
 from runner.files.source import BadText, CheckedFile, Unreadable
-from runner.files.yaml_events import YamlProblem, YamlReader
+from runner.files.yaml_events import YamlReader
+from runner.files.yaml_words import YamlProblem
 
 _FIELDS = {  # what a finding is about -> the field that says so
     "unknown-service": "service",

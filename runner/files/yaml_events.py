@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from yaml import (
     AliasEvent,
-    CSafeLoader,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -22,12 +21,14 @@ from yaml import (
 )
 
 from runner.core.text import clean
+from runner.files.libyaml import CSafeLoader
 from runner.files.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
 from runner.files.plain_rows import PlainRows, Run, Unproven
 from runner.files.rows import Chunk
 from runner.files.scalars import SPECIAL_TEXTS, PlainValues
 from runner.files.source import BadText, CheckedFile, Unreadable
 from runner.files.split_values import is_rest
+from runner.files.yaml_words import YamlProblem, unreadable
 
 DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add
@@ -38,34 +39,6 @@ Event = Any  # PyYAML's stubs know neither the marks nor the tags of libyaml's e
 Where = int | Node  # a row's number in its list, or the row itself where its places are wanted
 
 _TOO_DEEP = f"more than {DEPTH} levels of nesting: a campaign needs 4"
-_PROBLEMS = {  # libyaml's words -> ours, with a fix
-    "found character that cannot start any token": "this character can't begin a value: put the value in quotes",
-    "mapping values are not allowed in this context": "a second `: ` in one value, or wrong indentation: put the value in quotes, or line the keys up",
-    "could not find expected ':'": "a key without `:`: write `key: value`, and line the keys up",
-    "did not find expected key": "this line doesn't fit the lines above: line the keys up, and close quotes and brackets",
-    "did not find expected '-' indicator": "this line is not part of the list above: begin it with `- ` at the same indentation",
-    "did not find expected ',' or '}'": "a `{` is not closed: write a comma between entries and `}` at the end",
-    "did not find expected ',' or ']'": "a `[` is not closed: write a comma between entries and `]` at the end",
-    "did not find expected node content": "a value is missing here, or a bracket is not closed",
-    "found unexpected end of stream": "a quote is not closed: close it",
-    "found unexpected document indicator": "a quote is not closed before `---`: close it",
-    "found undefined tag handle": "tags (`!…`) are not used here: remove the tag",
-    "found unknown escape character": "an unknown `\\` escape: use single quotes",
-    "found incompatible YAML document": "this YAML version is not known: remove the %YAML line",
-    "found duplicate %YAML directive": "a second %YAML line: remove it",
-    "did not find expected <document start>": "a second document, or text after the end: keep one document in a file",
-}
-
-
-class YamlProblem(Exception):
-    """The document can't be read beyond `line`:`column`."""
-
-    def __init__(self, line: int, column: int, message: str, code: str = "yaml") -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
-        self.message = message
-        self.code = code
 
 
 class YamlReader:
@@ -332,13 +305,9 @@ class YamlReader:
         mark = getattr(error, "problem_mark", None)
         if mark is None:  # libyaml's reader tells no place
             return self._source.control_character()
-        line, column = mark.line + 1, mark.column + 1
-        if self._source.line(line)[column - 1 : column] == "\t":
-            return YamlProblem(line, column, "a tab can't indent or begin a value in YAML: use spaces", "tab")
+        line = mark.line + 1
         problem = str(error.problem)  # type: ignore[attr-defined]  # every error with a mark has one
-        return YamlProblem(
-            line, column, _PROBLEMS.get(problem, f"{problem}: check the indentation, quotes and brackets here")
-        )
+        return unreadable(line, mark.column + 1, problem, self._source.line(line))
 
 
 _VALUES = PlainValues()

@@ -93,13 +93,34 @@ def test_what_is_wrong_with_a_row_is_told_with_its_cell(load, header, row, colum
         ("lnk,quantity\n", 1, 1, "unknown-column", "did you mean `link`?"),
         ("Link,quantity\n", 1, 1, "unknown-column", "did you mean `link`?"),
         ("link,from\n", 1, 2, "unknown-column", "unknown column `from`"),
+        ("url,quantity\n", 1, 1, "unknown-column", "did you mean `link`?"),
+        ("link,Qty\n", 1, 2, "unknown-column", "did you mean `quantity`?"),
+        (f"link;quantity\n{PAGE}1;5\n", 1, 1, "csv-header", "separated by semicolons"),
+        (f"link\tquantity\n{PAGE}1\t5\n", 1, 1, "csv-header", "separated by tabs"),
+        (f"service|link|quantity\n1|{PAGE}1|5\n", 1, 1, "csv-header", "separated by `|`"),
+        (f"1|{PAGE}1|1,000\n", 1, 1, "csv-header", "begin it with `link,quantity,service`, and write commas"),
+        (f"sep=;\nlink;quantity\n{PAGE}1;5\n", 1, 1, "csv-header", "remove it; separate the cells by commas"),
+        (f"sep=,\nlink,quantity\n{PAGE}1,5\n", 1, 1, "csv-header", "`sep=` is a line for spreadsheets"),
+        (f"{PAGE}1,5\n", 1, 1, "csv-header", "no header row"),
+        (f"link,quantity,,\n{PAGE}1,5,,\n", 1, 3, "unknown-column", "remove the commas at the end of this line"),
+        (f"link,,quantity\n{PAGE}1,,5\n", 1, 2, "unknown-column", "column 2 has no name: name it"),
+        (f"link,quantity\n{PAGE}1;5\n", 2, 2, "csv-cells", "separated by semicolons, write commas"),
+        (
+            f"link,quantity\n{PAGE}1,1,000\n",
+            2,
+            3,
+            "csv-cells",
+            "`1,000` became several cells, write `quantity` as 1000",
+        ),
+        (f"link,quantity\n{PAGE}1,1,000,000\n", 2, 3, "csv-cells", "write `quantity` as 1000000"),
+        (f"link,quantity\n{PAGE}1,5,,\n", 2, 3, "csv-cells", "remove the commas at its end"),
         ("quantity,service\n", 1, 1, "missing-column", "column `link` is missing"),
         ("link,quantity,link\n", 1, 3, "duplicate-column", "column `link` stands here twice"),
         (f"link,quantity\n{PAGE}1\n", 2, 2, "csv-cells", "has 1 cell, the header has 2: `quantity`"),
         (f"link,quantity\n{PAGE}1,5,6\n", 2, 3, "csv-cells", "has 3 cells, the header has 2: remove a comma"),
-        (f'link,quantity\n{PAGE}1,5\n"{PAGE}2"x,5\n', 3, 1, "csv", "check the quotes"),
-        (f'link,quantity\n"{PAGE}1,5\n', 2, 1, "csv", "check the quotes"),
-        (f"link,quantity\n{PAGE}1,{'5' * 200_000}\n", 2, 1, "csv", "field limit"),
+        (f'link,quantity\n{PAGE}1,5\n"{PAGE}2"x,5\n', 3, 1, "csv", "text follows a closing quote"),
+        (f'link,quantity\n"{PAGE}1,5\n', 2, 1, "csv", "a quote in this row is not closed"),
+        (f"link,quantity\n{PAGE}1,{'5' * 200_000}\n", 2, 1, "csv", "a cell is longer than"),
         (b"link,quantity\nhttps://example.com/\xff,5\n", 2, 21, "encoding", "byte 0xff is not UTF-8"),
         (b"link,quantity\nhttps://example.com/\x00,5\n", 2, 21, "encoding", "NUL byte"),
         ("link,quantity\n".encode("utf-16"), 1, 1, "encoding", "UTF-16"),
@@ -194,3 +215,12 @@ def test_only_the_first_hundred_errors_of_a_csv_are_shown(load):
     loaded = load(FROM, rows="link,quantity\n" + "".join(f"{PAGE}{n},x\n" for n in range(1000)))
     assert len(loaded.diagnostics) == 101
     assert "and 900 more errors" in loaded.diagnostics[-1].message
+
+
+def test_a_wrong_column_hides_no_fault_of_the_others(load):
+    loaded = load(FROM, rows=f"link,qty,service\nhttps://evil.example/,5,1\n{PAGE}1,5,010\n")
+    assert [(line, code) for _, line, _, code in places(loaded)] == [
+        (1, "unknown-column"),
+        (2, "link"),
+        (3, "bad-format"),
+    ]

@@ -119,14 +119,15 @@ def test_an_alias_bomb_is_one_error(load):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     loaded = load("\n".join(levels).encode())
-    assert [(d.line, d.code) for d in loaded.diagnostics] == [(4, "alias")]
-    assert "more than 10000 values" in loaded.diagnostics[0].message
+    bomb = [d for d in loaded.diagnostics if d.code != "unknown-key"]  # a0 and so on are no keys of ours
+    assert [(d.line, d.code) for d in bomb] == [(4, "alias")]
+    assert "more than 10000 values" in bomb[0].message
 
 
 def test_aliases_do_not_nest_deeper_than_brackets_may(load):
     levels = [f"a{n}: &a{n} {'[' * 20}{f'*a{n - 1}' if n else 'x'}{']' * 20}" for n in range(20)]
     loaded = load("\n".join(levels).encode())
-    assert [(d.line, d.code) for d in loaded.diagnostics] == [(2, "too-deep")]
+    assert [(d.line, d.code) for d in loaded.diagnostics if d.code != "unknown-key"] == [(2, "too-deep")]
 
 
 def test_many_aliases_of_one_scalar_are_no_bomb(load):
