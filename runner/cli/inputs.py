@@ -42,14 +42,14 @@ class Inputs:
 def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """Campaigns and profiles with every diagnostic, errors among them."""
     from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
-    from runner.files.panels import load_panels
+    from runner.files.panels import read_panels
 
     paths = find_campaigns(settings.files, settings.project)
     loaded = load_campaigns(paths)
-    profiles, found = load_panels(Path(settings.panels))
+    profiles, found, listed = read_panels(Path(settings.panels))
     diagnostics = (*loaded.diagnostics, *found)
-    if not found:
-        diagnostics += check_panels(loaded, profiles)
+    if listed is not None:
+        diagnostics += check_panels(loaded, listed)
     warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
     inputs = Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings, files=loaded.files)
     return inputs, tuple(sorted(diagnostics))

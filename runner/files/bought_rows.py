@@ -36,7 +36,7 @@ def load_bought(path: Path, read_id: ReadId) -> tuple[list[BoughtRow], tuple[Dia
             stream = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8-sig", newline="")
             rows = _read(csv.reader(stream, strict=True), findings, read_id)
     except Unreadable as problem:
-        findings.error(1, 1, "unreadable", f"the file {problem}")
+        findings.error(1, 1, "unreadable", f"this {problem}")
     except BadText as problem:
         findings.error(problem.line, problem.column, "encoding", problem.message)
     return rows, tuple(findings.diagnostics())

@@ -83,7 +83,7 @@ class _Reading:
                 self._read(reader)
                 self._print = source.fingerprint()
         except Unreadable as problem:
-            self._own.error(1, 1, "unreadable", f"the file {problem}")
+            self._own.error(1, 1, "unreadable", f"this {problem}")
         except BadText as problem:
             self._own.error(problem.line, problem.column, "encoding", problem.message)
         except YamlProblem as problem:
@@ -184,10 +184,13 @@ class _Reading:
     def _campaign(self) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
         before = self._findings.errors
-        broken = self._broken_sections(values)
+        wrong = self._report_header(values)
+        broken = {str(path[0]) for path in wrong if path}
         sections = {key.text: value for key, value in self.root if key.text not in broken}
-        if "links" in sections:
-            header.report_prefixes(sections["links"], self._own)
+        if links := self.root.find("links"):
+            header.report_prefixes(
+                links[1], self._own, {path[1] for path in wrong if path[0:1] == ("links",) and path[1:]}
+            )
         counts = self._counts(values["counts"]) if "counts" in sections else None
         collector = self._collector or OrderCollector("", None, self._findings)
         wrong_in_header = self._findings.errors - before
@@ -226,8 +229,8 @@ class _Reading:
             places=header.places(self.root, str(self._path)),
         )
 
-    def _broken_sections(self, values: object) -> set[str]:
-        """Report what the schema finds in the header; the top-level keys that are not to be relied on."""
+    def _report_header(self, values: object) -> set[tuple[object, ...]]:
+        """Report what the schema finds in the header; the paths of what is not to be relied on."""
         whole = gate("campaign")
         if whole.accepts(values):
             return set()
@@ -236,7 +239,7 @@ class _Reading:
             errors = [error for error in errors if error.absolute_path or error.validator != "required"]
         if errors:
             report_errors(errors, self.root, self._own)
-        return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+        return {tuple(error.absolute_path) for error in errors}
 
     def _place(self, name: str) -> tuple[int, int]:
         entry = self.root.find(name)

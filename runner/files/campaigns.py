@@ -58,11 +58,7 @@ def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
         return found
     paths: dict[Path, Path] = {}
     for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            raise InvalidInput(f"{path} is a folder", f"name the files in it, such as {path}/*.yaml")
-        if not path.exists():
-            raise InvalidInput(f"{path} does not exist", "check the name; `runner init` writes a first campaign")
+        path = Path(argument)  # whether it is there, reading it tells: beside the errors of the others
         paths.setdefault(path.resolve(), path)
     return list(paths.values())
 

@@ -78,10 +78,10 @@ def link_rules(values: object) -> LinkRules | None:
     return LinkRules(values)
 
 
-def report_prefixes(node: Node, findings: Findings) -> None:
-    """Report each entry of `links:` that can't be one."""
-    for item in node.items if isinstance(node, nodes.Sequence) else []:
-        if isinstance(item, nodes.Scalar) and (problem := prefix_problem(item.text)):
+def report_prefixes(node: Node, findings: Findings, told: Collection[object] = ()) -> None:
+    """Report each entry of `links:` that can't be one, but for those numbered in `told`."""
+    for number, item in enumerate(node.items if isinstance(node, nodes.Sequence) else []):
+        if number not in told and isinstance(item, nodes.Scalar) and (problem := prefix_problem(item.text)):
             findings.error(item.line, item.column, "link", f"`links` {problem}; found `{clean(item.text, 120)}`")
 
 

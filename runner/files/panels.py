@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import InvalidInput
@@ -24,27 +24,44 @@ _KEY_CAP = 4096  # bytes of a key file; keys have 32 or 64
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
+class LoadedPanels(NamedTuple):
+    """What `panels.yaml` gave."""
+
+    profiles: dict[str, PanelProfile]  # by name, without those that have errors
+    diagnostics: tuple[Diagnostic, ...]
+    listed: frozenset[str] | None  # all names there; None: the file could not be read to its end
+
+
 def load_panels(path: Path | None) -> tuple[dict[str, PanelProfile], tuple[Diagnostic, ...]]:
     """The profiles of `panels.yaml` by name, without those that have errors, and what is wrong. No file: no profiles."""
+    return read_panels(path)[:2]
+
+
+def read_panels(path: Path | None) -> LoadedPanels:
+    """The same, with the names of profiles that have errors."""
     if path is None or not path.exists():
-        return {}, ()
+        return LoadedPanels({}, (), frozenset())
     from runner.files.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
     from runner.files.yaml_events import YamlReader
     from runner.files.yaml_words import YamlProblem
 
     findings = Findings(str(path))
     profiles: dict[str, PanelProfile] = {}
+    listed: frozenset[str] | None = None
     try:
         with CheckedFile(path, _PROFILE_CAP) as source:
             root = YamlReader(source, _TEXTS, findings.error).document()
         profiles = _profiles(root, path.parent, findings)
+        entry = root.find("panels")
+        names = entry[1] if entry and isinstance(entry[1], nodes.Mapping) else ()
+        listed = frozenset(key.text for key, _ in names)
     except Unreadable as problem:
-        findings.error(1, 1, "unreadable", f"the file {problem}")
+        findings.error(1, 1, "unreadable", f"this {problem}")
     except BadText as problem:
         findings.error(problem.line, problem.column, "encoding", problem.message)
     except YamlProblem as problem:
         findings.error(problem.line, problem.column, problem.code, problem.message)
-    return profiles, tuple(findings.diagnostics())
+    return LoadedPanels(profiles, tuple(findings.diagnostics()), listed)
 
 
 def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.environ) -> Secret:
@@ -81,18 +98,20 @@ def _profiles(root: nodes.Mapping, folder: Path, findings: Findings) -> dict[str
     if errors:
         report_errors(errors, root, findings, secrets=_SECRETS)
     broken = {tuple(error.absolute_path)[1] for error in errors if len(error.absolute_path) > 1}
+    told = {tuple(error.absolute_path)[1:3] for error in errors}
     listed = root.find("panels")
     profiles = {}
     for key, settings in listed[1] if listed and isinstance(listed[1], nodes.Mapping) else ():
         if key.text == SANDBOX:
             message = f"`{SANDBOX}` is built in and can't be set up: choose another name"
             findings.error(key.line, key.column, "reserved-name", message)
-        elif key.text not in broken and isinstance(settings, nodes.Mapping):
+        elif isinstance(settings, nodes.Mapping):
             url = settings.find("url")
-            place = url[1] if url else settings
-            if problem := _url_problem(values["panels"][key.text]["url"]):
-                findings.error(place.line, place.column, "url", f"`url` {problem}")
-            else:
+            written = values["panels"][key.text].get("url")
+            is_told = url is None or not isinstance(written, str) or (key.text, "url") in told
+            if url is not None and not is_told and (problem := _url_problem(written)):
+                findings.error(url[1].line, url[1].column, "url", f"`url` {problem}")
+            elif key.text not in broken:
                 profiles[key.text] = _profile(key.text, values["panels"][key.text], folder)
     return profiles
 

@@ -124,14 +124,17 @@ def _open_regular(path: Path) -> io.FileIO:
         # Without O_NONBLOCK, opening a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise Unreadable("does not exist: check the name") from None
+        raise Unreadable("does not exist: check the name; `runner init` writes a first campaign") from None
     except PermissionError:
         raise Unreadable("may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
         raise Unreadable(f"can't be opened ({getattr(error, 'strerror', None) or error})") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise Unreadable("is not a regular file: name a file")
+        raise Unreadable(
+            "is a folder: name the files in it" if stat.S_ISDIR(mode) else "is not a regular file: name a file"
+        )
     return io.FileIO(descriptor)
 
 

@@ -75,7 +75,7 @@ def test_files_and_reports_are_read_from_where_one_stands(bought, never_twice):
     assert there.run("status", "spring.yaml", "--report", "json=status.json").code == 0
     ran = there.run("apply", "campaigns/spring.yaml", "--yes")
     assert ran.code == 10
-    assert "campaigns/spring.yaml does not exist" in ran.err
+    assert "campaigns/spring.yaml:1:1: this does not exist" in ran.err
 
 
 def test_places_in_messages_lead_to_the_file_from_where_one_stands(bought):

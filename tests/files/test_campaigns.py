@@ -457,11 +457,19 @@ def test_no_campaigns_at_all_says_what_to_do(project):
 def test_named_files_must_exist_and_are_taken_once_as_named(project):
     (project / "x.yaml").touch()
     assert find_campaigns(["x.yaml", "./x.yaml"], project) == [Path("x.yaml")]
-    with pytest.raises(InvalidInput, match=r"y\.yaml does not exist"):
-        find_campaigns(["x.yaml", "y.yaml"], project)
     (project / "folder").mkdir()
-    with pytest.raises(InvalidInput, match="is a folder"):
-        find_campaigns(["folder"], project)
+    loaded = load_campaigns(find_campaigns(["x.yaml", "y.yaml", "folder"], project))
+    assert [(one.file, one.message) for one in loaded.diagnostics] == [
+        ("folder", "this is a folder: name the files in it"),
+        ("x.yaml", "the file is empty: `runner init` writes a first one"),
+        ("y.yaml", "this does not exist: check the name; `runner init` writes a first campaign"),
+    ]
+
+
+def test_each_wrong_prefix_is_told(load):
+    head = "version: 1\ncampaign: c\npanel: sandbox\nlinks: [5, 'https://example.com/a b', 'ftp://x', 'https://example.com/?']\n"
+    loaded = load(f"orders: [{{link: {PAGE}1, service: 1, quantity: 5}}]\n", head=head)
+    assert [(one.line, one.column) for one in loaded.diagnostics] == [(4, 9), (4, 12), (4, 39), (4, 50)]
 
 
 def test_an_unknown_panel_is_told_at_its_place(load):

@@ -164,7 +164,7 @@ def test_a_row_that_clashes_with_another_file_names_it(load):
         ("link.csv", "out of the campaign's folder"),
         ("linked/secret.csv", "out of the campaign's folder"),
         ("loop.csv", "can't be opened"),
-        ("folder", "not a regular file"),
+        ("folder", "is a folder"),
         ("pipe.csv", "not a regular file"),
         ('"a\\0b.csv"', "can't be opened"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.errors import InvalidInput
 from runner.core.orders import KeySource
-from runner.files.panels import load_panels, read_key
+from runner.files.panels import load_panels, read_key, read_panels
 
 HEAD = "version: 1\npanels:\n"
 SECRET = "hunter2-0123456789abcdef"
@@ -253,3 +253,27 @@ def test_an_account_is_the_same_wherever_one_stands(project, monkeypatch):
 def test_a_source_that_names_nothing_is_refused():
     with pytest.raises(InvalidInput, match="no key for panel a"):
         read_key(KeySource(), "a")
+
+
+def test_all_faults_of_a_profile_are_told_and_its_name_is_known(project):
+    Path("panels.yaml").write_text(
+        HEAD
+        + """\
+  one:
+    url: http://panel.example/api
+    key: {evn: A}
+    foo: 1
+  two: {url: "https://a.example/#x", key: {env: B}, settle: 1 week}
+"""
+    )
+    profiles, diagnostics, listed = read_panels(Path("panels.yaml"))
+    assert (profiles, listed) == ({}, {"one", "two"})
+    assert [(one.line, one.code) for one in diagnostics] == [
+        (4, "url"),
+        (5, "unknown-key"),
+        (6, "unknown-key"),
+        (7, "url"),
+        (7, "bad-format"),
+    ]
+    Path("panels.yaml").write_text(HEAD + "  one: {url: [\n")
+    assert read_panels(Path("panels.yaml")).listed is None
