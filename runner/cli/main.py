@@ -104,8 +104,13 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         complain("interrupted; nothing was sent")
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        from runner.cli.mistakes import explain
+
+        complain(*explain(error))
         return ExitCode.USAGE
     except KeyboardInterrupt:
         complain("interrupted")

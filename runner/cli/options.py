@@ -28,14 +28,23 @@ class Amount(click.ParamType[Decimal]):
 
     name = "amount"
 
+    def __init__(self, *, signed: bool = False) -> None:
+        """With `signed` it may be negative."""
+        self._signed = signed
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401  # click's signature
         """The exact amount; a usage error for anything else."""
         from runner.core.money import parse_amount
 
         try:
-            return parse_amount(str(value))
+            amount = parse_amount(str(value))
         except ValueError:
-            self.fail(f"{value!r} is not an amount; write it like 60.00", param, ctx)
+            from runner.files.written_numbers import as_amount
+
+            self.fail(f"{value!r} is not an amount; write it like {as_amount(str(value)) or '60.00'}", param, ctx)
+        if amount < 0 and not self._signed:
+            self.fail(f"{value!r} is below zero; write it like 60.00", param, ctx)
+        return amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

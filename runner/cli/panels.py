@@ -87,7 +87,9 @@ def services(
 @click.command()
 @options(*ASKING, LOCK)
 @click.option("--label", metavar="TEXT", help="Say why the balance moved, e.g. top-up; recorded with your name.")
-@click.option("--amount", type=Amount(), help="With --label: what came in; --amount=-5.00 went out. Default: all.")
+@click.option(
+    "--amount", type=Amount(signed=True), help="With --label: what came in; --amount=-5.00 went out. Default: all."
+)
 @click.option("-y", "--yes", is_flag=True, help="With --label: do not ask.")
 @click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="With --label: never ask.")
 @click.option("--force", is_flag=True, help="With --label: though nothing like it is unexplained.")
