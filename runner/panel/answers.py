@@ -57,6 +57,12 @@ class BalanceAnswer:
     currency: str | None
 
 
+class UnclearBalance(NamedTuple):
+    """A balance with signs or separators that leave open which amount is meant: `$1,000.50`, `1,234`."""
+
+    text: str  # harmless
+
+
 class StatusAnswer(NamedTuple):
     """One order's status; None means the answer did not say. With `error`, `status` is UNKNOWN."""
 
@@ -117,15 +123,20 @@ def _service(row: dict[str, Json], redact: Redact) -> Service | None:
     )
 
 
-def parse_balance(text: str, redact: Redact) -> BalanceAnswer | Trouble:
+def parse_balance(text: str, redact: Redact) -> BalanceAnswer | UnclearBalance | Trouble:
     """The balance, from an object with a readable `balance`."""
     found = read_json(text)
     if found is None:
         return unreadable(text, redact)
     for body in _with_wrapped(found.value):
-        amount = read_balance(body.get("balance"))
-        if amount is not None and not complaint_in(body).firm:
+        written = body.get("balance")
+        amount = read_balance(written)
+        if complaint_in(body).firm:
+            continue
+        if amount is not None:
             return BalanceAnswer(amount=amount, currency=_currency(body.get("currency"), redact))
+        if isinstance(written, str) and any(map(str.isdigit, written)):
+            return UnclearBalance(said(written, redact, _WORD))
     return _refused_or_unreadable(found.value, text, redact)
 
 

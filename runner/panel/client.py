@@ -10,6 +10,7 @@ from typing import Self
 from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue
 from runner.core.clock import Clock
+from runner.core.errors import PanelUnreachable
 from runner.core.orders import PanelProfile
 from runner.core.text import Secret
 from runner.panel import answers, forms
@@ -145,8 +146,18 @@ class PanelClient:
         return await self._reader.read(forms.services(offset), answers.parse_further_services, self._other_calls, LARGE)
 
     async def balance(self) -> Balance:
-        """The present balance; its currency is the panel's own word, or what the profile says where it names none."""
+        """The present balance; its currency is the panel's own word, or what the profile says where it names none.
+
+        PanelUnreachable if the panel does not tell it, or not in a form that means one amount.
+        """
+        found: answers.BalanceAnswer | answers.UnclearBalance | Trouble
         found = await self._reader.read(forms.balance(), answers.parse_balance, self._other_calls)
+        if isinstance(found, answers.UnclearBalance):
+            raise PanelUnreachable(
+                f"panel {self._profile.name} tells the balance as `{found.text}`, which is no plain number: "
+                "nobody can be sure which amount is meant",
+                "ask its support for plain numbers in `balance`, such as 1000.50; nothing is bought without a balance",
+            )
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
         of_profile = None if self._profile.currency is None else self._profile.currency.upper()

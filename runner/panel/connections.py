@@ -13,6 +13,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from runner.core.attempts import Phase
+from runner.panel.failure_words import SECOND_TIME
 from runner.panel.keep_alive import KeepAlive
 
 # Below the five seconds after which Apache closes an idle connection.
@@ -72,7 +73,7 @@ class CarefulConnector(aiohttp.TCPConnector):
         """Wait for a free connection, or make one: DNS, TCP and TLS."""
         progress = progress_of_task.get()
         if progress.has_connected:
-            raise aiohttp.ClientConnectionError("a form is not sent a second time")
+            raise aiohttp.ClientConnectionError(SECOND_TIME)
         progress.has_connected = True
         progress.phase = Phase.CONNECTING
         connection = await super().connect(req, traces, timeout)

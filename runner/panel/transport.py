@@ -21,6 +21,7 @@ from runner.core.text import Secret
 from runner.panel.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
 from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
+from runner.panel.failure_words import in_words
 from runner.panel.forms import ONCE, Form
 from runner.panel.keep_alive import KeepAlive
 from runner.panel.redact import EXCERPT, Redactor, said
@@ -66,22 +67,25 @@ class HttpTransport:
         progress = Progress(is_order=form[0][1] in ONCE)
         began = time.perf_counter()
         exchange: Exchange
+        detail = ""
         try:
             exchange = await self._exchange(form, cap, progress)
         except Exception as error:  # noqa: BLE001  # whatever the library raises: what happened is in `progress`
             if progress.is_reused and progress.status is None and isinstance(error, aiohttp.ClientConnectionError):
                 self._keep_alive.see_lost()
             exchange = self._failure(error, progress)
+            detail = f", {type(error).__name__}: {said(str(error), self._redact, 200)}"
         if log.isEnabledFor(logging.DEBUG):
             milliseconds = (time.perf_counter() - began) * 1000
             log.debug(
-                "%s %s: %s, HTTP %s, %d bytes, %.1f ms",
+                "%s %s: %s, HTTP %s, %d bytes, %.1f ms%s",
                 self._profile.name,
                 form[0][1],
                 progress.phase.value,
                 progress.status,
                 progress.received,
                 milliseconds,
+                detail,
             )
         return exchange
 
@@ -113,7 +117,7 @@ class HttpTransport:
         return Answer(response.status, _kept(response.headers), text, whole, progress.received)
 
     def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
-        what = said(str(error) or type(error).__name__, self._redact, 200)
+        what = in_words(error, has_connected=progress.has_connected, has_answered=progress.phase is Phase.ANSWERING)
         answer = said(progress.start.decode(errors="replace"), self._redact, EXCERPT)
         if progress.start:
             start = said(progress.start.decode(errors="replace"), self._redact, _BROKEN_OFF)

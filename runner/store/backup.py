@@ -12,6 +12,7 @@ from runner.store.damage import broken_page_of
 from runner.store.lineage import found
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
 from runner.store.reading import UNREADABLE, reading
+from runner.store.reasons import reason_of
 from runner.store.unclean import IN_USE, refuse_if_unsound
 
 KEPT = 10  # copies
@@ -45,7 +46,7 @@ def backup(paths: StatePaths, clock: Clock, keep: int = KEPT) -> Path | None:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
             raise StateRefused(
-                f"no backup of the state could be made in {paths.backups}: {error}",
+                f"no backup of the state could be made in {paths.backups}: {reason_of(error)}",
                 "nothing was changed; free some space or make the directory writable",
             ) from error
     return copy

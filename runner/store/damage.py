@@ -5,6 +5,7 @@ import sqlite3
 from sqlalchemy import CheckConstraint
 
 from runner.store.reading import UNREADABLE, revision
+from runner.store.reasons import reason_of
 from runner.store.revisions import HEAD
 from runner.store.tables import metadata
 
@@ -21,7 +22,7 @@ def broken_page_of(connection: sqlite3.Connection) -> str:
     try:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except UNREADABLE as error:
-        return str(error)
+        return reason_of(error)
     return "" if found == "ok" else str(found)
 
 
@@ -31,7 +32,7 @@ def storage_damage_of(connection: sqlite3.Connection, most: int = _MOST) -> list
         pages = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
         references = connection.execute("PRAGMA foreign_key_check").fetchmany(most)
     except UNREADABLE as error:
-        return [str(error)]
+        return [reason_of(error)]
     return [
         *(text for text in pages if text != "ok"),
         *(f"{table} row {row} refers to nothing in {parent}" for table, row, parent, _ in references),
@@ -51,5 +52,5 @@ def broken_rules_in(connection: sqlite3.Connection) -> list[str]:
                     if (row := connection.execute(broken).fetchone()) is not None:
                         found.append(f"{table.name} row {row[0]} breaks the rule {rule.name}")
     except UNREADABLE as error:
-        return [str(error)]
+        return [reason_of(error)]
     return found

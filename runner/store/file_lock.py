@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.core.errors import StateRefused
+from runner.store.reasons import reason_of
 
 _descriptors: dict["FileId", int] = {}  # by file; never closed
 _held: set["FileId"] = set()  # by this process
@@ -74,9 +75,7 @@ def _opened(path: Path) -> tuple[FileId, int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise StateRefused(
-            f"{path} can't be opened: {error.strerror or error}", "make it readable for this user"
-        ) from error
+        raise StateRefused(f"{path} can't be opened: {reason_of(error)}", "make it readable for this user") from error
     there = os.fstat(descriptor)
     key = FileId(there.st_dev, there.st_ino)
     return key, _descriptors.setdefault(
@@ -91,6 +90,6 @@ def _try(descriptor: int, how: int, path: Path) -> bool:
         return False
     except OSError as error:  # a file system without locks
         raise StateRefused(
-            f"{path} can't be locked: {error.strerror or error}", "keep the state on a local disk (--state)"
+            f"{path} can't be locked: {reason_of(error)}", "keep the state on a local disk (--state)"
         ) from error
     return True

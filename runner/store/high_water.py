@@ -21,6 +21,7 @@ from runner.core.text import clean
 from runner.store.filesystems import refuse_network
 from runner.store.lineage import Lineage, Newest, newest_attempt
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync_directory
+from runner.store.reasons import reason_of
 
 SLOT = 512  # bytes: a disk writes as much at once or not at all
 _SLOTS = 2
@@ -82,7 +83,7 @@ def read_mark(path: Path) -> Found:
     except FileNotFoundError:
         return Found(path, None)
     except OSError as error:
-        return Found(path, None, error.strerror or str(error))
+        return Found(path, None, reason_of(error))
     slots = [slot for slot in _slots(content) if slot is not None]
     if not slots:
         return Found(path, None, "it is damaged" if content.strip() else "it is empty")

@@ -45,6 +45,7 @@ from runner.store.operations import (
 from runner.store.page_guard import PageGuard
 from runner.store.paths import StatePaths
 from runner.store.reading import connect_reader
+from runner.store.reasons import reason_of
 from runner.store.sealing import seal_of
 from runner.store.status_statements import see_statuses
 from runner.store.unclean import note_clean
@@ -151,7 +152,7 @@ class Writer:
             self._marks.move_on(self._serial, self._attempts, self._next_id - 1, self._newest_run)
         except OSError as error:
             if self._full is None:
-                self._full = f"its high-water mark can't be written: {error.strerror or error}"
+                self._full = f"its high-water mark can't be written: {reason_of(error)}"
 
     def _outcomes_only(self, batch: Sequence[Operation]) -> list[Result]:
         """On a full disk: outcomes in the space that is left, the ballast's at last; all else is refused."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from runner.core.errors import StateRefused
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
 from runner.store.reading import holds_tables, reading, unreadable
+from runner.store.reasons import reason_of
 
 _NOTE = (
     "Commit this file. It tells the runner which state database is the newest; without that database it refuses to buy."
@@ -101,7 +102,7 @@ def _document(paths: StatePaths) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(paths, str(error)) from error
+        raise _damaged(paths, reason_of(error)) from error
     try:
         document = json.loads(text)
         if isinstance(document, dict) and {"lineage", "serial"} <= document.keys():

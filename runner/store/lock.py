@@ -22,6 +22,7 @@ from runner.store import file_lock
 from runner.store.file_lock import FileId
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
 from runner.store.place import refuse_unsafe_place
+from runner.store.reasons import reason_of
 
 _POLL = 0.1  # seconds between tries
 _GRACE = 0.25  # seconds always waited: readers hold the lock for microseconds to see whether it is free
@@ -196,7 +197,7 @@ def _try_lock(path: Path, handle: int, how: int) -> bool:
         return False
     except OSError as error:  # a file system without locks
         raise StateRefused(
-            f"{path} can't be locked: {error.strerror or error}", "keep the state on a local disk (--state)"
+            f"{path} can't be locked: {reason_of(error)}", "keep the state on a local disk (--state)"
         ) from error
     return True
 

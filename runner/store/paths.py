@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.core.errors import StateRefused, UsageError
+from runner.store.reasons import reason_of
 
 DEFAULT = Path("state/runner.db")
 PRIVATE_DIRECTORY = 0o700  # purchases and links are nobody else's business
@@ -129,7 +130,7 @@ def make_directory(path: Path) -> None:
 def cannot_write(path: Path, error: OSError) -> StateRefused:
     """The refusal for a place of the state that can't be written."""
     return StateRefused(
-        f"can't write to {path}: {error.strerror or error}",
+        f"can't write to {path}: {reason_of(error)}",
         "make it writable for this user, or name another place with --state",
     )
 

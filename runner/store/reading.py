@@ -13,6 +13,7 @@ from runner.core.errors import StateRefused
 from runner.core.links import page_key
 from runner.store.paths import StatePaths
 from runner.store.place import refuse_second_names
+from runner.store.reasons import reason_of
 
 # Writes that the file system did not take. An error of fsync is not among them: nothing may be tried again after one.
 NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -58,15 +59,15 @@ def unreadable(paths: StatePaths, error: Exception) -> StateRefused:
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StateRefused(
-            f"the state {paths.db} is being written by another program: {error}",
+            f"the state {paths.db} is being written by another program",
             "close it (a database shell with an open transaction?), then run again",
         )
     if code in NO_SPACE:
         return StateRefused(
-            f"there is no space left for the state {paths.db}: {error}", "free some space; nothing was sent"
+            f"there is no space left for the state {paths.db}: {reason_of(error)}", "free some space; nothing was sent"
         )
     return StateRefused(
-        f"the state {paths.db} can't be read: {error}",
+        f"the state {paths.db} can't be read: {reason_of(error)}",
         f"restore the newest copy: runner state restore {paths.backups / 'runner-….db'}; do not delete lineage.json",
     )
 

@@ -28,6 +28,7 @@ from runner.store.opening import engine_of
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory
 from runner.store.queries import recorded_in
 from runner.store.reading import NOT_OURS, UNREADABLE, holds_tables, reading, revision
+from runner.store.reasons import reason_of
 from runner.store.revisions import REVISIONS, refuse_unknown
 from runner.store.unclean import IN_USE, refuse_if_unsound
 
@@ -156,7 +157,7 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
     except (OSError, *UNREADABLE) as error:
         draft.unlink(missing_ok=True)
         raise StateRefused(
-            f"{plan.source} could not be restored: {error}", "the present state was left in place"
+            f"{plan.source} could not be restored: {reason_of(error)}", "the present state was left in place"
         ) from error
     return kept, restored
 
@@ -283,7 +284,7 @@ def _reading_any(source: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN")
             yield connection
     except UNREADABLE as error:
-        raise StateRefused(f"{source} can't be read: {error}", "try the next older copy") from error
+        raise StateRefused(f"{source} can't be read: {reason_of(error)}", "try the next older copy") from error
 
 
 def _sync(path: Path) -> None:

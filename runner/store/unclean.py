@@ -16,6 +16,7 @@ from runner.store.evidence import Evidence, gather, refuse_if_behind
 from runner.store.lineage import Lineage
 from runner.store.paths import StatePaths
 from runner.store.reading import holds_tables, reading, unreadable
+from runner.store.reasons import reason_of
 from runner.store.sealing import seal_of
 from runner.store.wal import LogReading, read_log
 
@@ -96,7 +97,7 @@ def _log(paths: StatePaths) -> LogReading:
         return read_log(paths.wal)
     except OSError as error:
         raise StateRefused(
-            f"{paths.wal} can't be read: {error.strerror or error}", "it is a part of the state: make it readable"
+            f"{paths.wal} can't be read: {reason_of(error)}", "it is a part of the state: make it readable"
         ) from error
 
 

@@ -146,7 +146,7 @@ def test_a_state_that_is_not_there_is_told_and_nothing_is_made_for_it(bought, ty
 
 def test_only_a_copy_of_the_state_can_be_restored(bought, typed):
     assert "no file campaigns" in typed("state restore campaigns", expect=12)
-    assert "not a database" in typed("state restore campaigns/a.yaml", expect=12)
+    assert "it is no database" in typed("state restore campaigns/a.yaml", expect=12)
     assert "name a copy of this project's state" in typed("state restore state/sandbox.db", expect=12)
 
 

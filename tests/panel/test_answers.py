@@ -12,6 +12,7 @@ from runner.panel.answers import (
     BalanceAnswer,
     ServicesAnswer,
     StatusAnswer,
+    UnclearBalance,
     parse_balance,
     parse_services,
     parse_statuses,
@@ -287,7 +288,7 @@ BODIES = st.recursive(
 @given(text=BODIES.map(json.dumps) | st.text() | st.binary().map(lambda raw: raw.decode(errors="replace")))
 def test_every_reader_reads_any_text_without_raising(text):
     assert isinstance(parse_services(text, str), ServicesAnswer | Trouble)
-    assert isinstance(parse_balance(text, str), BalanceAnswer | Trouble)
+    assert isinstance(parse_balance(text, str), BalanceAnswer | UnclearBalance | Trouble)
     for parse in (parse_statuses, upkeep.parse_refills, upkeep.parse_refill_statuses, upkeep.parse_cancels):
         for ids in (("1",), ("1", "2")):
             found = parse(text, ids, str)
@@ -368,3 +369,9 @@ def test_a_status_that_is_no_word_is_shown_as_what_it_is(entry, shown):
     """It is told like an unknown word: an empty text would look as if nobody had been asked."""
     found = statuses({"1": entry}, "1")["1"]
     assert (found.status, found.status_text, found.error) == (LiveStatus.UNKNOWN, shown, "")
+
+
+@pytest.mark.parametrize("written", ["$1,000.50", "1,234", "1000.50 USD", "5%"])
+def test_a_balance_that_may_be_several_amounts_is_kept_as_written(written):
+    assert balance({"balance": written}) == UnclearBalance(written)
+    assert balance({"data": {"balance": written}}) == UnclearBalance(written)

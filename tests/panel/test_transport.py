@@ -216,7 +216,7 @@ async def test_a_library_that_would_send_a_form_again_is_stopped(serve, profile_
     transport = HttpTransport(profile_of(panel.url), Secret(say.KEY))
     await transport.send(ADD)
     lost = await transport.send(ADD)
-    assert (lost.phase, lost.message) == (Phase.SENDING, "a form is not sent a second time")
+    assert (lost.phase, lost.message) == (Phase.SENDING, "the form is not sent a second time")
     assert len(panel.forms) == 2
     await transport.close()
 

@@ -111,7 +111,7 @@ def test_a_file_system_without_locks_is_refused(paths, lock, monkeypatch):
 
     paths.db.touch()
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with pytest.raises(StateRefused, match="can't be locked: Operation not supported"):
+    with pytest.raises(StateRefused, match="can't be locked: operation not supported"):
         file_lock.hold(paths.db)
 
 

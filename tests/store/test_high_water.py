@@ -140,7 +140,7 @@ def test_a_mark_that_can_not_be_written_stops_the_buying_and_loses_nothing(write
     assert isinstance(second, int), "it was committed before, and may go"
     (third,) = writer.commit([a_mark(3)])
     assert isinstance(third, JournalBroken)
-    assert "high-water mark can't be written: No space left" in third.message
+    assert "high-water mark can't be written: no space left" in third.message
     assert writer.commit([a_settle(first, placed("p1")), a_settle(second, placed("p2"))]) == [None, None]
     assert writer.commit([EndRun("run-1", 14, NOW)]) == [None]
     writer.close()

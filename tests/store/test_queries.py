@@ -45,7 +45,7 @@ def test_left_overs_are_shown_as_doubts_when_nobody_is_sending(writer, paths):
 
 
 def test_readers_can_not_write(writer, paths):
-    with pytest.raises(StateRefused, match="readonly"), reading(paths) as connection:
+    with pytest.raises(StateRefused, match="may not be written"), reading(paths) as connection:
         connection.execute("DELETE FROM meta")
 
 

@@ -194,7 +194,7 @@ def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("runner.store.restore._sync", no_space)
-    with pytest.raises(StateRefused, match="No space left") as refusal:
+    with pytest.raises(StateRefused, match="no space left") as refusal:
         restore(paths, plan, "x", clock)
     assert "left in place" in refusal.value.hint
     assert paths.db.read_bytes() == before
