@@ -310,7 +310,8 @@ def test_a_rename_is_held_until_somebody_says_which(project, served_sandbox):
     project.campaign([KEEP, post(1, id="teaser"), post(2)])
     held = project.run("apply", "--prune", "--yes", "-q")
     assert held.code == 11
-    assert "Refused by rename: spring spring/teaser looks like spring/post-1 under a new name" in held.out
+    assert "Refused by rename: spring spring/teaser (campaigns/spring.yaml:" in held.out
+    assert ") looks like spring/post-1 under a new name" in held.out
     assert actions(project.run("plan", "--format", "json", "-q")) == {
         "spring/teaser": "blocked",
         "spring/post-2": "place",
@@ -359,7 +360,7 @@ def test_a_campaign_under_a_new_name_buys_nothing(project, served_sandbox):
     for files in ((), (str(file.relative_to(project.root)),)):
         held = project.run("apply", *files, "--prune", "--yes", "-q")
         assert held.code == 11
-        assert "2 orders, the first of them: summer/post-0 looks like spring/post-0" in held.out
+        assert "2 orders, the first of them: summer/post-0 (campaigns/summer.yaml:" in held.out
     assert (len(served_sandbox.orders()), asked(served_sandbox)) == (2, [])
     moved = project.run("state", "mv", "spring", "summer")
     assert "Moved 2 orders of spring to summer" in moved.out

@@ -208,6 +208,8 @@ class Month:
                 self._restore(campaign, recorded)
             elif refusal.guard == "rename":
                 self._name_the_former(campaign, recorded)
+            elif refusal.guard == "unconfirmed":  # charges that come late, and a refund that is not known yet
+                self._clock.advance(3600)
             else:
                 assert refusal.guard == "policy.max_cancel", refusal
                 campaign.prune = False
