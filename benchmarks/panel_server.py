@@ -46,6 +46,8 @@ class Desk:
             return json.dumps(counts).encode()
         self._counts[action] += 1
         if action == "status":
+            if "order" in form:
+                return json.dumps(_STATUS).encode()
             return json.dumps(dict.fromkeys(form["orders"][0].split(","), _STATUS)).encode()
         return self._catalogue if action == "services" else _BALANCE
 

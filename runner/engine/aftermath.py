@@ -65,4 +65,5 @@ def with_charges(results: Sequence[OrderResult], session: Session, recorded: Rec
         for one in several
         if one.run_id == session.run_id and one.first_charge is not None
     }
-    return [one._replace(cost=charges.get((one.order, one.panel_order_id), one.cost)) for one in results]
+    found = ((one, charges.get((one.order, one.panel_order_id), one.cost)) for one in results)
+    return [one if charge == one.cost else one._replace(cost=charge) for one, charge in found]

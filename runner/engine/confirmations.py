@@ -64,6 +64,7 @@ class Confirmations:
         self._stop = stop
         profile = panel.profile
         self._earlier = unconfirmed
+        self._is_blind = profile.hides_charges  # by the user's word: nothing will ever confirm an order
         self._window = Window(WIDEST * max(profile.parallel_add, BATCH), 0 if profile.hides_charges else unconfirmed)
         self._fall = Fall(balance)
         self._rounding = Rounding()
@@ -100,9 +101,7 @@ class Confirmations:
         self._opened.set()
 
     def _has_room(self) -> bool:
-        if self._panel.profile.hides_charges:
-            return True
-        return not self._fall.is_suspect and self._window.has_room()
+        return self._is_blind or (not self._fall.is_suspect and self._window.has_room())
 
     def shut(self) -> str:
         """Why nothing will ever make room: only orders of earlier runs are out. Empty where something may."""

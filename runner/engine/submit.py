@@ -105,7 +105,7 @@ class Submission:
     async def _take_from(self, queue: Iterator[Purchase]) -> None:
         recording: asyncio.Future[None] | None = None  # of the worker's last order
         for purchase in queue:
-            if not await self._admit():
+            if not self._is_admitted_now() and not await self._admit():
                 break
             outcome = None
             if self._is_sold(purchase.order.service):
@@ -130,6 +130,10 @@ class Submission:
                 break
         if recording is not None:
             await asyncio.wait((recording,))
+
+    def _is_admitted_now(self) -> bool:
+        """As `_admit` where nothing is to be waited for: nearly always."""
+        return not self._prices.is_old() and not self.stopped and self.confirmations.reserve()
 
     async def _admit(self) -> bool:
         """Wait for a place in the window and for prices of now; False when the run must end instead."""

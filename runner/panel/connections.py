@@ -86,17 +86,19 @@ class CarefulConnector(aiohttp.TCPConnector):
         progress.phase = Phase.SENDING
         return connection
 
-    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:  # noqa: ARG002  # aiohttp's signature
         """The idle connection to be used again; None: aiohttp makes a new one."""
         idle = self._conns.get(key)
         if idle is None:
             return None
         place = self._for_an_order(idle) if progress_of_task.get().is_order else self._for_a_read(idle)
         if place is not None:
-            chosen = idle[place]
+            protocol, _ = idle[place]
             del idle[place]
-            idle.appendleft(chosen)  # where aiohttp takes it
-            return await super()._get(key, traces)
+            if not idle:
+                del self._conns[key]
+            self._acquired.add(protocol)
+            return Connection(self, key, protocol, self._loop)
         if idle and len(idle) + len(self._acquired) >= self.limit:
             idle.pop()[0].close()  # the newest: the oldest one is soon known to live
         if not idle:
@@ -104,24 +106,34 @@ class CarefulConnector(aiohttp.TCPConnector):
         return None
 
     def _for_an_order(self, idle: deque[_Idle]) -> int | None:
-        """The place of the oldest that an order may go out on. Those before it tell what this panel does with such ones."""
-        keep_alive, now, place = self._keep_alive, monotonic(), 0
+        """The place of the oldest that an order may go out on."""
+        keep_alive, now = self._keep_alive, monotonic()
         most, longest = keep_alive.trusted
+        earliest = now - longest
+        # Nearly always it is the first, or the second behind one that is kept to tell how long the panel keeps them.
+        for place in range(min(len(idle), 2)):
+            protocol, since = idle[place]
+            if since < earliest or (line := self._lines.get(protocol)) is None or line.answers > most:
+                continue
+            if protocol.is_connected() and not protocol.should_close and line.is_quiet():
+                return place
+        return self._searched(idle, now)
+
+    def _searched(self, idle: deque[_Idle], now: float) -> int | None:
+        """The same after learning what the idle ones tell; those that are gone are thrown away."""
+        keep_alive, place = self._keep_alive, 0
         while place < len(idle):
             protocol, since = idle[place]
             seconds, line = now - since, self._line_of(protocol)
-            is_trusted = line.answers <= most and seconds <= longest
+            is_trusted = keep_alive.may_carry_order(line.answers, seconds)
             if is_trusted or keep_alive.would_learn(line.answers, seconds):
                 if self._is_gone(protocol, seconds):
                     del idle[place]
-                    most, longest = keep_alive.trusted
                     continue
                 if line.is_quiet():
-                    if is_trusted:
-                        return place
-                    keep_alive.see_open(line.answers, seconds)
-                    most, longest = keep_alive.trusted
-                    if line.answers <= most and seconds <= longest:
+                    if not is_trusted:
+                        keep_alive.see_open(line.answers, seconds)
+                    if keep_alive.may_carry_order(line.answers, seconds):
                         return place
             place += 1
         return None
