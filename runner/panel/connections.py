@@ -14,7 +14,7 @@ from aiohttp.tracing import Trace
 
 from runner.core.attempts import Phase
 from runner.panel.failure_words import SECOND_TIME
-from runner.panel.keep_alive import KeepAlive
+from runner.panel.keep_alive import LONGEST_IDLE, KeepAlive
 
 # Below the five seconds after which Apache closes an idle connection.
 KEEP_IDLE = 3.0
@@ -120,8 +120,11 @@ class CarefulConnector(aiohttp.TCPConnector):
         return self._searched(idle, now)
 
     def _searched(self, idle: deque[_Idle], now: float) -> int | None:
-        """The same after learning what the idle ones tell; those that are gone are thrown away."""
+        """The same after learning what the idle ones tell; those that are gone, or of no use any more, are thrown away."""
         keep_alive, place = self._keep_alive, 0
+        while len(idle) > 1 and now - idle[1][1] > LONGEST_IDLE:  # the one before it tells the same, and more
+            idle[1][0].close()
+            del idle[1]
         while place < len(idle):
             protocol, since = idle[place]
             seconds, line = now - since, self._line_of(protocol)
