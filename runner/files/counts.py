@@ -10,6 +10,7 @@ from runner.core.text import clean
 from runner.files.csv_forms import csv_problem, foreign_form
 from runner.files.findings import Findings
 from runner.files.source import BadText
+from runner.files.written_numbers import as_whole
 
 _COLUMNS = ("link", "count")
 _DIGITS = 18  # of a count; more is nonsense
@@ -54,7 +55,7 @@ def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
                     message = "the row has no link: fill it in, or remove the row"
                     findings.error(line, of_link + 1, "counts-link", message)
                 elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-                    message = f"count `{clean(text, 40)}` is not a whole number: write plain digits, such as 1200"
+                    message = f"count `{clean(text, 40)}` is not a whole number: write {as_whole(text) or 'plain digits, such as 1200'}"
                     findings.error(line, of_count + 1, "counts-count", message)
                 elif counts.setdefault(page_key(link), int(text)) != int(text):
                     message = f"{clean(link, 120)} has another count above: keep one"

@@ -40,7 +40,10 @@ def parse(texts: Sequence[str]) -> WhatIf:
         if sign == "*=" and name != "quantity":
             raise ValueError(f"{text!r}: only quantity can be multiplied")
         key = "times" if sign == "*=" else name
-        number = parse_amount(value)
+        try:
+            number = parse_amount(value)
+        except ValueError:
+            raise ValueError(f"{text!r}: {value} is no plain number") from None
         if number < ZERO or (name == "quantity" and number == ZERO):
             raise ValueError(f"{text!r}: the number must be above zero")
         if key == "quantity" and number != number.to_integral_value():

@@ -86,3 +86,19 @@ def test_the_file_that_is_written_is_read_as_what_was_bought(tmp_path):
 def test_an_order_for_a_page_of_its_own_needs_no_id():
     (row,) = named_rows([BoughtRow(2, "11", None, "1", f"{PAGE}1", 100, None, None)])
     assert row.id is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("order_id;link\n1;https://example.com/p\n", "separated by semicolons"),
+        ("order_id,link,\n1,https://example.com/p,\n", "remove the commas at the end of this line"),
+        ("order_id,link,quantity\n1,https://example.com/p,1,000\n", "write `quantity` as 1000"),
+        ('order_id,link\n"1,https://example.com/p\n', "a quote in this row is not closed"),
+    ],
+)
+def test_other_forms_name_their_remedy(tmp_path, content, words):
+    path = tmp_path / "bought.csv"
+    path.write_text(content)
+    _, (found,) = load_bought(path, str)
+    assert words in found.message

@@ -43,3 +43,20 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path, text, places):
 def test_a_missing_file_is_told(tmp_path):
     (found,) = load_counts(tmp_path / "none.csv")[1]
     assert "No such file" in found.message
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("link;count\nhttps://example.com/p;5\n", 1, "separated by semicolons"),
+        ("link\tcount\nhttps://example.com/p\t5\n", 1, "separated by tabs"),
+        ("sep=,\nlink,count\n", 1, "`sep=` is a line for spreadsheets"),
+        ('link,count\nhttps://example.com/p,"1,200"\n', 2, "write 1200"),
+        ('link,count\n"https://example.com/p,5\n', 2, "a quote in this row is not closed"),
+    ],
+)
+def test_other_forms_name_their_remedy(tmp_path, content, line, words):
+    path = tmp_path / "counts.csv"
+    path.write_text(content)
+    _, (found,) = load_counts(path)
+    assert (found.line, words in found.message) == (line, True), found
