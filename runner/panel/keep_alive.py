@@ -6,7 +6,7 @@ connection that was used before only if another one was seen to live longer: aft
 
 from dataclasses import dataclass
 
-REST = 0.01  # seconds after an answer within which a server that closes behind it is seen to do so
+REST = 0.02  # seconds after an answer within which a server that closes behind it is seen to do so
 LONGEST_IDLE = 1.0  # seconds; a connection that was idle for longer never carries an order
 _MARGIN = (
     2.0  # another connection must have been idle for so many times as long: what closes now is seen a moment later
