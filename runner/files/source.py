@@ -75,7 +75,7 @@ class CheckedFile(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file."""
-        if not self.closed:
+        if not self.closed and hasattr(self, "_file"):  # Python closes what could not be opened, too
             self._file.close()
         super().close()
 
