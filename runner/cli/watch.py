@@ -198,10 +198,13 @@ class _Watching:
         if result is None or watched.last is None:
             return watched.exit_code
 
+        plan = located(result.plan, self._inputs.campaigns)
+        result = replace(result, plan=plan)
+        watched = replace(watched, result=result)
+
         def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
             stream.writelines(apply_chunks(result))
 
-        plan = located(result.plan, self._inputs.campaigns)
         show_diagnostics(self._settings, plan.problems)
         if self._settings.format != "text":
             if plan.problems or plan.refusals:

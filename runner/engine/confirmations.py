@@ -104,10 +104,13 @@ class Confirmations:
         return self._is_blind or (not self._fall.is_suspect and self._window.has_room())
 
     def shut(self) -> str:
-        """Why nothing will ever make room: only orders of earlier runs are out. Empty where something may."""
+        """Why nothing will ever make room: no order of this run is left that may be confirmed. Empty where something may."""
         if self._has_room() or self._window.out > self._earlier:
             return ""
-        return f"{self._panel.profile.name} has not confirmed {self._earlier:,} orders of earlier runs"
+        name = self._panel.profile.name
+        if self._fall.is_suspect:
+            return f"{name} took more than it lists, or somebody else spends the balance: {self._fall.in_words()}"
+        return f"{name} has not confirmed {self._earlier:,} orders of earlier runs"
 
     async def opened(self) -> None:
         """Return when something may have changed for `reserve`; safe to cancel."""

@@ -83,7 +83,8 @@ class _Reading:
                 self._read(reader)
                 self._print = source.fingerprint()
         except Unreadable as problem:
-            self._own.error(1, 1, "unreadable", f"this {problem}")
+            first = "" if path.exists() else "; `runner init` writes a first campaign"
+            self._own.error(1, 1, "unreadable", f"this {problem}{first}")
         except BadText as problem:
             self._own.error(problem.line, problem.column, "encoding", problem.message)
         except YamlProblem as problem:

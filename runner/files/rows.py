@@ -44,9 +44,8 @@ class Origin(Generic[Where]):
 
     findings: Findings
     places: Callable[[Where], Node]
-    expand: Callable[[Row, Where, bool], None] | None = (
-        None  # reads what a row names under `from`; True: the row is whole
-    )
+    # Reads what a row names under `from`; True: nothing is wrong with the row itself.
+    expand: Callable[[Row, Where, bool], None] | None = None
 
 
 class _Row(NamedTuple, Generic[Where]):

@@ -124,7 +124,7 @@ def _open_regular(path: Path) -> io.FileIO:
         # Without O_NONBLOCK, opening a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise Unreadable("does not exist: check the name; `runner init` writes a first campaign") from None
+        raise Unreadable("does not exist: check the name") from None
     except PermissionError:
         raise Unreadable("may not be read: check its permissions") from None
     except (OSError, ValueError) as error:

@@ -146,7 +146,12 @@ class CarefulConnector(aiohttp.TCPConnector):
         now = monotonic()
         for place in reversed(range(len(idle))):
             protocol, since = idle[place]
-            if self._is_gone(protocol, now - since):
+            if (
+                now - since > KEEP_IDLE
+            ):  # it may be closing: a request that meets that end would look like a broken promise
+                protocol.close()
+                del idle[place]
+            elif self._is_gone(protocol, now - since):
                 del idle[place]
             elif not self._keep_alive.is_broken and self._line_of(protocol).is_quiet():
                 return place

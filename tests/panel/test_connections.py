@@ -7,7 +7,7 @@ import pytest
 
 from runner.core.attempts import Phase
 from runner.core.text import Secret
-from runner.panel import forms
+from runner.panel import connections, forms
 from runner.panel.exchange import Answer
 from runner.panel.keep_alive import KeepAlive
 from runner.panel.learnt import KEEP_ALIVE, Learnt
@@ -208,3 +208,16 @@ async def test_a_profile_may_say_so_from_the_start(serve, say, client_of):
     await client.balance()
     assert panel.connections == 2
     assert client.learnt().lacking == frozenset(), "what the profile says is no news"
+
+
+async def test_a_read_takes_no_connection_that_was_idle_for_long(serve, say, transport_to, monkeypatch):
+    """It may be closing, and a request that meets its end would look like a promise that was broken."""
+    panel = await serve(*[say.http('{"balance": "1"}')] * 3)
+    transport, keep_alive = transport_to(panel.url)
+    await transport.send(READ)
+    await transport.send(READ)
+    assert panel.connections == 1
+    monkeypatch.setattr(connections, "KEEP_IDLE", 0.05)  # not before: aiohttp's own cleaning goes on as it was set up
+    await asyncio.sleep(0.1)
+    assert isinstance(await transport.send(READ), Answer)
+    assert (panel.connections, keep_alive.is_broken) == (2, False)
