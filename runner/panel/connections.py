@@ -146,9 +146,8 @@ class CarefulConnector(aiohttp.TCPConnector):
         now = monotonic()
         for place in reversed(range(len(idle))):
             protocol, since = idle[place]
-            if (
-                now - since > KEEP_IDLE
-            ):  # it may be closing: a request that meets that end would look like a broken promise
+            # It may be closing: a request that meets that end would look like a broken promise.
+            if now - since > KEEP_IDLE:
                 protocol.close()
                 del idle[place]
             elif self._is_gone(protocol, now - since):
