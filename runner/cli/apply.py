@@ -199,7 +199,7 @@ def _question(plan: "Plan") -> str:
 
 
 async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "Wish") -> "ApplyResult":
-    from runner.cli.output import listener
+    from runner.cli.listener import listener
     from runner.cli.wiring import end_run, open_session
     from runner.engine.run import apply as run_pass
 

@@ -1,7 +1,7 @@
 """Flags that several commands share, and the typed settings they become."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,11 @@ from runner.cli.project import from_here, placed, project
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from runner.planning.selecting import Selector
+    from datetime import datetime
+
+    from runner.core.orders import Campaign
+    from runner.core.recorded import Recorded
+    from runner.planning.selecting import Bound, Selector
     from runner.report.screen import Screen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -76,6 +80,10 @@ class Settings:
             from runner.cli.selecting import read_selection
 
             object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
+
+    def bound(self, campaigns: "Sequence[Campaign]", recorded: "Recorded", now: "datetime") -> "Bound | None":
+        """The selection as the state is now; None for all orders."""
+        return None if self.selection is None else self.selection.bind(campaigns, recorded, now)
 
     @property
     def project(self) -> Path:

@@ -157,7 +157,7 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
 async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
     from runner.cli.wiring import open_panels
     from runner.core.clock import SystemClock
-    from runner.engine.learnt import lacking_words
+    from runner.engine.bookkeeping import lacking_words
     from runner.report.style import attention
 
     profiles, chosen = _chosen(settings, names)

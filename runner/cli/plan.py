@@ -126,13 +126,12 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
 
     def model() -> "ReportModel":
         from runner.cli.remembered import balance_history, remembered
-        from runner.cli.selecting import bound
         from runner.planning.ledger import make_ledger
         from runner.planning.standing import make_standings
         from runner.report.make_model import plan_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
-        selection = bound(settings, inputs.campaigns, recorded, now)
+        selection = settings.bound(inputs.campaigns, recorded, now)
         return plan_model(
             made,
             make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files),
@@ -223,7 +222,7 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
 
 
 async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
-    from runner.cli.output import listener
+    from runner.cli.listener import listener
     from runner.cli.wiring import end_run, open_session
     from runner.engine.run import prepare
     from runner.store.lineage import noted

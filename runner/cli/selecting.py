@@ -9,12 +9,7 @@ from runner.core.errors import InvalidInput, UsageError
 from runner.core.text import clean
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from runner.cli.options import Settings
-    from runner.core.orders import Campaign
-    from runner.core.recorded import Recorded
-    from runner.planning.selecting import Bound, Selector
+    from runner.planning.selecting import Selector
 
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _ADDRESS = re.compile(rf"{_NAME}/{_NAME}\Z")
@@ -29,13 +24,6 @@ def read_selection(select: Sequence[str], exclude: Sequence[str]) -> "Selector |
         return parse(select, exclude, _addresses_in)
     except WrongPattern as wrong:
         raise UsageError(str(wrong), wrong.hint) from None
-
-
-def bound(
-    settings: "Settings", campaigns: "Sequence[Campaign]", recorded: "Recorded", now: "datetime"
-) -> "Bound | None":
-    """The selection as the state is now; None for all orders."""
-    return None if settings.selection is None else settings.selection.bind(campaigns, recorded, now)
 
 
 def _addresses_in(name: str) -> frozenset[str]:

@@ -43,7 +43,6 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.cli.output import show_warnings
     from runner.cli.remembered import balance_history, nothing_known, remembered
     from runner.cli.reports import Result, claim, publish
-    from runner.cli.selecting import bound
     from runner.planning.late import late_signs_in
     from runner.planning.standing import make_standings
     from runner.report.as_json import status_chunks
@@ -61,7 +60,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     now = datetime.now(UTC)
     code = _exit_code(recorded)
     warnings = [*late_signs_in(recorded), *money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
-    selection = bound(settings, inputs.campaigns, recorded, now)
+    selection = settings.bound(inputs.campaigns, recorded, now)
     standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
     idle = [] if selection is None else selection.warnings(inputs.campaigns, recorded)
 
@@ -172,7 +171,7 @@ def _exit_code(recorded: "Recorded") -> ExitCode:
 
 async def _refresh(settings: Settings) -> None:
     from runner.cli.inputs import need_inputs
-    from runner.cli.output import listener
+    from runner.cli.listener import listener
     from runner.cli.wiring import end_run, open_session
     from runner.engine.refresh import refresh
 

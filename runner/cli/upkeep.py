@@ -204,7 +204,7 @@ async def _in_session(
     carry_out: "Callable[[Session], Coroutine[Any, Any, list[WishResult]]]",
 ) -> "tuple[list[WishResult], bool]":
     """What became of the wishes, and whether the run was interrupted."""
-    from runner.cli.output import listener
+    from runner.cli.listener import listener
     from runner.cli.wiring import end_run, open_session
 
     with listener(settings) as listen:

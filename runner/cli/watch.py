@@ -139,7 +139,7 @@ class _Watching:
     async def run(self, flags: "WatchFlags") -> "WatchResult":
         """To the end of the watch. Raises what its first pass raises."""
         from runner.cli.endings import draining
-        from runner.cli.output import listener
+        from runner.cli.listener import listener
         from runner.cli.watch_consent import Consent, TerminalLine
         from runner.cli.watching import Passes
         from runner.core.clock import SystemClock

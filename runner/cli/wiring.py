@@ -15,7 +15,7 @@ from runner.core.errors import ExitCode, RunnerError
 from runner.core.events import Event, EventType, Listener, nobody
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.text import Secret
-from runner.engine.learnt import record_learnt
+from runner.engine.bookkeeping import record_learnt
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.panel.client import PanelClient

@@ -11,7 +11,7 @@ from runner.core.events import EventType
 from runner.core.orders import Campaign
 from runner.core.recorded import Recorded
 from runner.engine.batches import in_batches
-from runner.engine.learnt import record_learnt
+from runner.engine.bookkeeping import record_learnt
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
 from runner.engine.session import Session

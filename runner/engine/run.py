@@ -14,12 +14,11 @@ from runner.core.money import plain
 from runner.core.recorded import Recorded
 from runner.core.upkeep import RefillState
 from runner.engine.aftermath import Aftermath, aftermath, committed_now, with_charges
+from runner.engine.bookkeeping import note_protections, rename
 from runner.engine.cancel import ask_cancels, look_again, with_cancels
 from runner.engine.collection import long_lived
-from runner.engine.protections import note_protections
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
-from runner.engine.renames import rename
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission

@@ -8,7 +8,7 @@ import pytest
 from runner.core.attempts import LiveStatus
 from runner.core.events import EventType
 from runner.core.orders import Policy, RefillPolicy
-from runner.engine.learnt import record_learnt
+from runner.engine.bookkeeping import record_learnt
 from runner.engine.refresh import BUYING_AGE, CATALOGUE_AGE, refresh
 from runner.engine.run import Wish, apply, prepare
 from tests.engine.simulated import campaign

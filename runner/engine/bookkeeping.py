@@ -1,0 +1,101 @@
+"""What a pass keeps in the state beside attempts: abilities that panels lack, protected orders, and renames."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from runner.core.events import EventType
+from runner.core.orders import Campaign
+from runner.core.recorded import Recorded
+from runner.engine.session import Session
+from runner.panel.learnt import KEEP_ALIVE, OFFSET
+from runner.planning.wish import Wish
+
+Move = tuple[str, str, str]  # campaign, former id, new id
+
+_IN_WORDS = {
+    "refill": "panel {panel} has no refills",
+    "refill_status": "panel {panel} does not tell how refills stand",
+    "cancel": "panel {panel} can't cancel orders",
+    OFFSET: (
+        "panel {panel} lists just as many services as fit on a page, and does not go on by `offset`: its price list looks "
+        "incomplete"
+    ),
+    KEEP_ALIVE: "panel {panel} closes connections that it promised to keep: each request gets one of its own from now on",
+}
+_ONE_BY_ONE = "panel {panel} takes no lists in {action}: each order is a call of its own"
+
+
+def lacking_words(panel: str, lacking: Iterable[str]) -> Iterator[str]:
+    """What a panel turned out to lack, a line for each ability."""
+    for ability in sorted(lacking):
+        words = _IN_WORDS.get(ability, _ONE_BY_ONE)
+        yield words.format(panel=panel, action=ability.removeprefix("multi_"))
+
+
+async def record_learnt(session: Session) -> None:
+    """Put what is new into the state, and tell what a panel lacks: it is not tried again until the state forgets it."""
+    for name, panel in session.panels.items():
+        learnt = panel.learnt()
+        if learnt.lacking:
+            await session.journal.note_lacking(name, sorted(learnt.lacking), session.clock.now())
+        for words in lacking_words(name, learnt.lacking):
+            session.tell(EventType.NOTE, message=words)
+        for day, calls in learnt.status_calls.items():
+            await session.journal.count_status_calls(name, day, calls)
+
+
+async def note_protections(session: Session, wish: Wish, recorded: Recorded) -> None:
+    """Protect what is listed so; let go what is selected and listed without it. What is not listed stays as it is."""
+    now, held = session.clock.now(), recorded.protected
+    wanted = {(one.name, order_id) for one in wish.campaigns for order_id in one.protected}
+    if new := sorted(wanted - held):
+        await session.journal.protect(new, now)
+    names = {name for name, _ in held}
+    selection = wish.selected(recorded, now) if names else None
+    let_go = [
+        order.key
+        for campaign in wish.campaigns
+        if campaign.name in names
+        for order in campaign.orders
+        if order.key in held and order.key not in wanted and (selection is None or selection(order))
+    ]
+    if let_go:
+        await session.journal.unprotect(let_go)
+
+
+async def rename(session: Session, campaigns: Sequence[Campaign], recorded: Recorded) -> Recorded:
+    """Give attempts their new ids; the state as it is then. Each rename is told; the journal keeps it.
+
+    Raises `StateRefused` if both ids of a move have attempts; then nothing is renamed.
+    """
+    moves = [*_having_attempts(_moves(campaigns), recorded)]
+    if not moves:
+        return recorded
+    await session.journal.rename(moves)
+    for campaign, former, new in moves:
+        session.tell(
+            EventType.NOTE, f"{campaign}/{new}", message=f"{campaign}/{former} is {campaign}/{new} from now on"
+        )
+    return await session.journal.recorded()
+
+
+def _moves(campaigns: Sequence[Campaign]) -> list[Move]:
+    """Every move, oldest name first, so that chains end at the last name."""
+    moves: list[Move] = []
+    for campaign in campaigns:
+        waiting = dict(campaign.moved)
+        while waiting:
+            ready = [new for new, former in waiting.items() if former not in waiting]
+            moves += [(campaign.name, waiting.pop(new), new) for new in ready]
+    return moves
+
+
+def _having_attempts(moves: Sequence[Move], recorded: Recorded) -> list[Move]:
+    """The moves whose former id has attempts when their turn comes."""
+    there = set(recorded.attempts) if moves else set()
+    found = []
+    for campaign, former, new in moves:
+        if (campaign, former) in there:
+            there.discard((campaign, former))
+            there.add((campaign, new))
+            found.append((campaign, former, new))
+    return found
