@@ -15,9 +15,8 @@ from runner.core.attempts import Outcome, OutcomeKind, Phase
 from runner.core.clock import from_text, to_text
 from runner.core.text import clean
 from runner.core.upkeep import Finality, RefillSettled, RefillState
-from runner.store.operations import Settle
+from runner.store.operations import Settle, SettleRefills
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
-from runner.store.upkeep_operations import SettleRefills
 
 SLOT = 512  # bytes of one record: a disk writes as much at once or not at all
 SLOTS = 256  # as many as there may be adds in flight; refills are asked for when those are over

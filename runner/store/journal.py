@@ -22,28 +22,35 @@ from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.group_size import GroupSize
 from runner.store.journal_ops import Writer
-from runner.store.label_operations import LabelBalance
-from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.lock import StateLock
 from runner.store.opening import open_writer
 from runner.store.operations import (
     Abandon,
     Adopt,
+    AskRefills,
     BeginRun,
+    CountStatusCalls,
     DoubtLeftOvers,
     EndRun,
+    Import,
+    LabelBalance,
     Mark,
+    NoteLacking,
     NotPlaced,
     Operation,
+    Protect,
     Rename,
     SeeBalance,
+    SeeCancels,
     SeeCatalogue,
+    SeeRefills,
     SeeStatuses,
     Settle,
+    SettleRefills,
+    Unprotect,
 )
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
-from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 
 _Waiting = asyncio.Future[Any]  # of an Answer; each method knows its own
 

@@ -19,28 +19,36 @@ from runner.store.ballast import drop_ballast
 from runner.store.commit_errors import REFUSALS, lacks_space, refused, words
 from runner.store.emergency import EmergencyFile
 from runner.store.high_water import HighWaterMarks, standing
-from runner.store.label_operations import LabelBalance
-from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.lineage import Lineage
 from runner.store.lock import StateLock
 from runner.store.operations import (
     Abandon,
     Adopt,
     Answer,
+    AskRefills,
     BeginRun,
+    CountStatusCalls,
     DoubtLeftOvers,
     EndRun,
+    Import,
+    LabelBalance,
     Mark,
+    NoteLacking,
     NotPlaced,
     Operation,
+    Protect,
     Rename,
     Repair,
     Result,
     SeeBalance,
+    SeeCancels,
     SeeCatalogue,
+    SeeRefills,
     SeeStatuses,
     Settle,
+    SettleRefills,
     SettleRefused,
+    Unprotect,
 )
 from runner.store.page_guard import PageGuard
 from runner.store.paths import StatePaths
@@ -49,7 +57,6 @@ from runner.store.reasons import reason_of
 from runner.store.sealing import seal_of
 from runner.store.status_statements import see_statuses
 from runner.store.unclean import note_clean
-from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.store.watch import FilesWatch
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.core.catalogue import NO_CURRENCY, BalanceLabel
 from runner.core.clock import from_text, to_text
-from runner.store.label_operations import LabelBalance
+from runner.store.operations import LabelBalance
 from runner.store.reading import revision
 from runner.store.revisions import includes
 

@@ -12,11 +12,10 @@ from runner.core.errors import StateRefused
 from runner.core.upkeep import RefillState
 from runner.store.emergency import EmergencyFile, Kept, KeptRefill
 from runner.store.journal_ops import Writer
-from runner.store.operations import Settle
+from runner.store.operations import Settle, SettleRefills
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
 from runner.store.reading import reading
-from runner.store.upkeep_operations import SettleRefills
 
 _REQUESTS = """
     SELECT r.id, a.campaign || '/' || a.order_id, r.state, r.asked_at

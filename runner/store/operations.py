@@ -1,18 +1,17 @@
 """What the journal can be told, as data: made by coroutines, carried out by the writer. Tuples, as marks are hot."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import NamedTuple
-
-from sqlalchemy import Connection
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
-from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, StateRefused
-from runner.store.label_operations import LabelBalance
-from runner.store.life_operations import LifeOperation
-from runner.store.upkeep_operations import UpkeepOperation
+from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+
+if TYPE_CHECKING:  # readers of these tuples do without its 0.4 s
+    from sqlalchemy import Connection
 
 
 class Mark(NamedTuple):
@@ -102,10 +101,85 @@ class Abandon(NamedTuple):
 class Repair(NamedTuple):
     """A change that a person asked for, as a function over the connection; answers with what that returns."""
 
-    change: Callable[[Connection], int]
+    change: "Callable[[Connection], int]"
 
 
 Deciding = Adopt | NotPlaced | Abandon
+
+
+class LabelBalance(NamedTuple):
+    """A person says why a balance moved."""
+
+    label: BalanceLabel
+
+
+class AskRefills(NamedTuple):
+    """Refills are about to be asked for, for these attempts; answers with one id for each, in their order."""
+
+    attempt_ids: Sequence[int]
+    at: datetime
+
+
+class SettleRefills(NamedTuple):
+    """The answers to requests in `asking`."""
+
+    settled: Sequence[RefillSettled]
+    at: datetime
+
+
+class SeeRefills(NamedTuple):
+    """One batch of refill statuses."""
+
+    seen: Sequence[RefillSeen]
+
+
+class SeeCancels(NamedTuple):
+    """Cancellations that were asked for, each with its answer."""
+
+    requests: Sequence[CancelRequest]
+
+
+class Protect(NamedTuple):
+    """Orders, as (campaign, order id), that are listed with `protect: true`."""
+
+    orders: Sequence[tuple[str, str]]
+    at: datetime
+
+
+class Unprotect(NamedTuple):
+    """Orders, as (campaign, order id), that are listed without it."""
+
+    orders: Sequence[tuple[str, str]]
+
+
+class NoteLacking(NamedTuple):
+    """Abilities that a panel's answers show it not to have."""
+
+    panel: str
+    abilities: Sequence[str]
+    at: datetime
+
+
+class CountStatusCalls(NamedTuple):
+    """Status calls made on a UTC day, to be added to those before."""
+
+    panel: str
+    day: date
+    calls: int
+
+
+class Import(NamedTuple):
+    """An order that was bought elsewhere becomes an attempt, placed; answers with its id."""
+
+    attempt: NewAttempt
+    panel_order_id: str
+    message: str  # who says so, and why
+    run_id: str
+    at: datetime
+
+
+UpkeepOperation = AskRefills | SettleRefills | SeeRefills | SeeCancels
+LifeOperation = Protect | Unprotect | NoteLacking | CountStatusCalls | Import
 Operation = (
     Deciding
     | UpkeepOperation

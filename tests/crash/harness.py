@@ -26,6 +26,7 @@ from runner.store.journal_ops import Writer
 from runner.store.lock import StateLock, acquire
 from runner.store.opening import open_writer
 from runner.store.operations import (
+    AskRefills,
     BeginRun,
     DoubtLeftOvers,
     EndRun,
@@ -34,7 +35,6 @@ from runner.store.operations import (
 )
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
-from runner.store.upkeep_operations import AskRefills
 from tests.crash.journal import SimulatedJournal
 from tests.crash.loop import SimulatedClock, SimulatedLoop, run_on
 from tests.crash.upkeep_world import UpkeepFault

@@ -9,21 +9,28 @@ from runner.core.errors import RunnerError
 from runner.core.recorded import Recorded
 from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
 from runner.store.journal_ops import Writer
-from runner.store.life_operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.store.operations import (
+    AskRefills,
     BeginRun,
+    CountStatusCalls,
     DoubtLeftOvers,
     EndRun,
+    Import,
     Mark,
+    NoteLacking,
     Operation,
+    Protect,
     Rename,
     SeeBalance,
+    SeeCancels,
     SeeCatalogue,
+    SeeRefills,
     SeeStatuses,
     Settle,
+    SettleRefills,
+    Unprotect,
 )
 from runner.store.queries import read_state
-from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from tests.crash.loop import SimulatedLoop
 from tests.crash.world import Crash, Ports, When
 

@@ -13,7 +13,7 @@ from runner.panel.upkeep import RefillAnswer, RefillKind
 from runner.planning import ledger
 from runner.planning.unlisted import UnlistedRound
 from runner.store import upkeep_statements
-from runner.store.upkeep_operations import AskRefills
+from runner.store.operations import AskRefills
 from tests.crash.journal import SimulatedJournal
 from tests.crash.mutants import Plant
 

@@ -14,11 +14,10 @@ from runner.core.errors import ExitCode, JournalBroken, StateLocked, StateRefuse
 from runner.store.backup import backup
 from runner.store.evidence import check
 from runner.store.high_water import SLOT, HighWater, HighWaterMarks, read_mark
-from runner.store.life_operations import Import
 from runner.store.lineage import Lineage, Newest, noted
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, EndRun
+from runner.store.operations import BeginRun, EndRun, Import
 from runner.store.paths import StatePaths, marks_directory
 from runner.store.restore import plan_restore, restore
 from runner.store.verify import verify

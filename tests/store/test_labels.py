@@ -13,10 +13,9 @@ from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
 from runner.planning.ledger import make_ledger
 from runner.store.backup import backup
 from runner.store.doubt_queries import read_kept
-from runner.store.label_operations import LabelBalance
 from runner.store.migrate import PACKAGED, History, ensure_schema
 from runner.store.opening import engine_of
-from runner.store.operations import EndRun, SeeBalance
+from runner.store.operations import EndRun, LabelBalance, SeeBalance
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
 from runner.store.readings import read_ends, read_readings

@@ -1,8 +1,7 @@
 """A renamed order keeps what is known of it: its protection goes with it, and the rename is kept for later."""
 
 from runner.store.backup import backup
-from runner.store.life_operations import Protect, Unprotect
-from runner.store.operations import BeginRun, EndRun, Rename
+from runner.store.operations import BeginRun, EndRun, Protect, Rename, Unprotect
 from runner.store.queries import read_state
 from runner.store.repair import plan_move, plan_removal, repairing
 from runner.store.restore import plan_restore, restore

@@ -14,10 +14,21 @@ from runner.store.backup import backup
 from runner.store.carrying import How
 from runner.store.doubt_queries import read_kept
 from runner.store.opening import open_writer
-from runner.store.operations import Abandon, Adopt, BeginRun, DoubtLeftOvers, EndRun, NotPlaced, SeeBalance
+from runner.store.operations import (
+    Abandon,
+    Adopt,
+    AskRefills,
+    BeginRun,
+    DoubtLeftOvers,
+    EndRun,
+    NotPlaced,
+    SeeBalance,
+    SeeCancels,
+    SeeRefills,
+    SettleRefills,
+)
 from runner.store.queries import read_state
 from runner.store.restore import plan_restore, restore
-from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.store.verify import verify
 from tests.store.making import NOW, a_mark, a_settle, attempts_of, placed, raw, refused
 

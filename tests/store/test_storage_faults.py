@@ -21,10 +21,9 @@ from runner.store.ballast import SIZE, drop_ballast, make_ballast
 from runner.store.emergency import SLOT, SLOTS, EmergencyFile
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun
+from runner.store.operations import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
 from runner.store.paths import StatePaths
 from runner.store.queries import read_state
-from runner.store.upkeep_operations import AskRefills, SeeRefills, SettleRefills
 from runner.store.verify import verify
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, refused
 

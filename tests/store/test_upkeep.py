@@ -13,9 +13,8 @@ from runner.core.upkeep import (
     RefillSettled,
     RefillState,
 )
-from runner.store.operations import DoubtLeftOvers
+from runner.store.operations import AskRefills, DoubtLeftOvers, SeeCancels, SeeRefills, SettleRefills
 from runner.store.queries import read_state
-from runner.store.upkeep_operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
 
 REQUESTED = RefillState.REQUESTED
