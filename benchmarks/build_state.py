@@ -15,10 +15,10 @@ from benchmarks.orders import PANEL, QUANTITY, RATE, SERVICE
 from benchmarks.panel_server import FIRST_ID
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, Outcome, OutcomeKind, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
-from runner.core.clock import SystemClock
 from runner.core.errors import ExitCode
-from runner.core.money import expected_charge
 from runner.core.orders import Order
+from runner.core.values.clock import SystemClock
+from runner.core.values.money import expected_charge
 from runner.files.campaigns import load_campaigns
 from runner.store.journal import Journal, open_journal
 from runner.store.lock import acquire

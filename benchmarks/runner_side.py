@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from benchmarks.orders import ALLOWED, CAMPAIGN, KEY, LINK, PANEL, QUANTITY, SERVICE
-from runner.core.clock import SystemClock
 from runner.core.errors import ExitCode
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
-from runner.core.text import Secret
+from runner.core.values.clock import SystemClock
+from runner.core.values.text import Secret
 from runner.engine.refresh import refresh
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session

@@ -11,7 +11,7 @@ from runner.core.orders import USUAL_MAX_CANCEL, Limit
 if TYPE_CHECKING:
     from runner.core.attempts import Attempt
     from runner.core.orders import Campaign
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
 
 CHOICES = "cancel fewer, or allow it with --max-cancel 100% or policy.max_cancel"
 _OPTION = re.compile(r"[0-9]{1,9}|[0-9]{1,4}(\.[0-9]{1,6})?%")

@@ -16,7 +16,7 @@ from runner.core.orders import SANDBOX, KeySource, PanelProfile
 if TYPE_CHECKING:
     from runner.core.attempts import Attempt, StatusSeen
     from runner.core.doubts import Decision, DecisionKind
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.engine.doubt import Case
     from runner.report.screen import Screen
     from runner.report.text_doubt import Weighed
@@ -136,8 +136,8 @@ def _settle(settings: Settings, wish: _Wish) -> None:
 async def _record(settings: Settings, wish: _Wish) -> None:
     """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
     from runner.cli.inputs import need_profiles
-    from runner.core.clock import SystemClock
     from runner.core.doubts import DecisionKind
+    from runner.core.values.clock import SystemClock
     from runner.engine.doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text import render_settled
     from runner.store.backup import backup
@@ -204,7 +204,7 @@ def _decision(wish: _Wish, at: datetime, *, forced: bool) -> "Decision":
 
 
 def _worded(reason: str) -> str:
-    from runner.core.text import clean
+    from runner.core.values.text import clean
 
     words = clean(reason, _LONGEST_REASON)
     if not words:

@@ -12,7 +12,7 @@ from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
 
 if TYPE_CHECKING:
-    from runner.core.bought import BoughtRow
+    from runner.core.imports import BoughtRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,13 @@ from runner.cli.options import (
     format_option,
     options,
 )
-from runner.core.clock import SystemClock
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, UsageError
 from runner.core.orders import Campaign, PanelProfile
+from runner.core.values.clock import SystemClock
 
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
-    from runner.core.bought import Bought, BoughtRow
+    from runner.core.imports import Bought, BoughtRow
     from runner.core.orders import Order
     from runner.engine.importing import Checked
 
@@ -271,12 +271,12 @@ def _many(settings: Settings, path: Path, inputs: "Inputs", campaign: str | None
 
 
 def _bought(order: "Order", panel: str, row: "BoughtRow") -> "Bought":
-    from runner.core.bought import Bought
+    from runner.core.imports import Bought
 
     return Bought(order, panel, row.order_id)
 
 
 def _cleaned(reason: str) -> str:
-    from runner.core.text import clean
+    from runner.core.values.text import clean
 
     return clean(reason, _LONGEST_REASON)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.options import Settings
-from runner.core.clock import to_the_minute
 from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
-from runner.core.money import plain
-from runner.core.text import clean
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import plain
+from runner.core.values.text import clean
 
 if TYPE_CHECKING:
     from runner.core.catalogue import BalanceLabel, BalanceSeen
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.engine.session import Session
     from runner.planning.ledger import Account
     from runner.report.screen import Screen

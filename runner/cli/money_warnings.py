@@ -9,7 +9,7 @@ from runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from runner.core.orders import Campaign, PanelProfile
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
 
 
 def money_warnings(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.core.orders import Campaign
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.planning.selecting import Bound, Selector
     from runner.report.screen import Screen
 
@@ -38,7 +38,7 @@ class Amount(click.ParamType[Decimal]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401  # click's signature
         """The exact amount; a usage error for anything else."""
-        from runner.core.money import parse_amount
+        from runner.core.values.money import parse_amount
 
         try:
             amount = parse_amount(str(value))

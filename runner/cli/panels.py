@@ -156,7 +156,7 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
 
 async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
     from runner.cli.wiring import open_panels
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.engine.bookkeeping import lacking_words
     from runner.report.style import attention
 
@@ -172,7 +172,7 @@ async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catal
 async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":
     from runner.cli.wiring import open_panels
     from runner.core.catalogue import BalanceSeen
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:

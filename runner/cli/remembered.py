@@ -7,7 +7,7 @@ from runner.cli.options import Settings
 
 if TYPE_CHECKING:
     from runner.core.catalogue import BalanceSeen
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
 
 
 def remembered(settings: Settings) -> "Recorded":

@@ -66,8 +66,8 @@ def serve(
 
     Takes POST with a form or JSON, fields in the address too, and GET for what only reads.
     """
-    from runner.core.clock import SystemClock
     from runner.core.errors import UsageError
+    from runner.core.values.clock import SystemClock
     from runner.sandbox.serve import serve_forever
     from runner.sandbox.settings import CancelBy, DuplicateLinks, SandboxSettings
     from runner.store.state_files import is_reserved

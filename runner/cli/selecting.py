@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.core.errors import InvalidInput, UsageError
-from runner.core.text import clean
+from runner.core.values.text import clean
 
 if TYPE_CHECKING:
     from runner.planning.selecting import Selector

@@ -31,7 +31,7 @@ def init(folder: Path) -> None:
 
     Also allows the first run that speaks with a real panel to begin the state there: only where no state ever was.
     """
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.files.schemas import sample_path, schema_names, schema_text
     from runner.store.beginning import Standing, holds_permit, make_permit, refuse_traces
     from runner.store.paths import StatePaths

@@ -14,7 +14,7 @@ from runner.cli.options import COLOR, DEBUG, LOCK, STATE, Settings, format_optio
 from runner.core.errors import ExitCode, InvalidInput, StateRefused, UsageError
 
 if TYPE_CHECKING:
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.store.lock import StateLock
     from runner.store.paths import StatePaths
     from runner.store.repair import Move
@@ -127,7 +127,7 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
 @options(*_CHANGING)
 def backup(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """Copy the state into the backups directory now; print the copy's path."""
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.store.backup import backup as make_backup
     from runner.store.evidence import check
     from runner.store.paths import StatePaths
@@ -156,7 +156,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     What only the present state knows is carried over, as doubts, as far as it can be read. A copy that is older than
     the lineage knows needs --accept-loss and --reason: what was bought since and can't be carried over is unknown.
     """
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.report.text_state import render_restoration
     from runner.store.paths import StatePaths
     from runner.store.queries import read_state
@@ -261,7 +261,7 @@ def _need_state(settings: Settings, address: str) -> None:
 
 @contextmanager
 def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, StateLock]]":
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.store.lock import acquire
     from runner.store.paths import StatePaths
 
@@ -273,7 +273,7 @@ def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, Sta
 def _carry_out(
     settings: Settings, paths: "StatePaths", lock: "StateLock", moves: "Sequence[Move]", what: str, *, dry_run: bool
 ) -> None:
-    from runner.core.clock import SystemClock
+    from runner.core.values.clock import SystemClock
     from runner.report.text_state import render_moves
     from runner.store.repair import repairing
 

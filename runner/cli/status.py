@@ -25,7 +25,7 @@ from runner.cli.periods import SINCE, UNTIL
 from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.planning.periods import Period
     from runner.report.model import ReportModel
     from runner.report.screen import Screen

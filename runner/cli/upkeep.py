@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.options import CALLING, COLOR, COUNTS, DEBUG, DOCUMENTS, PANELS, STATE, Settings, format_option, options
-from runner.core.clock import SystemClock
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
+from runner.core.values.clock import SystemClock
 
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.core.attempts import Attempt
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
     from runner.engine.result import Wished, WishResult
     from runner.engine.session import Session
     from runner.planning.choosing import Chosen

@@ -142,7 +142,7 @@ class _Watching:
         from runner.cli.listener import listener
         from runner.cli.watch_consent import Consent, TerminalLine
         from runner.cli.watching import Passes
-        from runner.core.clock import SystemClock
+        from runner.core.values.clock import SystemClock
         from runner.engine.stopping import Stop
         from runner.engine.watch import Watch
 
@@ -277,8 +277,8 @@ class _Heard:
 
     def waiting(self, moment: "Moment") -> None:
         """Show for how long."""
-        from runner.core.clock import to_text
         from runner.core.events import Event, EventType
+        from runner.core.values.clock import to_text
 
         now = datetime.now(UTC)
         self._display.waiting(moment, now)

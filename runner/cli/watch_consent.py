@@ -16,7 +16,7 @@ from runner.planning.approval import Approval, Beyond
 from runner.planning.plan import Plan
 
 if TYPE_CHECKING:
-    from runner.core.recorded import Recorded
+    from runner.core.snapshot import Recorded
 
 _MOST = 4096  # bytes of an answer
 

@@ -10,7 +10,6 @@ from runner.cli.inputs import Inputs, others, read_inputs
 from runner.cli.options import Settings
 from runner.cli.watch_consent import Consent, nobody_agreed
 from runner.cli.wiring import end_run, open_panels, open_session
-from runner.core.clock import Clock
 from runner.core.diagnostics import Severity
 from runner.core.errors import (
     Interrupted,
@@ -22,8 +21,9 @@ from runner.core.errors import (
     StateRefused,
 )
 from runner.core.events import Listener
-from runner.core.money import ZERO
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import Clock
+from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult
 from runner.engine.run import apply, plan_now
 from runner.engine.session import Session

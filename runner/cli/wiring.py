@@ -10,11 +10,11 @@ from runner.cli.endings import draining
 from runner.cli.inputs import Inputs, beginning
 from runner.cli.options import Settings
 from runner.cli.project import STATE
-from runner.core.clock import Clock, SystemClock, to_the_second
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.events import Event, EventType, Listener, nobody
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
-from runner.core.text import Secret
+from runner.core.values.clock import Clock, SystemClock, to_the_second
+from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.session import Session
 from runner.engine.stopping import Stop

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.catalogue import BalanceSeen
-from runner.core.clock import to_the_minute
+from runner.core.values.clock import to_the_minute
 
 
 class DecisionKind(StrEnum):

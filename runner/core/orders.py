@@ -7,9 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from runner.core.links import LinkForm, page_key
-from runner.core.money import ONE, ZERO
-from runner.core.text import Secret
+from runner.core.values.links import LinkForm, page_key
+from runner.core.values.money import ONE, ZERO
+from runner.core.values.text import Secret
 
 DEFAULT_FACTOR = "default"  # the key of `charge_factor` for services that it does not name
 SANDBOX = "sandbox"  # the one panel name that is built in

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.core.money import ZERO
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
 from runner.planning.account_guards import account_warnings

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.core.events import EventType
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.engine.session import Session
 from runner.panel.learnt import KEEP_ALIVE, OFFSET
 from runner.planning.wish import Wish

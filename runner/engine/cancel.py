@@ -10,7 +10,7 @@ from dataclasses import replace
 from runner.core.attempts import Attempt
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
 from runner.engine.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed

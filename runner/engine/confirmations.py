@@ -13,7 +13,7 @@ from typing import NamedTuple
 from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, StatusSeen
 from runner.core.errors import KeyRejected, RunnerError
 from runner.core.events import EventType
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.engine.ports import Panel
 from runner.engine.session import Session
 from runner.planning.allowance import Allowance, Purchase

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, LiveStatus, StatusSeen
-from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Decision, DecisionKind
 from runner.core.errors import GuardRefused, InvalidInput
-from runner.core.money import ZERO, plain, same_amount, with_currency
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain, same_amount, with_currency
 from runner.engine.ports import Journal, Panel
 from runner.engine.recording import run_of_its_own
 from runner.planning.evidence import Verdict, Weighing

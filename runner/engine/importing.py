@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import IMPORTED, AttemptKind, NewAttempt, StatusSeen
-from runner.core.bought import Bought
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
 from runner.core.errors import PanelUnreachable
-from runner.core.money import PER, ZERO
+from runner.core.imports import Bought
 from runner.core.orders import Campaign, PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import PER, ZERO
 from runner.engine.batches import in_batches
 from runner.engine.doubt import misfits_of
 from runner.engine.ports import Journal, Panel

@@ -8,8 +8,8 @@ from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
+from runner.core.snapshot import Recorded
 from runner.panel.learnt import Learnt
 from runner.panel.limiter import Pause
 from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer

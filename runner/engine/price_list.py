@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from runner.core.errors import RunnerError
 from runner.core.events import EventType
-from runner.core.money import plain
+from runner.core.values.money import plain
 from runner.engine.ports import Panel
 from runner.engine.session import Session
 from runner.planning.allowance import Purchase

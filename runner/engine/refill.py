@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from runner.core.attempts import Attempt
 from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
 from runner.core.events import EventType
-from runner.core.recorded import Recorded
-from runner.core.upkeep import Finality, Refill, RefillSeen, RefillSettled, RefillState
+from runner.core.refills import Finality, Refill, RefillSeen, RefillSettled, RefillState
+from runner.core.snapshot import Recorded
 from runner.engine.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.result import RefillResult

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from runner.core.catalogue import BalanceSeen, Catalogue
-from runner.core.clock import to_the_minute
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
 from runner.engine.batches import in_batches
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.ports import Panel

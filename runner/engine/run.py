@@ -7,12 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
-from runner.core.clock import as_recorded
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
-from runner.core.money import plain
-from runner.core.recorded import Recorded
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import as_recorded
+from runner.core.values.money import plain
 from runner.engine.aftermath import Aftermath, aftermath, committed_now, with_charges
 from runner.engine.bookkeeping import note_protections, rename
 from runner.engine.cancel import ask_cancels, look_again, with_cancels

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runner.core.clock import Clock
 from runner.core.events import Event, EventType, Listener, nobody
+from runner.core.values.clock import Clock
 from runner.engine.ports import Journal, Panel
 from runner.engine.stopping import Stop
 from runner.planning.sightings import Words

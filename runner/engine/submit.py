@@ -12,10 +12,10 @@ from functools import partial
 from typing import NamedTuple
 
 from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
-from runner.core.clock import to_text, to_the_second
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
-from runner.core.money import plain
+from runner.core.values.clock import to_text, to_the_second
+from runner.core.values.money import plain
 from runner.engine.confirmations import Bought, Confirmations
 from runner.engine.ports import Panel
 from runner.engine.price_list import PriceList

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from runner.core.clock import Clock
 from runner.core.errors import ExitCode, Interrupted, KeyRejected, PanelBusy, PanelUnreachable, RunnerError, StateLocked
+from runner.core.values.clock import Clock
 from runner.engine.result import ApplyResult
 from runner.engine.stopping import Stop
 from runner.engine.watch_sums import Leaving, Passed, Sums

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.orders import Campaign, Order, PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.panel.refusals import likely_reason
 from runner.planning.outlook import FILES, Outlook

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.core.bought import BoughtRow
 from runner.core.diagnostics import Diagnostic
-from runner.core.text import clean
+from runner.core.imports import BoughtRow
+from runner.core.values.text import clean
 from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
 from runner.files.diagnose import did_you_mean, report_errors
 from runner.files.findings import Findings

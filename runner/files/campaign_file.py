@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.core.orders import Campaign
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.files import header, nodes
 from runner.files.counts import read_counts
 from runner.files.csv_rows import CsvReader, resolve_csv

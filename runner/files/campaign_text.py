@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from runner.core.bought import BoughtRow, own_id
-from runner.core.links import page_key
+from runner.core.imports import BoughtRow, own_id
+from runner.core.values.links import page_key
 from runner.files.gate import gate
 
 _SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"

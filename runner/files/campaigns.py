@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign
-from runner.core.text import clean
+from runner.core.values.text import clean
 
 _FOLDER = "campaigns"
 _SUFFIXES = (".yaml", ".yml")

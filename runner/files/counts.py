@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TextIO
 
 from runner.core.diagnostics import Diagnostic
-from runner.core.links import page_key
-from runner.core.text import clean
+from runner.core.values.links import page_key
+from runner.core.values.text import clean
 from runner.files.csv_forms import csv_problem, foreign_form
 from runner.files.findings import Findings
 from runner.files.source import BadText

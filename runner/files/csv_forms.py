@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Collection, Sequence
 
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.files.written_numbers import as_whole
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "`|`"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
 from runner.files.diagnose import did_you_mean
 from runner.files.findings import Findings

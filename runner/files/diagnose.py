@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.files import nodes
 from runner.files.findings import Findings
 from runner.files.nodes import Mapping, Node, Scalar, Style

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
-from runner.core.money import parse_amount
 from runner.core.orders import Budget, Limit, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
-from runner.core.text import clean
+from runner.core.values.money import parse_amount
+from runner.core.values.text import clean
 from runner.files import nodes
 from runner.files.findings import Findings
 from runner.files.links import LinkRules, prefix_problem

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from runner.core.links import LinkForm, is_own_key, page_key
+from runner.core.values.links import LinkForm, is_own_key, page_key
 
 LONGEST = 2048
 _PORTS = {"http": "80", "https": "443"}

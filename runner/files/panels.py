@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.files import nodes
 from runner.files.findings import Findings
 from runner.files.scalars import duration, per_minute

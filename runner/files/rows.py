@@ -9,9 +9,9 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from runner.core.links import LinkForm, same_page
 from runner.core.orders import Order
-from runner.core.text import clean
+from runner.core.values.links import LinkForm, same_page
+from runner.core.values.text import clean
 from runner.files import nodes
 from runner.files.derived_ids import DerivedIds, derived_id
 from runner.files.diagnose import report_errors, wrong_fields

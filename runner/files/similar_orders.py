@@ -6,10 +6,10 @@ from itertools import islice, pairwise
 from operator import attrgetter
 
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.core.links import LinkForm, page_key
 from runner.core.orders import Campaign, Order
-from runner.core.similar_links import difference, loose_key, loose_site, may_track, site_of
-from runner.core.text import clean
+from runner.core.values.links import LinkForm, page_key
+from runner.core.values.similar_links import difference, loose_key, loose_site, may_track, site_of
+from runner.core.values.text import clean
 
 SHOWN = 20  # pairs that are told
 _CODE = "probably-one-page"

@@ -20,7 +20,7 @@ from yaml import (
     StreamEndEvent,
 )
 
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.files.libyaml import CSafeLoader
 from runner.files.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
 from runner.files.plain_rows import PlainRows, Run, Unproven

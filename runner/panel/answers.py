@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import LiveStatus
 from runner.core.catalogue import NO_CURRENCY, Repeated, Service
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.panel import refusals
 from runner.panel.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.json_text import Json, read_json

@@ -9,10 +9,10 @@ from typing import Self
 
 from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue
-from runner.core.clock import Clock
 from runner.core.errors import PanelUnreachable
 from runner.core.orders import PanelProfile
-from runner.core.text import Secret
+from runner.core.values.clock import Clock
+from runner.core.values.text import Secret
 from runner.panel import answers, forms
 from runner.panel.answers import StatusAnswer
 from runner.panel.catalogue_pages import read_on

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date
 
-from runner.core.clock import Clock
+from runner.core.values.clock import Clock
 from runner.panel.limiter import PATIENCE, Limiter
 
 

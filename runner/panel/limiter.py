@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from runner.core.clock import Clock
+from runner.core.values.clock import Clock
 
 MINUTE = 60.0
 PAUSE = 10.0  # seconds without calls after a rate-limit answer that names no time

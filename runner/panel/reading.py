@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from runner.core.attempts import BATCH
-from runner.core.clock import Clock, to_the_second
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
+from runner.core.values.clock import Clock, to_the_second
 from runner.panel.complaints import Trouble, TroubleKind
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.forms import Form

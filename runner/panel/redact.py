@@ -6,7 +6,7 @@ from functools import cache
 from html.entities import html5
 from typing import NamedTuple
 
-from runner.core.text import Secret, clean
+from runner.core.values.text import Secret, clean
 
 Redact = Callable[[str], str]
 

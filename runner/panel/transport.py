@@ -17,7 +17,7 @@ from multidict import CIMultiDictProxy
 from runner import __version__
 from runner.core.attempts import Phase
 from runner.core.orders import PanelProfile
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
 from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure

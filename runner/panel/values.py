@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 from runner.core.attempts import LiveStatus
-from runner.core.money import parse_panel_number
+from runner.core.values.money import parse_panel_number
 
 _ID_LENGTH = 64
 _NO_ID = re.compile(

@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from runner.core.catalogue import Balance
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO
 from runner.planning.committed import Committed
 from runner.planning.guards import amount
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal

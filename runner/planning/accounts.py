@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import cached_property
 
-from runner.core.money import ZERO
 from runner.core.orders import PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.planning.ledger import make_ledger
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import AttemptKind, NewAttempt
-from runner.core.money import for_people
 from runner.core.orders import Order
+from runner.core.values.money import for_people
 
 
 class Part(NamedTuple):

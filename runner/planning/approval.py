@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.links import page_key
 from runner.core.orders import Budget, Campaign, Order, Policy
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key
 from runner.planning.plan import Action, DueCancel, Plan
 from runner.planning.refills import DueRefill
 

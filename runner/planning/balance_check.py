@@ -7,7 +7,7 @@ too. So a fall confirms at most what it covers, and a fall beyond all that was o
 from collections.abc import Iterable
 from decimal import Decimal
 
-from runner.core.money import ONE, ZERO, decimals, plain, round_up
+from runner.core.values.money import ONE, ZERO, decimals, plain, round_up
 
 _CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _PER_ORDER = Decimal("0.00001")  # roundings that add up in a balance

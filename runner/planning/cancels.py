@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from runner.core.attempts import Attempt, LiveStatus
 from runner.core.catalogue import Service
-from runner.core.clock import to_the_minute
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
 from runner.planning.refills import service_of
 
 _CANCEL = "cancel"  # the ability, as `Recorded.lacking` names it

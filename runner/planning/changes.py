@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind
-from runner.core.links import same_page
 from runner.core.orders import Order
+from runner.core.values.links import same_page
 from runner.planning.drip import instalments
 from runner.planning.history import as_bought, change_in_words, is_as_listed
 

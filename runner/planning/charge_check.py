@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
-from runner.core.money import PER, ZERO, decimals, plain, round_down, round_up
 from runner.core.orders import Campaign, PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import PER, ZERO, decimals, plain, round_down, round_up
 from runner.planning.plan import Actions, Refusal
 from runner.planning.price_guard import Held, hold
 from runner.planning.pricing import Offers, charge_for, rounding_of

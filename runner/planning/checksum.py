@@ -10,8 +10,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from runner.core.catalogue import Service
-from runner.core.money import plain
 from runner.core.orders import PanelProfile
+from runner.core.values.money import plain
 from runner.planning.allowance import Part
 from runner.planning.plan import Action, Plan
 

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 
 _WILD = frozenset("*?[")
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import AnswerKept, Decided, DecisionKind
-from runner.core.recorded import Recorded, Run
-from runner.core.upkeep import CancelRequest, Refill, RefillState
+from runner.core.refills import CancelRequest, Refill, RefillState
+from runner.core.snapshot import Recorded, Run
 from runner.planning.ledger import book, currency_at
 from runner.planning.periods import Period
 

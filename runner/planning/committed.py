@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from runner.core.catalogue import Balance
-from runner.core.money import ZERO
 from runner.core.orders import Campaign
+from runner.core.values.money import ZERO
 from runner.planning.accounts import Accounts
 from runner.planning.history import Billed, History, Taken
 

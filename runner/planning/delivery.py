@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 
 ENOUGH = 5  # completed orders of a service before they tell anything
 _LAST = 50  # of a service are looked at

@@ -6,10 +6,10 @@ from functools import partial
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
-from runner.core.links import LinkForm, page_key
-from runner.core.money import ZERO
 from runner.core.orders import SANDBOX, Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import LinkForm, page_key
+from runner.core.values.money import ZERO
 from runner.planning.account_guards import account_warnings, hold_accounts
 from runner.planning.accounts import Accounts
 from runner.planning.allowance import Part

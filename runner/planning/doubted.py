@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 
 _MOST = 9  # doubts whose prices are combined; more explain any amount
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import BalanceSeen
-from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, Duplicate, Kept
-from runner.core.money import ZERO, plain, with_currency
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain, with_currency
 from runner.planning.history import DOUBTFUL
 from runner.planning.ledger import book
 from runner.planning.steps import Step

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
-from runner.core.clock import to_the_minute
-from runner.core.links import page_key, same_page
-from runner.core.money import ZERO, plain, with_currency
 from runner.core.orders import Campaign, OnShort, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.links import page_key, same_page
+from runner.core.values.money import ZERO, plain, with_currency
 from runner.planning.allowance import Part
 from runner.planning.history import DOUBTFUL, History, is_as_listed, purchase, standing_attempts
 from runner.planning.life import UNTOLD, Step, next_steps

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Balance
-from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign
+from runner.core.values.money import ZERO, plain
 from runner.planning.allowance import Allowance
 from runner.planning.committed import Committed, currency_of
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Plan, Refusal

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
-from runner.core.links import page_key, same_page
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key, same_page
+from runner.core.values.money import ZERO
 from runner.planning.ledger import ENDED_SHORT, book, currency_at, is_unconfirmed, paid_back
 
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
-from runner.core.bought import Bought, BoughtRow, own_id
-from runner.core.links import page_key, same_page
+from runner.core.imports import Bought, BoughtRow, own_id
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key, same_page
 from runner.planning.history import CLOSED, DOUBTFUL, known_as
 
 _TERMS = ("service", "link", "quantity", "runs", "interval")

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
-from runner.core.clock import to_the_minute
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
 from runner.planning.ledger import book
 from runner.planning.wording import orders
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from runner.core.attempts import Attempt
-from runner.core.clock import to_the_minute
 from runner.core.doubts import Decided, DecisionKind
-from runner.core.money import ZERO, plain, same_amount
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain, same_amount
 from runner.planning.ledger import Ledger, make_ledger
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel, BalanceSeen
-from runner.core.money import ZERO
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.planning.doubted import NOTHING as NOTHING_DOUBTED
 from runner.planning.doubted import Doubted, doubted
 from runner.planning.races import Race, races

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain
 from runner.planning.allowance import Part
 from runner.planning.changes import Change, change_of
 from runner.planning.drip import due_after, instalment, instalments

@@ -1,7 +1,7 @@
 """A warning of orders that their panel no longer knows. Pure."""
 
 from runner.core.attempts import Attempt
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.standing import is_lost
 
 _NAMED = 3  # addresses in a warning

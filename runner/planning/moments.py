@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import LiveStatus
 from runner.core.orders import Campaign, PanelProfile, RefillWhen
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.drip import next_instalment
 from runner.planning.history import known_as
 from runner.planning.outlook import DAY_CAP

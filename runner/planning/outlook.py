@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from runner.core.attempts import Attempt, AttemptState
-from runner.core.links import page_key
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key
 from runner.planning.delivery import DeliveryTimes
 from runner.planning.drip import instalments, next_instalment
 from runner.planning.history import DOUBTFUL, known_as

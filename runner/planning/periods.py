@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from runner.core.catalogue import BalanceSeen
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 
 
 class Period(NamedTuple):

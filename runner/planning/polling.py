@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnShort, PanelProfile, RefillPolicy
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.history import CLOSED
 from runner.planning.reorders import SHORT
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Service, ServiceSeen
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO, plain
 from runner.core.orders import Campaign, OnChange, PanelProfile, RefillWhen
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
 from runner.planning.pricing import Offers
 from runner.planning.wording import orders

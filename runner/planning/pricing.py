@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import PAGE_SIZES, Catalogue, Service
-from runner.core.money import ONE, ZERO, expected_charge, plain
 from runner.core.orders import PanelProfile
+from runner.core.values.money import ONE, ZERO, expected_charge, plain
 from runner.planning.rounding import Rounding
 
 

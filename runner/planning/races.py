@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import BalanceLabel, BalanceSeen
-from runner.core.money import ZERO, plain
 from runner.core.orders import PanelProfile
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO, plain
 
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _FINEST = -5  # decimals in which charges of different amounts are combined

@@ -4,8 +4,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.recorded import Recorded
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
+from runner.core.snapshot import Recorded
 from runner.planning.periods import Period
 
 _OPEN = (RefillState.ASKING, RefillState.REQUESTED)

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Service
-from runner.core.clock import to_the_minute
-from runner.core.links import page_key
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order, RefillPolicy, RefillWhen
-from runner.core.recorded import Recorded
-from runner.core.upkeep import Finality, Refill, RefillState
+from runner.core.refills import Finality, Refill, RefillState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.links import page_key
+from runner.core.values.money import ZERO
 from runner.planning.history import known_as
 
 _PLACED = AttemptState.PLACED

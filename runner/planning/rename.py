@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from datetime import UTC
 
 from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
-from runner.core.links import page_key
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key
 from runner.planning.history import known_as
 from runner.planning.plan import Action, ActionKind, Actions, Refusal
 from runner.planning.wording import placed

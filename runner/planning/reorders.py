@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import OnShort, Policy
-from runner.core.upkeep import CancelRequest
+from runner.core.refills import CancelRequest
 
 _REORDER = AttemptKind.REORDER
 _PARTIAL = LiveStatus.PARTIAL

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.core.catalogue import Catalogue, Repeated
-from runner.core.money import plain
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import plain
 
 _TOLD = 10  # services of one panel that are told one by one
 _TWICE = 2

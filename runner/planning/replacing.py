@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.cancels import cannot_cancel, status_words
 from runner.planning.plan import DueCancel
 from runner.planning.reorders import is_untold

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from runner.core.attempts import Attempt
-from runner.core.links import page_key
-from runner.core.similar_links import difference, loose_key
+from runner.core.values.links import page_key
+from runner.core.values.similar_links import difference, loose_key
 from runner.planning.plan import ActionKind, Actions
 from runner.planning.wording import named, orders_are
 

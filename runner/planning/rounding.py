@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from runner.core.money import ZERO, decimals, round_up
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO, decimals, round_up
 
 _CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _ENOUGH = 200  # charges of a panel that are looked at, the newest first

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from runner.core.attempts import FORGOTTEN, LiveStatus
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
-from runner.core.text import clean
+from runner.core.snapshot import Recorded
+from runner.core.values.text import clean
 from runner.planning.history import as_order
 
 Selection = Callable[[Order], bool]

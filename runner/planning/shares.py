@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Limit
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.planning.allowance import Part
 from runner.planning.guards import Fitting, fits_in_words
 from runner.planning.history import History

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, LiveStatus, StatusSeen
-from runner.core.money import plain
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import plain
 
 
 class Remark(NamedTuple):

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO
 from runner.planning.cancels import cancel_word
 from runner.planning.changes import change_of
 from runner.planning.delivery import DeliveryTimes

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.doubts import DecisionKind
-from runner.core.money import ZERO
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.planning.history import DOUBTFUL
 from runner.planning.ledger import book
 

@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from runner.core.attempts import FORGOTTEN, Attempt
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO
 from runner.planning.cancels import cancel_word, cannot_cancel, status_words
 from runner.planning.history import as_order
 from runner.planning.plan import Action, ActionKind, DueCancel

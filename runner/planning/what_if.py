@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from runner.core.catalogue import Balance
-from runner.core.money import ZERO, parse_amount
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO, parse_amount
 from runner.planning.guards import amount
 from runner.planning.history import is_open, known_as
 from runner.planning.plan import BUYING, ActionKind, Plan

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.diff import make_plan
 from runner.planning.late import late_signs_in
 from runner.planning.lost import lost_words

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.clock import to_the_minute
-from runner.core.money import ZERO, plain
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain
 from runner.planning.doubted import Doubted
 from runner.planning.ledger import Account, Ledger
 from runner.planning.races import Race

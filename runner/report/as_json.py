@@ -11,10 +11,10 @@ from itertools import chain
 from typing import TextIO
 
 from runner.core.catalogue import BalanceSeen, Service
-from runner.core.clock import to_text
 from runner.core.diagnostics import Diagnostic
 from runner.core.events import Event
-from runner.core.money import ZERO, plain
+from runner.core.values.clock import to_text
+from runner.core.values.money import ZERO, plain
 from runner.engine.result import ApplyResult, OrderResult
 from runner.planning.ledger import Ledger, LedgerLine
 from runner.planning.periods import Period

@@ -10,7 +10,7 @@ from decimal import ROUND_FLOOR, Decimal
 from heapq import nlargest
 from typing import NamedTuple
 
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.planning.ledger import LedgerLine
 from runner.report.model import Progress, ReportModel, SpendPoint, State
 from runner.report.wording import money, words

@@ -8,9 +8,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TextIO
 
-from runner.core.clock import to_text
-from runner.core.money import plain
-from runner.core.text import clean
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
+from runner.core.values.text import clean
 from runner.report.model import ReportModel
 
 COLUMNS = (

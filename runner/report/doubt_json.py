@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from runner.core.catalogue import BalanceSeen
-from runner.core.clock import to_text
 from runner.core.doubts import Decided
-from runner.core.money import plain
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
 from runner.planning.evidence import Evidence, Neighbour, Weighing
 
 Document = dict[str, object]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TextIO
 
-from runner.core.clock import to_text
 from runner.core.events import Event, Listener
-from runner.core.money import ZERO, plain
+from runner.core.values.clock import to_text
+from runner.core.values.money import ZERO, plain
 from runner.report.as_json import event_line, line_of
 from runner.report.model import OrderRow, ReportModel
 

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.core.money import plain
-from runner.core.text import clean
+from runner.core.values.money import plain
+from runner.core.values.text import clean
 from runner.report.model import OrderRow, ReportModel, State
 from runner.report.wording import words
 

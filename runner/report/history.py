@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from runner.core.clock import to_text
-from runner.core.money import plain
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
 from runner.planning.chronicle import Happening, HistoryEvent
 from runner.report.as_json import Document, line_of
 from runner.report.screen import Column, Fit, Screen

@@ -17,8 +17,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from runner import __version__
-from runner.core.money import ZERO, plain
-from runner.core.text import clean
+from runner.core.values.money import ZERO, plain
+from runner.core.values.text import clean
 from runner.planning.ledger import LedgerLine
 from runner.planning.refill_rates import RefillRate
 from runner.report import charts

@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from runner.core.money import plain
-from runner.core.text import clean
+from runner.core.values.money import plain
+from runner.core.values.text import clean
 from runner.report.model import OrderRow, ReportModel, needs_attention
 from runner.report.wording import money, words
 

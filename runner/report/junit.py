@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
-from runner.core.clock import to_text
-from runner.core.money import ZERO, plain
-from runner.core.text import clean
+from runner.core.values.clock import to_text
+from runner.core.values.money import ZERO, plain
+from runner.core.values.text import clean
 from runner.planning.standing import Sync
 from runner.report.model import OrderRow, ReportModel, State
 from runner.report.wording import words

@@ -9,9 +9,9 @@ from operator import itemgetter
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
-from runner.core.money import ZERO
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult
 from runner.planning.ledger import Ledger, book
 from runner.planning.periods import Period

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import takewhile
 
-from runner.core.money import plain
-from runner.core.text import clean
+from runner.core.values.money import plain
+from runner.core.values.text import clean
 from runner.planning.ledger import Ledger, LedgerLine
 from runner.report.account_words import of_account, of_balance, of_unexplained
 from runner.report.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.planning.ledger import Ledger
 from runner.planning.periods import Period
 from runner.planning.plan import Refusal

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
-from runner.core.money import ZERO
 from runner.core.orders import Campaign, Order
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
 from runner.planning.delivery import DeliveryTimes
 from runner.planning.history import CLOSED, DOUBTFUL, known_as
 from runner.planning.ledger import Booked, book

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from runner.core.catalogue import Service
 from runner.core.errors import InvalidInput
-from runner.core.money import plain
+from runner.core.values.money import plain
 from runner.planning.checksum import SavedAction, SavedPlan, checksum
 from runner.planning.plan import ActionKind, Plan
 from runner.report.as_json import PLAN_FORMAT, plan_chunks
 
 _HINT = "make a new one: runner plan --out FILE"
-_AMOUNT = re.compile(r"-?[0-9]{1,30}\.[0-9]{2,30}\Z")  # as `core.money.plain` writes it
+_AMOUNT = re.compile(r"-?[0-9]{1,30}\.[0-9]{2,30}\Z")  # as `core.values.money.plain` writes it
 _KINDS = frozenset(kind.value for kind in ActionKind)
 
 

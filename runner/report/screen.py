@@ -11,7 +11,7 @@ from enum import Enum, auto
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.report.style import Span, Style, Written
 from runner.report.wording import NOTHING
 

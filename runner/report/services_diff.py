@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from runner.core.clock import to_text, to_the_minute
-from runner.core.money import plain
+from runner.core.values.clock import to_text, to_the_minute
+from runner.core.values.money import plain
 from runner.planning.price_changes import ChangeKind, ServiceChange, Since, Value
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Written, attention, bad, good, strong

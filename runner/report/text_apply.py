@@ -6,7 +6,7 @@ from itertools import islice
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult, OrderResult
 from runner.planning.plan import Action
 from runner.planning.wording import named

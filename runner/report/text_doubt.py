@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from runner.core.attempts import Phase
 from runner.core.doubts import DecisionKind
-from runner.core.money import plain
+from runner.core.values.money import plain
 from runner.engine.doubt import Case, Choice
 from runner.planning.evidence import Evidence, Verdict, Weighing
 from runner.report.screen import Column, Fit, Screen

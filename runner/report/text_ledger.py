@@ -5,7 +5,7 @@ from datetime import UTC
 from decimal import Decimal
 
 from runner.core.catalogue import BalanceLabel
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.planning.ledger import Account, Ledger, LedgerLine
 from runner.planning.periods import Period
 from runner.report.account_words import Meaning, of_account, of_balance, of_unexplained

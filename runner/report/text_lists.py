@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from runner.core.catalogue import BalanceSeen, Service
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import Amounts, count, money

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import islice
 
 from runner.core.errors import ExitCode
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.planning.plan import Action, ActionKind, Plan
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong

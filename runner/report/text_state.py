@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.core.attempts import Attempt, AttemptState
-from runner.core.clock import to_text
-from runner.core.money import plain
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words

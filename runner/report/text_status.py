@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from runner.core.clock import to_text
-from runner.core.money import plain
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
 from runner.planning.standing import Health, Standing, Standings, Sync
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, command, dim, good

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelState, RefillState
+from runner.core.refills import CancelState, RefillState
+from runner.core.snapshot import Recorded
 from runner.engine.result import CancelResult, RefillResult, Wished, WishResult
 from runner.planning.refill_rates import RefillRate
 from runner.report.screen import Column, Fit, Screen

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult
 from runner.planning.ledger import Ledger
 from runner.planning.plan import ActionKind, Plan

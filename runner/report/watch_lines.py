@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.planning.moments import Moment
 from runner.report.progress import Progress
 from runner.report.screen import Screen

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
-from runner.core.money import ZERO
-from runner.core.text import clean
+from runner.core.values.money import ZERO
+from runner.core.values.text import clean
 from runner.planning.moments import Moment
 from runner.report.displays import DOING, stage_object
 from runner.report.screen import Screen

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.money import ZERO
+from runner.core.values.money import ZERO
 from runner.engine.watch_sums import Passed
 from runner.planning.ledger import Ledger
 from runner.planning.outlook import Outlook

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.core.clock import from_text, to_the_second
 from runner.core.events import Event
-from runner.core.money import LEAST_PLACES, for_people, places_of
+from runner.core.values.clock import from_text, to_the_second
+from runner.core.values.money import LEAST_PLACES, for_people, places_of
 from runner.planning.periods import Period
 from runner.planning.refill_rates import RefillRate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from runner.core.errors import ExitCode, RunnerError, UsageError
-from runner.core.money import parse_amount
+from runner.core.values.money import parse_amount
 from runner.sandbox.serve import serve_forever
 from runner.sandbox.settings import (
     DEFAULT_KEY,

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from runner.core.clock import Clock
+from runner.core.values.clock import Clock
 from runner.sandbox.book import Book
 from runner.sandbox.calls import INCORRECT_REQUEST, Calls
 from runner.sandbox.control import Control

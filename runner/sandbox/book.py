@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.core.clock import Clock, from_text
 from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock, from_text
 from runner.sandbox.settings import BUILT_IN, FIRST_ORDER_ID, PanelService, SandboxSettings
 from runner.sandbox.world import PanelOrder, PanelTime, Refill, progress, refund_of
 

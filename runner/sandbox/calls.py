@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from runner.core.money import ZERO, plain
+from runner.core.values.money import ZERO, plain
 from runner.sandbox.book import Book, Draft, Wish
 from runner.sandbox.settings import (
     CUSTOM_COMMENTS,

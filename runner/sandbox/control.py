@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from aiohttp import web
 
-from runner.core.money import parse_amount, plain
+from runner.core.values.money import parse_amount, plain
 from runner.sandbox.book import Book, Entry
 from runner.sandbox.distort import json_answer
 from runner.sandbox.faults import Fault, FaultBoard, FaultKind

@@ -7,7 +7,7 @@ import struct
 
 from aiohttp import web
 
-from runner.core.clock import Clock
+from runner.core.values.clock import Clock
 from runner.sandbox.calls import ACTIVE_ORDER
 from runner.sandbox.faults import Fault, FaultKind
 

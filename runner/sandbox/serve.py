@@ -10,8 +10,8 @@ from typing import Self
 
 from aiohttp import web
 
-from runner.core.clock import Clock, SystemClock
 from runner.core.errors import UsageError
+from runner.core.values.clock import Clock, SystemClock
 from runner.sandbox.app import API, CONTROL, PanelApp
 from runner.sandbox.book import Book
 from runner.sandbox.faults import FaultBoard

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import NamedTuple
 
-from runner.core.money import ZERO, expected_charge
+from runner.core.values.money import ZERO, expected_charge
 
 HUNDRED_THOUSANDTH = Decimal("0.00001")  # the panel books five decimals
 DAY = 1440.0  # minutes

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from runner.core.clock import Clock
 from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock
 from runner.store.damage import broken_page_of
 from runner.store.lineage import found
 from runner.store.paths import StatePaths, make_directory, make_private_file, sync_directory

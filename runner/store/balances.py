@@ -4,7 +4,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
-from runner.core.clock import from_text
+from runner.core.values.clock import from_text
 from runner.store.paths import StatePaths
 from runner.store.reading import NOT_OURS, holds_tables, reading, unreadable
 

@@ -14,9 +14,9 @@ from enum import StrEnum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.core.clock import Clock, to_text
 from runner.core.errors import StateRefused
 from runner.core.orders import SANDBOX
+from runner.core.values.clock import Clock, to_text
 from runner.store.former_life import BEGUN, Search, traces
 from runner.store.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync_directory
 from runner.store.reading import holds_tables, reading

@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from runner.core.attempts import AttemptState, RefusalReason
-from runner.core.clock import to_text
 from runner.core.doubts import DecisionKind
-from runner.core.links import page_key
+from runner.core.values.clock import to_text
+from runner.core.values.links import page_key
 from runner.store.reading import UNREADABLE, knowing_pages
 from runner.store.sound_rows import judge_of
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
 from runner.store.carrying import Key, Row, Rows, insert
 
 _ASKING, _REQUESTED, _UNKNOWN = (

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Collection, Mapping
 
 from runner.core.attempts import RefusalReason
-from runner.core.clock import from_text
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
-from runner.core.links import page_key
+from runner.core.values.clock import from_text
+from runner.core.values.links import page_key
 from runner.store.paths import StatePaths
 from runner.store.reading import NOT_OURS, knowing_pages, reading, revision, unreadable
 from runner.store.readings import last_before

@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, insert, select, update
 
 from runner.core.attempts import AttemptState, OutcomeKind
-from runner.core.clock import from_text, to_text
 from runner.core.doubts import Decided, Decision, DecisionKind
+from runner.core.values.clock import from_text, to_text
 from runner.store.operations import Abandon, Adopt, Deciding, DecisionRefused, NotPlaced, Settle
 from runner.store.tables import attempts, decisions
 

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
-from runner.core.clock import from_text, to_text
-from runner.core.text import clean
-from runner.core.upkeep import Finality, RefillSettled, RefillState
+from runner.core.refills import Finality, RefillSettled, RefillState
+from runner.core.values.clock import from_text, to_text
+from runner.core.values.text import clean
 from runner.store.operations import Settle, SettleRefills
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.core.errors import StateLocked, StateRefused
-from runner.core.text import clean
+from runner.core.values.text import clean
 from runner.store.filesystems import refuse_network
 from runner.store.lineage import Lineage, Newest, newest_attempt
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync_directory

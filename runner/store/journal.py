@@ -15,11 +15,11 @@ from typing import Any
 
 from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue
-from runner.core.clock import Clock
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, RunnerError
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import Clock
 from runner.store.group_size import GroupSize
 from runner.store.journal_ops import Writer
 from runner.store.lock import StateLock

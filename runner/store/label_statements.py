@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runner.core.catalogue import NO_CURRENCY, BalanceLabel
-from runner.core.clock import from_text, to_text
+from runner.core.values.clock import from_text, to_text
 from runner.store.operations import LabelBalance
 from runner.store.reading import revision
 from runner.store.revisions import includes

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import date
 from typing import TYPE_CHECKING
 
-from runner.core.clock import to_text
+from runner.core.values.clock import to_text
 from runner.store.operations import CountStatusCalls, Import, LifeOperation, NoteLacking, Protect, Unprotect
 from runner.store.reading import revision
 from runner.store.revisions import includes

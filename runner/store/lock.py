@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from runner.core.clock import Clock, to_text
 from runner.core.errors import StateLocked, StateRefused
-from runner.core.text import clean
+from runner.core.values.clock import Clock, to_text
+from runner.core.values.text import clean
 from runner.store import file_lock
 from runner.store.file_lock import FileId
 from runner.store.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind, Phase
-from runner.core.clock import to_text
 from runner.core.errors import StateRefused
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
+from runner.core.values.clock import to_text
 from runner.store.emergency import EmergencyFile, Kept, KeptRefill
 from runner.store.journal_ops import Writer
 from runner.store.operations import Settle, SettleRefills

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from runner.core.clock import Clock
 from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock
 from runner.store import lineage
 from runner.store.backup import backup
 from runner.store.ballast import make_ballast

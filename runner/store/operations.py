@@ -8,7 +8,7 @@ from runner.core.attempts import Attempt, NewAttempt, Outcome, StatusSeen
 from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue
 from runner.core.doubts import Decision
 from runner.core.errors import JournalBroken, StateRefused
-from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
 
 if TYPE_CHECKING:  # readers of these tuples do without its 0.4 s
     from sqlalchemy import Connection

@@ -6,7 +6,7 @@ The unique index on unsettled sends compares links as texts. Plans are made by p
 import sqlite3
 from collections.abc import Iterable
 
-from runner.core.links import is_own_key
+from runner.core.values.links import is_own_key
 from runner.store.reading import knowing_pages
 
 _UNSETTLED = "SELECT link FROM attempts WHERE state = 'sending' OR state = 'in_doubt'"

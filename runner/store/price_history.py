@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.core.catalogue import Service, ServiceSeen
-from runner.core.clock import from_text
+from runner.core.values.clock import from_text
 from runner.store.paths import StatePaths
 from runner.store.reading import NOT_OURS, holds_tables, reading, revision, unreadable
 from runner.store.revisions import includes

@@ -14,8 +14,8 @@ from operator import attrgetter
 
 from runner.core.attempts import Attempt
 from runner.core.catalogue import Catalogue, Service
-from runner.core.clock import from_text
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import from_text
 from runner.store.doubt_queries import decisions_in
 from runner.store.evidence import gather, refuse_if_behind, refuse_if_lost
 from runner.store.label_statements import read_labels

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 from runner.core.errors import StateRefused
-from runner.core.links import page_key
+from runner.core.values.links import page_key
 from runner.store.paths import StatePaths
 from runner.store.place import refuse_second_names
 from runner.store.reasons import reason_of

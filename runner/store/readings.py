@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
-from runner.core.clock import from_text, to_text
+from runner.core.values.clock import from_text, to_text
 from runner.store.label_statements import STEP
 from runner.store.paths import StatePaths
 from runner.store.reading import NOT_OURS, holds_tables, reading, revision, unreadable

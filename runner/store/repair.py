@@ -12,9 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from runner.core.attempts import FORGOTTEN, OPEN_STATES, Attempt, AttemptState
-from runner.core.clock import Clock
 from runner.core.errors import InvalidInput, StateRefused
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import Clock
 from runner.store.backup import backup
 from runner.store.life_statements import move_protection
 from runner.store.lock import StateLock

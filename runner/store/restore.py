@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from runner.core.clock import Clock, to_text
 from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock, to_text
 from runner.store import carrying, carrying_requests
 from runner.store.backup import backup
 from runner.store.carrying import Carried, Rows

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus, Phase
-from runner.core.clock import from_text
+from runner.core.values.clock import from_text
 
 ATTEMPT_COLUMNS = ", ".join(Attempt._fields)
 LEFT_OVER = "the runner stopped before the answer was recorded"  # the message of every attempt left in `sending`

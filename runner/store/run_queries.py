@@ -1,7 +1,7 @@
 """The runs that a state holds. Plain sqlite3, read-only, as `queries`."""
 
-from runner.core.clock import from_text
-from runner.core.recorded import Run
+from runner.core.snapshot import Run
+from runner.core.values.clock import from_text
 from runner.store.paths import StatePaths
 from runner.store.reading import holds_tables, reading, unreadable
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Integer, Table
 
-from runner.core.clock import from_text
+from runner.core.values.clock import from_text
 from runner.store.tables import metadata
 
 _AMOUNTS = frozenset({"rate", "expected_charge", "first_charge", "charge", "amount"})

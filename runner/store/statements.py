@@ -23,7 +23,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runner.core.attempts import Attempt, AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
-from runner.core.clock import to_text
+from runner.core.values.clock import to_text
 from runner.store.life_statements import move_protection
 from runner.store.operations import BeginRun, EndRun, Mark, RenameRefused, Settle
 from runner.store.price_history import note_changes

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.core.attempts import FINAL_STATUSES, LiveStatus, StatusSeen
-from runner.core.clock import to_text
+from runner.core.values.clock import to_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -1,6 +1,6 @@
 """The tables of the state, for SQLAlchemy Core. What exists on disk is made by migrations/; a test compares the two.
 
-Times are ISO text (`core.clock.to_text`), amounts decimal text: SQLite has neither type, and a float is no money.
+Times are ISO text (`core.values.clock.to_text`), amounts decimal text: SQLite has neither type, and a float is no money.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Meta
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.doubts import DecisionKind
-from runner.core.upkeep import CancelState, Finality, RefillState
+from runner.core.refills import CancelState, Finality, RefillState
 
 metadata = MetaData()
 

@@ -2,8 +2,8 @@
 
 import sqlite3
 
-from runner.core.clock import from_text
-from runner.core.upkeep import CancelRequest, CancelState, Finality, Refill, RefillState
+from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
+from runner.core.values.clock import from_text
 from runner.store.reading import revision
 from runner.store.revisions import includes
 

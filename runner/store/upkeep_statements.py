@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from runner.core.clock import to_text
 from runner.core.errors import StateRefused
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
+from runner.core.values.clock import to_text
 from runner.store.operations import AskRefills, SeeCancels, SeeRefills, SettleRefills, UpkeepOperation
 from runner.store.tables import cancels, refills
 from runner.store.upkeep_rows import REFILL_LEFT_OVER

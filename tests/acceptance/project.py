@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from runner.cli.main import run
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.store.beginning import make_permit
 from runner.store.paths import StatePaths
 from tests.acceptance.served import TEST_KEY

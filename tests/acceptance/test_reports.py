@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft7Validator
 
-from runner.core.money import for_people
+from runner.core.values.money import for_people
 from tests.acceptance.project import BRAND, REPOSITORY, Project, post
 from tests.acceptance.served import Served
 

@@ -6,8 +6,8 @@ import click
 import pytest
 
 from runner.cli.durations import Duration, Wait
-from runner.core.clock import SystemClock
 from runner.core.errors import StateRefused
+from runner.core.values.clock import SystemClock
 from runner.store.lock import acquire
 from runner.store.paths import StatePaths
 

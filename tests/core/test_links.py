@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from runner.core.links import _by_library, is_own_key, page_key, same_page
+from runner.core.values.links import _by_library, is_own_key, page_key, same_page
 from runner.files.links import BadLink, parse_address
 
 PAGE = "https://example.com/our-brand/p/1"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runner.core.money import (
+from runner.core.values.money import (
     expected_charge,
     for_people,
     parse_amount,

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.links import page_key
-from runner.core.similar_links import difference, loose_key
+from runner.core.values.links import page_key
+from runner.core.values.similar_links import difference, loose_key
 from tests.core.test_links import TEXTS
 
 PAGE = "https://example.com/our-brand/p/1"

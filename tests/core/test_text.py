@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.text import Secret, clean
+from runner.core.values.text import Secret, clean
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
 from runner.store.paths import StatePaths

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy, RefillPolicy, RefillWhen
-from runner.core.recorded import Recorded
-from runner.core.text import Secret
+from runner.core.snapshot import Recorded
+from runner.core.values.text import Secret
 from runner.engine.cancel import cancel_orders
 from runner.engine.result import ApplyResult
 from runner.engine.run import Wish, apply

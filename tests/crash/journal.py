@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.core.attempts import Attempt
 from runner.core.errors import RunnerError
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, RefillSeen, RefillSettled
+from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
+from runner.core.snapshot import Recorded
 from runner.store.journal_ops import Writer
 from runner.store.operations import (
     AskRefills,

@@ -7,11 +7,11 @@ from decimal import Decimal
 from itertools import pairwise
 
 from runner.core.attempts import OPEN_STATES, Attempt, AttemptKind, AttemptState, LiveStatus
-from runner.core.clock import from_text, to_text
 from runner.core.errors import ExitCode
 from runner.core.orders import Campaign, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
-from runner.core.recorded import Recorded
-from runner.core.upkeep import Refill, RefillState
+from runner.core.refills import Refill, RefillState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import from_text, to_text
 from runner.planning.ledger import make_ledger
 from runner.store.queries import read_state
 from tests.crash.books import DELIVERY

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.core.upkeep import CancelState, Refill, RefillState
+from runner.core.refills import CancelState, Refill, RefillState
 from runner.engine import refill as engine_refill
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.core.orders import Campaign, RefillPolicy, RefillWhen
-from runner.core.upkeep import Refill
+from runner.core.refills import Refill
 from tests.crash.books import HOUR
 from tests.crash.harness import LINK, RunEnd, World, campaign
 from tests.crash.promises import BrokenPromise, check, check_recovered

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.core.attempts import AttemptState
-from runner.core.clock import SystemClock
 from runner.core.errors import RunnerError, StateRefused
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import SystemClock
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
 from runner.store.operations import DoubtLeftOvers

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.core.clock import ManualClock
 from runner.core.events import Event
+from runner.core.values.clock import ManualClock
 from runner.engine.session import Session
 from runner.store.journal import open_journal
 from runner.store.lock import acquire

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue, Service
-from runner.core.clock import ManualClock
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
-from runner.core.text import Secret
+from runner.core.values.clock import ManualClock
+from runner.core.values.text import Secret
 from runner.panel.learnt import Learnt
 from runner.panel.limiter import PATIENCE, Pause
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
-from runner.core.bought import Bought
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.errors import ExitCode, PanelUnreachable, StateRefused
+from runner.core.imports import Bought
 from runner.engine.importing import Signed, check, record
 from runner.engine.run import apply as run_pass
 from runner.engine.submit import new_attempt

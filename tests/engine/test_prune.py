@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
-from runner.core.clock import ManualClock
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.events import EventType
 from runner.core.orders import Limit, Policy
-from runner.core.upkeep import CancelState
+from runner.core.refills import CancelState
+from runner.core.values.clock import ManualClock
 from runner.engine.run import Wish, apply
 from runner.panel.upkeep import CancelAnswer, CancelKind
 from runner.planning.selecting import only

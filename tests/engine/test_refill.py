@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
-from runner.core.clock import ManualClock
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.orders import Policy, RefillPolicy, RefillWhen
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelState, Finality, Refill, RefillState
+from runner.core.refills import CancelState, Finality, Refill, RefillState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import LOST_AFTER, seen_of
 from runner.engine.run import Wish, apply

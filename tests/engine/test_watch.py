@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 
 from runner.core.attempts import OutcomeKind, RefusalReason
-from runner.core.clock import ManualClock
 from runner.core.doubts import Decision
 from runner.core.errors import (
     ExitCode,
@@ -20,6 +19,7 @@ from runner.core.errors import (
     StateRefused,
 )
 from runner.core.orders import Budget, Campaign, Order
+from runner.core.values.clock import ManualClock
 from runner.engine.watch import LOOK, Ended
 from runner.planning.moments import Pace
 from runner.planning.outlook import Until

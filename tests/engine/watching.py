@@ -6,9 +6,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, StatusSeen
-from runner.core.clock import ManualClock
 from runner.core.errors import RunnerError
 from runner.core.orders import Campaign
+from runner.core.values.clock import ManualClock
 from runner.engine.run import apply
 from runner.engine.stopping import Stop
 from runner.engine.watch import Watch, WatchResult, WatchTerms

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.core.bought import BoughtRow
+from runner.core.imports import BoughtRow
 from runner.files.bought_rows import load_bought
 from runner.files.campaign_text import campaign_lines, named_rows
 from runner.files.campaigns import load_campaigns

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.links import page_key
+from runner.core.values.links import page_key
 from runner.files.derived_ids import LONGEST, DerivedIds, derived_id
 from runner.files.gate import gate
 from tests.core.test_links import TEXTS

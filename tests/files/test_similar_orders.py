@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.diagnostics import Severity
-from runner.core.links import LinkForm, page_key
-from runner.core.similar_links import loose_key
+from runner.core.values.links import LinkForm, page_key
+from runner.core.values.similar_links import loose_key
 from runner.files.campaigns import load_campaigns
 from runner.files.links import LinkRules
 from runner.files.similar_orders import SHOWN, similar_orders

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.core.attempts import Attempt
-from runner.core.clock import ManualClock
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, PanelUnreachable
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.doubt import Choice, check_adoption, check_looked, find, record
 from runner.engine.result import ApplyResult

@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.core.clock import ManualClock
 from runner.core.orders import PanelProfile
-from runner.core.text import Secret
+from runner.core.values.clock import ManualClock
+from runner.core.values.text import Secret
 from runner.panel.client import PanelClient
 from runner.sandbox.faults import ANY, Fault, FaultKind
 from runner.sandbox.serve import SandboxServer

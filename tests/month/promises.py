@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import pairwise
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
-from runner.core.clock import ManualClock
-from runner.core.recorded import Recorded
-from runner.core.upkeep import RefillState
+from runner.core.refills import RefillState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import ManualClock
 from runner.planning.ledger import make_ledger
 from runner.sandbox.world import DAY, PanelOrder, Progress, end_of
 from tests.month.desire import Wanted

@@ -11,10 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from runner.core.attempts import Attempt, AttemptKind
-from runner.core.clock import ManualClock
 from runner.core.errors import ExitCode, PanelUnreachable
 from runner.core.orders import Campaign
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import ManualClock
 from runner.planning.plan import Refusal
 from runner.sandbox.settings import MANY_STATUSES, ChargeStyle, DuplicateLinks, SandboxSettings
 from tests.month.desire import Wanted, read

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from runner.core.clock import ManualClock
 from runner.core.orders import PanelProfile
-from runner.core.text import Secret
+from runner.core.values.clock import ManualClock
+from runner.core.values.text import Secret
 from runner.panel.client import PanelClient
 from runner.panel.reading import OnPause, nobody_waits
 

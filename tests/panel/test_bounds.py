@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from runner.core.attempts import OutcomeKind, Phase
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel import forms
 from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import Answer, TransportFailure

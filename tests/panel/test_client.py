@@ -8,8 +8,8 @@ import pytest
 
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance
-from runner.core.clock import ManualClock
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
+from runner.core.values.clock import ManualClock
 from runner.panel.reading import batches
 from runner.panel.upkeep import CancelKind, Finality, RefillKind, RefillState
 

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from runner.core.attempts import Phase
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel import connections, forms
 from runner.panel.exchange import Answer
 from runner.panel.keep_alive import KeepAlive

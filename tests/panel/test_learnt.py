@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from runner.core.clock import ManualClock
 from runner.core.errors import PanelUnreachable
+from runner.core.values.clock import ManualClock
 from runner.panel.learnt import Learnt
 from runner.panel.upkeep import CancelKind, RefillKind
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.clock import ManualClock
+from runner.core.values.clock import ManualClock
 from runner.panel.limiter import PATIENCE, PAUSE, Limiter, OutOfPatience
 
 

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase, RefusalReason
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.outcome import classify_add
 from runner.panel.redact import Redactor

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel.redact import Redactor, said
 
 KEY = 's3cr/t+k&y"é0123456789'

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from runner.core.attempts import OutcomeKind, Phase
-from runner.core.text import Secret
+from runner.core.values.text import Secret
 from runner.panel import forms
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.keep_alive import KeepAlive

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
-from runner.core.money import expected_charge
 from runner.core.orders import Budget, Campaign, Order, Policy
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
+from runner.core.values.money import expected_charge
 from runner.planning.plan import ActionKind, Plan
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

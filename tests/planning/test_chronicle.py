@@ -7,8 +7,8 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus, Phase
 from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind
-from runner.core.recorded import Run
-from runner.core.upkeep import CancelRequest, CancelState, Finality, Refill, RefillState
+from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
+from runner.core.snapshot import Run
 from runner.planning.chronicle import Happening, latest, of_order
 from runner.planning.periods import Period
 from tests.planning.builders import EARLIER, NOW, D, a_charged_attempt, an_attempt, an_order, recorded_with

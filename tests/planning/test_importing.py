@@ -3,7 +3,7 @@
 import pytest
 
 from runner.core.attempts import AttemptState
-from runner.core.bought import Bought, BoughtRow
+from runner.core.imports import Bought, BoughtRow
 from runner.planning.importing import Listed, Standings
 from tests.planning.builders import LINK, a_campaign, an_attempt, an_order, recorded_with
 

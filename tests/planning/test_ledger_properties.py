@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.ledger import make_ledger
 from tests.planning.builders import NOW, D, an_attempt, an_order
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnChange, OnShort
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
+from runner.core.snapshot import Recorded
 from runner.planning.diff import make_plan
 from runner.planning.history import CLOSED
 from runner.planning.plan import ActionKind, Plan

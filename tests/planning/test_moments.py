@@ -4,8 +4,8 @@ import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import PanelProfile, RefillPolicy, RefillWhen
-from runner.core.text import Secret
-from runner.core.upkeep import Refill, RefillState
+from runner.core.refills import Refill, RefillState
+from runner.core.values.text import Secret
 from runner.planning.moments import Moment, Pace, next_day, next_moment, settling
 from tests.planning.builders import NOW, a_campaign, a_catalogue, a_service, an_attempt, an_order, recorded_with
 

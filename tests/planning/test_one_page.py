@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
-from runner.core.bought import Bought, BoughtRow
 from runner.core.errors import ExitCode
-from runner.core.links import page_key
+from runner.core.imports import Bought, BoughtRow
 from runner.core.orders import OnChange, RefillPolicy, RefillWhen
+from runner.core.values.links import page_key
 from runner.planning.approval import Approval
 from runner.planning.diff import make_plan
 from runner.planning.importing import Listed, Standings

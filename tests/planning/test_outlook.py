@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import RefillPolicy, RefillWhen
-from runner.core.recorded import Recorded
-from runner.core.upkeep import Refill, RefillState
+from runner.core.refills import Refill, RefillState
+from runner.core.snapshot import Recorded
 from runner.planning.diff import make_plan
 from runner.planning.outlook import Outlook, Until, outlook_of
 from runner.planning.refills import RefillWish

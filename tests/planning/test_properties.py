@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import OPEN_STATES, AttemptState, LiveStatus
 from runner.core.orders import Budget, Campaign, OnChange, Order, Policy
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.checksum import checksum
 from runner.planning.diff import make_plan
 from runner.planning.ledger import make_ledger

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from runner.core.upkeep import Refill, RefillState
+from runner.core.refills import Refill, RefillState
 from runner.planning.periods import Period
 from runner.planning.refill_rates import RefillRate, refill_rates
 from tests.planning.builders import NOW, an_attempt, an_order, recorded_with

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import OnChange, Policy, RefillPolicy, RefillWhen
-from runner.core.upkeep import CancelRequest, CancelState, Finality, Refill, RefillState
+from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
 from runner.planning.cancels import cancel_word, too_late
 from runner.planning.choosing import choose
 from runner.planning.diff import make_plan

@@ -5,7 +5,7 @@ import pytest
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.errors import ExitCode
 from runner.core.orders import OnChange, OnShort, Policy
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
 from runner.planning.allowance import Part
 from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind

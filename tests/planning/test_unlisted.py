@@ -6,7 +6,7 @@ import pytest
 from runner.core.attempts import FORGOTTEN, AttemptKind, AttemptState, LiveStatus
 from runner.core.errors import ExitCode
 from runner.core.orders import Limit, OnChange
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
 from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
 from runner.planning.refills import RefillWish

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import BalanceSeen
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.planning.ledger import make_ledger
 from runner.report.make_model import report_model
 from runner.report.model import ReportModel

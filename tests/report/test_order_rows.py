@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
-from runner.core.upkeep import CancelRequest, CancelState
+from runner.core.refills import CancelRequest, CancelState
 from runner.planning.ledger import make_ledger
 from runner.planning.standing import Sync, make_standings
 from runner.report.model import State

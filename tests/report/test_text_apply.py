@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.core.upkeep import CancelState
+from runner.core.refills import CancelState
 from runner.engine.result import CancelResult
 from runner.planning.plan import DueCancel, Refusal
 from runner.report.text import render_apply

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from runner.core.recorded import Recorded
-from runner.core.upkeep import CancelRequest, CancelState, Refill, RefillState
+from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
+from runner.core.snapshot import Recorded
 from runner.engine.result import RefillResult, Wished, WishResult
 from runner.planning.refill_rates import RefillRate
 from runner.report.html_report import to_html

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from runner.core.clock import ManualClock
+from runner.core.values.clock import ManualClock
 from runner.sandbox.faults import Fault
 from runner.sandbox.serve import SandboxServer
 from runner.sandbox.settings import SandboxSettings

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.clock import ManualClock
 from runner.core.errors import StateRefused
+from runner.core.values.clock import ManualClock
 from runner.sandbox.book import Book
 from runner.sandbox.calls import Calls
 from runner.sandbox.settings import SandboxSettings

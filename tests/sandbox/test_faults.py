@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.sandbox.faults import ANY, Fault, FaultBoard, FaultKind
 from runner.sandbox.serve import SandboxServer
 from runner.sandbox.settings import SandboxSettings

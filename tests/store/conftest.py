@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.core.clock import ManualClock
+from runner.core.values.clock import ManualClock
 from runner.store.journal_ops import Writer
 from runner.store.lock import StateLock, acquire
 from runner.store.opening import open_writer

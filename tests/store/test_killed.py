@@ -19,7 +19,7 @@ from tests.store.making import NOW, raw
 MARKS_UNTIL_KILLED = """
 import asyncio, itertools, os, sys
 from runner.core.attempts import Outcome, OutcomeKind
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.store.journal import open_journal
 from runner.store.lock import acquire
 from runner.store.paths import StatePaths

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused
-from runner.core.recorded import Recorded
+from runner.core.snapshot import Recorded
 from runner.store.backup import backup
 from runner.store.evidence import check
 from runner.store.lineage import Lineage, note_down, noted

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from runner.core.clock import ManualClock
 from runner.core.errors import ExitCode, StateRefused
+from runner.core.values.clock import ManualClock
 from runner.store.lock import acquire, is_free
 
 HOLDS_UNTIL_TOLD = """
 import asyncio, sys
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.store.lock import acquire
 from runner.store.paths import StatePaths
 lock = asyncio.run(acquire(StatePaths.at(sys.argv[1]), "runner watch", SystemClock()))

@@ -110,7 +110,7 @@ def test_opening_a_present_state_does_not_load_alembic(begun, tmp_path):
     shutil.copy(begun.db, tmp_path)
     code = (
         "import asyncio, sys\n"
-        "from runner.core.clock import SystemClock\n"
+        "from runner.core.values.clock import SystemClock\n"
         "from runner.store.journal import open_journal\n"
         "from runner.store.lock import acquire\n"
         "from runner.store.paths import StatePaths\n"

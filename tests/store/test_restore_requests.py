@@ -8,7 +8,7 @@ import pytest
 from runner.core.attempts import AttemptState, Outcome, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.doubts import AnswerKept, Decision, DecisionKind
-from runner.core.upkeep import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
+from runner.core.refills import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
 from runner.planning.refills import asked
 from runner.store.backup import backup
 from runner.store.carrying import How

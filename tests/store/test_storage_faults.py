@@ -14,7 +14,7 @@ import pytest
 
 from runner.core.attempts import AttemptState, OutcomeKind
 from runner.core.errors import ExitCode, JournalBroken, StateRefused
-from runner.core.upkeep import Finality, RefillSeen, RefillSettled, RefillState
+from runner.core.refills import Finality, RefillSeen, RefillSettled, RefillState
 from runner.store import opening
 from runner.store.backup import backup
 from runner.store.ballast import SIZE, drop_ballast, make_ballast
@@ -420,7 +420,7 @@ def test_a_file_of_somebody_else_is_refused_with_the_way_out(writer, paths, lock
 
 AS_NOBODY = """
 import asyncio, os, sys
-from runner.core.clock import SystemClock
+from runner.core.values.clock import SystemClock
 from runner.core.errors import StateRefused
 from runner.store.lock import acquire
 from runner.store.paths import StatePaths

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from runner.core.errors import StateRefused
-from runner.core.upkeep import (
+from runner.core.refills import (
     CancelRequest,
     CancelState,
     Finality,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptKind, AttemptState, OutcomeKind
-from runner.core.clock import ManualClock
 from runner.core.errors import JournalBroken, StateRefused
+from runner.core.values.clock import ManualClock
 from runner.store.lock import acquire
 from runner.store.opening import open_writer
 from runner.store.operations import (

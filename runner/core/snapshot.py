@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue, ServiceSeen
 from runner.core.doubts import Decided
-from runner.core.upkeep import CancelRequest, Refill
+from runner.core.refills import CancelRequest, Refill
 
 
 class Run(NamedTuple):
