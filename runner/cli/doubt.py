@@ -78,7 +78,7 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
 def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """ADDR was placed: it is order ID on the panel. The panel is asked whether that fits."""
     from runner.core.doubts import DecisionKind
-    from runner.panel.values import read_id
+    from runner.panel.parse.values import read_id
 
     wanted = read_id(order_id.strip())
     if wanted is None:

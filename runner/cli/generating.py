@@ -47,7 +47,7 @@ class Generated:
 def read_rows(path: Path) -> "tuple[list[BoughtRow], list[Diagnostic]]":
     """The rows of a list, and all that is wrong with it."""
     from runner.files.bought_rows import load_bought
-    from runner.panel.values import read_id
+    from runner.panel.parse.values import read_id
 
     rows, found = load_bought(path, read_id)
     return rows, list(found)

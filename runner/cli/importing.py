@@ -238,7 +238,7 @@ def _left(one: "Checked") -> "Checked":
 
 
 def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> "Bought":
-    from runner.panel.values import read_id
+    from runner.panel.parse.values import read_id
     from runner.planning.importing import Listed
 
     wanted = read_id(order_id.strip())

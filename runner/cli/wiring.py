@@ -18,8 +18,8 @@ from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
+from runner.panel.capabilities import Learnt
 from runner.panel.client import PanelClient
-from runner.panel.learnt import Learnt
 from runner.report.style import attention
 from runner.store.paths import StatePaths
 from runner.store.run_ids import new_run_id

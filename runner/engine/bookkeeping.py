@@ -6,7 +6,7 @@ from runner.core.events import EventType
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.engine.session import Session
-from runner.panel.learnt import KEEP_ALIVE, OFFSET
+from runner.panel.capabilities import KEEP_ALIVE, OFFSET
 from runner.planning.wish import Wish
 
 Move = tuple[str, str, str]  # campaign, former id, new id

@@ -16,7 +16,7 @@ from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
 from runner.engine.result import ApplyResult, CancelResult
 from runner.engine.session import Session
-from runner.panel.upkeep import CancelKind
+from runner.panel.parse.refill_answers import CancelKind
 from runner.planning.plan import DueCancel
 
 _AFTER_ANSWER = {

@@ -10,9 +10,9 @@ from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
 from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
 from runner.core.snapshot import Recorded
-from runner.panel.learnt import Learnt
-from runner.panel.limiter import Pause
-from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
+from runner.panel.capabilities import Learnt
+from runner.panel.parse.refill_answers import CancelAnswer, RefillAnswer, RefillStatusAnswer
+from runner.panel.transport.rate_limit import Pause
 
 
 class Journal(Protocol):

@@ -15,9 +15,9 @@ from runner.engine.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.result import RefillResult
 from runner.engine.session import Session
-from runner.panel.upkeep import Finality as SaidFinality
-from runner.panel.upkeep import RefillAnswer, RefillKind, RefillStatusAnswer
-from runner.panel.upkeep import RefillState as SaidState
+from runner.panel.parse.refill_answers import Finality as SaidFinality
+from runner.panel.parse.refill_answers import RefillAnswer, RefillKind, RefillStatusAnswer
+from runner.panel.parse.refill_answers import RefillState as SaidState
 from runner.planning.refills import DueRefill
 
 LOST_AFTER = timedelta(

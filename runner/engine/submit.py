@@ -21,7 +21,7 @@ from runner.engine.ports import Panel
 from runner.engine.price_list import PriceList
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
-from runner.panel.limiter import Pause
+from runner.panel.transport.rate_limit import Pause
 from runner.planning.allowance import Allowance, Part, Purchase
 
 TRIES = 5  # sends of one order in one run that provably bought nothing: rate limit, or no connection

@@ -10,7 +10,7 @@ from runner.core.errors import ExitCode, RunnerError
 from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
-from runner.panel.refusals import likely_reason
+from runner.panel.parse.refusals import likely_reason
 from runner.planning.outlook import FILES, Outlook
 from runner.planning.plan import Plan
 from runner.planning.selecting import Selection

@@ -13,20 +13,21 @@ from runner.core.errors import PanelUnreachable
 from runner.core.orders import PanelProfile
 from runner.core.values.clock import Clock
 from runner.core.values.text import Secret
-from runner.panel import answers, forms
-from runner.panel.answers import StatusAnswer
-from runner.panel.catalogue_pages import read_on
-from runner.panel.complaints import Trouble
-from runner.panel.daily import CountingLimiter
-from runner.panel.keep_alive import KeepAlive
-from runner.panel.learnt import KEEP_ALIVE, OFFSET, Learnt
-from runner.panel.limiter import PATIENCE, Limiter, OutOfPatience, Pause
-from runner.panel.outcome import classify_add
-from runner.panel.reading import Capabilities, ListCall, OnPause, Reader, nobody_waits
+from runner.panel import forms
+from runner.panel.capabilities import KEEP_ALIVE, OFFSET, Learnt
+from runner.panel.paged_price_list import read_on
+from runner.panel.parse import answers
+from runner.panel.parse.answers import StatusAnswer
+from runner.panel.parse.complaints import Trouble
+from runner.panel.parse.outcome import classify_add
+from runner.panel.parse.refill_answers import CancelAnswer, RefillAnswer, RefillStatusAnswer
 from runner.panel.redact import Redactor
-from runner.panel.transport import LARGE, HttpTransport, Transport
-from runner.panel.upkeep import CancelAnswer, RefillAnswer, RefillStatusAnswer
-from runner.panel.upkeep_calls import UpkeepCalls
+from runner.panel.refill_calls import UpkeepCalls
+from runner.panel.retry import Capabilities, ListCall, OnPause, Reader, nobody_waits
+from runner.panel.transport.daily_quota import CountingLimiter
+from runner.panel.transport.http import LARGE, HttpTransport, Transport
+from runner.panel.transport.keep_alive import KeepAlive
+from runner.panel.transport.rate_limit import PATIENCE, Limiter, OutOfPatience, Pause
 
 log = logging.getLogger("runner.panel")
 

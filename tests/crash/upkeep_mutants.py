@@ -9,7 +9,7 @@ from runner.core.refills import CancelState, Refill, RefillState
 from runner.engine import refill as engine_refill
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
-from runner.panel.upkeep import RefillAnswer, RefillKind
+from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
 from runner.planning import ledger
 from runner.planning.unlisted import UnlistedRound
 from runner.store import upkeep_statements

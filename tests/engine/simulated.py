@@ -9,8 +9,8 @@ from runner.core.catalogue import Balance, Catalogue, Service
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.values.clock import ManualClock
 from runner.core.values.text import Secret
-from runner.panel.learnt import Learnt
-from runner.panel.limiter import PATIENCE, Pause
+from runner.panel.capabilities import Learnt
+from runner.panel.transport.rate_limit import PATIENCE, Pause
 
 LINK = "https://example.com/our-brand/"
 

@@ -11,7 +11,7 @@ from runner.core.orders import Limit, Policy
 from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
 from runner.engine.run import Wish, apply
-from runner.panel.upkeep import CancelAnswer, CancelKind
+from runner.panel.parse.refill_answers import CancelAnswer, CancelKind
 from runner.planning.selecting import only
 from tests.engine.simulated import SimulatedPanel, campaign, lost
 

@@ -16,15 +16,15 @@ from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import LOST_AFTER, seen_of
 from runner.engine.run import Wish, apply
-from runner.panel.upkeep import (
+from runner.panel.parse.refill_answers import (
     CancelAnswer,
     CancelKind,
     RefillAnswer,
     RefillKind,
     RefillStatusAnswer,
 )
-from runner.panel.upkeep import Finality as SaidFinality
-from runner.panel.upkeep import RefillState as SaidState
+from runner.panel.parse.refill_answers import Finality as SaidFinality
+from runner.panel.parse.refill_answers import RefillState as SaidState
 from tests.engine.simulated import SimulatedPanel, campaign, lost
 
 DAY = 24 * 3600.0

@@ -17,7 +17,7 @@ from runner.engine.doubt import Choice, check_adoption, check_looked, find, reco
 from runner.engine.result import ApplyResult
 from runner.engine.run import apply
 from runner.engine.session import Session
-from runner.panel.learnt import Learnt
+from runner.panel.capabilities import Learnt
 from runner.planning.evidence import gather, weigh
 from runner.planning.wish import Wish
 from runner.store.doubt_queries import read_kept

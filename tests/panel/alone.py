@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from runner.panel.answers import StatusAnswer, parse_statuses, status_of_error
-from runner.panel.complaints import Trouble
-from runner.panel.redact import Redact
-from runner.panel.upkeep import (
+from runner.panel.parse.answers import StatusAnswer, parse_statuses, status_of_error
+from runner.panel.parse.complaints import Trouble
+from runner.panel.parse.refill_answers import (
     CancelAnswer,
     RefillAnswer,
     RefillStatusAnswer,
@@ -16,6 +15,7 @@ from runner.panel.upkeep import (
     refill_of_error,
     refill_status_of_error,
 )
+from runner.panel.redact import Redact
 
 
 def parse_status(text: str, order_id: str, redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:

@@ -19,7 +19,7 @@ from runner.core.orders import PanelProfile
 from runner.core.values.clock import ManualClock
 from runner.core.values.text import Secret
 from runner.panel.client import PanelClient
-from runner.panel.reading import OnPause, nobody_waits
+from runner.panel.retry import OnPause, nobody_waits
 
 KEY = "s3cr3t/key+0123456789abcdef"
 

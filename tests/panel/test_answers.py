@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
 from runner.core.catalogue import Service
-from runner.panel import upkeep
-from runner.panel.answers import (
+from runner.panel.parse import refill_answers as upkeep
+from runner.panel.parse.answers import (
     BalanceAnswer,
     ServicesAnswer,
     StatusAnswer,
@@ -17,7 +17,7 @@ from runner.panel.answers import (
     parse_services,
     parse_statuses,
 )
-from runner.panel.complaints import Trouble, TroubleKind
+from runner.panel.parse.complaints import Trouble, TroubleKind
 from tests.panel import alone
 from tests.panel.alone import parse_status
 

@@ -11,10 +11,10 @@ import pytest
 from runner.core.attempts import OutcomeKind, Phase
 from runner.core.values.text import Secret
 from runner.panel import forms
-from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import Answer, TransportFailure
-from runner.panel.outcome import classify_add
-from runner.panel.transport import LARGE, SMALL, HttpTransport
+from runner.panel.parse.outcome import classify_add
+from runner.panel.transport.decoding import codec_of, decoder_for
+from runner.panel.transport.http import LARGE, SMALL, HttpTransport
 
 ADD = forms.add(service="1", link="https://example.com/p", quantity=100, runs=None, interval=None)
 MIB = 2**20
@@ -190,7 +190,7 @@ def test_charsets_that_panels_use_are_known(charset, name):
 
 
 def test_every_known_charset_leaves_json_as_it_is():
-    from runner.panel.decoding import _KNOWN
+    from runner.panel.transport.decoding import _KNOWN
 
     body = '{"order": 5, "errors": ["a", null, true, -1.5e3], "x": "\\u0041\\n/"}'
     for charset in _KNOWN:

@@ -7,10 +7,10 @@ import pytest
 
 from runner.core.catalogue import PAGE_SIZES
 from runner.core.errors import PanelUnreachable
-from runner.panel.answers import parse_services
-from runner.panel.catalogue_pages import MOST_PAGES, read_on
-from runner.panel.complaints import Trouble, TroubleKind
-from runner.panel.learnt import OFFSET
+from runner.panel.capabilities import OFFSET
+from runner.panel.paged_price_list import MOST_PAGES, read_on
+from runner.panel.parse.answers import parse_services
+from runner.panel.parse.complaints import Trouble, TroubleKind
 from tests.panel.test_client import AT
 
 

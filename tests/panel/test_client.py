@@ -10,8 +10,8 @@ from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, OutcomeKin
 from runner.core.catalogue import Balance
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.core.values.clock import ManualClock
-from runner.panel.reading import batches
-from runner.panel.upkeep import CancelKind, Finality, RefillKind, RefillState
+from runner.panel.parse.refill_answers import CancelKind, Finality, RefillKind, RefillState
+from runner.panel.retry import batches
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ROW = {"service": 1, "name": "N", "type": "Default", "rate": "0.9", "min": 1, "max": 9}

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from runner.panel.failure_words import in_words
+from runner.panel.transport.failure_words import in_words
 
 KEY = ConnectionKey("panel.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
 

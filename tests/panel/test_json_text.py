@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.panel.json_text import Found, read_json
+from runner.panel.parse.json_text import Found, read_json
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.panel.keep_alive import LONGEST_IDLE, REST, KeepAlive
+from runner.panel.transport.keep_alive import LONGEST_IDLE, REST, KeepAlive
 
 
 def test_at_first_no_used_connection_carries_an_order():

@@ -7,8 +7,8 @@ import pytest
 
 from runner.core.errors import PanelUnreachable
 from runner.core.values.clock import ManualClock
-from runner.panel.learnt import Learnt
-from runner.panel.upkeep import CancelKind, RefillKind
+from runner.panel.capabilities import Learnt
+from runner.panel.parse.refill_answers import CancelKind, RefillKind
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = date(2026, 1, 1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.values.clock import ManualClock
-from runner.panel.limiter import PATIENCE, PAUSE, Limiter, OutOfPatience
+from runner.panel.transport.rate_limit import PATIENCE, PAUSE, Limiter, OutOfPatience
 
 
 async def starts(limiter, clock, number):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from runner.core.attempts import Outcome, OutcomeKind, Phase, RefusalReason
 from runner.core.values.text import Secret
 from runner.panel.exchange import Answer, TransportFailure
-from runner.panel.outcome import classify_add
+from runner.panel.parse.outcome import classify_add
 from runner.panel.redact import Redactor
 
 KEY = "s3cr3tkey0123456789"

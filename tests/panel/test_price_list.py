@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from runner.core.catalogue import Repeated, Service
-from runner.panel.price_list import PriceList, stricter
+from runner.panel.parse.price_list import PriceList, stricter
 
 LINE = Service("1", "Followers", "default", "First", Decimal("0.90"), 50, 10000, True, True, True)
 

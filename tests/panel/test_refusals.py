@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import OutcomeKind, RefusalReason
 from runner.panel.exchange import Answer
-from runner.panel.outcome import classify_add
-from runner.panel.refusal_phrases import KNOWN
-from runner.panel.refusals import _span, fold, proven_refusal
+from runner.panel.parse.outcome import classify_add
+from runner.panel.parse.refusal_phrases import KNOWN
+from runner.panel.parse.refusals import _span, fold, proven_refusal
 
 R = RefusalReason
 

@@ -10,10 +10,10 @@ from runner.core.attempts import OutcomeKind, Phase
 from runner.core.values.text import Secret
 from runner.panel import forms
 from runner.panel.exchange import Answer, TransportFailure
-from runner.panel.keep_alive import KeepAlive
-from runner.panel.outcome import classify_add
+from runner.panel.parse.outcome import classify_add
 from runner.panel.redact import Redactor
-from runner.panel.transport import HttpTransport
+from runner.panel.transport.http import HttpTransport
+from runner.panel.transport.keep_alive import KeepAlive
 
 ADD = forms.add(service="1", link="https://example.com/p?a=1&b=ü+%", quantity=100, runs=None, interval=None)
 

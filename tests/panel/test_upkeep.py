@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from runner.panel.complaints import Trouble, TroubleKind
-from runner.panel.upkeep import (
+from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.refill_answers import (
     CancelKind,
     Finality,
     RefillAnswer,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
-from runner.panel.values import fold_status, fold_type, read_amount, read_balance, read_flag, read_id, read_whole
+from runner.panel.parse.values import fold_status, fold_type, read_amount, read_balance, read_flag, read_id, read_whole
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.panel.waiting import LONGEST, asked_to_wait
+from runner.panel.parse.retry_after import LONGEST, asked_to_wait
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 SENT = 1792567680  # the same moment, seconds since 1970

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from runner.core.catalogue import PAGE_SIZES, Repeated, Service
-from runner.panel.answers import ServicesAnswer
-from runner.panel.complaints import Trouble, TroubleKind
-from runner.panel.price_list import PriceList
+from runner.panel.parse.answers import ServicesAnswer
+from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.price_list import PriceList
 
 MOST_PAGES = 300
 

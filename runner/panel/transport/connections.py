@@ -13,8 +13,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from runner.core.attempts import Phase
-from runner.panel.failure_words import SECOND_TIME
-from runner.panel.keep_alive import LONGEST_IDLE, KeepAlive
+from runner.panel.transport.failure_words import SECOND_TIME
+from runner.panel.transport.keep_alive import LONGEST_IDLE, KeepAlive
 
 # Below the five seconds after which Apache closes an idle connection.
 KEEP_IDLE = 3.0

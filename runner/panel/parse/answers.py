@@ -10,12 +10,11 @@ from typing import NamedTuple
 from runner.core.attempts import LiveStatus
 from runner.core.catalogue import NO_CURRENCY, Repeated, Service
 from runner.core.values.money import ZERO
-from runner.panel import refusals
-from runner.panel.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
-from runner.panel.json_text import Json, read_json
-from runner.panel.price_list import PriceList
-from runner.panel.redact import Redact, said
-from runner.panel.values import (
+from runner.panel.parse import refusals
+from runner.panel.parse.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
+from runner.panel.parse.json_text import Json, read_json
+from runner.panel.parse.price_list import PriceList
+from runner.panel.parse.values import (
     fold_status,
     fold_type,
     fold_word,
@@ -25,7 +24,8 @@ from runner.panel.values import (
     read_id,
     read_whole,
 )
-from runner.panel.whole_answers import says_success
+from runner.panel.parse.whole_answers import says_success
+from runner.panel.redact import Redact, said
 
 _CODE = re.compile(r"[A-Za-z]{3,8}\Z", re.ASCII)  # an ISO code, or a coin's
 _NO_CURRENCY = frozenset({"", "-", "null", "none", "nil", "n/a", "undefined", "unknown", NO_CURRENCY.casefold()})

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from runner.core.attempts import Phase
 from runner.core.errors import KeyRejected, PanelUnreachable
-from runner.panel import forms, upkeep
-from runner.panel.complaints import Trouble, TroubleKind
+from runner.panel import forms
 from runner.panel.exchange import TransportFailure
 from runner.panel.forms import Form
-from runner.panel.limiter import Limiter, OutOfPatience
-from runner.panel.reading import ListCall, Reader, batches, trouble_kind
-from runner.panel.redact import Redact
-from runner.panel.transport import Transport
-from runner.panel.upkeep import (
+from runner.panel.parse import refill_answers as upkeep
+from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.refill_answers import (
     CancelAnswer,
     CancelKind,
     Finality,
@@ -21,7 +18,11 @@ from runner.panel.upkeep import (
     RefillState,
     RefillStatusAnswer,
 )
-from runner.panel.waiting import asked_to_wait
+from runner.panel.parse.retry_after import asked_to_wait
+from runner.panel.redact import Redact
+from runner.panel.retry import ListCall, Reader, batches, trouble_kind
+from runner.panel.transport.http import Transport
+from runner.panel.transport.rate_limit import Limiter, OutOfPatience
 
 REFILL_STATUS = ListCall(
     action="refill_status",

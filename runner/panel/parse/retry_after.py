@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from runner.panel.values import read_amount
+from runner.panel.parse.values import read_amount
 
 _EPOCH = 1e9  # a larger number is a moment and no number of seconds: those would be thirty years
 _MILLISECONDS = 1e11  # a moment that large is counted in thousandths

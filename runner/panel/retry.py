@@ -14,13 +14,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from runner.core.attempts import BATCH
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.core.values.clock import Clock, to_the_second
-from runner.panel.complaints import Trouble, TroubleKind
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.forms import Form
-from runner.panel.limiter import Limiter, OutOfPatience, Pause
+from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.retry_after import asked_to_wait
 from runner.panel.redact import Redact, said
-from runner.panel.transport import SMALL, Transport
-from runner.panel.waiting import asked_to_wait
+from runner.panel.transport.http import SMALL, Transport
+from runner.panel.transport.rate_limit import Limiter, OutOfPatience, Pause
 
 TRIES = 4
 FIRST_PAUSE = 0.5  # seconds before the second try, doubled each time, give or take half

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.panel.complaints import Complaint, Trouble, TroubleKind, complaint_in, trouble_with, unreadable
-from runner.panel.json_text import Json, read_json
+from runner.panel.parse.complaints import Complaint, Trouble, TroubleKind, complaint_in, trouble_with, unreadable
+from runner.panel.parse.json_text import Json, read_json
+from runner.panel.parse.refusals import fold
+from runner.panel.parse.values import fold_word, read_id
+from runner.panel.parse.whole_answers import is_yes, nothing_said, says_success
 from runner.panel.redact import Redact, said
-from runner.panel.refusals import fold
-from runner.panel.values import fold_word, read_id
-from runner.panel.whole_answers import is_yes, nothing_said, says_success
 
 _WRAPPERS = ("data", "result", "response")
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from runner.core.attempts import RefusalReason
-from runner.panel.refusal_phrases import KNOWN, Phrase
+from runner.panel.parse.refusal_phrases import KNOWN, Phrase
 
 _UNKNOWN_ACTION = re.compile(
     r"\b(?:(?:unknown|invalid|incorrect|wrong|unsupported) (?:action|method)|(?:action|method) (?:is )?(?:invalid|unknown|not (?:found|supported|allowed|available)))\b"

@@ -9,13 +9,13 @@ from collections.abc import Container, Sequence
 from http import HTTPStatus
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase, RefusalReason
-from runner.panel import refusals
-from runner.panel.complaints import Complaint, complaint_in
 from runner.panel.exchange import Answer, Exchange, TransportFailure
-from runner.panel.json_text import Json, read_json
+from runner.panel.parse import refusals
+from runner.panel.parse.complaints import Complaint, complaint_in
+from runner.panel.parse.json_text import Json, read_json
+from runner.panel.parse.retry_after import asked_to_wait
+from runner.panel.parse.values import read_id
 from runner.panel.redact import EXCERPT, Redact, said
-from runner.panel.values import read_id
-from runner.panel.waiting import asked_to_wait
 
 _PLAIN = re.compile(r'\s*\{\s*"order"\s*:\s*(?:([1-9][0-9]{0,18})|"([1-9][0-9]{0,18})")\s*\}\s*', re.ASCII)
 _ID_NAMES = frozenset({"order", "orders", "order_id", "orderid", "order_ids", "id"})

@@ -18,13 +18,13 @@ from runner import __version__
 from runner.core.attempts import Phase
 from runner.core.orders import PanelProfile
 from runner.core.values.text import Secret
-from runner.panel.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
-from runner.panel.decoding import codec_of, decoder_for
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
-from runner.panel.failure_words import in_words
 from runner.panel.forms import ONCE, Form
-from runner.panel.keep_alive import KeepAlive
 from runner.panel.redact import EXCERPT, Redactor, said
+from runner.panel.transport.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
+from runner.panel.transport.decoding import codec_of, decoder_for
+from runner.panel.transport.failure_words import in_words
+from runner.panel.transport.keep_alive import KeepAlive
 
 log = logging.getLogger("runner.panel")
 

@@ -5,8 +5,8 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from runner.core.attempts import RefusalReason
-from runner.panel import refusals
-from runner.panel.json_text import Json, read_json
+from runner.panel.parse import refusals
+from runner.panel.parse.json_text import Json, read_json
 from runner.panel.redact import Redact, said
 
 _FIRM = frozenset({"error", "errors"})  # always an error

@@ -1,8 +1,8 @@
 """What an answer means that speaks of no order by its id: that the call was taken, or nothing. Pure."""
 
-from runner.panel.json_text import Json
+from runner.panel.parse.json_text import Json
+from runner.panel.parse.values import fold_word
 from runner.panel.redact import Redact, said
-from runner.panel.values import fold_word
 
 _TELLING = frozenset({"status", "success", "ok", "result", "response", "state"})
 _YES = frozenset(

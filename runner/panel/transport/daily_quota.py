@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date
 
 from runner.core.values.clock import Clock
-from runner.panel.limiter import PATIENCE, Limiter
+from runner.panel.transport.rate_limit import PATIENCE, Limiter
 
 
 class CountingLimiter(Limiter):
