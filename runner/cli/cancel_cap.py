@@ -41,7 +41,7 @@ def excess(asking: "Sequence[Attempt]", recorded: "Recorded", option: str | None
 def _limit(option: str) -> Limit:
     if not _OPTION.fullmatch(option):
         raise UsageError(f"--max-cancel {option}: neither a number nor a share", "write it like 50 or 30%")
-    from runner.files.scalars import fraction
+    from runner.files.syntax.scalars import fraction
 
     return Limit(share=fraction(option)) if option.endswith("%") else Limit(number=int(option))
 

@@ -46,7 +46,7 @@ class Generated:
 
 def read_rows(path: Path) -> "tuple[list[BoughtRow], list[Diagnostic]]":
     """The rows of a list, and all that is wrong with it."""
-    from runner.files.bought_rows import load_bought
+    from runner.files.import_list import load_bought
     from runner.panel.parse.values import read_id
 
     rows, found = load_bought(path, read_id)
@@ -72,7 +72,7 @@ def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
 def generated(settings: Settings, source: Path, path: Path, head: Head) -> Iterator[Generated]:
     """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
     from runner.cli.inputs import need_profiles, show_diagnostics
-    from runner.files.campaign_text import campaign_lines, named_rows
+    from runner.files.campaign_writer import campaign_lines, named_rows
     from runner.files.campaigns import load_campaigns
 
     profiles = need_profiles(settings)

@@ -85,7 +85,7 @@ def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | No
     """Present counts by page (`page_key`), of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
     if path is None:
         return None
-    from runner.files.counts import load_counts
+    from runner.files.campaign.counts import load_counts
 
     counts, found = load_counts(path)
     if found:
@@ -137,7 +137,7 @@ def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
     """The same plan, its problems at the very values that they are about."""
     if not plan.problems:
         return plan
-    from runner.files.places import located as found
+    from runner.files.campaign.places import located as found
 
     return replace(plan, problems=found(plan.problems, campaigns))
 

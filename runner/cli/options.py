@@ -43,7 +43,7 @@ class Amount(click.ParamType[Decimal]):
         try:
             amount = parse_amount(str(value))
         except ValueError:
-            from runner.files.written_numbers import as_amount
+            from runner.files.syntax.written_numbers import as_amount
 
             self.fail(f"{value!r} is not an amount; write it like {as_amount(str(value)) or '60.00'}", param, ctx)
         if amount < 0 and not self._signed:

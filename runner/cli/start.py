@@ -32,7 +32,7 @@ def init(folder: Path) -> None:
     Also allows the first run that speaks with a real panel to begin the state there: only where no state ever was.
     """
     from runner.core.values.clock import SystemClock
-    from runner.files.schemas import sample_path, schema_names, schema_text
+    from runner.files.validation.schemas import sample_path, schema_names, schema_text
     from runner.store.beginning import Standing, holds_permit, make_permit, refuse_traces
     from runner.store.paths import StatePaths
 
@@ -106,7 +106,7 @@ def _ignore(path: Path) -> None:
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:
     """Print the JSON schema NAME; without a name, list them."""
-    from runner.files.schemas import schema_names, schema_text
+    from runner.files.validation.schemas import schema_names, schema_text
 
     if name is None:
         click.echo("\n".join(schema_names()))

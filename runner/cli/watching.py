@@ -241,7 +241,7 @@ class Passes:
         path = self.flags.counts
         if path is None or (self._counts is not None and not path.is_file()):
             return self._counts  # a pipe can be read once
-        from runner.files.counts import load_counts
+        from runner.files.campaign.counts import load_counts
 
         counts, found = load_counts(path)
         if found:

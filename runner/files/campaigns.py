@@ -65,8 +65,8 @@ def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
 
 def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
     """Read and check all of `paths`; every error of every file at once, none raised."""
-    from runner.files.campaign_file import read_campaign  # yaml and the schema gate: only when reading
-    from runner.files.similar_orders import similar_orders
+    from runner.files.campaign.campaign_file import read_campaign  # yaml and the schema gate: only when reading
+    from runner.files.campaign.similar_orders import similar_orders
 
     campaigns: list[Campaign] = []
     diagnostics: list[Diagnostic] = []
@@ -104,7 +104,7 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
 
 def check_panels(loaded: LoadedCampaigns, profiles: Iterable[str]) -> tuple[Diagnostic, ...]:
     """An error for each file whose panel is neither built in nor one of `profiles` (names, or a dict by name)."""
-    from runner.files.diagnose import did_you_mean  # only when reading
+    from runner.files.validation.diagnose import did_you_mean  # only when reading
 
     named_there = set(profiles)
     known = {SANDBOX, *named_there}

@@ -12,9 +12,9 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.values.text import Secret
-from runner.files import nodes
-from runner.files.findings import Findings
-from runner.files.scalars import duration, per_minute
+from runner.files.syntax import nodes
+from runner.files.syntax.scalars import duration, per_minute
+from runner.files.validation.findings import Findings
 
 _TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "accepted_charges", "key"})
 _AS_WRITTEN = ("currency", "exclusive", "keep_alive", "rounded_rates")  # also names of PanelProfile
@@ -41,9 +41,9 @@ def read_panels(path: Path | None) -> LoadedPanels:
     """The same, with the names of profiles that have errors."""
     if path is None or not path.exists():
         return LoadedPanels({}, (), frozenset())
-    from runner.files.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
-    from runner.files.yaml_events import YamlReader
-    from runner.files.yaml_words import YamlProblem
+    from runner.files.campaign.yaml_events import YamlReader
+    from runner.files.syntax.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
+    from runner.files.syntax.yaml_errors import YamlProblem
 
     findings = Findings(str(path))
     profiles: dict[str, PanelProfile] = {}
@@ -89,8 +89,8 @@ def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.envir
 
 
 def _profiles(root: nodes.Mapping, folder: Path, findings: Findings) -> dict[str, PanelProfile]:
-    from runner.files.diagnose import report_errors
-    from runner.files.gate import gate
+    from runner.files.validation.diagnose import report_errors
+    from runner.files.validation.gate import gate
 
     values: Any = nodes.plain(root, _TEXTS)
     schema = gate("panels")
@@ -117,7 +117,7 @@ def _profiles(root: nodes.Mapping, folder: Path, findings: Findings) -> dict[str
 
 
 def _url_problem(url: str) -> str | None:
-    from runner.files.links import BadLink, parse_address
+    from runner.files.campaign.links import BadLink, parse_address
 
     try:
         address = parse_address(url)

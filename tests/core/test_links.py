@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from runner.core.values.links import _by_library, is_own_key, page_key, same_page
-from runner.files.links import BadLink, parse_address
+from runner.files.campaign.links import BadLink, parse_address
 
 PAGE = "https://example.com/our-brand/p/1"
 

@@ -3,9 +3,9 @@
 import pytest
 
 from runner.core.imports import BoughtRow
-from runner.files.bought_rows import load_bought
-from runner.files.campaign_text import campaign_lines, named_rows
+from runner.files.campaign_writer import campaign_lines, named_rows
 from runner.files.campaigns import load_campaigns
+from runner.files.import_list import load_bought
 
 PAGE = "https://example.com/our-brand/p/"
 

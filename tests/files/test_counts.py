@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.files.counts import load_counts
+from runner.files.campaign.counts import load_counts
 
 PAGE = "https://example.com/our-brand/"
 

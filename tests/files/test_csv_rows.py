@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.files.campaign.derived_ids import derived_id
 from runner.files.campaigns import load_campaigns
-from runner.files.derived_ids import derived_id
 
 PAGE = "https://example.com/our-brand/p/"
 FROM = "orders:\n- {from: rows.csv}\n"

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.values.links import page_key
-from runner.files.derived_ids import LONGEST, DerivedIds, derived_id
-from runner.files.gate import gate
+from runner.files.campaign.derived_ids import LONGEST, DerivedIds, derived_id
+from runner.files.validation.gate import gate
 from tests.core.test_links import TEXTS
 
 BRAND = "https://example.com/our-brand/"

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from runner.files.gate import gate
-from runner.files.scalars import OddNumber
-from runner.files.schemas import schema
+from runner.files.syntax.scalars import OddNumber
+from runner.files.validation.gate import gate
+from runner.files.validation.schemas import schema
 
 WRITTEN_BY_USERS = ("campaign", "panels")
 PAGE = "https://example.com/our-brand/p/1"

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from runner.core.diagnostics import Severity
 from runner.core.values.links import LinkForm, page_key
-from runner.files.links import LONGEST, BadLink, LinkRules, doubtful, may_be_decoded, parse_address, prefix_problem
+from runner.files.campaign.links import (
+    LONGEST,
+    BadLink,
+    LinkRules,
+    doubtful,
+    may_be_decoded,
+    parse_address,
+    prefix_problem,
+)
 
 RULES = LinkRules(["https://example.com/our-brand/", "http://Example.org:80", "https://example.net:8443/a/b"])
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.files import plain_rows
+from runner.files.campaign import plain_rows
+from runner.files.campaign.plain_rows import PlainRows, Unproven
+from runner.files.campaign.rows import TEXTS
+from runner.files.campaign.yaml_events import YamlProblem, YamlReader
 from runner.files.campaigns import load_campaigns
-from runner.files.plain_rows import PlainRows, Unproven
-from runner.files.rows import TEXTS
-from runner.files.source import BadText, CheckedFile
-from runner.files.yaml_events import YamlProblem, YamlReader
+from runner.files.syntax.source import BadText, CheckedFile
 
 PAGE = "https://example.com/our-brand/p/"
 HEAD = f"version: 1\ncampaign: c\npanel: sandbox\nlinks: [{PAGE}]\ndefaults: {{service: 1}}\n"
@@ -43,7 +43,7 @@ def rows_of(path: Path, *, skim: bool) -> tuple[str, list[int], int]:
             return found
 
     with pytest.MonkeyPatch.context() as patch, CheckedFile(path) as source:
-        patch.setattr("runner.files.yaml_events.PlainRows", Counting)
+        patch.setattr("runner.files.campaign.yaml_events.PlainRows", Counting)
         try:
             reader = YamlReader(source, TEXT_KEYS, report, skim=skim)
             reader.begin()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.files.scalars import (
+from runner.files.syntax.scalars import (
     FlagCells,
     NumberCells,
     OddNumber,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.files.campaigns import load_campaigns
-from runner.files.schemas import sample_path, schema, schema_names, schema_text
+from runner.files.validation.schemas import sample_path, schema, schema_names, schema_text
 
 RATES = {"1": Decimal("0.90"), "3": Decimal("0.35"), "4": Decimal("0.12"), "5": Decimal("2.40")}
 LIMITS = {"1": (50, 10_000), "3": (20, 50_000), "4": (100, 1_000_000), "5": (100, 20_000)}
@@ -47,7 +47,7 @@ def test_the_sample_campaign_is_a_rehearsal_of_a_few_hundred_orders():
 
 def test_the_schema_describes_the_sample_and_the_documented_example():
     # The document as an editor's validator sees it.
-    from runner.files.gate import gate
+    from runner.files.validation.gate import gate
 
     assert not gate("campaign").errors(
         {

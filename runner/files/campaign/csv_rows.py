@@ -9,13 +9,13 @@ from itertools import islice, repeat
 from pathlib import Path
 
 from runner.core.values.text import clean
-from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
-from runner.files.diagnose import did_you_mean
-from runner.files.findings import Findings
-from runner.files.nodes import Mapping, Node, Scalar, Style
-from runner.files.rows import Chunk
-from runner.files.scalars import FlagCells, NumberCells, TagCells, Value
-from runner.files.source import BadText, CheckedFile, Unreadable
+from runner.files.campaign.rows import Chunk
+from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
+from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.scalars import FlagCells, NumberCells, TagCells, Value
+from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.validation.diagnose import did_you_mean
+from runner.files.validation.findings import Findings
 
 COLUMNS = ("id", "link", "service", "quantity", "runs", "interval", "priority", "protect", "drip", "tags")
 CHUNK = 512  # rows checked at once

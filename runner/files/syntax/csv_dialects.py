@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from runner.core.values.text import clean
-from runner.files.written_numbers import as_whole
+from runner.files.syntax.written_numbers import as_whole
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "`|`"}
 _SHOWN = 60  # characters of a cell in a message

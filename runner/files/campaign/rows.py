@@ -12,13 +12,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from runner.core.orders import Order
 from runner.core.values.links import LinkForm, same_page
 from runner.core.values.text import clean
-from runner.files import nodes
-from runner.files.derived_ids import DerivedIds, derived_id
-from runner.files.diagnose import report_errors, wrong_fields
-from runner.files.findings import SHOWN, CampaignFindings, Findings
-from runner.files.gate import gate
-from runner.files.links import LinkRules, doubtful, may_be_decoded
-from runner.files.nodes import Node
+from runner.files.campaign.derived_ids import DerivedIds, derived_id
+from runner.files.campaign.links import LinkRules, doubtful, may_be_decoded
+from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Node
+from runner.files.validation.diagnose import report_errors, wrong_fields
+from runner.files.validation.findings import SHOWN, CampaignFindings, Findings
+from runner.files.validation.gate import gate
 
 Where = TypeVar("Where")  # whatever a format needs to find a row's places again
 Row = dict[str, Any]

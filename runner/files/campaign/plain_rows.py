@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
-from runner.files.nodes import Plain
-from runner.files.scalars import SPECIAL_TEXTS, Value
-from runner.files.source import CheckedFile
+from runner.files.syntax.nodes import Plain
+from runner.files.syntax.scalars import SPECIAL_TEXTS, Value
+from runner.files.syntax.source import CheckedFile
 
 _PIECE = 1 << 17  # bytes read at once
 # Keys and values that mean the same to everybody, in braces and without: no space, no escape, no indicator of YAML.

@@ -9,18 +9,19 @@ from typing import Any, NamedTuple
 
 from runner.core.orders import Campaign
 from runner.core.values.text import clean
-from runner.files import header, nodes
-from runner.files.counts import read_counts
-from runner.files.csv_rows import CsvReader, resolve_csv
-from runner.files.diagnose import report_errors
-from runner.files.findings import CampaignFindings
-from runner.files.gate import gate
-from runner.files.nodes import Node, plain
-from runner.files.plain_rows import Unproven
-from runner.files.rows import TEXTS, OrderCollector, Origin, Row, spot
-from runner.files.source import BadText, CheckedFile, Unreadable
-from runner.files.yaml_events import Where, YamlReader
-from runner.files.yaml_words import YamlProblem
+from runner.files.campaign import header
+from runner.files.campaign.counts import read_counts
+from runner.files.campaign.csv_rows import CsvReader, resolve_csv
+from runner.files.campaign.plain_rows import Unproven
+from runner.files.campaign.rows import TEXTS, OrderCollector, Origin, Row, spot
+from runner.files.campaign.yaml_events import Where, YamlReader
+from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Node, plain
+from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.yaml_errors import YamlProblem
+from runner.files.validation.diagnose import report_errors
+from runner.files.validation.findings import CampaignFindings
+from runner.files.validation.gate import gate
 
 _TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts", "currency"}
 _FOR_ROWS = frozenset({"campaign", "links", "defaults"})  # what reading an order needs of the header

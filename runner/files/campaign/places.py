@@ -5,14 +5,14 @@ from pathlib import Path
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.orders import Campaign
-from runner.files import nodes
-from runner.files.csv_rows import CsvReader, resolve_csv
-from runner.files.findings import Findings
-from runner.files.nodes import Node, Scalar
-from runner.files.rows import TEXTS
-from runner.files.source import BadText, CheckedFile, Unreadable
-from runner.files.yaml_events import YamlReader
-from runner.files.yaml_words import YamlProblem
+from runner.files.campaign.csv_rows import CsvReader, resolve_csv
+from runner.files.campaign.rows import TEXTS
+from runner.files.campaign.yaml_events import YamlReader
+from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Node, Scalar
+from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.yaml_errors import YamlProblem
+from runner.files.validation.findings import Findings
 
 _FIELDS = {  # what a finding is about -> the field that says so
     "unknown-service": "service",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runner.files.scalars import Value, plain_text, plain_value
+from runner.files.syntax.scalars import Value, plain_text, plain_value
 
 Plain = Value | dict[str, "Plain"] | list["Plain"]
 

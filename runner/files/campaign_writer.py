@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runner.core.imports import BoughtRow, own_id
 from runner.core.values.links import page_key
-from runner.files.gate import gate
+from runner.files.validation.gate import gate
 
 _SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"
 

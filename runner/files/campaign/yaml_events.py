@@ -21,14 +21,14 @@ from yaml import (
 )
 
 from runner.core.values.text import clean
-from runner.files.libyaml import CSafeLoader
-from runner.files.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
-from runner.files.plain_rows import PlainRows, Run, Unproven
-from runner.files.rows import Chunk
-from runner.files.scalars import SPECIAL_TEXTS, PlainValues
-from runner.files.source import BadText, CheckedFile, Unreadable
-from runner.files.split_values import is_rest
-from runner.files.yaml_words import YamlProblem, unreadable
+from runner.files.campaign.plain_rows import PlainRows, Run, Unproven
+from runner.files.campaign.rows import Chunk
+from runner.files.syntax.libyaml import CSafeLoader
+from runner.files.syntax.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
+from runner.files.syntax.scalars import SPECIAL_TEXTS, PlainValues
+from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.split_values import is_rest
+from runner.files.syntax.yaml_errors import YamlProblem, unreadable
 
 DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add

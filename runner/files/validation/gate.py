@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from runner.files.schemas import schema
+from runner.files.validation.schemas import schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft7Validator, ValidationError

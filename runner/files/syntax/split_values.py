@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from runner.files.nodes import Mapping, Node, Scalar, Style
-from runner.files.written_numbers import as_amount, as_whole
+from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.written_numbers import as_amount, as_whole
 
 _REST = re.compile(r"[0-9]{3}(?:\.[0-9]+)?").fullmatch
 _BEGINNING = re.compile(r"[^0-9,.]{0,4}[0-9]{1,3}").fullmatch

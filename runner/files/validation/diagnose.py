@@ -9,12 +9,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.core.values.text import clean
-from runner.files import nodes
-from runner.files.findings import Findings
-from runner.files.nodes import Mapping, Node, Scalar, Style
-from runner.files.scalars import OddNumber, plain_value
-from runner.files.split_values import is_rest, split_values
-from runner.files.written_numbers import as_amount, as_whole
+from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.scalars import OddNumber, plain_value
+from runner.files.syntax.split_values import is_rest, split_values
+from runner.files.syntax.written_numbers import as_amount, as_whole
+from runner.files.validation.findings import Findings
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -7,11 +7,11 @@ from typing import Any
 from runner.core.orders import Budget, Limit, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
 from runner.core.values.money import parse_amount
 from runner.core.values.text import clean
-from runner.files import nodes
-from runner.files.findings import Findings
-from runner.files.links import LinkRules, prefix_problem
-from runner.files.nodes import Node
-from runner.files.scalars import duration, fraction
+from runner.files.campaign.links import LinkRules, prefix_problem
+from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Node
+from runner.files.syntax.scalars import duration, fraction
+from runner.files.validation.findings import Findings
 
 
 def budget(values: Mapping[str, str]) -> Budget:

@@ -9,13 +9,13 @@ from typing import Any
 from runner.core.diagnostics import Diagnostic
 from runner.core.imports import BoughtRow
 from runner.core.values.text import clean
-from runner.files.csv_forms import csv_problem, foreign_form, nameless, ragged
-from runner.files.diagnose import did_you_mean, report_errors
-from runner.files.findings import Findings
-from runner.files.gate import gate
-from runner.files.nodes import Mapping, Scalar, Style
-from runner.files.scalars import NumberCells
-from runner.files.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
+from runner.files.syntax.nodes import Mapping, Scalar, Style
+from runner.files.syntax.scalars import NumberCells
+from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.validation.diagnose import did_you_mean, report_errors
+from runner.files.validation.findings import Findings
+from runner.files.validation.gate import gate
 
 COLUMNS = ("id", "order_id", "service", "link", "quantity", "runs", "interval")
 _NUMBERS = frozenset({"quantity", "runs", "interval"})

@@ -7,10 +7,10 @@ from typing import TextIO
 from runner.core.diagnostics import Diagnostic
 from runner.core.values.links import page_key
 from runner.core.values.text import clean
-from runner.files.csv_forms import csv_problem, foreign_form
-from runner.files.findings import Findings
-from runner.files.source import BadText
-from runner.files.written_numbers import as_whole
+from runner.files.syntax.csv_dialects import csv_problem, foreign_form
+from runner.files.syntax.source import BadText
+from runner.files.syntax.written_numbers import as_whole
+from runner.files.validation.findings import Findings
 
 _COLUMNS = ("link", "count")
 _DIGITS = 18  # of a count; more is nonsense
