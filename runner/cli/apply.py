@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.engine.result import ApplyResult
     from runner.planning.plan import Plan
-    from runner.planning.wish import Wish
+    from runner.planning.reconcile.plan_request import Wish
     from runner.report.model import ReportModel
     from runner.report.plan_file import PlanFile
 
@@ -60,7 +60,7 @@ def apply(
     """
     from runner.cli.inputs import need_counts, need_inputs, others, start_logging
     from runner.cli.reports import claim
-    from runner.planning.wish import Wish
+    from runner.planning.reconcile.plan_request import Wish
 
     settings = Settings(**flags)
     given = settings.files
@@ -115,7 +115,7 @@ def _for_saved(settings: Settings, saved: "PlanFile") -> Settings:
     """The orders of a saved plan are those that it names: their statuses, by which it may have chosen, go on changing."""
     selection = None
     if saved.select or saved.exclude:
-        from runner.planning.selecting import only
+        from runner.planning.status.selectors import only
 
         selection = only(one.order for one in saved.saved.actions)
     return replace(settings, files=tuple(map(from_here, saved.saved.digests)), selection=selection)
@@ -154,7 +154,7 @@ class _Consent:
 
     def need_fresh(self, plan: "Plan") -> None:
         """The saved plan, if there is one, must say what `plan` does. Also asked where nothing is left to be done."""
-        from runner.planning.checksum import differences
+        from runner.planning.fingerprint import differences
 
         if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
             return
@@ -245,8 +245,8 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
 
     def model() -> "ReportModel":
         from runner.cli.remembered import balance_history, remembered
-        from runner.planning.selecting import only
-        from runner.planning.standing import make_standings
+        from runner.planning.status.order_status import make_standings
+        from runner.planning.status.selectors import only
         from runner.report.make_model import apply_model
 
         recorded, now = remembered(settings), datetime.now(UTC)

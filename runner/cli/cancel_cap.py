@@ -19,7 +19,7 @@ _OPTION = re.compile(r"[0-9]{1,9}|[0-9]{1,4}(\.[0-9]{1,6})?%")
 
 def excess(asking: "Sequence[Attempt]", recorded: "Recorded", option: str | None) -> list[str]:
     """Why cancelling all of `asking` is too much, in a line for each campaign; empty if it may be done."""
-    from runner.planning.shares import too_many_cancelled
+    from runner.planning.guards.order_limits import too_many_cancelled
 
     given = None if option is None else _limit(option)
     wanted = Counter(one.campaign for one in asking)

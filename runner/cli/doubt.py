@@ -39,7 +39,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """List every order in doubt. Exit 15 while there are any."""
     from runner.cli.output import show_warnings
     from runner.cli.remembered import nothing_known
-    from runner.planning.late import late_signs_in
+    from runner.planning.doubts.late_execution import late_signs_in
     from runner.report.text import render_doubts
 
     settings = Settings(**flags)
@@ -233,8 +233,8 @@ def _remembered(settings: Settings) -> "Recorded":
 def _weighed(
     settings: Settings, profiles: Mapping[str, PanelProfile], recorded: "Recorded", attempts: "list[Attempt]"
 ) -> "list[Weighed]":
-    from runner.planning.evidence import gather, weigh
-    from runner.planning.steps import other_spending
+    from runner.planning.accounting.balance_deltas import other_spending
+    from runner.planning.doubts.evidence import gather, weigh
     from runner.store.doubt_queries import read_kept
     from runner.store.paths import StatePaths
     from runner.store.readings import read_readings

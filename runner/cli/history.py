@@ -26,7 +26,7 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
     from runner.cli.output import show
     from runner.cli.periods import read_period
     from runner.cli.remembered import remembered
-    from runner.planning.chronicle import latest, of_order
+    from runner.planning.accounting.timeline import latest, of_order
     from runner.report.as_json import write_json
     from runner.report.history import history_document, history_lines, render_history
     from runner.store.doubt_queries import read_kept

@@ -142,7 +142,7 @@ class _Round:
     ) -> ExitCode:
         """Check, record, show."""
         from runner.cli.reports import Result, publish
-        from runner.planning.importing import Imported
+        from runner.planning.refills.imports import Imported
         from runner.report.as_json import write_json
         from runner.report.imports import import_document, render_import
 
@@ -177,7 +177,7 @@ class _Round:
         from runner.cli.inputs import Inputs, beginning
         from runner.cli.wiring import about_to_begin, begun, open_panels
         from runner.engine.importing import Signed, check, record
-        from runner.planning.importing import Imported
+        from runner.planning.refills.imports import Imported
         from runner.store.backup import backup
         from runner.store.beginning import admit
         from runner.store.evidence import check as check_lineage
@@ -226,20 +226,20 @@ class _Round:
 
 
 def _done(one: "Checked") -> "Checked":
-    from runner.planning.importing import Imported
+    from runner.planning.refills.imports import Imported
 
     return one._replace(outcome=Imported.IMPORTED) if one.outcome is Imported.WOULD else one
 
 
 def _left(one: "Checked") -> "Checked":
-    from runner.planning.importing import Imported
+    from runner.planning.refills.imports import Imported
 
     return one._replace(outcome=Imported.LEFT) if one.outcome is Imported.WOULD else one
 
 
 def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> "Bought":
     from runner.panel.parse.values import read_id
-    from runner.planning.importing import Listed
+    from runner.planning.refills.imports import Listed
 
     wanted = read_id(order_id.strip())
     if wanted is None:
@@ -253,7 +253,7 @@ def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> "Bought"
 def _many(settings: Settings, path: Path, inputs: "Inputs", campaign: str | None) -> "list[Bought]":
     """The listed order of each row; every wrong row on stderr, and exit 10."""
     from runner.core.diagnostics import Diagnostic
-    from runner.planning.importing import Listed
+    from runner.planning.refills.imports import Listed
 
     if campaign is not None and campaign not in {one.name for one in inputs.campaigns}:
         raise InvalidInput(f"no file holds a campaign {campaign}", "correct --campaign, or name its file")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.core.catalogue import BalanceLabel, BalanceSeen
     from runner.core.snapshot import Recorded
     from runner.engine.session import Session
-    from runner.planning.ledger import Account
+    from runner.planning.accounting.ledger import Account
     from runner.report.screen import Screen
 
 _LONGEST = 100  # characters
@@ -98,7 +98,7 @@ async def _refreshed(session: "Session", name: str) -> "Recorded":
 
 
 def _account(recorded: "Recorded", panel: str) -> "Account":
-    from runner.planning.ledger import make_ledger
+    from runner.planning.accounting.ledger import make_ledger
 
     return make_ledger(recorded, panels=(panel,)).accounts[0]
 
@@ -110,7 +110,7 @@ def _choose(
     from runner.cli import endings
     from runner.cli.asking import who
     from runner.core.catalogue import BalanceLabel
-    from runner.planning.steps import shown_first
+    from runner.planning.accounting.balance_deltas import shown_first
     from runner.report.text_ledger import moved
     from runner.store.paths import StatePaths
     from runner.store.readings import read_readings

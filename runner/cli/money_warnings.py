@@ -16,11 +16,11 @@ def money_warnings(
     campaigns: "Sequence[Campaign]", profiles: "Mapping[str, PanelProfile]", recorded: "Recorded", now: datetime
 ) -> list[str]:
     """One sentence each; empty while all is well."""
-    from runner.planning.account_guards import account_warnings
-    from runner.planning.accounts import Accounts
-    from runner.planning.committed import Committed
-    from runner.planning.history import History
-    from runner.planning.overdrawn import overdrawn
+    from runner.planning.accounting.attempt_index import History
+    from runner.planning.accounting.balance_confirmation import Accounts
+    from runner.planning.accounting.committed_spend import Committed
+    from runner.planning.guards.overdrawn import overdrawn
+    from runner.planning.guards.panel_guards import account_warnings
 
     committed = Committed(
         history=History(recorded, campaigns, now),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runner.core.orders import Campaign
     from runner.core.snapshot import Recorded
-    from runner.planning.selecting import Bound, Selector
+    from runner.planning.status.selectors import Bound, Selector
     from runner.report.screen import Screen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

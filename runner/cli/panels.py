@@ -51,7 +51,7 @@ def services(
 ) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
     from runner.cli.output import show, show_warnings
-    from runner.planning.repeated import words_of
+    from runner.planning.pricing.repeated_services import words_of
     from runner.report.as_json import services_document, write_json
     from runner.report.text import render_services
 
@@ -131,7 +131,7 @@ def balance(
 def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | None) -> None:
     from runner.cli.output import show
     from runner.cli.remembered import remembered
-    from runner.planning.price_changes import differences, listed_at, listed_before
+    from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
     from runner.report.as_json import write_json
     from runner.report.services_diff import diff_document, render_diff
     from runner.store.paths import StatePaths

@@ -9,7 +9,7 @@ import click
 from runner.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from runner.planning.periods import Period
+    from runner.planning.accounting.periods import Period
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _AGO = re.compile(r"([0-9]{1,6})([mhdw])\Z", re.ASCII)
@@ -23,7 +23,7 @@ UNTIL = click.option("--until", metavar="WHEN", help="Up to then; a day is inclu
 
 def read_period(since: str | None, until: str | None, now: datetime) -> "Period | None":
     """The period that both options name; None if neither is given. UsageError for what is no period."""
-    from runner.planning.periods import Period
+    from runner.planning.accounting.periods import Period
 
     if since is None and until is None:
         return None

@@ -29,8 +29,8 @@ from runner.core.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.planning.plan import Plan
+    from runner.planning.reconcile.plan_request import Wish
     from runner.planning.what_if import WhatIf
-    from runner.planning.wish import Wish
     from runner.report.model import ReportModel
 
 
@@ -115,7 +115,7 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
     from runner.cli.inputs import located, show_diagnostics
     from runner.cli.output import show_warnings
     from runner.cli.reports import Result, publish
-    from runner.planning.checksum import checksum
+    from runner.planning.fingerprint import checksum
     from runner.report.as_json import plan_chunks
     from runner.report.text_plan import render_plan, render_verdict
 
@@ -126,8 +126,8 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
 
     def model() -> "ReportModel":
         from runner.cli.remembered import balance_history, remembered
-        from runner.planning.ledger import make_ledger
-        from runner.planning.standing import make_standings
+        from runner.planning.accounting.ledger import make_ledger
+        from runner.planning.status.order_status import make_standings
         from runner.report.make_model import plan_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
@@ -169,7 +169,7 @@ class _Asked:
 
     def wish(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "Wish":
         from runner.cli.inputs import others
-        from runner.planning.wish import Wish
+        from runner.planning.reconcile.plan_request import Wish
 
         return Wish(
             campaigns=inputs.campaigns,
@@ -201,10 +201,10 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     import gc
 
     from runner.cli.inputs import beginning
-    from runner.planning.last_looks import remembered_balances
-    from runner.planning.price_guard import PriceTerms
-    from runner.planning.refills import RefillWish
-    from runner.planning.wish import plan_of
+    from runner.planning.accounting.balance_times import remembered_balances
+    from runner.planning.guards.price_guard import PriceTerms
+    from runner.planning.reconcile.plan_request import plan_of
+    from runner.planning.refills.due_refills import RefillWish
     from runner.store.beginning import admit
     from runner.store.evidence import check
     from runner.store.lock import is_free

@@ -9,7 +9,7 @@ from runner.core.errors import InvalidInput, UsageError
 from runner.core.values.text import clean
 
 if TYPE_CHECKING:
-    from runner.planning.selecting import Selector
+    from runner.planning.status.selectors import Selector
 
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _ADDRESS = re.compile(rf"{_NAME}/{_NAME}\Z")
@@ -18,7 +18,7 @@ _HINT = "write one campaign/id to a line; `#` begins a comment"
 
 def read_selection(select: Sequence[str], exclude: Sequence[str]) -> "Selector | None":
     """What the patterns mean; UsageError for one that means nothing, InvalidInput for a file that holds none."""
-    from runner.planning.selecting import WrongPattern, parse
+    from runner.planning.status.selectors import WrongPattern, parse
 
     try:
         return parse(select, exclude, _addresses_in)

@@ -26,7 +26,7 @@ from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
-    from runner.planning.periods import Period
+    from runner.planning.accounting.periods import Period
     from runner.report.model import ReportModel
     from runner.report.screen import Screen
 
@@ -43,8 +43,8 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.cli.output import show_warnings
     from runner.cli.remembered import balance_history, nothing_known, remembered
     from runner.cli.reports import Result, claim, publish
-    from runner.planning.late import late_signs_in
-    from runner.planning.standing import make_standings
+    from runner.planning.doubts.late_execution import late_signs_in
+    from runner.planning.status.order_status import make_standings
     from runner.report.as_json import status_chunks
     from runner.report.text_status import render_status
 
@@ -68,7 +68,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
         stream.writelines(status_chunks(standings))
 
     def model() -> "ReportModel":
-        from runner.planning.ledger import make_ledger
+        from runner.planning.accounting.ledger import make_ledger
         from runner.report.make_model import status_model
 
         ledger = make_ledger(recorded, panels=inputs.panels)
@@ -105,9 +105,9 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     from runner.cli.periods import read_period
     from runner.cli.remembered import balance_history, nothing_known, remembered
     from runner.cli.reports import Result, claim, publish
-    from runner.planning.late import late_signs
-    from runner.planning.ledger import make_ledger
-    from runner.planning.refill_rates import refill_rates
+    from runner.planning.accounting.ledger import make_ledger
+    from runner.planning.doubts.late_execution import late_signs
+    from runner.planning.refills.refill_rates import refill_rates
     from runner.report.as_json import report_document, write_json
     from runner.report.text_ledger import render_report
     from runner.report.text_upkeep import render_requests
@@ -157,7 +157,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
 
 
 def _in_period(settings: Settings, recorded: "Recorded", period: "Period") -> "Recorded":
-    from runner.planning.periods import in_period
+    from runner.planning.accounting.periods import in_period
     from runner.store.paths import StatePaths
     from runner.store.readings import read_ends
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
     from runner.engine.result import Wished, WishResult
     from runner.engine.session import Session
-    from runner.planning.choosing import Chosen
-    from runner.planning.refills import DueRefill
+    from runner.planning.refills.due_refills import DueRefill
+    from runner.planning.status.selected_attempts import Chosen
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _NO_INPUT = click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; needs --yes.")
@@ -92,8 +92,8 @@ def cancel(
     from runner.cli.reports import claim
     from runner.engine.cancel import cancel_orders
     from runner.engine.result import Wished, WishResult
-    from runner.planning.cancels import too_late
-    from runner.planning.refills import service_of
+    from runner.planning.refills.cancels import too_late
+    from runner.planning.refills.due_refills import service_of
     from runner.report.upkeep_json import cancel_document
 
     settings = Settings(**flags)
@@ -174,8 +174,8 @@ class _Round:
     def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[WishResult]]":
         """What may be asked for; and, of orders that were named, what may not."""
         from runner.engine.result import Wished
-        from runner.planning.choosing import choose
-        from runner.planning.refills import DueRefill, RefillRound, RefillWish, hindrance, service_of
+        from runner.planning.refills.due_refills import DueRefill, RefillRound, RefillWish, hindrance, service_of
+        from runner.planning.status.selected_attempts import choose
 
         if not self.names:
             found = RefillRound(recorded, RefillWish(now=now, counts=self.counts))
@@ -227,7 +227,7 @@ def _remembered(settings: Settings) -> "Recorded":
 
 def _chosen(recorded: "Recorded", names: Sequence[str]) -> "Chosen":
     """What the names mean; InvalidInput if one of them means nothing that is placed."""
-    from runner.planning.choosing import choose
+    from runner.planning.status.selected_attempts import choose
 
     chosen = choose(recorded, names)
     if chosen.wrong:

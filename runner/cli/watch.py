@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from runner.core.events import Listener
     from runner.engine.watch import WatchResult, WatchTerms
     from runner.engine.watch_sums import Passed
-    from runner.planning.moments import Moment, Pace
-    from runner.planning.outlook import Outlook
     from runner.planning.plan import Plan
+    from runner.planning.status.completion import Outlook
+    from runner.planning.status.wakeups import Moment, Pace
     from runner.report.model import ReportModel
     from runner.report.watch_lines import WatchDisplay
     from runner.report.watch_view import WatchView
@@ -82,7 +82,7 @@ def watch(
     from runner.cli.reports import claim
     from runner.cli.watching import WatchFlags
     from runner.engine.watch import WatchTerms
-    from runner.planning.outlook import Until
+    from runner.planning.status.completion import Until
 
     settings = Settings(**flags)
     if any(name.endswith(".json") for name in settings.files):
@@ -109,7 +109,7 @@ def watch(
 
 
 def _pace(inputs: "Inputs", min_pause: timedelta | None, max_pause: timedelta | None) -> "Pace":
-    from runner.planning.moments import Pace
+    from runner.planning.status.wakeups import Pace
 
     usual = Pace()
     if set(inputs.panels) <= {SANDBOX}:  # a minute of its time is a second of ours, and asking it costs nothing
@@ -222,7 +222,7 @@ class _Watching:
 
     def _model(self, watched: "WatchResult") -> "ReportModel":
         from runner.cli.remembered import balance_history
-        from runner.planning.standing import make_standings
+        from runner.planning.status.order_status import make_standings
         from runner.report.make_model import apply_model
         from runner.report.text_watch import verdict_of
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from runner.cli.asking import to_do
 from runner.core.errors import GuardRefused, RunnerError
 from runner.core.orders import SANDBOX, Campaign
-from runner.planning.approval import Approval, Beyond
+from runner.planning.guards.consent import Approval, Beyond
 from runner.planning.plan import Plan
 
 if TYPE_CHECKING:

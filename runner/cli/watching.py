@@ -30,9 +30,9 @@ from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.engine.watch import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
 from runner.engine.watch_sums import Leaving, Outage, Passed
-from runner.planning.ledger import book, make_ledger, paid_back
-from runner.planning.selecting import Selector, only
-from runner.planning.wish import Wish
+from runner.planning.accounting.ledger import book, make_ledger, paid_back
+from runner.planning.reconcile.plan_request import Wish
+from runner.planning.status.selectors import Selector, only
 
 COPY_EVERY = timedelta(days=1)  # a backup is made this often even if nothing is bought
 _SHOWN = 5  # errors of the files that are told one by one

@@ -9,11 +9,11 @@ from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
 from runner.engine.result import OrderResult
 from runner.engine.session import Session
-from runner.planning.account_guards import account_warnings
-from runner.planning.accounts import Accounts
-from runner.planning.committed import Committed
-from runner.planning.history import History
-from runner.planning.overdrawn import overdrawn
+from runner.planning.accounting.attempt_index import History
+from runner.planning.accounting.balance_confirmation import Accounts
+from runner.planning.accounting.committed_spend import Committed
+from runner.planning.guards.overdrawn import overdrawn
+from runner.planning.guards.panel_guards import account_warnings
 
 if TYPE_CHECKING:
     from runner.engine.submit import Submission

@@ -7,7 +7,7 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.engine.session import Session
 from runner.panel.capabilities import KEEP_ALIVE, OFFSET
-from runner.planning.wish import Wish
+from runner.planning.reconcile.plan_request import Wish
 
 Move = tuple[str, str, str]  # campaign, former id, new id
 

@@ -1,6 +1,6 @@
 """Follows what a run buys on one panel until a charge or the balance confirms its price, while more is bought.
 
-Nothing is bought faster than it is confirmed: `planning.window` bounds what is out. Only reads, and only what will be read
+Nothing is bought faster than it is confirmed: `planning.guards.send_window` bounds what is out. Only reads, and only what will be read
 anyway: the charges of what was bought, a hundred orders a call, and where a panel shows none, the balance.
 """
 
@@ -16,9 +16,9 @@ from runner.core.events import EventType
 from runner.core.values.money import ZERO
 from runner.engine.ports import Panel
 from runner.engine.session import Session
+from runner.planning.accounting.balance_check import Fall
 from runner.planning.allowance import Allowance, Purchase
-from runner.planning.balance_check import Fall
-from runner.planning.charge_check import (
+from runner.planning.guards.charge_check import (
     SERVICES_THAT_STOP,
     Mischarge,
     Observed,
@@ -26,8 +26,8 @@ from runner.planning.charge_check import (
     known_charge,
     observed_in,
 )
-from runner.planning.rounding import Rounding
-from runner.planning.window import Window
+from runner.planning.guards.send_window import Window
+from runner.planning.pricing.rounding import Rounding
 
 SPACING = 2.0  # seconds between looks that the run does not wait for; full batches need no spacing
 PAUSES = (0.2, 0.8, 2.0, 4.0, 8.0)  # seconds between looks at orders that show nothing yet, while the run waits

@@ -21,9 +21,9 @@ from runner.engine.batches import in_batches
 from runner.engine.doubt import misfits_of
 from runner.engine.ports import Journal, Panel
 from runner.engine.recording import run_of_its_own
-from runner.planning.importing import Imported, Standings
-from runner.planning.ledger import make_ledger
-from runner.planning.pricing import charge_for
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.pricing.quote import charge_for
+from runner.planning.refills.imports import Imported, Standings
 
 _BEFORE = "bought elsewhere before the first look at this balance"
 

@@ -18,7 +18,7 @@ from runner.engine.session import Session
 from runner.panel.parse.refill_answers import Finality as SaidFinality
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind, RefillStatusAnswer
 from runner.panel.parse.refill_answers import RefillState as SaidState
-from runner.planning.refills import DueRefill
+from runner.planning.refills.due_refills import DueRefill
 
 LOST_AFTER = timedelta(
     hours=72

@@ -15,8 +15,8 @@ from runner.engine.bookkeeping import record_learnt
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
 from runner.engine.session import Session
-from runner.planning.polling import Poll, due_polls, next_day, terms_of
-from runner.planning.sightings import Sightings
+from runner.planning.status.poll_schedule import Poll, due_polls, next_day, terms_of
+from runner.planning.status.status_anomalies import Sightings
 
 CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (PROTOCOL, services)
 BUYING_AGE = timedelta(minutes=5)  # nothing is bought by an older list
@@ -27,7 +27,7 @@ async def refresh(
 ) -> None:
     """Bring catalogue, balance, statuses and open refills of every panel of the session up to date in the journal.
 
-    All live orders are asked for and the final ones that are due (`planning.polling`). With `adaptive` of the live ones
+    All live orders are asked for and the final ones that are due (`planning.status.poll_schedule`). With `adaptive` of the live ones
     too only those that are due, and the price list is read once an hour: `refresh_prices` before buying. `campaigns` tell
     how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read:
     nothing may be bought unseen.

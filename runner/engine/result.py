@@ -10,7 +10,7 @@ from typing import NamedTuple
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.refills import CancelState, RefillState
-from runner.planning.ledger import Ledger
+from runner.planning.accounting.ledger import Ledger
 from runner.planning.plan import Plan
 
 

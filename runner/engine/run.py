@@ -22,16 +22,16 @@ from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
 from runner.engine.submit import Submission
+from runner.planning.accounting.committed_spend import Committed
+from runner.planning.accounting.ledger import make_ledger
 from runner.planning.allowance import Part, Purchase
-from runner.planning.committed import Committed
-from runner.planning.guards import allowance
-from runner.planning.late import late_signs
-from runner.planning.ledger import make_ledger
-from runner.planning.lost import lost_words
+from runner.planning.doubts.late_execution import late_signs
+from runner.planning.guards.budget import allowance
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Action, ActionKind, Plan
-from runner.planning.price_guard import PriceTerms
-from runner.planning.refills import DueRefill, RefillWish
-from runner.planning.wish import Wish, plan_of
+from runner.planning.reconcile.plan_request import Wish, plan_of
+from runner.planning.refills.due_refills import DueRefill, RefillWish
+from runner.planning.status.unknown_orders import lost_words
 
 
 async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:

@@ -7,7 +7,7 @@ from runner.core.events import Event, EventType, Listener, nobody
 from runner.core.values.clock import Clock
 from runner.engine.ports import Journal, Panel
 from runner.engine.stopping import Stop
-from runner.planning.sightings import Words
+from runner.planning.status.status_anomalies import Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ from runner.core.values.clock import Clock
 from runner.engine.result import ApplyResult
 from runner.engine.stopping import Stop
 from runner.engine.watch_sums import Leaving, Passed, Sums
-from runner.planning.moments import Moment, Pace, next_day, next_moment, settling
-from runner.planning.outlook import Outlook, Until, outlook_of
-from runner.planning.polling import terms_of
+from runner.planning.status.completion import Outlook, Until, outlook_of
+from runner.planning.status.poll_schedule import terms_of
+from runner.planning.status.wakeups import Moment, Pace, next_day, next_moment, settling
 
 LOOK = 30.0  # seconds: after a machine's sleep the wall clock is looked at within this time
 OUTAGE = timedelta(seconds=30)  # the first pause after a panel did not answer; doubled each time

@@ -11,9 +11,9 @@ from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.panel.parse.refusals import likely_reason
-from runner.planning.outlook import FILES, Outlook
 from runner.planning.plan import Plan
-from runner.planning.selecting import Selection
+from runner.planning.status.completion import FILES, Outlook
+from runner.planning.status.selectors import Selection
 
 _MOST_DOUBLINGS = 10
 _MAY_PASS = frozenset({RefusalReason.FUNDS, RefusalReason.RATE, RefusalReason.DUPLICATE})

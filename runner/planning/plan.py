@@ -14,7 +14,7 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
 from runner.core.orders import Order
 from runner.planning.allowance import Part
-from runner.planning.refills import DueRefill
+from runner.planning.refills.due_refills import DueRefill
 
 
 class ActionKind(StrEnum):
@@ -181,7 +181,7 @@ class PanelMoney(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What `apply` would do. Built only by `planning.diff`; the engine reads it and adds nothing."""
+    """What `apply` would do. Built only by `planning.reconcile.planner`; the engine reads it and adds nothing."""
 
     actions: Sequence[Action]
     ok: int  # orders satisfied already

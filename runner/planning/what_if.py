@@ -9,10 +9,10 @@ from runner.core.catalogue import Balance
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO, parse_amount
-from runner.planning.guards import amount
-from runner.planning.history import is_open, known_as
+from runner.planning.accounting.attempt_index import is_open, known_as
+from runner.planning.guards.budget import amount
+from runner.planning.phrases import orders
 from runner.planning.plan import BUYING, ActionKind, Plan
-from runner.planning.wording import orders
 
 _QUESTION = re.compile(r"(budget|balance|quantity)\s*(\*?=)\s*(\S+)\Z")
 FORMS = "budget=100, balance=100, quantity=500 or quantity*=2"

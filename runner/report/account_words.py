@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain
-from runner.planning.doubted import Doubted
-from runner.planning.ledger import Account, Ledger
-from runner.planning.races import Race
+from runner.planning.accounting.balance_races import Race
+from runner.planning.accounting.doubt_amounts import Doubted
+from runner.planning.accounting.ledger import Account, Ledger
 from runner.report.wording import count
 
 _NAMED = 3  # orders that are named

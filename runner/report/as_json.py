@@ -16,10 +16,10 @@ from runner.core.events import Event
 from runner.core.values.clock import to_text
 from runner.core.values.money import ZERO, plain
 from runner.engine.result import ApplyResult, OrderResult
-from runner.planning.ledger import Ledger, LedgerLine
-from runner.planning.periods import Period
+from runner.planning.accounting.ledger import Ledger, LedgerLine
+from runner.planning.accounting.periods import Period
 from runner.planning.plan import Action, Plan
-from runner.planning.standing import Standing, Standings
+from runner.planning.status.order_status import Standing, Standings
 
 PLAN_FORMAT = 1  # `format_version` of a plan document; grows when a reader of the former one would go wrong
 

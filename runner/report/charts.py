@@ -11,7 +11,7 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from runner.core.values.money import ZERO
-from runner.planning.ledger import LedgerLine
+from runner.planning.accounting.ledger import LedgerLine
 from runner.report.model import Progress, ReportModel, SpendPoint, State
 from runner.report.wording import money, words
 

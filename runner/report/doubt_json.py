@@ -6,7 +6,7 @@ from runner.core.catalogue import BalanceSeen
 from runner.core.doubts import Decided
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
-from runner.planning.evidence import Evidence, Neighbour, Weighing
+from runner.planning.doubts.evidence import Evidence, Neighbour, Weighing
 
 Document = dict[str, object]
 

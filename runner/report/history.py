@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
-from runner.planning.chronicle import Happening, HistoryEvent
+from runner.planning.accounting.timeline import Happening, HistoryEvent
 from runner.report.as_json import Document, line_of
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, dim

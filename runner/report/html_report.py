@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from runner import __version__
 from runner.core.values.money import ZERO, plain
 from runner.core.values.text import clean
-from runner.planning.ledger import LedgerLine
-from runner.planning.refill_rates import RefillRate
+from runner.planning.accounting.ledger import LedgerLine
+from runner.planning.refills.refill_rates import RefillRate
 from runner.report import charts
 from runner.report.account_words import of_account, of_balance, of_unexplained
 from runner.report.html_rows import LONGEST, PAGE, Rows, shown_as

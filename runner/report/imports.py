@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from runner.engine.importing import Checked
-from runner.planning.importing import Imported
+from runner.planning.refills.imports import Imported
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, bad, command, dim, good
 from runner.report.wording import count, words

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from runner.core.values.clock import to_text
 from runner.core.values.money import ZERO, plain
 from runner.core.values.text import clean
-from runner.planning.standing import Sync
+from runner.planning.status.order_status import Sync
 from runner.report.model import OrderRow, ReportModel, State
 from runner.report.wording import words
 

@@ -13,11 +13,11 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult
-from runner.planning.ledger import Ledger, book
-from runner.planning.periods import Period
+from runner.planning.accounting.ledger import Ledger, book
+from runner.planning.accounting.periods import Period
 from runner.planning.plan import ActionKind, Plan
-from runner.planning.refill_rates import RefillRate, refill_rates
-from runner.planning.standing import Standings
+from runner.planning.refills.refill_rates import RefillRate, refill_rates
+from runner.planning.status.order_status import Standings
 from runner.report import verdicts
 from runner.report.model import OrderRow, Progress, ReportModel, RunFigures, SpendPoint, State, Verdict
 from runner.report.order_rows import listed_rows, recorded_rows

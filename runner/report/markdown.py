@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from runner.core.values.money import plain
 from runner.core.values.text import clean
-from runner.planning.ledger import Ledger, LedgerLine
+from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.report.account_words import of_account, of_balance, of_unexplained
 from runner.report.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention
 from runner.report.wording import NOTHING, REFILL_TITLES, Amounts, count, period_words, refill_cells, words

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
 from runner.core.values.money import ZERO
-from runner.planning.ledger import Ledger
-from runner.planning.periods import Period
+from runner.planning.accounting.ledger import Ledger
+from runner.planning.accounting.periods import Period
 from runner.planning.plan import Refusal
-from runner.planning.refill_rates import RefillRate
-from runner.planning.standing import Sync
+from runner.planning.refills.refill_rates import RefillRate
+from runner.planning.status.order_status import Sync
 
 
 class State(StrEnum):

@@ -12,10 +12,20 @@ from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStat
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
-from runner.planning.delivery import DeliveryTimes
-from runner.planning.history import CLOSED, DOUBTFUL, known_as
-from runner.planning.ledger import Booked, book
-from runner.planning.standing import GONE, HEALTH, LOST_AFTER, Health, Standing, Standings, Sync, is_lost, standing_of
+from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL, known_as
+from runner.planning.accounting.ledger import Booked, book
+from runner.planning.status.delivery_estimate import DeliveryTimes
+from runner.planning.status.order_status import (
+    GONE,
+    HEALTH,
+    LOST_AFTER,
+    Health,
+    Standing,
+    Standings,
+    Sync,
+    is_lost,
+    standing_of,
+)
 from runner.report.model import OrderRow, State
 
 _NOTHING = Booked()

@@ -1,7 +1,7 @@
 """Saved plans: written by `plan --out`, read back by `apply PLAN.json`.
 
 A plan file is the document of `plan --format json` with one more key, `binding`. Whether it is intact and still true is
-`planning.checksum`'s to say.
+`planning.fingerprint`'s to say.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from runner.core.catalogue import Service
 from runner.core.errors import InvalidInput
 from runner.core.values.money import plain
-from runner.planning.checksum import SavedAction, SavedPlan, checksum
+from runner.planning.fingerprint import SavedAction, SavedPlan, checksum
 from runner.planning.plan import ActionKind, Plan
 from runner.report.as_json import PLAN_FORMAT, plan_chunks
 

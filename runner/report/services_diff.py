@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from runner.core.values.clock import to_text, to_the_minute
 from runner.core.values.money import plain
-from runner.planning.price_changes import ChangeKind, ServiceChange, Since, Value
+from runner.planning.pricing.catalogue_diff import ChangeKind, ServiceChange, Since, Value
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Written, attention, bad, good, strong
 

@@ -8,8 +8,8 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult, OrderResult
+from runner.planning.phrases import named
 from runner.planning.plan import Action
-from runner.planning.wording import named
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text_ledger import render_money

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from runner.core.catalogue import BalanceLabel
 from runner.core.values.money import ZERO
-from runner.planning.ledger import Account, Ledger, LedgerLine
-from runner.planning.periods import Period
+from runner.planning.accounting.ledger import Account, Ledger, LedgerLine
+from runner.planning.accounting.periods import Period
 from runner.report.account_words import Meaning, of_account, of_balance, of_unexplained
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, dim, strong

@@ -7,7 +7,7 @@ from itertools import islice
 
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
-from runner.planning.standing import Health, Standing, Standings, Sync
+from runner.planning.status.order_status import Health, Standing, Standings, Sync
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, command, dim, good
 from runner.report.wording import NOTHING, Amounts, ago, ahead, count, number, words

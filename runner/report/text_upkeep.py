@@ -7,7 +7,7 @@ from itertools import islice
 from runner.core.refills import CancelState, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.result import CancelResult, RefillResult, Wished, WishResult
-from runner.planning.refill_rates import RefillRate
+from runner.planning.refills.refill_rates import RefillRate
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good
 from runner.report.wording import REFILL_TITLES, count, refill_cells, words

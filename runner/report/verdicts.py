@@ -8,7 +8,7 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
 from runner.engine.result import ApplyResult
-from runner.planning.ledger import Ledger
+from runner.planning.accounting.ledger import Ledger
 from runner.planning.plan import ActionKind, Plan
 from runner.report.model import OrderRow, State, Tone, Verdict
 from runner.report.wording import count, money, words

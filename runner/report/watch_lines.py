@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
 from runner.core.values.money import ZERO
-from runner.planning.moments import Moment
+from runner.planning.status.wakeups import Moment
 from runner.report.progress import Progress
 from runner.report.screen import Screen
 from runner.report.style import Written, attention, bad, dim

@@ -11,7 +11,7 @@ from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
 from runner.core.values.money import ZERO
 from runner.core.values.text import clean
-from runner.planning.moments import Moment
+from runner.planning.status.wakeups import Moment
 from runner.report.displays import DOING, stage_object
 from runner.report.screen import Screen
 from runner.report.style import Span, Style, attention, bad, dim, good, strong

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from runner.core.values.money import ZERO
 from runner.engine.watch_sums import Passed
-from runner.planning.ledger import Ledger
-from runner.planning.outlook import Outlook
-from runner.planning.standing import Sync, make_standings
+from runner.planning.accounting.ledger import Ledger
+from runner.planning.status.completion import Outlook
+from runner.planning.status.order_status import Sync, make_standings
 from runner.report.model import OrderRow, State
 from runner.report.order_rows import listed_rows
 

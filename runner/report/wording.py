@@ -8,8 +8,8 @@ from decimal import Decimal
 from runner.core.events import Event
 from runner.core.values.clock import from_text, to_the_second
 from runner.core.values.money import LEAST_PLACES, for_people, places_of
-from runner.planning.periods import Period
-from runner.planning.refill_rates import RefillRate
+from runner.planning.accounting.periods import Period
+from runner.planning.refills.refill_rates import RefillRate
 
 NOTHING = "-"  # an empty cell: columns stay countable for awk
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

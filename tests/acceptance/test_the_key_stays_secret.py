@@ -176,7 +176,7 @@ def test_an_unexpected_failure_with_debug_shows_a_traceback_without_the_key(bare
     served = serve("--key-env", "PANEL_KEY", PANEL_KEY=PLAIN_KEY)
     bare_project.panels(served.url)
     bare_project.campaign([post(1)])
-    breaks = "import runner.planning.wish as wish\nwish.make_plan = None\nfrom runner.cli.main import main\nmain()\n"
+    breaks = "import runner.planning.reconcile.plan_request as wish\nwish.make_plan = None\nfrom runner.cli.main import main\nmain()\n"
     bare_project.write("broken.py", breaks)
     ran = _python(bare_project, "broken.py", "apply", "--yes", "--debug", **{KEY_NAME: PLAIN_KEY})
     assert ran.code == 1

@@ -20,8 +20,8 @@ from runner.engine.result import ApplyResult
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient
-from runner.planning.cancels import too_late
-from runner.planning.refills import service_of
+from runner.planning.refills.cancels import too_late
+from runner.planning.refills.due_refills import service_of
 from runner.store.journal_ops import Writer
 from runner.store.lock import StateLock, acquire
 from runner.store.opening import open_writer

@@ -10,11 +10,13 @@ from runner.core.attempts import AttemptState
 from runner.engine import run as engine_run
 from runner.engine.confirmations import Confirmations
 from runner.engine.price_list import PriceList
-from runner.planning import account_guards, charge_check, diff
-from runner.planning.accounts import Accounts
+from runner.planning.accounting.balance_check import Fall
+from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.allowance import Allowance
-from runner.planning.balance_check import Fall
-from runner.planning.window import Window
+from runner.planning.guards.budget import charge_check
+from runner.planning.guards.budget import panel_guards as account_guards
+from runner.planning.guards.send_window import Window
+from runner.planning.reconcile import planner as diff
 from runner.store import status_statements
 from tests.crash.mutants import Plant
 
@@ -92,7 +94,7 @@ def the_first_charge_speaks_for_ever(patch: pytest.MonkeyPatch) -> dict[str, Any
 
 def earlier_orders_are_forgotten(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Each run begins with an empty window, whatever earlier runs have out unconfirmed."""
-    patch.setattr("runner.planning.history.is_unconfirmed", lambda _attempt: False)
+    patch.setattr("runner.planning.accounting.attempt_index.is_unconfirmed", lambda _attempt: False)
     return {}
 
 
@@ -147,7 +149,7 @@ def overdrawn_budgets_go_on(patch: pytest.MonkeyPatch) -> dict[str, Any]:
             attempt = attempt._replace(first_charge=attempt.expected_charge, charge=attempt.expected_charge)
         return book(attempt)
 
-    patch.setattr("runner.planning.history.book", as_expected)
+    patch.setattr("runner.planning.accounting.attempt_index.book", as_expected)
     return {}
 
 

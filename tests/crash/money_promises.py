@@ -11,7 +11,7 @@ from decimal import Decimal
 from runner.core.attempts import AttemptState
 from runner.core.errors import ExitCode
 from runner.core.orders import Campaign, OnShort
-from runner.planning.window import FIRST, GROWTH
+from runner.planning.guards.send_window import FIRST, GROWTH
 from tests.crash.harness import RunEnd, World
 from tests.crash.money_world import MoneyPanel, Move, wrong
 from tests.crash.promises import BrokenPromise

@@ -13,7 +13,7 @@ from runner.engine import run as engine_run
 from runner.engine.submit import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
-from runner.planning import diff
+from runner.planning.reconcile import planner as diff
 from runner.store import statements
 from tests.crash.journal import SimulatedJournal
 from tests.crash.world import SimulatedTransport
@@ -131,7 +131,7 @@ def forgetful_planner(patch: pytest.MonkeyPatch) -> None:
 
         return make_plan(campaigns, replace(recorded, attempts={}), **rest)
 
-    patch.setattr("runner.planning.wish.make_plan", forget)
+    patch.setattr("runner.planning.reconcile.plan_request.make_plan", forget)
 
 
 def unique_index_missing(patch: pytest.MonkeyPatch) -> dict[str, Any]:

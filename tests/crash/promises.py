@@ -12,7 +12,7 @@ from runner.core.orders import Campaign, OnChange, OnShort, Policy, RefillPolicy
 from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import from_text, to_text
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from runner.store.queries import read_state
 from tests.crash.books import DELIVERY
 from tests.crash.harness import RunEnd, World

@@ -10,8 +10,8 @@ from runner.engine import refill as engine_refill
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
-from runner.planning import ledger
-from runner.planning.unlisted import UnlistedRound
+from runner.planning.accounting import ledger
+from runner.planning.reconcile.removed_orders import UnlistedRound
 from runner.store import upkeep_statements
 from runner.store.operations import AskRefills
 from tests.crash.journal import SimulatedJournal

@@ -11,7 +11,7 @@ from runner.core.catalogue import Service
 from runner.core.errors import ExitCode, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.orders import Budget
-from runner.planning.window import FIRST
+from runner.planning.guards.send_window import FIRST
 from tests.engine.simulated import SimulatedPanel, campaign
 from tests.engine.test_apply import run
 

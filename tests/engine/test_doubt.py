@@ -13,7 +13,7 @@ from runner.core.errors import ExitCode, GuardRefused, InvalidInput, PanelUnreac
 from runner.engine.doubt import Choice, check_adoption, check_looked, find, is_decided, record
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
-from runner.planning.evidence import Verdict, Weighing
+from runner.planning.doubts.evidence import Verdict, Weighing
 from tests.engine.simulated import SimulatedPanel, campaign, lost
 
 LOST = "spring/o1"

@@ -12,8 +12,8 @@ from runner.engine.importing import Signed, check, record
 from runner.engine.run import apply as run_pass
 from runner.engine.submit import new_attempt
 from runner.planning.allowance import Purchase
-from runner.planning.importing import Imported
-from runner.planning.wish import Wish
+from runner.planning.reconcile.plan_request import Wish
+from runner.planning.refills.imports import Imported
 from tests.engine.simulated import campaign
 
 

@@ -12,7 +12,7 @@ from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
 from runner.engine.run import Wish, apply
 from runner.panel.parse.refill_answers import CancelAnswer, CancelKind
-from runner.planning.selecting import only
+from runner.planning.status.selectors import only
 from tests.engine.simulated import SimulatedPanel, campaign, lost
 
 ALL = Policy(max_cancel=Limit(number=1000))

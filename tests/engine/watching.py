@@ -13,12 +13,12 @@ from runner.engine.run import apply
 from runner.engine.stopping import Stop
 from runner.engine.watch import Watch, WatchResult, WatchTerms
 from runner.engine.watch_sums import Leaving, Passed
-from runner.planning.moments import Moment
-from runner.planning.outlook import Outlook
-from runner.planning.price_guard import PriceTerms
-from runner.planning.refills import RefillWish
-from runner.planning.selecting import Selector
-from runner.planning.wish import Wish, plan_of
+from runner.planning.guards.price_guard import PriceTerms
+from runner.planning.reconcile.plan_request import Wish, plan_of
+from runner.planning.refills.due_refills import RefillWish
+from runner.planning.status.completion import Outlook
+from runner.planning.status.selectors import Selector
+from runner.planning.status.wakeups import Moment
 from tests.engine.simulated import SimulatedPanel
 
 WORK = 700.0  # seconds that the panel works on an order

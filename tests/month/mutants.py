@@ -12,8 +12,11 @@ from runner.core.attempts import Outcome, OutcomeKind
 from runner.engine import batches
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
-from runner.planning import life, polling, refills, reorders
-from runner.planning.unlisted import UnlistedRound
+from runner.planning.orders import shortfall as reorders
+from runner.planning.reconcile import next_actions as life
+from runner.planning.reconcile.removed_orders import UnlistedRound
+from runner.planning.refills.due_refills import due_refills as refills
+from runner.planning.status import poll_schedule as polling
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -18,8 +18,8 @@ from runner.engine.result import ApplyResult
 from runner.engine.run import apply
 from runner.engine.session import Session
 from runner.panel.capabilities import Learnt
-from runner.planning.evidence import gather, weigh
-from runner.planning.wish import Wish
+from runner.planning.doubts.evidence import gather, weigh
+from runner.planning.reconcile.plan_request import Wish
 from runner.store.doubt_queries import read_kept
 from runner.store.journal import open_journal
 from runner.store.lock import acquire

@@ -10,7 +10,7 @@ from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.refills import RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import ManualClock
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from runner.sandbox.world import DAY, PanelOrder, Progress, end_of
 from tests.month.desire import Wanted
 from tests.month.panels import MonthPanel

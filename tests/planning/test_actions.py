@@ -4,8 +4,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.planning.diff import make_plan
 from runner.planning.plan import Action, ActionKind, Actions
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import D, a_campaign, an_order, recorded_with
 
 COSTS = (None, D("0.90"), D("1.80"))

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 from runner.core.attempts import LiveStatus
 from runner.core.orders import OnShort
-from runner.planning.approval import Approval
-from runner.planning.diff import make_plan
+from runner.planning.guards.consent import Approval
 from runner.planning.plan import DueCancel
-from runner.planning.refills import DueRefill, RefillWish
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import DueRefill, RefillWish
 from tests.planning.builders import (
     NOW,
     D,

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from runner.core.orders import Order
-from runner.planning.checksum import SavedPlan, checksum, decisions, differences, is_intact
-from runner.planning.diff import make_plan
+from runner.planning.fingerprint import SavedPlan, checksum, decisions, differences, is_intact
 from runner.planning.plan import Action, ActionKind, Plan
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import D, a_balance, a_campaign, an_order, recorded_with
 
 

@@ -9,8 +9,8 @@ from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind
 from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
 from runner.core.snapshot import Run
-from runner.planning.chronicle import Happening, latest, of_order
-from runner.planning.periods import Period
+from runner.planning.accounting.periods import Period
+from runner.planning.accounting.timeline import Happening, latest, of_order
 from tests.planning.builders import EARLIER, NOW, D, a_charged_attempt, an_attempt, an_order, recorded_with
 
 HOUR = timedelta(hours=1)

@@ -6,8 +6,8 @@ import pytest
 
 from runner.core.attempts import LiveStatus, Phase
 from runner.core.orders import Policy
-from runner.planning.delivery import DeliveryTimes
-from runner.planning.standing import Health, make_standings
+from runner.planning.status.delivery_estimate import DeliveryTimes
+from runner.planning.status.order_status import Health, make_standings
 from tests.planning.builders import NOW, a_campaign, an_attempt, an_order, recorded_with
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

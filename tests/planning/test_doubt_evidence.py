@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptState, LiveStatus, Phase
 from runner.core.doubts import Decided, Decision, DecisionKind, Duplicate, Kept
-from runner.planning.diff import make_plan
-from runner.planning.evidence import Verdict, gather, weigh
-from runner.planning.late import late_signs
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.doubts.evidence import Verdict, gather, weigh
+from runner.planning.doubts.late_execution import late_signs
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import (
     EARLIER,
     NOW,

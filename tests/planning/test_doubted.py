@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptState
-from runner.planning.doubted import NOTHING, doubted
+from runner.planning.accounting.doubt_amounts import NOTHING, doubted
 from tests.planning.builders import D, an_attempt, an_order
 
 CENT = D("0.005")

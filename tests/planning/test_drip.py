@@ -9,10 +9,10 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.errors import ExitCode
 from runner.core.orders import Limit, OnChange, OnShort, RefillPolicy, RefillWhen
 from runner.planning.allowance import Part
-from runner.planning.diff import make_plan
-from runner.planning.drip import next_instalment
+from runner.planning.orders.drip import next_instalment
 from runner.planning.plan import ActionKind
-from runner.planning.refills import RefillWish
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import RefillWish
 from tests.planning.builders import (
     LINK,
     NOW,

@@ -7,14 +7,14 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus, NewAttempt
 from runner.core.errors import ExitCode
 from runner.core.orders import KeySource, Order, PanelProfile
-from runner.planning.accounts import Accounts
-from runner.planning.committed import Committed
-from runner.planning.diff import make_plan
-from runner.planning.guards import allowance
-from runner.planning.history import History
+from runner.planning.accounting.attempt_index import History
+from runner.planning.accounting.balance_confirmation import Accounts
+from runner.planning.accounting.committed_spend import Committed
+from runner.planning.guards.budget import allowance
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Action, ActionKind
-from runner.planning.price_guard import PriceTerms
-from runner.planning.refills import RefillWish
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import RefillWish
 from tests.planning.builders import (
     EARLIER,
     NOW,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
-from runner.planning.ledger import Account, Booked, LedgerLine, book, make_ledger
+from runner.planning.accounting.ledger import Account, Booked, LedgerLine, book, make_ledger
 from tests.planning.builders import (
     EARLIER,
     NOW,

@@ -7,8 +7,8 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel
-from runner.planning.ledger import make_ledger
-from runner.planning.periods import Period, in_period
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.accounting.periods import Period, in_period
 from tests.planning.builders import (
     EARLIER,
     NOW,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
 from runner.core.snapshot import Recorded
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from tests.planning.builders import NOW, D, an_attempt, an_order
 
 UNITS = 1000

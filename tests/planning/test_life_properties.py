@@ -11,11 +11,11 @@ from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnChange, OnShort
 from runner.core.refills import CancelRequest, CancelState
 from runner.core.snapshot import Recorded
-from runner.planning.diff import make_plan
-from runner.planning.history import CLOSED
+from runner.planning.accounting.attempt_index import CLOSED
 from runner.planning.plan import ActionKind, Plan
-from runner.planning.refills import RefillWish
-from runner.planning.standing import make_standings
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import RefillWish
+from runner.planning.status.order_status import make_standings
 from tests.planning.builders import (
     LINK,
     NOW,

@@ -6,7 +6,7 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import PanelProfile, RefillPolicy, RefillWhen
 from runner.core.refills import Refill, RefillState
 from runner.core.values.text import Secret
-from runner.planning.moments import Moment, Pace, next_day, next_moment, settling
+from runner.planning.status.wakeups import Moment, Pace, next_day, next_moment, settling
 from tests.planning.builders import NOW, a_campaign, a_catalogue, a_service, an_attempt, an_order, recorded_with
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

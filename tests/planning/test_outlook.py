@@ -4,9 +4,9 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import RefillPolicy, RefillWhen
 from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded
-from runner.planning.diff import make_plan
-from runner.planning.outlook import Outlook, Until, outlook_of
-from runner.planning.refills import RefillWish
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import RefillWish
+from runner.planning.status.completion import Outlook, Until, outlook_of
 from tests.planning.builders import (
     NOW,
     a_balance,

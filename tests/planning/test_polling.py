@@ -11,7 +11,15 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import OnShort, RefillPolicy
 from runner.core.refills import CancelRequest, CancelState
 from runner.core.snapshot import Recorded
-from runner.planning.polling import FINAL_PERIOD, MISSING_PERIOD, PollTerms, due_polls, next_day, next_poll, terms_of
+from runner.planning.status.poll_schedule import (
+    FINAL_PERIOD,
+    MISSING_PERIOD,
+    PollTerms,
+    due_polls,
+    next_day,
+    next_poll,
+    terms_of,
+)
 from tests.planning.builders import NOW, a_campaign, an_attempt, an_order, recorded_with
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

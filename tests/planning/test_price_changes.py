@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from runner.core.catalogue import Catalogue, ServiceSeen
-from runner.planning.price_changes import ChangeKind, Since, differences, listed_at, listed_before
+from runner.planning.pricing.catalogue_diff import ChangeKind, Since, differences, listed_at, listed_before
 from tests.planning.builders import NOW, D, a_catalogue, a_service
 
 ONE, TWO = a_service("1"), a_service("2")

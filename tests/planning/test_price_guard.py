@@ -6,9 +6,9 @@ from runner.core.attempts import AttemptState
 from runner.core.catalogue import ServiceSeen
 from runner.core.errors import ExitCode
 from runner.core.orders import KeySource, OnChange, PanelProfile, RefillPolicy, RefillWhen
-from runner.planning.diff import make_plan
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import ActionKind
-from runner.planning.price_guard import PriceTerms
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import (
     EARLIER,
     NOW,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from runner.core.attempts import OPEN_STATES, AttemptState, LiveStatus
 from runner.core.orders import Budget, Campaign, OnChange, Order, Policy
 from runner.core.snapshot import Recorded
-from runner.planning.checksum import checksum
-from runner.planning.diff import make_plan
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.fingerprint import checksum
 from runner.planning.plan import ActionKind, Plan
-from runner.planning.standing import Sync, make_standings
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.status.order_status import Sync, make_standings
 from tests.planning.builders import (
     EARLIER,
     LINK,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from runner.core.attempts import AttemptState
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
 from runner.core.orders import KeySource, PanelProfile
-from runner.planning.ledger import make_ledger
-from runner.planning.races import race_warnings, races
+from runner.planning.accounting.balance_races import race_warnings, races
+from runner.planning.accounting.ledger import make_ledger
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
 SECOND = timedelta(seconds=1)

@@ -5,8 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from runner.core.refills import Refill, RefillState
-from runner.planning.periods import Period
-from runner.planning.refill_rates import RefillRate, refill_rates
+from runner.planning.accounting.periods import Period
+from runner.planning.refills.refill_rates import RefillRate, refill_rates
 from tests.planning.builders import NOW, an_attempt, an_order, recorded_with
 
 

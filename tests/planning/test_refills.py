@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import OnChange, Policy, RefillPolicy, RefillWhen
 from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
-from runner.planning.cancels import cancel_word, too_late
-from runner.planning.choosing import choose
-from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
-from runner.planning.refills import RefillRound, RefillWish, asked, drop_of, last_word
-from runner.planning.standing import Health, make_standings
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.cancels import cancel_word, too_late
+from runner.planning.refills.due_refills import RefillRound, RefillWish, asked, drop_of, last_word
+from runner.planning.status.order_status import Health, make_standings
+from runner.planning.status.selected_attempts import choose
 from tests.planning.builders import (
     LINK,
     NOW,

@@ -7,9 +7,9 @@ from runner.core.errors import ExitCode
 from runner.core.orders import OnChange, OnShort, Policy
 from runner.core.refills import CancelRequest, CancelState
 from runner.planning.allowance import Part
-from runner.planning.diff import make_plan
+from runner.planning.orders.shortfall import shortfalls
 from runner.planning.plan import ActionKind
-from runner.planning.reorders import shortfalls
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import (
     LINK,
     NOW,

@@ -10,9 +10,9 @@ from runner.core.errors import ExitCode
 from runner.core.orders import Limit, OnChange
 from runner.core.refills import CancelRequest, CancelState
 from runner.planning.allowance import Part
-from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
-from runner.planning.refills import RefillWish
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.refills.due_refills import RefillWish
 from tests.planning.builders import (
     LINK,
     NOW,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptState, LiveStatus
-from runner.planning.selecting import Selector, WrongPattern, only, parse
+from runner.planning.status.selectors import Selector, WrongPattern, only, parse
 from tests.planning.builders import NOW, a_campaign, an_attempt, an_order, recorded_with
 
 A, B, C = an_order("a", service="1"), an_order("b", service="2"), an_order("c", service="12")

@@ -2,9 +2,9 @@ import pytest
 
 from runner.core.errors import ExitCode
 from runner.core.orders import Limit
-from runner.planning.diff import make_plan
+from runner.planning.guards.order_limits import allowed, too_many_cancelled
 from runner.planning.plan import ActionKind
-from runner.planning.shares import allowed, too_many_cancelled
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import D, a_campaign, an_attempt, an_order, kinds, recorded_with
 
 NEW = [an_order(f"n{number}") for number in range(5)]

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
-from runner.planning.lost import lost_words
-from runner.planning.sightings import Sightings, Words
+from runner.planning.status.status_anomalies import Sightings, Words
+from runner.planning.status.unknown_orders import lost_words
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
-from runner.planning.standing import Health, Standing, Sync, make_standings
+from runner.planning.status.order_status import Health, Standing, Sync, make_standings
 from tests.planning.builders import (
     LINK,
     NOW,

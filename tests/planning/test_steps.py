@@ -8,8 +8,8 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus, Phase
 from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import Decided, Decision, DecisionKind, Kept
-from runner.planning.evidence import Verdict, gather, weigh
-from runner.planning.steps import other_spending, shown_first, steps
+from runner.planning.accounting.balance_deltas import other_spending, shown_first, steps
+from runner.planning.doubts.evidence import Verdict, gather, weigh
 from tests.planning.builders import NOW, D, a_balance, a_charged_attempt, an_attempt, an_order, recorded_with
 
 HOUR = timedelta(hours=1)

@@ -6,8 +6,8 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.errors import ExitCode
 from runner.core.orders import OnChange
 from runner.planning.allowance import Part
-from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
+from runner.planning.reconcile.planner import make_plan
 from tests.planning.builders import (
     LINK,
     D,

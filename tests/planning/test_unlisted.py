@@ -7,10 +7,10 @@ from runner.core.attempts import FORGOTTEN, AttemptKind, AttemptState, LiveStatu
 from runner.core.errors import ExitCode
 from runner.core.orders import Limit, OnChange
 from runner.core.refills import CancelRequest, CancelState
-from runner.planning.diff import make_plan
 from runner.planning.plan import ActionKind
-from runner.planning.refills import RefillWish
-from runner.planning.unlisted import PAUSE
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.reconcile.removed_orders import PAUSE
+from runner.planning.refills.due_refills import RefillWish
 from tests.planning.builders import (
     NOW,
     D,

@@ -1,11 +1,11 @@
 import pytest
 
 from runner.core.errors import ExitCode
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import ActionKind
-from runner.planning.price_guard import PriceTerms
-from runner.planning.refills import RefillWish
+from runner.planning.reconcile.plan_request import Wish, plan_of
+from runner.planning.refills.due_refills import RefillWish
 from runner.planning.what_if import parse
-from runner.planning.wish import Wish, plan_of
 from tests.planning.builders import NOW, D, a_campaign, an_attempt, an_order, kinds, recorded_with
 
 THREE = [an_order("a"), an_order("b"), an_order("c")]  # 0.90 each

@@ -17,9 +17,9 @@ from runner.core.errors import ExitCode
 from runner.core.events import Event, EventType
 from runner.core.orders import Order
 from runner.engine.result import ApplyResult, OrderResult
-from runner.planning.ledger import Ledger, LedgerLine
+from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.planning.plan import Action, ActionKind, PanelMoney, Plan
-from runner.planning.standing import Health, Standing, Sync
+from runner.planning.status.order_status import Health, Standing, Sync
 from runner.report.screen import Screen
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

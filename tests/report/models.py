@@ -8,7 +8,7 @@ from decimal import Decimal
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import BalanceSeen
 from runner.core.snapshot import Recorded
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from runner.report.make_model import report_model
 from runner.report.model import ReportModel
 from tests.planning.builders import (

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptState, LiveStatus, OutcomeKind
 from runner.core.catalogue import Balance
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from runner.planning.plan import ActionKind, PanelMoney
-from runner.planning.standing import Standings
+from runner.planning.status.order_status import Standings
 from runner.report.csv_report import write_csv
 from runner.report.html_report import to_html
 from runner.report.make_model import report_model

@@ -15,7 +15,7 @@ from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import ExitCode
 from runner.core.events import EventType
 from runner.planning.plan import ActionKind, PanelMoney
-from runner.planning.standing import Health, Standings, Sync
+from runner.planning.status.order_status import Health, Standings, Sync
 from runner.report import as_json
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonschema import Draft7Validator
 
-from runner.planning.chronicle import Happening, HistoryEvent
+from runner.planning.accounting.timeline import Happening, HistoryEvent
 from runner.report.history import event_document, history_document, history_lines, render_history
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 import xmlschema
 
 from runner.core.attempts import AttemptState
-from runner.planning.ledger import make_ledger
-from runner.planning.standing import make_standings
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.status.order_status import make_standings
 from runner.report.junit import write_junit
 from runner.report.make_model import status_model
 from tests.planning.builders import NOW, a_campaign, an_attempt, an_order, recorded_with

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.refills import CancelRequest, CancelState
-from runner.planning.ledger import make_ledger
-from runner.planning.standing import Sync, make_standings
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.status.order_status import Sync, make_standings
 from runner.report.model import State
 from runner.report.order_rows import listed_rows, recorded_rows
 from tests.planning.builders import EARLIER, NOW, a_balance, a_campaign, an_attempt, an_order, recorded_with

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from runner.core.errors import ExitCode, InvalidInput
-from runner.planning.checksum import checksum, decisions, differences, is_intact
+from runner.planning.fingerprint import checksum, decisions, differences, is_intact
 from runner.planning.plan import ActionKind
 from runner.report.plan_file import load_plan, parse_plan_file, plan_file_chunks, save_plan
 

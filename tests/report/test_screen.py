@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from runner.planning.plan import ActionKind
-from runner.planning.standing import Standings
+from runner.planning.status.order_status import Standings
 from runner.report.elided import shorten
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import bad

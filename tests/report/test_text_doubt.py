@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.engine.doubt import Case, Choice
-from runner.planning.evidence import Evidence, Neighbour, weigh
+from runner.planning.doubts.evidence import Evidence, Neighbour, weigh
 from runner.report.doubt_json import doubts_document
 from runner.report.screen import Screen
 from runner.report.text import render_doubt, render_doubts, render_settled

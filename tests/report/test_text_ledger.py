@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from runner.core.catalogue import BalanceLabel
-from runner.planning.ledger import Account
-from runner.planning.periods import Period
+from runner.planning.accounting.ledger import Account
+from runner.planning.accounting.periods import Period
 from runner.report.text import render_report
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from runner.planning.standing import Health, Standings, Sync
+from runner.planning.status.order_status import Health, Standings, Sync
 from runner.report.text import render_status
 
 

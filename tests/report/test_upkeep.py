@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.result import RefillResult, Wished, WishResult
-from runner.planning.refill_rates import RefillRate
+from runner.planning.refills.refill_rates import RefillRate
 from runner.report.html_report import to_html
 from runner.report.markdown import to_markdown
 from runner.report.screen import Screen

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from runner.core.errors import PanelUnreachable
 from runner.core.events import EventType
-from runner.planning.moments import Moment
-from runner.planning.outlook import Outlook
+from runner.planning.status.completion import Outlook
+from runner.planning.status.wakeups import Moment
 from runner.report.model import State
 from runner.report.screen import Screen
 from runner.report.watch_lines import WatchLines, percent

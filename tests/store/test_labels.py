@@ -10,7 +10,7 @@ import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
-from runner.planning.ledger import make_ledger
+from runner.planning.accounting.ledger import make_ledger
 from runner.store.backup import backup
 from runner.store.doubt_queries import read_kept
 from runner.store.migrate import PACKAGED, History, ensure_schema

@@ -9,7 +9,7 @@ from runner.core.attempts import AttemptState, Outcome, OutcomeKind, Phase, Refu
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.doubts import AnswerKept, Decision, DecisionKind
 from runner.core.refills import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
-from runner.planning.refills import asked
+from runner.planning.refills.due_refills import asked
 from runner.store.backup import backup
 from runner.store.carrying import How
 from runner.store.doubt_queries import read_kept

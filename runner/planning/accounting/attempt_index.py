@@ -1,0 +1,211 @@
+"""What the state remembers, looked up and indexed for one planning pass. Decides nothing about money or actions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
+from runner.core.orders import Campaign, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key, same_page
+from runner.core.values.money import ZERO
+from runner.planning.accounting.ledger import ENDED_SHORT, book, currency_at, is_unconfirmed, paid_back
+
+# Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
+_PLACED = AttemptState.PLACED
+_REPLACEMENT = AttemptKind.REPLACEMENT
+_TOP_UP = AttemptKind.TOP_UP
+_WHOLE = (AttemptKind.INITIAL, _REPLACEMENT)  # attempts that buy all of an order
+DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
+CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
+
+_TERMS = ("panel", "service", "link", "quantity", "runs", "interval")
+
+# Who holds a (service, page) of a panel, the page by `page_key`: an attempt in flight, an order of this plan, or the ready reason to wait for it.
+Flights = dict[str, dict[str, Attempt | Order | str]]
+
+
+def is_open(attempts: Sequence[Attempt]) -> bool:
+    """True if one of an order's attempts may exist, exists, or was given up: it is never bought again by itself."""
+    for attempt in attempts:  # noqa: SIM110  # a generator costs as much as all else in a plan of placed orders
+        if attempt.state not in CLOSED:
+            return True
+    return False
+
+
+def known_as(recorded: Recorded, campaign: Campaign, order_id: str) -> tuple[str, Sequence[Attempt]]:
+    """The id under which the state knows an order, and its attempts; the order's own id and none if it doesn't.
+
+    Follows `moved:` through chains. An open attempt of a former id wins over closed ones of the present id: a rename
+    onto an id that was refused once must not buy again.
+    """
+    attempts = recorded.attempts
+    own = attempts.get((campaign.name, order_id), ())
+    if not campaign.moved or is_open(own):
+        return order_id, own
+    known: tuple[str, Sequence[Attempt]] = (order_id, own)
+    seen = {order_id}
+    former = campaign.moved.get(order_id)
+    while former is not None and former not in seen:
+        seen.add(former)
+        theirs = attempts.get((campaign.name, former), ())
+        if is_open(theirs):
+            return former, theirs
+        if theirs and not known[1]:
+            known = (former, theirs)
+        former = campaign.moved.get(former)
+    return known
+
+
+def purchase(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The newest open initial attempt or replacement, or the newest open one of any kind; None if nothing was bought."""
+    newest = None
+    for attempt in reversed(attempts):
+        if attempt.state in CLOSED:
+            continue
+        if attempt.kind in _WHOLE:
+            return attempt
+        newest = newest or attempt
+    return newest
+
+
+def standing_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """What stands for an order now, in the order marked: everything bought or given up since its newest replacement."""
+    standing: list[Attempt] = []
+    for attempt in attempts:
+        if attempt.state in CLOSED:
+            continue
+        if attempt.kind is _REPLACEMENT:
+            standing.clear()
+        standing.append(attempt)
+    return standing
+
+
+def as_bought(standing: Sequence[Attempt]) -> Attempt | None:
+    """What stands as one purchase: the whole order, with what its quantity was topped up by; None if only parts were bought."""
+    whole = next((one for one in reversed(standing) if one.kind in _WHOLE), None)
+    if whole is None:
+        return None
+    more = sum(one.quantity for one in standing if one.kind is _TOP_UP)
+    return whole._replace(quantity=whole.quantity + more) if more else whole
+
+
+def as_order(bought: Attempt, source: str = "") -> Order:
+    """An unlisted order as it was bought: for a selection, and for its line in a plan. It stands in no line of a file."""
+    return Order(
+        campaign=bought.campaign,
+        id=bought.order_id,
+        service=bought.service,
+        link=bought.link,
+        quantity=bought.quantity,
+        runs=bought.runs,
+        interval=bought.interval,
+        source=source,
+        line=0,
+    )
+
+
+def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
+    """True if the order's line still says what was bought. Only whole purchases are compared: a part has its own quantity."""
+    return bought.kind not in _WHOLE or (
+        bought.quantity == order.quantity
+        and same_page(bought.link, order.link)
+        and bought.service == order.service
+        and bought.runs == order.runs
+        and bought.interval == order.interval
+        and bought.panel == panel
+    )
+
+
+def change_in_words(bought: Attempt, order: Order, panel: str) -> str:
+    """`bought: quantity 1000; listed: quantity 2000`, naming only what differs."""
+    was = {field: getattr(bought, field) for field in _TERMS}
+    now = {field: panel if field == "panel" else getattr(order, field) for field in _TERMS}
+    differing = [field for field in _TERMS if was[field] != now[field]]
+    if same_page(bought.link, order.link) and "link" in differing:
+        differing.remove("link")
+    return f"bought: {_in_words(was, differing)}; listed: {_in_words(now, differing)}"
+
+
+def _in_words(terms: Mapping[str, object], fields: Sequence[str]) -> str:
+    return ", ".join(f"{field} {terms[field]}" if terms[field] is not None else f"no {field}" for field in fields)
+
+
+Billed = tuple[str, str | None]  # a panel, and the currency if it ever changed its own; None: the present one
+
+
+class Taken:
+    """What past purchases took of one cap, by panel and currency."""
+
+    __slots__ = ("amounts", "returned")
+
+    def __init__(self) -> None:
+        self.amounts: dict[Billed, Decimal] = {}  # net of what was paid back, as the panels say
+        self.returned: dict[Billed, Decimal] = {}  # what the panels say they paid back
+
+    def add(self, attempts: Sequence[Attempt], recorded: Recorded, since: datetime | None = None) -> None:
+        """Add what attempts marked since then have committed; a mark of tomorrow (a clock put back) counts too."""
+        for attempt in attempts:
+            if (since is None or attempt.marked_at >= since) and (booked := book(attempt)) is not None:
+                panel = attempt.panel
+                changes = recorded.currency_changes.get(panel) if recorded.currency_changes else None
+                key = (panel, None if changes is None else currency_at(attempt, changes))
+                self.amounts[key] = self.amounts.get(key, ZERO) + booked.committed
+                if attempt.status in FINAL_STATUSES and (back := paid_back(attempt, booked)):
+                    self.returned[key] = self.returned.get(key, ZERO) + back
+
+
+class History:
+    """One pass over all attempts: what is in flight, in doubt or not charged yet, what each campaign has committed."""
+
+    __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful", "returned", "today", "uncharged")
+
+    def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign], now: datetime | None = None) -> None:
+        """`now` tells what day it is; ValueError if a campaign's budget needs it and it isn't given."""
+        self._flights: dict[str, Flights] = {}
+        self._in_doubt: dict[str, Decimal] = {}
+        self.bought: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids placed or given up
+        self.doubtful: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids that may exist
+        self.returned: dict[str, Decimal] = {}  # panel -> what it says it paid back of orders that ended short
+        self.uncharged: dict[str, int] = {}  # panel -> orders bought there whose charge it has not shown
+        # By campaign, of those that have a budget for their life, and of those that have one for a day (UTC).
+        self.committed = {one.name: Taken() for one in campaigns if one.budget.total is not None}
+        self.today = {one.name: Taken() for one in campaigns if one.budget.per_day is not None}
+        if self.today and now is None:
+            raise ValueError("budget.per_day needs to know what day it is")
+        day = None if now is None else now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        for (campaign, order_id), attempts in recorded.attempts.items():
+            self._index(campaign, order_id, attempts)
+            if campaign in self.committed:
+                self.committed[campaign].add(attempts, recorded)
+            if campaign in self.today:
+                self.today[campaign].add(attempts, recorded, day)
+
+    def _index(self, campaign: str, order_id: str, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            state = attempt.state
+            if state in CLOSED:
+                continue
+            doubtful = state in DOUBTFUL
+            if doubtful or (state is _PLACED and attempt.status not in FINAL_STATUSES):  # Attempt.is_in_flight
+                self.flights(attempt.panel)[attempt.service][page_key(attempt.link)] = attempt
+            if doubtful:
+                self._in_doubt[attempt.panel] = self.in_doubt(attempt.panel) + attempt.expected_charge
+            elif state is _PLACED and not attempt.charge and not attempt.first_charge and is_unconfirmed(attempt):
+                self.uncharged[attempt.panel] = self.uncharged.get(attempt.panel, 0) + 1
+            if state is _PLACED and attempt.status in ENDED_SHORT and (booked := book(attempt)) is not None:
+                self.returned[attempt.panel] = self.returned.get(attempt.panel, ZERO) + paid_back(attempt, booked)
+            ids = (self.doubtful if doubtful else self.bought).get(campaign)
+            if ids is not None:
+                ids.add(order_id)
+
+    def flights(self, panel: str) -> Flights:
+        """Service -> page -> holder of one panel; the plan adds its own purchases."""
+        if panel not in self._flights:
+            self._flights[panel] = defaultdict(dict)
+        return self._flights[panel]
+
+    def in_doubt(self, panel: str) -> Decimal:
+        """Full price of all that may have been bought on a panel, from any campaign."""
+        return self._in_doubt.get(panel, ZERO)

@@ -1,0 +1,129 @@
+"""How a balance moved from look to look, beside what was bought meanwhile: who else moved it, and when. Pure."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import accumulate, combinations, pairwise
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt
+from runner.core.catalogue import BalanceLabel, BalanceSeen
+from runner.core.doubts import DecisionKind
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
+from runner.planning.accounting.attempt_index import DOUBTFUL
+from runner.planning.accounting.ledger import book
+
+_CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
+_RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
+_MOST_DOUBTS = 9  # whose prices are combined; more explain any amount
+
+
+class Step(NamedTuple):
+    """From one look at a panel's balance to the next, in one currency."""
+
+    before: BalanceSeen
+    after: BalanceSeen
+    gone: Decimal  # from the balance; negative: came in
+    booked: Decimal  # of what was marked in between: charges net of refunds, and reservations
+    marked: int  # attempts in between that bought, or may have bought
+    doubts: tuple[Decimal, ...]  # prices of all that may have been executed by the end of it
+
+
+def steps(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Iterator[Step]:
+    """The steps between `readings`, all of one panel, in the order recorded; steps to another currency are left out."""
+    if not readings:
+        return
+    declared = {one.attempt_id for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
+    attempts = sorted(
+        (one for several in recorded.attempts.values() for one in several if one.panel == readings[0].panel),
+        key=lambda one: one.id,
+    )
+    ids = [one.id for one in attempts]
+    clock = list(accumulate((one.marked_at for one in attempts), max))
+    doubts: list[Decimal] = []
+    seen = 0
+    for before, after in pairwise(readings):
+        if before.last_attempt is None or after.last_attempt is None:
+            since, until = bisect_left(clock, before.seen_at), bisect_right(clock, after.seen_at)
+        else:
+            since, until = bisect_right(ids, before.last_attempt), bisect_right(ids, after.last_attempt)
+        doubts += [one.expected_charge for one in attempts[seen:until] if _may_be_executed(one, declared)]
+        seen = max(seen, until)
+        if before.balance.currency != after.balance.currency:
+            continue
+        booked = [found for one in attempts[since:until] if (found := book(one)) is not None]
+        yield Step(
+            before,
+            after,
+            before.balance.amount - after.balance.amount,
+            sum((one.spent + one.reserved for one in booked), ZERO),
+            len(booked),
+            tuple(doubts),
+        )
+
+
+def _may_be_executed(attempt: Attempt, declared: set[int]) -> bool:
+    return attempt.state in DOUBTFUL or attempt.id in declared
+
+
+def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Step | None:
+    """The last step that shows somebody else spending: the balance fell, and nothing of ours was being bought.
+
+    Not counted: what was bought before and not taken yet, the prices of doubts that may have been executed late, and
+    what a person has labelled.
+    """
+    labels = _by_reading(recorded.labels)
+    owed = ZERO  # bought, and not taken from the balance yet
+    found = None
+    for step in steps(recorded, readings):
+        gone = step.gone + labels.get((step.after.panel, step.after.number), ZERO)
+        if step.marked:
+            owed += min(step.booked, max(step.booked - gone, ZERO))
+            continue
+        taken = max(min(owed, gone), ZERO)
+        owed -= taken
+        if not _fits_doubts(step, gone - taken) and not _fits_doubts(step, gone):
+            found = step
+    return found
+
+
+def _by_reading(labels: Sequence[BalanceLabel]) -> dict[tuple[str, int | None], Decimal]:
+    sums: dict[tuple[str, int | None], Decimal] = {}
+    for label in labels:
+        key = (label.panel, label.reading)
+        sums[key] = sums.get(key, ZERO) + label.amount
+    return sums
+
+
+def _fits_doubts(step: Step, gone: Decimal) -> bool:
+    """True if nothing is gone, or what doubts would have cost."""
+    exponents = [one.balance.amount.as_tuple().exponent for one in (step.before, step.after)]
+    unit = Decimal(1).scaleb(min(_CENTS, *(one for one in exponents if isinstance(one, int))))
+    if gone <= unit or len(step.doubts) > _MOST_DOUBTS:
+        return True
+    return any(
+        abs(gone - sum(chosen)) <= unit + gone * _RELATIVE
+        for number in range(1, len(step.doubts) + 1)
+        for chosen in combinations(step.doubts, number)
+    )
+
+
+def shown_first(recorded: Recorded, readings: Sequence[BalanceSeen], amount: Decimal) -> BalanceSeen | None:
+    """The look at which `amount` (came in; negative: went out) was first seen, as far as can be told.
+
+    The one whose step moved most like it, of those that no label is about; the last one where none moved that way.
+    None without readings.
+    """
+    labelled = {(label.panel, label.reading) for label in recorded.labels}
+    best: tuple[Decimal, BalanceSeen] | None = None
+    for step in steps(recorded, readings):
+        moved = step.booked - step.gone
+        if moved * amount <= ZERO or (step.after.panel, step.after.number) in labelled:
+            continue
+        distance = abs(moved - amount)
+        if best is None or distance <= best[0]:  # the later of two that fit
+            best = (distance, step.after)
+    if best is not None:
+        return best[1]
+    return readings[-1] if readings else None

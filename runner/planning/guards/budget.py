@@ -1,0 +1,319 @@
+"""Caps on what a plan may spend: budgets, balance, --max-cost. Pure; the plan is checked whole, before its first action."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.catalogue import Balance
+from runner.core.orders import Campaign
+from runner.core.values.money import ZERO, plain
+from runner.planning.accounting.committed_spend import Committed, currency_of
+from runner.planning.allowance import Allowance
+from runner.planning.plan import BUYING, Action, ActionKind, Actions, Plan, Refusal
+
+MAX_COST = "max-cost"
+WHAT_IF = "what-if"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one campaign would buy if there were no caps."""
+
+    campaign: Campaign
+    orders: int
+    cost: Decimal  # of those with a known price
+    unpriced: int = 0  # orders whose price is not known
+
+
+class Fitting(NamedTuple):
+    """What would be bought under a cap."""
+
+    orders: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """One limit and what is held against it; `planned` and `room` in one currency."""
+
+    guard: str
+    subject: str  # campaign, panel, or `plan`
+    campaigns: frozenset[str]  # whose purchases count
+    planned: Decimal
+    room: Decimal  # what may be planned under the limit; negative when it is overdrawn already
+    limit: str  # the limit in words, with its numbers
+    remedy: str  # what to do
+    currency: str | None
+    place: str = ""  # where the limit is set: `file:line`, or the command line; empty for an account
+    is_asked: bool = False  # a question of `plan --what-if`: what is beyond it is no reason to refuse
+
+    @property
+    def shortfall(self) -> Decimal:
+        """By how much the plan is over the limit."""
+        return self.planned - self.room
+
+    def refusal(self, fitting: Fitting) -> Refusal:
+        """The whole apply is refused, with the numbers; `fitting` is what would be bought under this cap alone."""
+        planned, short = amount(self.planned, self.currency), amount(self.shortfall, self.currency)
+        place = f" ({self.place})" if self.place else ""
+        message = (
+            f"{planned} planned, but {self.limit}{place}: {short} too much; "
+            f"{fits_in_words(fitting, self.currency)}; {self.remedy}"
+        )
+        return Refusal(self.guard, self.subject, message)
+
+    @property
+    def reason(self) -> str:
+        """Why an order beyond the limit is blocked; the same text for all of them."""
+        beyond = "it would not fit" if self.is_asked else f"beyond {self.guard} of {self.subject}"
+        return f"{beyond}: {self.limit}; {amount(self.planned, self.currency)} is planned"
+
+
+def fits_in_words(fitting: Fitting, currency: str | None) -> str:
+    """`2 orders for 1.80 USD would fit`."""
+    if not fitting.orders:
+        return "no order would fit"
+    orders = "1 order" if fitting.orders == 1 else f"{fitting.orders:,} orders"
+    return f"{orders} for {amount(fitting.cost, currency)} would fit"
+
+
+def amount(value: Decimal, currency: str | None) -> str:
+    """The exact amount with its currency where known."""
+    return f"{plain(value)} {currency}" if currency else plain(value)
+
+
+def common_currency(panels: Iterable[str], balances: Mapping[str, Balance]) -> tuple[bool, str | None]:
+    """Whether amounts of these panels may be added, and in which currency; unknown ones fit only with themselves."""
+    names = list(panels)
+    currencies = {balances[name].currency if name in balances else None for name in names}
+    if len(currencies) == 1 and (len(names) == 1 or None not in currencies):
+        return True, currencies.pop()
+    return not names, None
+
+
+def exceeded_caps(
+    wanted: Sequence[Wanted],
+    committed: Committed,
+    max_cost: Decimal | None,
+    asked: Decimal | None = None,
+) -> tuple[list[Cap], list[Refusal]]:
+    """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
+
+    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels that are
+    one account share its balance.
+    """
+    balances, history, accounts = committed.balances, committed.history, committed.accounts
+    buying = [one for one in wanted if one.orders]
+    caps = [cap for one in buying for cap in _budget_caps(one, committed)]
+    unpriced = _unpriced(buying, caps, max_cost)
+    for panel in dict.fromkeys(one.campaign.panel for one in buying):
+        if panel in balances:
+            names = accounts.names(panel)
+            in_doubt = sum((history.in_doubt(name) for name in names), ZERO)
+            caps += _balance_caps(panel, wanted, in_doubt, balances[panel], names)
+    impossible: list[Refusal] = []
+    for limit, guard in ((max_cost, MAX_COST), (asked, WHAT_IF)):
+        if limit is not None and buying:
+            addable, currency = common_currency(dict.fromkeys(one.campaign.panel for one in buying), balances)
+            if addable:
+                caps.append(_whole_cap(guard, limit, buying, currency))
+            else:
+                message = f"{guard} needs one currency, and the panels of this plan differ; apply them one by one"
+                impossible.append(Refusal(guard, "plan", message))
+    return [cap for cap in caps if cap.planned > cap.room], unpriced + impossible
+
+
+def _unpriced(buying: Sequence[Wanted], caps: Sequence[Cap], max_cost: Decimal | None) -> list[Refusal]:
+    """A cap can't be held against an unknown price, and an unknown price is never nothing."""
+    capped = {cap.subject: cap.guard for cap in reversed(caps)}
+    found = []
+    for one in buying:
+        guard = capped.get(one.campaign.name) or (MAX_COST if max_cost is not None else "")
+        if one.unpriced and guard:
+            message = f"the price of {one.unpriced:,} orders is not known, so {guard} can't be checked: run without --no-refresh"
+            found.append(Refusal(guard, one.campaign.name, message))
+    return found
+
+
+def allowance(campaigns: Sequence[Campaign], committed: Committed, plan: Plan) -> Allowance:
+    """What the run that begins `plan` may spend: every cap, and on no panel more than the plan says."""
+    wanted = [Wanted(campaign=campaign, orders=0, cost=ZERO) for campaign in campaigns]
+    by_campaign = {
+        one.campaign.name: min(cap.room for cap in caps) for one in wanted if (caps := _budget_caps(one, committed))
+    }
+    by_panel = {panel: money.cost for panel, money in plan.money.items()}
+    for panel, money in plan.money.items():
+        if money.balance is not None:
+            caps = _balance_caps(panel, wanted, committed.history.in_doubt(panel), money.balance)
+            by_panel[panel] = min(by_panel[panel], *(cap.room for cap in caps))
+    return Allowance(by_campaign, by_panel)
+
+
+def _budget_caps(wanted: Wanted, committed: Committed) -> list[Cap]:
+    campaign, budget = wanted.campaign, wanted.campaign.budget
+    currency = currency_of(campaign, committed.balances)
+    caps = []
+    for guard, limit, used, words in spent_budgets(campaign, committed):
+        told = f"{guard} is {amount(limit, currency)} with {amount(used, currency)} {words}"
+        caps.append((guard, limit - used, told))
+    if budget.per_run is not None:
+        caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {amount(budget.per_run, currency)}"))
+    return [
+        Cap(
+            guard=guard,
+            subject=campaign.name,
+            campaigns=frozenset({campaign.name}),
+            planned=wanted.cost,
+            room=room,
+            limit=limit,
+            remedy=f"raise {guard}, or apply fewer orders with --select",
+            currency=currency,
+            place=campaign.place_of(guard),
+        )
+        for guard, room, limit in caps
+    ]
+
+
+class SpentBudget(NamedTuple):
+    """A budget that past purchases count against."""
+
+    guard: str
+    limit: Decimal
+    used: Decimal
+    words: str  # how it was used
+
+
+def spent_budgets(campaign: Campaign, committed: Committed) -> list[SpentBudget]:
+    """The budgets of a campaign over several runs, with what was used of them."""
+    budget, found = campaign.budget, []
+    if budget.total is not None:
+        words = "committed already"
+        if back := committed.unconfirmed(campaign):
+            words += f" ({plain(back)} of it said to be refunded, but not confirmed by the balance)"
+        found.append(SpentBudget("budget.total", budget.total, committed.in_total(campaign), words))
+    if budget.per_day is not None:
+        found.append(SpentBudget("budget.per_day", budget.per_day, committed.today(campaign), "committed today (UTC)"))
+    return found
+
+
+def _balance_caps(
+    panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance, names: Collection[str] = ()
+) -> list[Cap]:
+    """The account itself, shared by all campaigns on the panel, and the part of it that must stay.
+
+    `names` are those of the same account, the panel's own among them, where it has several.
+    """
+    here = [one for one in wanted if one.campaign.panel in (names or (panel,))]
+    keeper = max(here, key=lambda one: one.campaign.budget.keep_balance or ZERO)
+    keep = keeper.campaign.budget.keep_balance or ZERO
+    currency = balance.currency
+    held = f" with {amount(in_doubt, currency)} in doubt" if in_doubt else ""
+    shared = f" ({' and '.join(names)} are one account)" if len(names) > 1 else ""
+    account = f"the balance is {amount(balance.amount, currency)}{held}{shared}"
+    caps = [("balance", balance.amount - in_doubt, account, "add funds, or apply fewer orders with --select")]
+    if keep > ZERO:
+        kept = f"{account} and budget.keep_balance is {amount(keep, currency)}"
+        remedy = "add funds, lower budget.keep_balance, or apply fewer orders with --select"
+        caps.append(("budget.keep_balance", balance.amount - in_doubt - keep, kept, remedy))
+    return [
+        Cap(
+            guard=guard,
+            subject=panel,
+            campaigns=frozenset(one.campaign.name for one in here),
+            planned=sum((one.cost for one in here), ZERO),
+            room=room,
+            limit=limit,
+            remedy=remedy,
+            currency=currency,
+            place=keeper.campaign.place_of(guard) if guard == "budget.keep_balance" else "",
+        )
+        for guard, room, limit, remedy in caps
+    ]
+
+
+def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: str | None) -> Cap:
+    """A cap over the whole plan, of the command line."""
+    option = "--what-if budget" if guard == WHAT_IF else "--max-cost"
+    return Cap(
+        guard=guard,
+        subject="plan",
+        campaigns=frozenset(one.campaign.name for one in buying),
+        planned=sum((one.cost for one in buying), ZERO),
+        room=limit,
+        limit=f"{option} is {amount(limit, currency)}",
+        remedy=f"raise {option}, or apply fewer orders with --select",
+        currency=currency,
+        place="on the command line",
+        is_asked=guard == WHAT_IF,
+    )
+
+
+def refusals(actions: Sequence[Action], caps: Sequence[Cap]) -> list[Refusal]:
+    """A refusal for each of the exceeded `caps`, with what would fit under it; before any of them was applied."""
+    return [cap.refusal(_fitting(actions, cap)) for cap in caps if not cap.is_asked]
+
+
+def _fitting(actions: Sequence[Action], cap: Cap) -> Fitting:
+    """What of the purchases fits under one cap, in their order."""
+    orders, cost = 0, ZERO
+    for action in actions:
+        if action.kind in BUYING and action.order.campaign in cap.campaigns:
+            more = cost + (action.cost or ZERO)
+            if more <= cap.room:
+                orders, cost = orders + 1, more
+    return Fitting(orders, cost)
+
+
+def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """Turn, in order, each purchase that no longer fits under one of `caps` into a blocked one, in place; what is left.
+
+    What is left fits under every cap; a blocked order takes no room from those behind it.
+    """
+    if not caps:
+        return wanted
+    used = [ZERO] * len(caps)
+    reasons = [cap.reason for cap in caps]
+    applying: dict[str, list[int]] = {one.campaign.name: [] for one in wanted}
+    for number, cap in enumerate(caps):
+        for campaign in cap.campaigns:
+            applying[campaign].append(number)
+    for position, action in enumerate(actions):
+        if action.kind not in BUYING:
+            continue
+        numbers = applying[action.order.campaign]
+        cost = action.cost or ZERO
+        beyond = next((n for n in numbers if used[n] + cost > caps[n].room), None)
+        if beyond is not None:
+            actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reasons[beyond])
+            continue
+        for n in numbers:
+            used[n] += cost
+    return wanted_by(actions, [one.campaign for one in wanted])
+
+
+def wanted_by(actions: Sequence[Action], campaigns: Sequence[Campaign]) -> list[Wanted]:
+    """What each campaign buys as the actions stand; in the order of `campaigns`."""
+    left = {campaign.name: _Left() for campaign in campaigns}
+    for action in actions:
+        if action.kind in BUYING:
+            left[action.order.campaign].add(action.cost)
+    return [left[campaign.name].of(campaign) for campaign in campaigns]
+
+
+class _Left:
+    """What a campaign still buys, being counted."""
+
+    __slots__ = ("cost", "orders", "unpriced")
+
+    def __init__(self) -> None:
+        self.orders = self.unpriced = 0
+        self.cost = ZERO
+
+    def add(self, cost: Decimal | None) -> None:
+        self.orders += 1
+        self.unpriced += cost is None
+        self.cost += cost or ZERO
+
+    def of(self, campaign: Campaign) -> Wanted:
+        return Wanted(campaign=campaign, orders=self.orders, cost=self.cost, unpriced=self.unpriced)

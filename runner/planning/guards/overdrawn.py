@@ -1,0 +1,49 @@
+"""Budgets that are overdrawn: more was taken than they allow, because a panel charged more than expected. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from runner.core.orders import Campaign
+from runner.planning.accounting.committed_spend import Committed, currency_of
+from runner.planning.guards.budget import amount, spent_budgets
+from runner.planning.plan import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdrawn:
+    """One budget below zero."""
+
+    guard: str  # `budget.total`
+    campaign: str
+    by: Decimal  # in `currency`
+    currency: str | None
+    words: str  # the numbers, and where the limit is set
+
+    @property
+    def warning(self) -> str:
+        """One sentence for `status`, `report` and the end of a run."""
+        return f"{self.campaign}: {self.words}"
+
+    @property
+    def refusal(self) -> Refusal:
+        """Nothing is bought, refilled or cancelled by `apply` until a person has looked."""
+        remedy = f"see `runner report`, then raise {self.guard} to go on"
+        return Refusal(self.guard, self.campaign, f"{self.words}; {remedy}")
+
+
+def overdrawn(campaigns: Iterable[Campaign], committed: Committed) -> Sequence[Overdrawn]:
+    """The overdrawn budgets of campaigns, in their order."""
+    found = []
+    for campaign in campaigns:
+        currency = currency_of(campaign, committed.balances)
+        for guard, limit, used, words in spent_budgets(campaign, committed):
+            if used > limit:
+                told = (
+                    f"{guard} is overdrawn by {amount(used - limit, currency)}: {amount(used, currency)} {words}, "
+                    f"{amount(limit, currency)} allowed ({campaign.place_of(guard)})"
+                )
+                found.append(
+                    Overdrawn(guard=guard, campaign=campaign.name, by=used - limit, currency=currency, words=told)
+                )
+    return found

@@ -1,0 +1,70 @@
+"""What was edited in the line of an order that was bought. Pure: says what differs, not what to do about it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptKind
+from runner.core.orders import Order
+from runner.core.values.links import same_page
+from runner.planning.accounting.attempt_index import as_bought, change_in_words, is_as_listed
+from runner.planning.orders.drip import instalments
+
+
+class Change(NamedTuple):
+    """How the listed order differs from what stands for it."""
+
+    words: str  # `bought: quantity 1000; listed: quantity 2000`
+    raised: int = 0  # by how much only the quantity (per run; of a drip of the runner, of all runs sent) was raised
+    is_lowered: bool = False  # only the quantity was, or the number of runs of a drip below what was sent
+    is_elsewhere: bool = False  # another panel, service or link: no part of it can be bought to what was bought
+
+
+def change_of(order: Order, standing: Sequence[Attempt], panel: str, *, is_drip: bool) -> Change | None:
+    """What was edited since `standing` was bought; None if the line says what stands."""
+    bought = as_bought(standing)
+    if bought is not None:
+        return None if is_as_listed(bought, order, panel) else _change_of_whole(order, bought, panel)
+    sent = instalments(standing)
+    if not sent:
+        return None  # a part without its whole has nothing to be compared with
+    return _change_of_drip(order, standing, sent, panel, is_drip=is_drip)
+
+
+def _change_of_whole(order: Order, bought: Attempt, panel: str) -> Change:
+    words = change_in_words(bought, order, panel)
+    if not is_as_listed(bought._replace(quantity=order.quantity), order, panel):
+        return Change(words, is_elsewhere=_is_elsewhere(order, bought, panel))
+    more = order.quantity - bought.quantity
+    return Change(words, raised=max(more, 0), is_lowered=more < 0)
+
+
+def _change_of_drip(
+    order: Order, standing: Sequence[Attempt], sent: Sequence[Attempt], panel: str, *, is_drip: bool
+) -> Change | None:
+    last = sent[-1]
+    if not is_drip:
+        listed = f"{order.runs} runs by the panel" if order.runs else "one order"
+        return Change(
+            f"bought: {_runs(len(sent))} by `drip: runner`; listed: {listed}",
+            is_elsewhere=_is_elsewhere(order, last, panel),
+        )
+    if _is_elsewhere(order, last, panel):
+        terms = last._replace(quantity=order.quantity, runs=order.runs, interval=order.interval)
+        return Change(change_in_words(terms, order, panel), is_elsewhere=True)
+    runs = order.runs or 1
+    if runs < len(sent):
+        return Change(f"bought: {_runs(len(sent))}; listed: runs {runs}", is_lowered=True)
+    topped_up = sum(one.units for one in standing if one.kind is AttemptKind.TOP_UP)
+    more = order.quantity * len(sent) - sum(one.quantity for one in sent) - topped_up
+    if not more:
+        return None
+    words = f"bought: {_runs(len(sent))} of quantity {last.quantity}; listed: quantity {order.quantity}"
+    return Change(words, raised=max(more, 0), is_lowered=more < 0)
+
+
+def _is_elsewhere(order: Order, bought: Attempt, panel: str) -> bool:
+    return (bought.panel, bought.service) != (panel, order.service) or not same_page(bought.link, order.link)
+
+
+def _runs(number: int) -> str:
+    return "1 instalment" if number == 1 else f"{number} instalments"

@@ -1,0 +1,241 @@
+"""Decides on the orders of a campaign that were tried before, and on its drips: what each step costs, what it waits for. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptKind, AttemptState
+from runner.core.orders import Campaign, OnShort, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.links import page_key, same_page
+from runner.core.values.money import ZERO, plain, with_currency
+from runner.planning.accounting.attempt_index import DOUBTFUL, History, is_as_listed, purchase, standing_attempts
+from runner.planning.allowance import Part
+from runner.planning.phrases import named, orders, orders_are
+from runner.planning.plan import Action, ActionKind, Actions, DueCancel
+from runner.planning.pricing.order_problems import Problems
+from runner.planning.pricing.quote import Offer
+from runner.planning.reconcile.next_actions import UNTOLD, Step, next_steps
+from runner.planning.reconcile.price_groups import Lot, Lots
+from runner.planning.refills.due_refills import RefillRound
+
+_INITIAL = AttemptKind.INITIAL
+
+
+class Past(NamedTuple):
+    """What the state holds, as all campaigns of one plan look at it."""
+
+    recorded: Recorded
+    history: History
+    refills: RefillRound | None
+    declared: frozenset[int]  # attempts that were closed by a person, not by an answer
+    now: datetime | None
+
+
+class Further:
+    """The orders of one campaign that are not simply new; lines go to the `actions` of the plan as they are decided."""
+
+    def __init__(self, campaign: Campaign, past: Past, lots: Lots, actions: Actions, problems: Problems) -> None:
+        self.ok = 0
+        self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
+        self.parts: dict[tuple[str, str], Part] = {}  # by order key
+        self.cancels: list[DueCancel] = []
+        self.to_come = ZERO  # what drips cost that are under way, beyond what is due now
+        self._campaign = campaign
+        self._past = past
+        self._lots = lots
+        self._actions = actions
+        self._problems = problems
+        self._doubtful = past.history.doubtful[campaign.name]
+        policy = campaign.policy
+        # The usual order is bought once and left alone: one look tells that nothing is to be done.
+        self._is_usual = not campaign.drips and OnShort.REORDER not in (policy.on_partial, policy.on_canceled)
+        self._short: dict[str, list[str]] = {}  # why what is short can't be bought again -> addresses
+        self._untold: list[str] = []  # what ended short by nobody knows how much
+
+    def add(self, order: Order, known_id: str, attempts: Sequence[Attempt]) -> None:
+        """Decide on an order that was tried before, or on one of a drip."""
+        if known_id in self._doubtful:
+            self._actions.append(_in_doubt(order, attempts, self._campaign.panel))
+            return
+        bought = purchase(attempts)
+        if bought is None and order.id not in self._campaign.drips:
+            is_declared = attempts[-1].id in self._past.declared
+            self._take(order, Step(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), attempts)
+            return
+        is_alone = self._is_usual and len(attempts) == 1 and bought is not None and bought.kind is _INITIAL
+        if not (is_alone and bought is not None and is_as_listed(bought, order, self._campaign.panel)):
+            for step in next_steps(order, attempts, self._campaign, self._past.recorded, self._past.now):
+                if self._take(order, step, attempts):
+                    return
+        self._satisfied(order, attempts)
+
+    def notes(self) -> list[str]:
+        """What could not be bought again, and why."""
+        short = [
+            f"{self._campaign.name}: {orders_are(len(several))} short, and it can't be bought again: {why} ({named(several)})"
+            for why, several in self._short.items()
+        ]
+        if self._untold:
+            short.insert(0, _untold(self._campaign.name, self._untold))
+        return short
+
+    def _satisfied(self, order: Order, attempts: Sequence[Attempt]) -> None:
+        if not self._is_refilled(order, attempts):
+            self.ok += 1
+
+    def _is_refilled(self, order: Order, attempts: Sequence[Attempt]) -> bool:
+        """Add a line if a refill is due; False if none is."""
+        refills = self._past.refills
+        reason = "" if refills is None else refills.look_at(order, attempts, self._campaign)
+        if reason:
+            self._actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
+        return bool(reason)
+
+    def _take(self, order: Order, step: Step, attempts: Sequence[Attempt]) -> bool:
+        """Add a line for a step; False, and nothing done, if it turns out that the panel does not sell it."""
+        panel, part = self._campaign.panel, step.part
+        if step.hindrance == UNTOLD:
+            self._untold.append(f"{order.address}: {step.reason}")
+            return False
+        if step.kind is ActionKind.BLOCKED:
+            self._hold("on_change", Action(order, ActionKind.BLOCKED, step.reason, None, panel))
+            return True
+        terms = order if part is None else part
+        lot = self._lots[order.service, terms.quantity, terms.runs, terms.interval]
+        offer = lot.offer
+        if step.kind is ActionKind.REORDER and (why := step.hindrance or offer.message):
+            self._short.setdefault(why, []).append(order.address)
+            return False
+        if offer.code:
+            self._problems.add(order, offer)
+            self._actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+            return True
+        kind, reason = step.kind, self._priced(step, offer)
+        if kind is not ActionKind.WAIT and (holder := self._holder(order, step, lot, attempts)):
+            kind, reason = ActionKind.WAIT, holder if part is None else f"{reason}; {holder}"
+        if part is not None and part.kind is AttemptKind.INSTALMENT:
+            self.to_come += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
+            if kind is ActionKind.WAIT and self._is_refilled(order, attempts):  # the earlier runs may need it meanwhile
+                return True
+        if kind is ActionKind.WAIT:
+            if part is not None and part.kind is AttemptKind.REPLACEMENT:  # it keeps its place in the queue meanwhile
+                lot.links.setdefault(page_key(order.link), order)
+        else:
+            if risen := self._risen(order, step, offer, attempts):
+                self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
+                return True
+            lot.links[page_key(order.link)] = order
+            lot.orders += 1
+            self.cancels += step.cancels
+        if part is not None:
+            self.parts[order.key] = part
+        self._actions.append(Action(order, kind, reason, offer.cost, panel))
+        return True
+
+    def _hold(self, guard: str, action: Action) -> None:
+        self.held[guard].append(action)
+        self._actions.append(action)
+
+    def _priced(self, step: Step, offer: Offer) -> str:
+        """The reason of a step with its price; the simple one of an order that is bought whole."""
+        if step.part is None:
+            return step.reason
+        price = "" if offer.cost is None else f", for {self._money(offer.cost)}"
+        in_all = "" if offer.cost is None or not step.more else f", {self._money(offer.cost * step.more)} in all"
+        return f"{step.reason}{price}{step.tail}{in_all}"
+
+    def _money(self, amount: Decimal) -> str:
+        seen = self._past.recorded.last_balances.get(self._campaign.panel)
+        return with_currency(amount, None if seen is None else seen.balance.currency)
+
+    def _holder(self, order: Order, step: Step, lot: Lot, attempts: Sequence[Attempt]) -> str:
+        """Why an order has to wait for what is in flight for its service and link; empty if it need not.
+
+        A replacement does not wait for what it is about to cancel, only for orders of others.
+        """
+        page = page_key(order.link)
+        holder = lot.links.get(page)
+        if holder is None:
+            return ""
+        panel, service = self._campaign.panel, order.service
+        for one in attempts:
+            if one.is_in_flight and (one.panel, one.service) == (panel, service) and same_page(one.link, order.link):
+                if step.cancels:
+                    return ""
+                return (
+                    f"order {one.panel_order_id} of it, for the same service and link, is in flight; "
+                    "a later apply places it"
+                )
+        if not isinstance(holder, str):
+            holder = lot.links[page] = wait_for(holder)  # all orders that wait for it share one text
+        return holder
+
+    def _risen(self, order: Order, step: Step, offer: Offer, attempts: Sequence[Attempt]) -> str:
+        """Why the price keeps an order from being tried or carried on; empty if it may be.
+
+        A new try is compared with the rate of the newest one, what belongs to a purchase with the one that it began at;
+        of this service on this panel: other services' prices say nothing.
+        """
+        panel = self._campaign.panel
+        tried = reversed(attempts) if step.part is None else iter(standing_attempts(attempts))
+        rates = (one.rate for one in tried if one.service == order.service and one.panel == panel)
+        former = next(rates, None)
+        if former is None or offer.rate is None:
+            return ""
+        allowed = former * (1 + self._campaign.policy.max_price_increase)
+        if offer.rate <= allowed:
+            return ""
+        limit = f", more than the {plain(allowed)} that policy.max_price_increase allows" if allowed != former else ""
+        what = "" if step.part is None else f"{step.reason}, but "
+        return (
+            f"{what}the price was {plain(former)} per 1000 when it was planned and is {plain(offer.rate)} now{limit}; "
+            f"raise policy.max_price_increase, or {_OTHERWISE[step.kind, step.part is None]}"
+        )
+
+
+_OTHERWISE = {  # what else may be done about a risen price
+    (ActionKind.PLACE, True): "give the new order a new id",
+    (ActionKind.PLACE, False): "end the drip: lower its runs to what was sent",
+    (ActionKind.TOP_UP, False): "restore the line",
+    (ActionKind.REPLACE, False): "restore the line",
+    (ActionKind.REORDER, False): "set policy.on_partial and policy.on_canceled to accept",
+}
+
+
+def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
+    doubts = [attempt for attempt in attempts if attempt.state in DOUBTFUL]
+    since = to_the_minute(doubts[0].marked_at)
+    reason = (
+        f"it may exist on the panel since {since}; it is never sent again by itself: `runner doubt show "
+        f"{doubts[0].address}`"
+    )
+    return Action(order, ActionKind.IN_DOUBT, reason, sum((one.expected_charge for one in doubts), ZERO), panel)
+
+
+def _untold(campaign: str, several: Sequence[str]) -> str:
+    return (
+        f"{campaign}: {orders(len(several))} ended short, and the panel does not say by how much in a number that can be "
+        "true: nothing is bought again on that; look at the panel's order list, and list what is missing as an order with a "
+        f"new id ({named(several)})"
+    )
+
+
+def _again(last: Attempt, *, is_declared: bool) -> str:
+    """Why an order whose attempts are all closed is placed again."""
+    if last.state is AttemptState.REFUSED:
+        return f"refused last time: {last.message}" if last.message else "refused last time"
+    if is_declared:
+        return f"declared not placed last time: `runner doubt show {last.address}`"
+    return "was not sent last time"
+
+
+def wait_for(holder: Attempt | Order) -> str:
+    """Why an order for the same service and link waits."""
+    if isinstance(holder, Order):
+        return f"this plan buys the same service and link as {holder.address}; a later apply places it"
+    if holder.state in DOUBTFUL:
+        return f"{holder.address}, for the same service and link, is in doubt; it waits until that is settled"
+    return f"{holder.address}, for the same service and link, is in flight; a later apply places it"

@@ -1,0 +1,159 @@
+"""What comes next for an order that was bought, or is dripped: the policies on changes and shortfalls. Pure.
+
+Knows no prices: what a step costs, and whether it can be bought now, `further` finds out.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from runner.core.attempts import Attempt, AttemptKind
+from runner.core.orders import Campaign, OnChange, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO, plain
+from runner.planning.accounting.attempt_index import CLOSED, as_bought, standing_attempts
+from runner.planning.accounting.ledger import book
+from runner.planning.allowance import Part
+from runner.planning.orders.drip import due_after, instalment, instalments
+from runner.planning.orders.order_diff import Change, change_of
+from runner.planning.orders.shortfall import shortfalls
+from runner.planning.plan import ActionKind, DueCancel
+from runner.planning.reconcile.replacement import clearing
+from runner.planning.refills.due_refills import service_of
+
+UNTOLD = "the panel does not say how much remains"
+CHOICES = "set policy.on_change to keep, restore the line, or give the new order a new id"
+
+
+class Step(NamedTuple):
+    """One thing that may be done about an order. Its reason goes on with the price."""
+
+    kind: ActionKind  # one that buys; WAIT; BLOCKED, then the whole apply is refused
+    reason: str
+    part: Part | None = None  # what would be bought; None: the whole order for the first time, or nothing
+    cancels: Sequence[DueCancel] = ()  # to be asked for first
+    tail: str = ""  # of the reason, behind the price
+    more: int = 0  # further purchases of the same kind that are to come
+    hindrance: str = ""  # of a REORDER: why it is not done after all
+
+
+def next_steps(
+    order: Order, attempts: Sequence[Attempt], campaign: Campaign, recorded: Recorded, now: datetime | None
+) -> Iterator[Step]:
+    """What may be done, the most urgent first; the next one counts only where the one before turns out impossible.
+
+    `attempts` are all of the order, none of them in doubt. `now` is needed for drips.
+    """
+    standing = standing_attempts(attempts)
+    is_drip = order.id in campaign.drips
+    policy = campaign.policy
+    change = change_of(order, standing, campaign.panel, is_drip=is_drip)
+    if change is not None and policy.on_change is not OnChange.KEEP:
+        yield _changed(_Edited(order, attempts, standing, change), campaign, recorded, now)
+        return
+    if change is not None and change.is_elsewhere:
+        return
+    replaced = [one for one in attempts if one.state not in CLOSED and one not in standing] if standing else []
+    for short in shortfalls(standing, policy, recorded.cancels, replaced):
+        if not short.units:
+            yield Step(ActionKind.REORDER, short.words, hindrance=UNTOLD)
+            continue
+        part = Part(AttemptKind.REORDER, next_slot(attempts, AttemptKind.REORDER), short.units, None, None)
+        yield Step(ActionKind.REORDER, f"{short.words}: bought again", part, hindrance=short.hindrance)
+    if is_drip and as_bought(standing) is None:
+        sent = instalments(standing)
+        if len(sent) < (order.runs or 1):
+            yield _instalment(order, sent, sent[-1].quantity if change is not None else order.quantity, now)
+
+
+def next_slot(attempts: Sequence[Attempt], kind: AttemptKind) -> int:
+    """The number of an order's next attempt of a kind: slots are never used twice, also not after a replacement."""
+    return max((one.slot + 1 for one in attempts if one.kind is kind and one.state not in CLOSED), default=0)
+
+
+class _Edited(NamedTuple):
+    """An order whose line was edited after it was bought."""
+
+    order: Order
+    attempts: Sequence[Attempt]  # all of it
+    standing: Sequence[Attempt]
+    change: Change
+
+
+def _instalment(order: Order, sent: Sequence[Attempt], quantity: int, now: datetime | None) -> Step:
+    """The next run of a drip by the runner: to be sent if it is due."""
+    if now is None:
+        raise ValueError("`drip: runner` needs to know what time it is")
+    runs, number = order.runs or 1, len(sent) + 1
+    part, what, left = instalment(sent, quantity), f"instalment {number} of {runs}", runs - number
+    if quantity != order.quantity:
+        what += f", of quantity {quantity} as it began (policy.on_change is keep)"
+    tail = f"; {left:,} more to come, one every {order.interval} min" if left else ""
+    if sent and now < (due := due_after(sent[-1], order)):
+        return Step(ActionKind.WAIT, f"{what} is due {to_the_minute(due)}", part, tail=tail, more=left)
+    return Step(ActionKind.PLACE, what, part, tail=tail, more=left)
+
+
+def _changed(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> Step:
+    match campaign.policy.on_change:
+        case OnChange.TOP_UP:
+            return _top_up(edited, recorded)
+        case OnChange.REPLACE:
+            return _replace(edited, campaign, recorded, now)
+        case _:
+            step = _refused(edited, "")
+            more = f"top_up would buy the {edited.change.raised:,} more, and " if edited.change.raised else ""
+            return step._replace(reason=f"{step.reason}; {more}replace would cancel it and buy it anew")
+
+
+def _refused(edited: _Edited, why: str) -> Step:
+    told = f": {why}" if why else ""
+    return Step(ActionKind.BLOCKED, f"{_in_words(edited)}{told}; {CHOICES}")
+
+
+def _top_up(edited: _Edited, recorded: Recorded) -> Step:
+    """Buys the positive difference of the quantity, and nothing else."""
+    order, attempts, standing, change = edited
+    if not change.raised:
+        what = "what is bought can't be made less" if change.is_lowered else "more than the quantity was changed"
+        return _refused(edited, f"policy.on_change is top_up, and {what}")
+    service = service_of(recorded, standing[-1])
+    if service is not None and change.raised < service.min:
+        why = (
+            f"policy.on_change is top_up, and the {change.raised:,} more are below service {service.id}'s minimum of "
+            f"{service.min:,}: nothing is bought; raise it by {service.min:,} or more"
+        )
+        return _refused(edited, why)
+    is_drip = as_bought(standing) is None  # of one, what the runs that were sent lack is bought at once
+    runs, interval = (None, None) if is_drip else (order.runs, order.interval)
+    part = Part(AttemptKind.TOP_UP, next_slot(attempts, AttemptKind.TOP_UP), change.raised, runs, interval)
+    each = f" in each of {runs} runs" if runs else ""
+    return Step(ActionKind.TOP_UP, f"{_in_words(edited)}: {change.raised:,} more{each}", part)
+
+
+def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> Step:
+    """Cancels what is still worked on, and buys the order anew once nothing is."""
+    order, attempts, standing, _ = edited
+    policy = "policy.on_change is replace, and"
+    if order.id in campaign.drips or as_bought(standing) is None:
+        return _refused(edited, f"{policy} a drip that the runner does can't be replaced")
+    if any(one.panel != campaign.panel for one in standing):
+        return _refused(edited, f"{policy} it was bought on another panel")
+    clear = clearing(standing, recorded, now)
+    if clear.hindrance:
+        return _refused(edited, f"{policy} {clear.hindrance}")
+    words, slot = _in_words(edited), next_slot(attempts, AttemptKind.REPLACEMENT)
+    part = Part(AttemptKind.REPLACEMENT, slot, order.quantity, order.runs, order.interval)
+    if clear.cancels:
+        ids = ", ".join(f"order {one.panel_order_id}" for one in clear.cancels)
+        return Step(ActionKind.REPLACE, f"{words}: cancels {ids}, then buys it anew", part, clear.cancels)
+    if clear.waiting:
+        return Step(ActionKind.WAIT, f"{words}: bought anew when it has ended", part, tail=f"; {clear.waiting}")
+    return Step(ActionKind.REPLACE, f"{words}, and nothing works on it any more: bought anew", part)
+
+
+def _in_words(edited: _Edited) -> str:
+    """What was edited, and what the order has cost so far; doubts and unknown charges at the expected price."""
+    spent = sum((one.committed for each in edited.standing if (one := book(each)) is not None), ZERO)
+    return f"changed after it was bought ({edited.change.words}; it took {plain(spent)})"

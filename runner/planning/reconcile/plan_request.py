@@ -1,0 +1,90 @@
+"""What is asked of one pass, and the plan that it means. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from runner.core.orders import Campaign
+from runner.core.snapshot import Recorded
+from runner.planning.accounting.balance_races import race_warnings
+from runner.planning.doubts.late_execution import late_signs_in
+from runner.planning.guards.price_guard import PriceTerms, Services
+from runner.planning.plan import Plan
+from runner.planning.pricing.repeated_services import repeated_in
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.reconcile.rename_check import Named
+from runner.planning.refills.due_refills import RefillWish
+from runner.planning.status.selectors import Bound, Selector
+from runner.planning.status.unknown_orders import lost_words
+
+if TYPE_CHECKING:
+    from runner.planning.what_if import WhatIf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks of one pass."""
+
+    campaigns: Sequence[Campaign]
+    selection: Selector | None = None  # which orders take part; None: all
+    max_cost: Decimal | None = None
+    counts: Mapping[str, int] | None = None  # present count by page (`page_key`), of a counts file
+    refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
+    planned: Services | None = None  # the services of a saved plan, as they were listed; None: there is none
+    is_look: bool = False  # a person only looks at the plan: what changed in the price lists is told and holds nothing
+    what_if: "WhatIf | None" = None  # a question, never to be applied
+    adaptive: bool = False  # ask for statuses and prices as they become due, not all: the pass of a watch
+    prune: bool = False  # cancel live orders that the campaigns list no longer
+    others: Named | None = None  # names the campaigns of files that are not given; None: nobody knows
+
+    def selected(self, recorded: Recorded, now: datetime) -> Bound | None:
+        """Which orders take part, as the state is; None: all."""
+        return None if self.selection is None else self.selection.bind(self.campaigns, recorded, now)
+
+
+def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
+    """The plan that a wish means, from what is remembered."""
+    warnings = (
+        *late_signs_in(recorded),
+        *lost_words(recorded),
+        *repeated_in(recorded, wish.campaigns),
+        *race_warnings(
+            recorded, {one.panel: prices.profiles[one.panel] for one in wish.campaigns if one.panel in prices.profiles}
+        ),
+    )
+    selection = wish.selected(recorded, refills.now)
+    if selection is not None:
+        warnings += tuple(selection.warnings(wish.campaigns, recorded))
+    plan = _plan_of(wish, recorded, refills, prices, selection)
+    return replace(plan, warnings=(*warnings, *plan.warnings))
+
+
+def _plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms, selection: Bound | None) -> Plan:
+    if wish.what_if is None:
+        return make_plan(
+            wish.campaigns,
+            recorded,
+            selection=selection,
+            max_cost=wish.max_cost,
+            refills=refills,
+            prices=prices,
+            prune=wish.prune,
+            others=wish.others,
+        )
+    from runner.planning.what_if import answered, balances_if, campaigns_if  # only when something is asked
+
+    plan = make_plan(
+        campaigns_if(wish.campaigns, recorded, wish.what_if),
+        recorded,
+        selection=selection,
+        max_cost=wish.max_cost,
+        balances=balances_if(recorded, wish.what_if),
+        refills=refills,
+        prices=prices,
+        asked=wish.what_if.budget,
+        prune=wish.prune,
+        others=wish.others,
+    )
+    return answered(plan, wish.what_if)

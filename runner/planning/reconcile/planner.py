@@ -1,0 +1,282 @@
+"""The plan: what is listed against what is recorded. Pure: files, state, prices and balances in, decisions out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+
+from runner.core.attempts import Attempt
+from runner.core.catalogue import Balance
+from runner.core.orders import SANDBOX, Campaign, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.links import LinkForm, page_key
+from runner.core.values.money import ZERO
+from runner.planning.accounting.attempt_index import History, known_as
+from runner.planning.accounting.balance_confirmation import Accounts
+from runner.planning.accounting.committed_spend import Committed, currency_of
+from runner.planning.allowance import Part
+from runner.planning.fingerprint import account_print
+from runner.planning.guards.budget import (
+    Wanted,
+    amount,
+    block_beyond,
+    common_currency,
+    exceeded_caps,
+    refusals,
+    wanted_by,
+)
+from runner.planning.guards.charge_check import hold_mischarged
+from runner.planning.guards.order_limits import hold_cancels, hold_new
+from runner.planning.guards.overdrawn import overdrawn
+from runner.planning.guards.panel_guards import account_warnings, hold_accounts
+from runner.planning.guards.price_guard import PriceTerms, hold_changed
+from runner.planning.phrases import placed
+from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
+from runner.planning.pricing.order_problems import Problems
+from runner.planning.pricing.quote import Offers
+from runner.planning.pricing.rounding import rounding_of_panel
+from runner.planning.reconcile.existing_orders import Further, Past, wait_for
+from runner.planning.reconcile.price_groups import Lots
+from runner.planning.reconcile.removed_orders import UnlistedRound
+from runner.planning.reconcile.rename_check import Named, hold_renamed
+from runner.planning.reconcile.respelled_links import respelled
+from runner.planning.refills.due_refills import RefillRound, RefillWish
+
+Selection = Callable[[Order], bool]
+
+_NOT_BOUGHT = "not bought yet"
+
+
+def make_plan(
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    *,
+    selection: Selection | None = None,
+    max_cost: Decimal | None = None,
+    balances: Mapping[str, Balance] | None = None,
+    refills: RefillWish | None = None,
+    prices: PriceTerms | None = None,
+    asked: Decimal | None = None,
+    prune: bool = False,
+    others: Named | None = None,
+) -> Plan:
+    """What `apply` would do about the orders of `campaigns`, by priority and then as listed, and whether it may.
+
+    Orders that `selection` rejects are left out, neither counted nor planned. `balances` by panel default to the last
+    ones recorded. Without `refills` none is looked for. `asked` is the amount of `--what-if budget=`: what is beyond it
+    is blocked, and nothing refused. `prune`: cancel what no campaign of these lists any more. `others` names campaigns
+    of files that are not given, where that is known. Linear in orders plus attempts.
+    """
+    if balances is None:
+        balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
+    prices = prices or PriceTerms()
+    draft = _Draft(campaigns, recorded, selection, refills, prices, prune=prune)
+    wanted: Sequence[Wanted] = [draft.add(campaign) for campaign in campaigns]
+    _by_priority(draft.actions, campaigns)
+    renamed = hold_renamed(draft.actions, campaigns, recorded, draft.unlisted.gone, others)
+    changed, told = hold_changed(draft.actions, campaigns, draft.offers, recorded, prices)
+    if any(one.orders for one in wanted):
+        changed += hold_mischarged(draft.actions, campaigns, draft.offers, recorded, prices.profiles)
+    for action in draft.unlisted.actions:
+        draft.actions.append(action)
+    committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
+    held = hold_accounts(draft.actions, campaigns, recorded, committed, prices)
+    changed += held
+    too_many = hold_new(draft.actions, campaigns, draft.history, draft.parts)
+    cancels = [*draft.cancels, *draft.unlisted.cancels]
+    cancels, too_many_cancels = hold_cancels(draft.actions, cancels, campaigns, recorded)
+    if changed or renamed or too_many or too_many_cancels:
+        wanted = wanted_by(draft.actions, campaigns)
+    caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
+    beyond = [one.refusal for one in overdrawn(campaigns, committed)]
+    below_zero = {(one.guard, one.subject) for one in beyond}
+    capped = refusals(draft.actions, [cap for cap in caps if (cap.guard, cap.subject) not in below_zero])
+    left = block_beyond(draft.actions, caps, wanted)
+    costs = {one.campaign.panel: ZERO for one in wanted}
+    for one in left:
+        costs[one.campaign.panel] += one.cost
+    buying = {one.campaign.panel for one in left if one.orders} or costs.keys()
+    addable, currency = common_currency(buying, balances)
+    cost = sum(costs.values(), ZERO)
+    is_priced = not any(one.unpriced for one in left) and (addable or not cost)
+    return Plan(
+        actions=draft.actions,
+        ok=draft.ok,
+        money={
+            panel: PanelMoney(panel, balances.get(panel), costs[panel], draft.history.in_doubt(panel))
+            for panel in costs
+        },
+        problems=draft.problems.diagnostics(),
+        refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *beyond, *capped, *impossible],
+        notes=[
+            *draft.notes,
+            *respelled(draft.actions, draft.unlisted.gone),
+            *told,
+            *(draft.refills.notes() if draft.refills is not None else ()),
+            *_notes_on_money(wanted, committed),
+            *_notes_on_drips(left, draft.to_come, committed),
+        ],
+        # What a refusal tells needs no warning.
+        warnings=() if held else account_warnings(campaigns, committed, prices.profiles),
+        refills=draft.refills.due if draft.refills is not None else (),
+        cancels=_begun(cancels, draft.actions),
+        parts=draft.parts,
+        cost=cost if is_priced else None,
+        currency=currency,
+        services={(panel, one.id): one for panel, offers in draft.offers.items() for one in offers.services()},
+        accounts={
+            name: account_print(one)
+            for name, one in sorted(prices.profiles.items())
+            if name in draft.offers and name != SANDBOX  # it has another address in each run
+        },
+        lineage=recorded.lineage,
+        serial=recorded.serial,
+        digests={campaign.source: campaign.digest for campaign in campaigns},
+    )
+
+
+class _Draft:
+    """The plan while it grows, one campaign after the other; no cap has been applied yet."""
+
+    def __init__(
+        self,
+        campaigns: Sequence[Campaign],
+        recorded: Recorded,
+        selection: Selection | None,
+        refills: RefillWish | None,
+        prices: PriceTerms,
+        *,
+        prune: bool,
+    ) -> None:
+        self.history = History(recorded, campaigns, None if refills is None else refills.now)
+        self.refills = None if refills is None else RefillRound(recorded, refills)
+        panels = {one.panel for one in campaigns}
+        now = None if refills is None else refills.now
+        self.unlisted = UnlistedRound(recorded, panels, prune=prune, selects=selection, now=now)
+        self.actions = Actions()
+        self.ok = 0
+        self.problems = Problems()
+        self.refusals: list[Refusal] = []
+        self.notes: list[str] = []
+        self._recorded = recorded
+        self.parts: dict[tuple[str, str], Part] = {}  # by order key: what its line buys, if not all of it
+        self.cancels: list[DueCancel] = []  # of orders that are to be replaced
+        self.to_come: dict[str, Decimal] = {}  # by campaign: what its drips still cost beyond this plan
+        declared = frozenset(one.attempt_id for one in recorded.decisions)
+        self._past = Past(recorded, self.history, self.refills, declared, now)
+        self._selection = selection
+        self.offers = {
+            panel: Offers(
+                panel,
+                recorded.catalogues.get(panel),
+                prices.profiles.get(panel),
+                partial(rounding_of_panel, recorded, panel),
+            )
+            for panel in panels
+        }
+
+    def add(self, campaign: Campaign) -> Wanted:
+        """Decide on every order of a campaign; what it would buy if there were no caps."""
+        name, panel, selection, append = campaign.name, campaign.panel, self._selection, self.actions.append
+        recorded, moved = self._recorded.attempts, campaign.moved
+        offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
+        doubtful = self.history.doubtful[name]
+        unlisted = self.history.bought[name] | doubtful
+        lots = Lots(offers, flights)
+        further = Further(campaign, self._past, lots, self.actions, self.problems)
+        drips = campaign.drips
+        are_keys = campaign.link_form is not LinkForm.ANY
+        for order in campaign.orders:
+            _, known_id, service, link, quantity, runs, interval, _, _ = order
+            attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
+            if moved:
+                known_id, attempts = known_as(self._recorded, campaign, known_id)
+            if attempts:
+                unlisted.discard(known_id)
+            if selection is not None and not selection(order):
+                continue
+            if attempts or (drips and order.id in drips):
+                further.add(order, known_id, attempts)
+                continue
+            lot = lots[(service, quantity, runs, interval)]
+            offer, links = lot.offer, lot.links
+            if offer.code:
+                self.problems.add(order, offer)
+                append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+                continue
+            page = link if are_keys else page_key(link)
+            holder = links.get(page)
+            if holder is not None:
+                if not isinstance(holder, str):  # all orders that wait for it share one text
+                    holder = links[page] = wait_for(holder)
+                append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
+                continue
+            links[page] = order
+            lot.orders += 1
+            decision = lot.decision
+            if decision is None:
+                decision = lot.decision = self.actions.share(
+                    Action(order, ActionKind.PLACE, _NOT_BOUGHT, offer.cost, panel)
+                )
+            add(order, decision)
+        self.ok += further.ok
+        self.parts |= further.parts
+        self.cancels += further.cancels
+        self.to_come[name] = further.to_come
+        self.refusals += _refusals(name, further.held)
+        self.notes += further.notes()
+        self.notes += self.unlisted.look_at(campaign, unlisted - doubtful, unlisted & doubtful)
+        return Wanted(
+            campaign=campaign,
+            orders=sum(one.orders for one in lots.values()),
+            cost=sum((one.offer.cost * one.orders for one in lots.values() if one.offer.cost is not None), ZERO),
+            unpriced=sum(one.orders for one in lots.values() if one.offer.cost is None),
+        )
+
+
+def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:
+    """Sort in place: the higher priority first, as listed among equals; nothing to do where no order names one."""
+    ranks = {(one.name, order_id): -rank for one in campaigns for order_id, rank in one.priorities.items()}
+    if ranks:
+        actions.sort(key=lambda action: ranks.get(action.order.key, 0))
+
+
+def _refusals(campaign: str, held: Mapping[str, Sequence[Action]]) -> Iterator[Refusal]:
+    """One refusal for all of a campaign's orders that one guard holds; the first of them is told."""
+    for guard, actions in held.items():
+        if actions:
+            first = actions[0]
+            count = f"{len(actions)} orders, the first of them: " if len(actions) > 1 else ""
+            yield Refusal(guard, campaign, f"{count}{placed(first.order)}: {first.reason}")
+
+
+def _notes_on_money(wanted: Sequence[Wanted], committed: Committed) -> Iterator[str]:
+    """What the caps could not take into account."""
+    for panel in sorted({one.campaign.panel for one in wanted if one.unpriced}):
+        yield f"no price list of {panel} remembered: run without --no-refresh"
+    for panel in sorted({one.campaign.panel for one in wanted if one.orders} - set(committed.balances)):
+        yield f"no balance of {panel} remembered: what can be paid for is not checked"
+    for one in wanted:
+        if one.campaign.budget.total is not None:
+            for panel, currency in committed.foreign(one.campaign):
+                yield f"{one.campaign.name}: past orders on {panel} are in {currency} and not in budget.total"
+
+
+def _notes_on_drips(left: Sequence[Wanted], to_come: Mapping[str, Decimal], committed: Committed) -> Iterator[str]:
+    """Drips whose later instalments the total budget can't pay: it is held against each when it is due."""
+    for one in left:
+        campaign, cost = one.campaign, to_come[one.campaign.name]
+        room = committed.room_in_total(campaign)
+        if room is not None and cost > (fits := max(room - one.cost, ZERO)):
+            currency = currency_of(campaign, committed.balances)
+            yield (
+                f"{campaign.name}: the instalments still to come cost {amount(cost, currency)}, and budget.total "
+                f"({campaign.place_of('budget.total')}) leaves {amount(fits, currency)} for them: not all of them will be sent"
+            )
+
+
+def _begun(cancels: Sequence[DueCancel], actions: Actions) -> Sequence[DueCancel]:
+    """The cancellations whose line has not been blocked since."""
+    if not cancels:
+        return cancels
+    begun = {one.order.address for one in actions if one.kind in (ActionKind.CANCEL, ActionKind.REPLACE)}
+    return [one for one in cancels if one.order in begun]

@@ -1,0 +1,117 @@
+"""New orders that look like renames of orders that vanished: held until a person says which, as a rename never buys. Pure.
+
+A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
+campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are merged.
+"""
+
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+
+from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
+from runner.core.orders import Campaign, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.links import page_key
+from runner.planning.accounting.attempt_index import known_as
+from runner.planning.phrases import placed
+from runner.planning.plan import Action, ActionKind, Actions, Refusal
+
+GUARD = "rename"
+_NEW = (ActionKind.PLACE, ActionKind.WAIT)
+# What was given up may exist: nothing is sent for it again unasked.
+BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
+
+Named = Callable[[], Collection[str]]
+Sold = tuple[str, str, str]  # panel, service, page (`page_key`)
+
+
+def hold_renamed(
+    actions: Actions,
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    gone: Sequence[Attempt],
+    others: Named | None = None,
+) -> list[Refusal]:
+    """Turn new orders for the service and link of one that vanished into blocked ones, in place; a refusal for each campaign.
+
+    `gone` are purchases that given campaigns list no longer. `others` names the campaigns of files that are not given; it
+    is asked only when the state knows a campaign that is not given, and without it no campaign can have vanished. Linear,
+    and nothing at all where nothing vanished.
+    """
+    counts = actions.counts()
+    if not any(counts[kind] for kind in _NEW):
+        return []
+    formers = _index(gone)
+    by_name = {one.name: one for one in campaigns}
+    known = {name for name, _ in recorded.attempts}
+    vanished = [] if others is None or known <= by_name.keys() else [*_of_vanished(recorded, by_name, others)]
+    if not formers and not vanished:
+        return []
+    of_others, by_id = _index(vanished), {(_sold(one), one.order_id): one for one in vanished}
+    held: dict[str, list[Action]] = {}
+    for position, action in enumerate(actions):
+        if action.kind not in _NEW:
+            continue
+        order = action.order
+        sold = (action.panel, order.service, page_key(order.link))
+        former = formers.get(sold)
+        if former is None and vanished:
+            is_known = order.campaign in known
+            former = by_id.get((sold, order.id)) if is_known else of_others.get(sold)
+            if former is not None and former.campaign in by_name[order.campaign].removed:
+                former = None
+        if former is None or known_as(recorded, by_name[order.campaign], order.id)[1]:
+            continue
+        reason = _words(order, former, by_name, is_known=order.campaign in known)
+        actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reason)
+        held.setdefault(order.campaign, []).append(actions[position])
+    return [_refusal(name, several) for name, several in held.items()]
+
+
+def _sold(attempt: Attempt) -> Sold:
+    return (attempt.panel, attempt.service, page_key(attempt.link))
+
+
+def _index(attempts: Iterable[Attempt]) -> dict[Sold, Attempt]:
+    """By what was bought; the newest of several."""
+    return {_sold(one): one for one in attempts}
+
+
+def _of_vanished(recorded: Recorded, campaigns: Mapping[str, Campaign], others: Named) -> Iterator[Attempt]:
+    """The purchases of campaigns that no file has."""
+    there = campaigns.keys() | set(others())
+    for (name, order_id), attempts in recorded.attempts.items():
+        if name not in there and FORGOTTEN not in order_id:
+            yield from (one for one in attempts if one.state in BOUGHT)
+
+
+def _words(order: Order, former: Attempt, campaigns: Container[str], *, is_known: bool) -> str:
+    """`campaigns` are those given; `is_known`: the state knows the order's own."""
+    when = f"{former.marked_at.astimezone(UTC):%Y-%m-%d}"
+    what = f"bought {when} as order {former.panel_order_id}"
+    if former.state is AttemptState.ABANDONED:
+        what = f"sent {when}, given up without knowing whether it exists,"
+    looks = f"looks like {former.address} under a new name: the same service and link, {what} and "
+    mv = f"`runner state mv {former.address} {order.address}`"
+    if former.campaign == order.campaign:
+        return (
+            f"{looks}no longer listed; if it is the same order: `moved: [{{from: {former.order_id}, to: {order.id}}}]`, or "
+            f"{mv}; if it is to be bought as well: `removed: [{former.order_id}]`"
+        )
+    if former.campaign in campaigns:
+        return (
+            f"{looks}no longer listed there; if it is the same order: {mv}; if it is to be bought as well: "
+            f"`removed: [{former.order_id}]` in campaign {former.campaign}"
+        )
+    as_well = f"if it is to be bought as well: `removed: [{former.campaign}]` in campaign {order.campaign}"
+    if is_known:
+        return f"{looks}of a campaign that no file has; if it is the same order: {mv}; {as_well}"
+    return (
+        f"{looks}of a campaign that no file has; if it is the same campaign: `runner state mv {former.campaign} "
+        f"{order.campaign}`, or give it its name {former.campaign} back; {as_well}"
+    )
+
+
+def _refusal(campaign: str, held: Sequence[Action]) -> Refusal:
+    first = held[0]
+    count = f"{len(held):,} orders, the first of them: " if len(held) > 1 else ""
+    return Refusal(GUARD, campaign, f"{count}{placed(first.order)} {first.reason}")

@@ -1,0 +1,291 @@
+"""What was asked against what there is, order by order. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
+from runner.core.orders import Campaign, Order
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import ZERO
+from runner.planning.accounting.attempt_index import DOUBTFUL, as_order, is_open, known_as, standing_attempts
+from runner.planning.orders.drip import due_after, instalments
+from runner.planning.orders.order_diff import change_of
+from runner.planning.orders.shortfall import reordered
+from runner.planning.refills.cancels import cancel_word
+from runner.planning.refills.due_refills import last_word
+from runner.planning.status.delivery_estimate import DeliveryTimes
+
+GONE = "the panel no longer knows this order"
+# Answers "no such order" in a row, counted at least half an hour apart; fewer may be a replica that lags (PROTOCOL, status).
+LOST_AFTER = 3
+_PROTECTED = "protected: prune never cancels it"
+
+
+class Sync(StrEnum):
+    """How the file and the state agree on one order."""
+
+    MISSING = "missing"  # listed, not bought
+    SENDING = "sending"  # being bought by a run that is alive
+    PLACED = "placed"  # listed and bought
+    CHANGED = "changed"  # bought, but the line was edited since
+    REMOVED = "removed"  # bought, no longer listed
+    IN_DOUBT = "in_doubt"  # may have been bought
+    REFUSED = "refused"  # the panel refused it last time
+
+
+class Health(StrEnum):
+    """How a bought order fares."""
+
+    WAITING = "waiting"
+    PROGRESSING = "progressing"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFILLING = "refilling"
+    DROPPED = "dropped"
+    STALLED = "stalled"  # failed, or live for too long; may still move
+    UNKNOWN = "unknown"
+
+
+class Standing(NamedTuple):
+    """One order's line in `status`."""
+
+    order: str  # address
+    sync: Sync
+    health: Health
+    panel_order_id: str | None
+    status: str | None  # folded status word
+    charge: Decimal | None
+    start_count: int | None
+    remains: int | None
+    checked_at: datetime | None
+    message: str = ""
+    eta: datetime | None = None  # when it should be done; None: final, or nothing tells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """All orders; `summary` counts each sync and each health that occurs, and the `total`."""
+
+    orders: Sequence[Standing]
+    summary: Mapping[str, int]
+
+
+HEALTH = {
+    LiveStatus.PENDING: Health.WAITING,
+    LiveStatus.PROCESSING: Health.PROGRESSING,
+    LiveStatus.IN_PROGRESS: Health.PROGRESSING,
+    LiveStatus.COMPLETED: Health.COMPLETED,
+    LiveStatus.PARTIAL: Health.PARTIAL,
+    LiveStatus.CANCELED: Health.CANCELED,
+    LiveStatus.REFUNDED: Health.CANCELED,
+    LiveStatus.FAILED: Health.STALLED,
+    LiveStatus.UNKNOWN: Health.UNKNOWN,
+}
+
+
+def make_standings(
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    now: datetime,
+    *,
+    selection: Callable[[Order], bool] | None = None,
+    complete: bool = True,
+) -> Standings:
+    """Every listed order in file order, then every recorded one that may exist and isn't listed.
+
+    `removed:` hides an unlisted order, unless it is in doubt. `complete` says that `campaigns` are all there are, so
+    that purchases of other campaigns are unlisted too; if False, only the doubts among them are shown.
+    """
+    shown: list[Standing] = []
+    listed: set[tuple[str, str]] = set()
+    look = _Look(recorded, now, DeliveryTimes(recorded))
+    for campaign in campaigns:
+        for order in campaign.orders:
+            known_id, attempts = known_as(recorded, campaign, order.id)
+            if attempts:
+                listed.add((campaign.name, known_id))
+            if selection is None or selection(order):
+                shown.append(_listed(order, attempts, campaign, look))
+    by_name = {campaign.name: campaign for campaign in campaigns}
+    shown += _unlisted(look, listed, by_name, selection=selection, complete=complete)
+    summary = Counter[str]()
+    for (sync, health), count in Counter((one.sync, one.health) for one in shown).items():
+        summary[sync.value] += count
+        summary[health.value] += count
+    return Standings(orders=shown, summary=dict(sorted(summary.items())) | {"total": len(shown)})
+
+
+class _Look(NamedTuple):
+    """What standings are made from."""
+
+    recorded: Recorded
+    now: datetime
+    times: DeliveryTimes
+
+
+def _listed(order: Order, attempts: Sequence[Attempt], campaign: Campaign, look: _Look) -> Standing:
+    if not attempts:
+        return _standing(order.address, Sync.MISSING)
+    if doubt := _doubt(attempts):
+        return _doubtful(order.address, doubt)
+    if bought := standing_attempts(attempts):
+        is_drip = order.id in campaign.drips
+        change = change_of(order, bought, campaign.panel, is_drip=is_drip)
+        sync = Sync.PLACED if change is None else Sync.CHANGED
+        message = "" if change is None else change.words
+        standing = _placed(order.address, sync, bought, look, campaign.policy.stalled_after, message=message)
+        return _dripped(standing, order, bought, look.now) if is_drip else standing
+    last = attempts[-1]
+    sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
+    return _standing(order.address, sync, last.message)
+
+
+def standing_of(
+    address: str, attempts: Sequence[Attempt], recorded: Recorded, now: datetime, times: DeliveryTimes
+) -> Standing:
+    """How a recorded order stands where no file says what is listed: what was bought is `placed`."""
+    if doubt := _doubt(attempts):
+        return _doubtful(address, doubt)
+    if bought := standing_attempts(attempts):
+        return _placed(address, Sync.PLACED, bought, _Look(recorded, now, times))
+    last = attempts[-1]
+    sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
+    return _standing(address, sync, last.message)
+
+
+def _unlisted(
+    look: _Look,
+    listed: set[tuple[str, str]],
+    campaigns: Mapping[str, Campaign],
+    *,
+    selection: Callable[[Order], bool] | None,
+    complete: bool,
+) -> Iterator[Standing]:
+    for (name, order_id), attempts in sorted(
+        (item for item in look.recorded.attempts.items() if item[0] not in listed and is_open(item[1])),
+        key=lambda item: item[0],
+    ):
+        doubt = _doubt(attempts)
+        campaign = campaigns.get(name)
+        is_hidden = not complete if campaign is None else order_id in campaign.removed
+        bought = standing_attempts(attempts)
+        if is_hidden and not doubt:
+            continue
+        if selection is not None and not selection(as_order(doubt or bought[-1])):
+            continue
+        address = f"{name}/{order_id}"
+        limit = None if campaign is None else campaign.policy.stalled_after
+        row = _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, look, limit)
+        if (name, order_id) in look.recorded.protected and any(one.is_live for one in bought):
+            row = row._replace(message=f"{row.message}; {_PROTECTED}" if row.message else _PROTECTED)
+        yield row
+
+
+def _doubt(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The newest attempt that may exist; one that a run gave up on before one that is being sent."""
+    doubts = [attempt for attempt in reversed(attempts) if attempt.state in DOUBTFUL]
+    return next((one for one in doubts if one.state is AttemptState.IN_DOUBT), doubts[0] if doubts else None)
+
+
+def _standing(address: str, sync: Sync, message: str = "") -> Standing:
+    """An order of which the panel can't be asked."""
+    return Standing(address, sync, Health.UNKNOWN, None, None, None, None, None, None, message)
+
+
+def _doubtful(address: str, doubt: Attempt) -> Standing:
+    sync = Sync.IN_DOUBT if doubt.state is AttemptState.IN_DOUBT else Sync.SENDING
+    return _standing(address, sync, doubt.message)
+
+
+def _placed(
+    address: str,
+    sync: Sync,
+    standing: Sequence[Attempt],
+    look: _Look,
+    limit: timedelta | None = None,
+    *,
+    message: str = "",
+) -> Standing:
+    """The row of what was bought, by the newest part of it that is worked on, or else the newest."""
+    bought = standing[-1]
+    if len(standing) > 1:
+        bought = next((one for one in reversed(standing) if one.is_live), bought)
+    if bought.state is AttemptState.ABANDONED:
+        return _standing(address, sync, message or "given up: it counts as spent and is not bought again")
+    refills = look.recorded.refills.get(bought.id, ())
+    stalled, eta = "", None
+    if bought.status not in FINAL_STATUSES:
+        stalled = look.times.stalled(bought, look.now, limit)
+        is_gone = is_lost(bought)
+        eta = None if stalled or is_gone else look.times.eta(bought, look.now)
+        told = [GONE] if is_gone else [stalled, cancel_word(bought, look.recorded.cancels.get(bought.id, ()))]
+        message = "; ".join(one for one in (message, *told) if one)
+    message = message or last_word(refills)
+    is_refilling = any(one.is_open for one in refills)
+    row = Standing(
+        address,
+        sync,
+        Health.REFILLING if is_refilling else Health.STALLED if stalled else HEALTH[bought.status],
+        bought.panel_order_id,
+        None if bought.checked_at is None else str(bought.status),
+        bought.charge,
+        bought.start_count,
+        bought.remains,
+        bought.checked_at,
+        message,
+        eta,
+    )
+    return row if len(standing) == 1 else _in_sum(row, standing, look.recorded)
+
+
+def _in_sum(newest: Standing, standing: Sequence[Attempt], recorded: Recorded) -> Standing:
+    """The row of an order that was bought in several parts: what they cost and lack together, and how they fare.
+
+    What was bought again is missing no longer: there the reorder speaks.
+    """
+    followers = reordered(standing)
+    ends = [one for one in standing if one.id not in followers]
+    remains = [0 if one.status is LiveStatus.COMPLETED else one.remains for one in ends]
+    charges = [one.charge for one in standing if one.charge is not None]
+    starts = (one.start_count for one in standing if one.start_count is not None)
+    health = newest.health
+    if any(one.is_open for each in standing for one in recorded.refills.get(each.id, ())):
+        health = Health.REFILLING
+    elif not any(one.is_live for one in standing):
+        healths = {HEALTH[one.status] for one in ends if one.state is AttemptState.PLACED}
+        health = healths.pop() if len(healths) == 1 else Health.PARTIAL
+    return newest._replace(
+        health=health,
+        charge=sum(charges, ZERO) if charges else None,
+        start_count=next(starts, None),
+        remains=sum(one for one in remains if one is not None) if any(one is not None for one in remains) else None,
+    )
+
+
+def _dripped(standing: Standing, order: Order, bought: Sequence[Attempt], now: datetime) -> Standing:
+    """The row of an order whose runs the runner sends one by one: it is not done before the last."""
+    sent = instalments(bought)
+    left = (order.runs or 1) - len(sent)
+    if left <= 0 or not sent:
+        return standing
+    due = due_after(sent[-1], order)
+    last = max(due, now) + timedelta(minutes=(left - 1) * (order.interval or 0))
+    words = f"instalment {len(sent)} of {order.runs} was sent; the next is due {to_the_minute(due)}"
+    is_over = standing.health in (Health.COMPLETED, Health.PARTIAL, Health.CANCELED)
+    return standing._replace(
+        health=Health.PROGRESSING if is_over else standing.health,
+        message=standing.message or words,
+        eta=last,
+    )
+
+
+def is_lost(attempt: Attempt) -> bool:
+    """True if a live order has not been known for long. A final one that vanishes is nobody's loss: panels tidy up."""
+    return attempt.missing_in_a_row >= LOST_AFTER and attempt.is_live
