@@ -20,9 +20,9 @@ from runner.core.orders import Order
 from runner.core.values.clock import SystemClock
 from runner.core.values.money import expected_charge
 from runner.files.campaigns import load_campaigns
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import Journal, open_journal
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
 
 RUN_ID = "built"
 _CHUNK = 1000  # orders that are marked, settled and seen together

@@ -21,9 +21,9 @@ from runner.engine.refresh import refresh
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
 
 
 @asynccontextmanager

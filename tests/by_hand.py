@@ -4,10 +4,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from runner.store.high_water import HighWaterMarks, standing
-from runner.store.lineage import found
-from runner.store.paths import StatePaths
-from runner.store.reading import reading
+from runner.store.connection import reading
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.high_water import HighWaterMarks, standing
+from runner.store.integrity.lineage import found
 
 
 def edit_state(db: Path, *statements: str) -> None:

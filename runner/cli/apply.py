@@ -142,9 +142,9 @@ class _Consent:
         """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
         if self._saved is None:
             return
-        from runner.store.evidence import check
-        from runner.store.lineage import noted
-        from runner.store.paths import StatePaths
+        from runner.store.disk.paths import StatePaths
+        from runner.store.integrity.lineage import noted
+        from runner.store.integrity.progress_evidence import check
 
         paths = StatePaths.at(self._settings.state)
         check(paths)

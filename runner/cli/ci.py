@@ -81,7 +81,7 @@ def tell_failure(arguments: Collection[str], message: str, hint: str, code: int)
 
 
 def _append(file: Path, text: str) -> None:
-    from runner.store.state_files import belongs_to_a_state
+    from runner.store.startup.state_files import belongs_to_a_state
 
     if belongs_to_a_state(file, ()):
         raise OSError(errno.EPERM, "that is a file of a state")

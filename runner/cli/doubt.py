@@ -60,7 +60,7 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     from runner.engine.doubt import find
     from runner.report.text import render_doubt
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -140,13 +140,13 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.core.values.clock import SystemClock
     from runner.engine.doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text import render_settled
-    from runner.store.backup import backup
-    from runner.store.evidence import check
+    from runner.store.disk.lock import acquire
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
     from runner.store.journal import open_journal
-    from runner.store.lock import acquire
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.read.snapshot import read_state
     from runner.store.run_ids import new_run_id
+    from runner.store.startup.backup import backup
 
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
@@ -220,10 +220,10 @@ def _nothing_here(settings: Settings, address: str) -> InvalidInput:
 
 def _remembered(settings: Settings) -> "Recorded":
     """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.evidence import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
 
     paths = StatePaths.at(settings.state)
     check(paths)
@@ -235,9 +235,9 @@ def _weighed(
 ) -> "list[Weighed]":
     from runner.planning.accounting.balance_deltas import other_spending
     from runner.planning.doubts.evidence import gather, weigh
-    from runner.store.doubt_queries import read_kept
-    from runner.store.paths import StatePaths
-    from runner.store.readings import read_readings
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.balance_looks import read_readings
+    from runner.store.read.doubts import read_kept
 
     if not attempts:
         return []

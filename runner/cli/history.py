@@ -29,10 +29,10 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
     from runner.planning.accounting.timeline import latest, of_order
     from runner.report.as_json import write_json
     from runner.report.history import history_document, history_lines, render_history
-    from runner.store.doubt_queries import read_kept
-    from runner.store.paths import StatePaths
-    from runner.store.repair import attempts_of, parse_address
-    from runner.store.run_queries import read_runs
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.doubts import read_kept
+    from runner.store.read.runs import read_runs
+    from runner.store.recovery.repair import attempts_of, parse_address
 
     settings = Settings(**flags)
     period = read_period(since, until, datetime.now(UTC))

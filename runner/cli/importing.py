@@ -178,14 +178,14 @@ class _Round:
         from runner.cli.wiring import about_to_begin, begun, open_panels
         from runner.engine.importing import Signed, check, record
         from runner.planning.refills.imports import Imported
-        from runner.store.backup import backup
-        from runner.store.beginning import admit
-        from runner.store.evidence import check as check_lineage
+        from runner.store.disk.lock import acquire
+        from runner.store.disk.paths import StatePaths
+        from runner.store.integrity.progress_evidence import check as check_lineage
         from runner.store.journal import open_journal
-        from runner.store.lock import acquire
-        from runner.store.paths import StatePaths
-        from runner.store.queries import read_state
+        from runner.store.read.snapshot import read_state
         from runner.store.run_ids import new_run_id
+        from runner.store.startup.backup import backup
+        from runner.store.startup.first_start import admit
 
         clock = SystemClock()
         paths = StatePaths.at(settings.state)

@@ -18,7 +18,7 @@ from runner.core.orders import SANDBOX, Campaign, PanelProfile
 
 if TYPE_CHECKING:
     from runner.planning.plan import Plan
-    from runner.store.beginning import Beginning
+    from runner.store.startup.first_start import Beginning
 
 
 _BEGINNING = frozenset({"apply", "watch", "plan", "import …"})  # commands that take --new-state
@@ -113,7 +113,7 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
 
 def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> "Beginning":
     """What a run says of itself that will write the state; `panels`: those that it speaks with, if not of the campaigns."""
-    from runner.store.beginning import Beginning
+    from runner.store.startup.first_start import Beginning
 
     names = inputs.panels if panels is None else panels
     return Beginning(

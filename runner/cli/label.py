@@ -112,8 +112,8 @@ def _choose(
     from runner.core.catalogue import BalanceLabel
     from runner.planning.accounting.balance_deltas import shown_first
     from runner.report.text_ledger import moved
-    from runner.store.paths import StatePaths
-    from runner.store.readings import read_readings
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.balance_looks import read_readings
 
     account, last = _account(recorded, wish.panel), recorded.last_balances[wish.panel]
     currency = last.balance.currency

@@ -141,7 +141,7 @@ def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
 
 
 def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-    from runner.store.paths import refuse_as_state
+    from runner.store.disk.paths import refuse_as_state
 
     found = placed(DEFAULT_STATE)(ctx, param, value)
     if not ctx.resilient_parsing:

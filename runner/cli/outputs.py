@@ -37,8 +37,8 @@ def refuse_overwriting(
     `outputs`: those beside reports and log; `read`: what it reads beside campaigns and panels. Without `inputs` the
     campaigns are looked at only if an output lies where they are.
     """
-    from runner.store.paths import StatePaths
-    from runner.store.state_files import belongs_to_a_state
+    from runner.store.disk.paths import StatePaths
+    from runner.store.startup.state_files import belongs_to_a_state
 
     outputs = [*outputs, *of_settings(settings)]
     if not outputs:

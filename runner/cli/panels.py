@@ -134,8 +134,8 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
     from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
     from runner.report.as_json import write_json
     from runner.report.services_diff import diff_document, render_diff
-    from runner.store.paths import StatePaths
-    from runner.store.price_history import price_history
+    from runner.store.disk.paths import StatePaths
+    from runner.store.operations.price_history import price_history
 
     known = remembered(settings).catalogues
     history = price_history(StatePaths.at(settings.state))

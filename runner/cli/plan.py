@@ -205,11 +205,11 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     from runner.planning.guards.price_guard import PriceTerms
     from runner.planning.reconcile.plan_request import plan_of
     from runner.planning.refills.due_refills import RefillWish
-    from runner.store.beginning import admit
-    from runner.store.evidence import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
+    from runner.store.startup.first_start import admit
 
     gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
     paths = StatePaths.at(settings.state)
@@ -225,8 +225,8 @@ async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Pl
     from runner.cli.listener import listener
     from runner.cli.wiring import end_run, open_session
     from runner.engine.run import prepare
-    from runner.store.lineage import noted
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.lineage import noted
 
     is_look = asked.what_if is None
     with listener(settings) as listen:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def remembered(settings: Settings) -> "Recorded":
     """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.evidence import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
 
     paths = StatePaths.at(settings.state)
     check(paths)
@@ -24,7 +24,7 @@ def remembered(settings: Settings) -> "Recorded":
 
 def nothing_known(settings: Settings) -> list[str]:
     """A warning where there is no state at all: then nothing that is shown tells what was bought."""
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
 
     if StatePaths.at(settings.state).db.exists():
         return []
@@ -33,7 +33,7 @@ def nothing_known(settings: Settings) -> list[str]:
 
 def balance_history(settings: Settings, panels: Collection[str]) -> "list[BalanceSeen]":
     """Every balance of `panels` that was seen, in time order; of equal ones in a row the first and the last."""
-    from runner.store.balances import read_balances
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.balances import read_balances
 
     return read_balances(StatePaths.at(settings.state), panels)

@@ -70,7 +70,7 @@ def serve(
     from runner.core.values.clock import SystemClock
     from runner.sandbox.serve import serve_forever
     from runner.sandbox.settings import CancelBy, DuplicateLinks, SandboxSettings
-    from runner.store.state_files import is_reserved
+    from runner.store.startup.state_files import is_reserved
 
     book = db or Path(from_here("state/sandbox.db"))
     if is_reserved(book):

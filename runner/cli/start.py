@@ -33,8 +33,8 @@ def init(folder: Path) -> None:
     """
     from runner.core.values.clock import SystemClock
     from runner.files.validation.schemas import sample_path, schema_names, schema_text
-    from runner.store.beginning import Standing, holds_permit, make_permit, refuse_traces
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
+    from runner.store.startup.first_start import Standing, holds_permit, make_permit, refuse_traces
 
     paths = StatePaths.at(folder / STATE)
     standing = refuse_traces(paths, folder)
@@ -84,7 +84,7 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
 
 def _ignore(path: Path) -> None:
     """The database is not for git; lineage.json, which tells a wrong database from the right one, is."""
-    from runner.store.state_files import belongs_to_a_state
+    from runner.store.startup.state_files import belongs_to_a_state
 
     if belongs_to_a_state(path, ()):
         raise InvalidInput(f"{path} is a file of a state", "remove that link")

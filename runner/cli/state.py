@@ -15,9 +15,9 @@ from runner.core.errors import ExitCode, InvalidInput, StateRefused, UsageError
 
 if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
-    from runner.store.lock import StateLock
-    from runner.store.paths import StatePaths
-    from runner.store.repair import Move
+    from runner.store.disk.lock import StateLock
+    from runner.store.disk.paths import StatePaths
+    from runner.store.recovery.repair import Move
 
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 _REASON = click.option("--reason", default="", metavar="TEXT", help="Why; recorded in the state.")
@@ -62,7 +62,7 @@ def list_(globs: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # clic
 def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show everything remembered of order ADDR (campaign/id)."""
     from runner.report.text_state import attempts_document, render_attempt
-    from runner.store.repair import attempts_of, parse_address
+    from runner.store.recovery.repair import attempts_of, parse_address
 
     settings = Settings(**flags)
     key = parse_address(address)
@@ -84,7 +84,7 @@ def mv(address: str, new_address: str, dry_run: bool, **flags: Any) -> None:  # 
 
     Two names without a slash are campaigns: every order of the first gets the second's name, if that has bought nothing.
     """
-    from runner.store.repair import parse_address, plan_campaign_move, plan_move
+    from runner.store.recovery.repair import parse_address, plan_campaign_move, plan_move
 
     settings = Settings(**flags)
     of_campaigns = "/" not in address and "/" not in new_address
@@ -110,7 +110,7 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
     Its attempts and their money stay in the state, as campaign/id~removed1. Refused while one of them may exist on the
     panel. An attempt in doubt stays in doubt, and nothing is sent for its service and link until that is settled.
     """
-    from runner.store.repair import parse_address, plan_removal
+    from runner.store.recovery.repair import parse_address, plan_removal
 
     settings = Settings(**flags)
     if accepted and not reason.strip():
@@ -128,9 +128,9 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
 def backup(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """Copy the state into the backups directory now; print the copy's path."""
     from runner.core.values.clock import SystemClock
-    from runner.store.backup import backup as make_backup
-    from runner.store.evidence import check
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.startup.backup import backup as make_backup
 
     settings = Settings(**flags)
     check(paths := StatePaths.at(settings.state))
@@ -158,10 +158,10 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     """
     from runner.core.values.clock import SystemClock
     from runner.report.text_state import render_restoration
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
-    from runner.store.restore import plan_restore
-    from runner.store.restore import restore as carry_out
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.snapshot import read_state
+    from runner.store.recovery.restore import plan_restore
+    from runner.store.recovery.restore import restore as carry_out
 
     settings = Settings(**flags)
     if accept_loss and not reason.strip():
@@ -191,8 +191,8 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
 def verify(**flags: Any) -> int:  # noqa: ANN401  # same
     """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
     from runner.report.text_state import render_verified
-    from runner.store.paths import StatePaths
-    from runner.store.verify import verify as look_over
+    from runner.store.disk.paths import StatePaths
+    from runner.store.recovery.verify import verify as look_over
 
     settings = Settings(**flags)
     verified = look_over(StatePaths.at(settings.state))
@@ -212,8 +212,8 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     Refused while a process holds it; else a name left by a killed run is taken off. Never breaks a lock.
     """
     from runner.report.text_state import render_unlocked
-    from runner.store.lock import holder_of, is_alive, is_free
-    from runner.store.paths import StatePaths
+    from runner.store.disk.lock import holder_of, is_alive, is_free
+    from runner.store.disk.paths import StatePaths
 
     settings = Settings(**flags)
     paths = StatePaths.at(settings.state)
@@ -235,10 +235,10 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
 
 
 def _recorded(settings: Settings) -> "Recorded":
-    from runner.store.evidence import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
 
     paths = StatePaths.at(settings.state)
     check(paths)
@@ -247,8 +247,8 @@ def _recorded(settings: Settings) -> "Recorded":
 
 def _need_state(settings: Settings, address: str) -> None:
     """InvalidInput if there is no state, before a lock makes its directory. StateRefused if there should be one."""
-    from runner.store.evidence import check
-    from runner.store.paths import StatePaths
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
 
     paths = StatePaths.at(settings.state)
     check(paths)
@@ -262,8 +262,8 @@ def _need_state(settings: Settings, address: str) -> None:
 @contextmanager
 def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, StateLock]]":
     from runner.core.values.clock import SystemClock
-    from runner.store.lock import acquire
-    from runner.store.paths import StatePaths
+    from runner.store.disk.lock import acquire
+    from runner.store.disk.paths import StatePaths
 
     paths = StatePaths.at(settings.state)
     with asyncio.run(acquire(paths, command, SystemClock(), settings.lock_timeout)) as lock:
@@ -275,7 +275,7 @@ def _carry_out(
 ) -> None:
     from runner.core.values.clock import SystemClock
     from runner.report.text_state import render_moves
-    from runner.store.repair import repairing
+    from runner.store.recovery.repair import repairing
 
     kept = None
     if not dry_run:

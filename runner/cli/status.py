@@ -158,8 +158,8 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
 
 def _in_period(settings: Settings, recorded: "Recorded", period: "Period") -> "Recorded":
     from runner.planning.accounting.periods import in_period
-    from runner.store.paths import StatePaths
-    from runner.store.readings import read_ends
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.balance_looks import read_ends
 
     return in_period(recorded, period, *read_ends(StatePaths.at(settings.state), *period))
 

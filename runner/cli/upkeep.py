@@ -215,10 +215,10 @@ async def _in_session(
 
 
 def _remembered(settings: Settings) -> "Recorded":
-    from runner.store.evidence import check
-    from runner.store.lock import is_free
-    from runner.store.paths import StatePaths
-    from runner.store.queries import read_state
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
 
     paths = StatePaths.at(settings.state)
     check(paths)

@@ -21,7 +21,7 @@ from runner.engine.stopping import Stop
 from runner.panel.capabilities import Learnt
 from runner.panel.client import PanelClient
 from runner.report.style import attention
-from runner.store.paths import StatePaths
+from runner.store.disk.paths import StatePaths
 from runner.store.run_ids import new_run_id
 
 SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
@@ -95,11 +95,11 @@ async def open_session(
     missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
     `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until after it. `copies`: make a backup; None: if the command is apply.
     """
-    from runner.store.backup import backup
-    from runner.store.beginning import admit
-    from runner.store.evidence import check
+    from runner.store.disk.lock import acquire
+    from runner.store.integrity.progress_evidence import check
     from runner.store.journal import open_journal
-    from runner.store.lock import acquire
+    from runner.store.startup.backup import backup
+    from runner.store.startup.first_start import admit
 
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
@@ -146,7 +146,7 @@ async def open_session(
 
 def about_to_begin(paths: StatePaths, clock: Clock) -> None:
     """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
-    from runner.store.beginning import holds_permit, make_permit
+    from runner.store.startup.first_start import holds_permit, make_permit
 
     if not holds_permit(paths):
         make_permit(paths, clock)
@@ -154,7 +154,7 @@ def about_to_begin(paths: StatePaths, clock: Clock) -> None:
 
 def begun(settings: Settings, paths: StatePaths) -> str:
     """Nothing may begin another state for this project any more; what to tell of this one."""
-    from runner.store.beginning import take_permit
+    from runner.store.startup.first_start import take_permit
 
     for place in (paths, StatePaths.at(settings.project / STATE)):
         take_permit(place)
@@ -163,7 +163,7 @@ def begun(settings: Settings, paths: StatePaths) -> str:
 
 def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
     """Tell the clients what the state knows of their panels; what a person asks for by hand is tried all the same."""
-    from runner.store.panel_memory import read_panel_memory
+    from runner.store.read.panel_memory import read_panel_memory
 
     for name, client in clients.items():
         lacking, calls = read_panel_memory(paths, name)

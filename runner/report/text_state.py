@@ -13,12 +13,12 @@ from runner.core.values.money import plain
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
-from runner.store.carrying import How
-from runner.store.carrying_requests import Further
-from runner.store.lock import Holder
-from runner.store.repair import Move
-from runner.store.restore import Restoration
-from runner.store.verify import Verified
+from runner.store.disk.lock import Holder
+from runner.store.recovery.merge_copies import How
+from runner.store.recovery.merge_requests import Further
+from runner.store.recovery.repair import Move
+from runner.store.recovery.restore import Restoration
+from runner.store.recovery.verify import Verified
 
 _STYLES = {
     AttemptState.PLACED: Style.GOOD,

@@ -20,11 +20,9 @@ from runner.core.errors import JournalBroken, RunnerError
 from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import Clock
-from runner.store.group_size import GroupSize
-from runner.store.journal_ops import Writer
-from runner.store.lock import StateLock
-from runner.store.opening import open_writer
-from runner.store.operations import (
+from runner.store.disk.lock import StateLock
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import (
     Abandon,
     Adopt,
     AskRefills,
@@ -49,8 +47,10 @@ from runner.store.operations import (
     SettleRefills,
     Unprotect,
 )
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
+from runner.store.read.snapshot import read_state
+from runner.store.startup.opening import open_writer
+from runner.store.write.group_size import GroupSize
+from runner.store.write.writer import Writer
 
 _Waiting = asyncio.Future[Any]  # of an Answer; each method knows its own
 
@@ -225,7 +225,7 @@ async def open_journal(
 ) -> AsyncIterator[Journal]:
     """The journal of this state for the time of the block, under a lock that is held; StateRefused if it may not be written.
 
-    `begins`: from now on the state counts as begun for real panels (`store.beginning`).
+    `begins`: from now on the state counts as begun for real panels (`store.startup.first_start`).
     """
     opened = open_writer(paths, lock, clock, begins=begins)
     journal = Journal(opened.writer, paths, opened.note)

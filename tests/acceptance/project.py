@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from runner.cli.main import run
 from runner.core.values.clock import SystemClock
-from runner.store.beginning import make_permit
-from runner.store.paths import StatePaths
+from runner.store.disk.paths import StatePaths
+from runner.store.startup.first_start import make_permit
 from tests.acceptance.served import TEST_KEY
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ import pytest
 from runner.cli.durations import Duration, Wait
 from runner.core.errors import StateRefused
 from runner.core.values.clock import SystemClock
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 
 
 @pytest.mark.parametrize(

@@ -227,8 +227,8 @@ def test_verify_says_what_is_wrong_and_what_to_do(bought, typed, project):
 HOLD = """
 import asyncio, sys
 from runner.core.values.clock import SystemClock
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 lock = asyncio.run(acquire(StatePaths.at("state/runner.db"), "runner watch", SystemClock()))
 print("held", flush=True)
 sys.stdin.readline()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner.core.values.clock import SystemClock
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.startup.opening import open_writer
 from tests.crash.search import Search
 
 

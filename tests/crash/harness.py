@@ -22,10 +22,9 @@ from runner.engine.session import Session
 from runner.panel.client import PanelClient
 from runner.planning.refills.cancels import too_late
 from runner.planning.refills.due_refills import service_of
-from runner.store.journal_ops import Writer
-from runner.store.lock import StateLock, acquire
-from runner.store.opening import open_writer
-from runner.store.operations import (
+from runner.store.disk.lock import StateLock, acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import (
     AskRefills,
     BeginRun,
     DoubtLeftOvers,
@@ -33,8 +32,9 @@ from runner.store.operations import (
     Mark,
     Operation,
 )
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
+from runner.store.read.snapshot import read_state
+from runner.store.startup.opening import open_writer
+from runner.store.write.writer import Writer
 from tests.crash.journal import SimulatedJournal
 from tests.crash.loop import SimulatedClock, SimulatedLoop, run_on
 from tests.crash.upkeep_world import UpkeepFault

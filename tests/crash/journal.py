@@ -8,8 +8,7 @@ from runner.core.attempts import Attempt
 from runner.core.errors import RunnerError
 from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
 from runner.core.snapshot import Recorded
-from runner.store.journal_ops import Writer
-from runner.store.operations import (
+from runner.store.operations.kinds import (
     AskRefills,
     BeginRun,
     CountStatusCalls,
@@ -30,7 +29,8 @@ from runner.store.operations import (
     SettleRefills,
     Unprotect,
 )
-from runner.store.queries import read_state
+from runner.store.read.snapshot import read_state
+from runner.store.write.writer import Writer
 from tests.crash.loop import SimulatedLoop
 from tests.crash.world import Crash, Ports, When
 

@@ -13,11 +13,11 @@ from runner.engine.price_list import PriceList
 from runner.planning.accounting.balance_check import Fall
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.allowance import Allowance
+from runner.planning.guards import panel_guards as account_guards
 from runner.planning.guards.budget import charge_check
-from runner.planning.guards.budget import panel_guards as account_guards
 from runner.planning.guards.send_window import Window
 from runner.planning.reconcile import planner as diff
-from runner.store import status_statements
+from runner.store.operations import statuses as status_statements
 from tests.crash.mutants import Plant
 
 

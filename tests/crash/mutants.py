@@ -14,7 +14,7 @@ from runner.engine.submit import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
 from runner.planning.reconcile import planner as diff
-from runner.store import statements
+from runner.store.operations import attempts as statements
 from tests.crash.journal import SimulatedJournal
 from tests.crash.world import SimulatedTransport
 
@@ -56,7 +56,7 @@ def mark_not_awaited(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     class Hasty(SimulatedJournal):
         async def mark(self, attempt: Any, run_id: str, at: Any) -> int:
-            from runner.store.operations import Mark
+            from runner.store.operations.kinds import Mark
 
             self._sent = getattr(self, "_sent", self._writer._next_id - 1) + 1
             self.told(Mark(attempt, run_id, at))

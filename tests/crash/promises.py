@@ -13,7 +13,7 @@ from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import from_text, to_text
 from runner.planning.accounting.ledger import make_ledger
-from runner.store.queries import read_state
+from runner.store.read.snapshot import read_state
 from tests.crash.books import DELIVERY
 from tests.crash.harness import RunEnd, World
 from tests.crash.upkeep_world import Asked

@@ -12,8 +12,8 @@ from runner.panel.client import PanelClient
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
 from runner.planning.accounting import ledger
 from runner.planning.reconcile.removed_orders import UnlistedRound
-from runner.store import upkeep_statements
-from runner.store.operations import AskRefills
+from runner.store.operations import refills as upkeep_statements
+from runner.store.operations.kinds import AskRefills
 from tests.crash.journal import SimulatedJournal
 from tests.crash.mutants import Plant
 

@@ -20,13 +20,13 @@ from runner.core.attempts import AttemptState
 from runner.core.errors import RunnerError, StateRefused
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.operations import DoubtLeftOvers
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.restore import plan_restore, restore
-from runner.store.verify import verify
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import DoubtLeftOvers
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.recovery.verify import verify
+from runner.store.startup.opening import open_writer
 from tests.damage.kinds import AFTER_A_KILL, AT_REST, DB, LINEAGE, Files, Kind, harm
 from tests.store.test_killed import MARKS_UNTIL_KILLED
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.store import evidence as evidence_module
+from runner.store.integrity import progress_evidence as evidence_module
 from tests.acceptance.project import Project
 from tests.acceptance.served import start_served
 from tests.damage.apply_loop import LATENCY, PARALLEL, ApplyLoop
@@ -54,23 +54,23 @@ def forget_the_marks(patch):
 
     for module in ("evidence", "queries", "unclean", "restore", "verify"):
         patch.setattr(f"runner.store.{module}.gather", without_marks)
-    patch.setattr("runner.store.unclean.MARKED", "nothing")
+    patch.setattr("runner.store.integrity.startup_check.MARKED", "nothing")
 
 
 def keep_no_outer_mark(patch):
     """A copy of the folder takes all the evidence along."""
-    patch.setattr("runner.store.paths.StatePaths.high_water_outside", lambda *_: None)
+    patch.setattr("runner.store.disk.paths.StatePaths.high_water_outside", lambda *_: None)
 
 
 def trust_a_log_to_its_first_wrong_bit(patch):
     """And the marks with it: what SQLite reads is all there is."""
     forget_the_marks(patch)
-    patch.setattr("runner.store.unclean.refuse_damaged_log", lambda *_: None)
+    patch.setattr("runner.store.integrity.startup_check.refuse_damaged_log", lambda *_: None)
 
 
 def take_a_missing_log_for_a_loss(patch):
     """Which files are there decides, not what the database holds."""
-    from runner.store import unclean
+    from runner.store.integrity import startup_check as unclean
 
     look = unclean.seals_for
 
@@ -79,7 +79,7 @@ def take_a_missing_log_for_a_loss(patch):
             raise unclean.lost_wal(paths)
         return look(paths, left, connection, present)
 
-    patch.setattr("runner.store.unclean.seals_for", by_files)
+    patch.setattr("runner.store.integrity.startup_check.seals_for", by_files)
 
 
 def test_a_missing_count_of_names_is_found(tmp_path, monkeypatch):
@@ -116,6 +116,8 @@ def test_a_missing_defence_is_found(tmp_path, monkeypatch, plant):
     ],
 )
 def test_a_mark_that_is_not_written_is_found(tmp_path, planted):
-    loop = StoreLoop(tmp_path / "writers", 2, f"from runner.store.high_water import HighWaterMarks\n{planted}\n")
+    loop = StoreLoop(
+        tmp_path / "writers", 2, f"from runner.store.integrity.high_water import HighWaterMarks\n{planted}\n"
+    )
     with pytest.raises(Broken):
         find_it(loop)

@@ -7,9 +7,9 @@ import pytest
 from runner.core.events import Event
 from runner.core.values.clock import ManualClock
 from runner.engine.session import Session
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
 from tests.engine.simulated import SimulatedPanel
 
 

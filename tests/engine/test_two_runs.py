@@ -10,9 +10,9 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, StateLocked, StateRefused
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
 from tests.engine.simulated import SimulatedPanel, campaign
 from tests.engine.test_apply import run, yes
 

@@ -184,9 +184,9 @@ def _opener(tmp_path, clock, panel):
     from itertools import count
 
     from runner.engine.session import Session
+    from runner.store.disk.lock import acquire
+    from runner.store.disk.paths import StatePaths
     from runner.store.journal import open_journal
-    from runner.store.lock import acquire
-    from runner.store.paths import StatePaths
 
     paths, numbers = StatePaths.at(tmp_path / "other" / "runner.db"), count()
 

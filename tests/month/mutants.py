@@ -15,7 +15,7 @@ from runner.panel.client import PanelClient
 from runner.planning.orders import shortfall as reorders
 from runner.planning.reconcile import next_actions as life
 from runner.planning.reconcile.removed_orders import UnlistedRound
-from runner.planning.refills.due_refills import due_refills as refills
+from runner.planning.refills import due_refills as refills
 from runner.planning.status import poll_schedule as polling
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -20,12 +20,12 @@ from runner.engine.session import Session
 from runner.panel.capabilities import Learnt
 from runner.planning.doubts.evidence import gather, weigh
 from runner.planning.reconcile.plan_request import Wish
-from runner.store.doubt_queries import read_kept
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.lock import acquire
-from runner.store.panel_memory import read_panel_memory
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
+from runner.store.read.doubts import read_kept
+from runner.store.read.panel_memory import read_panel_memory
+from runner.store.read.snapshot import read_state
 from tests.month.panels import MonthPanel
 
 USER, HOST = "operator", "office"

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from runner.core.values.clock import ManualClock
-from runner.store.journal_ops import Writer
-from runner.store.lock import StateLock, acquire
-from runner.store.opening import open_writer
-from runner.store.operations import BeginRun
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import StateLock, acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import BeginRun
+from runner.store.startup.opening import open_writer
+from runner.store.write.writer import Writer
 from tests.store.making import NOW, a_mark, marks_of
 
 

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused
-from runner.store.backup import backup
-from runner.store.paths import StatePaths
+from runner.store.disk.paths import StatePaths
+from runner.store.startup.backup import backup
 from tests.store.making import a_mark, a_settle, attempts_of, placed
 
 

@@ -2,8 +2,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from runner.core.catalogue import Balance, BalanceSeen
-from runner.store.balances import read_balances
-from runner.store.operations import SeeBalance
+from runner.store.operations.kinds import SeeBalance
+from runner.store.read.balances import read_balances
 from tests.store.making import NOW
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from runner.core.errors import StateLocked, StateRefused
-from runner.store import file_lock, place
-from runner.store.lock import acquire, is_free
-from runner.store.opening import open_writer
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
+from runner.store.disk import file_lock
+from runner.store.disk import location_checks as place
+from runner.store.disk.lock import acquire, is_free
+from runner.store.disk.paths import StatePaths
+from runner.store.read.snapshot import read_state
+from runner.store.startup.opening import open_writer
 from tests.store.making import a_mark
 
 TAKE = """

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused
-from runner.store.filesystems import MOUNT_TABLE, is_network, kind_of, refuse_network
-from runner.store.lock import acquire
+from runner.store.disk.filesystems import MOUNT_TABLE, is_network, kind_of, refuse_network
+from runner.store.disk.lock import acquire
 
 TABLE = r"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
@@ -75,7 +75,7 @@ def network_table(tmp_path):
 
 async def test_a_state_on_a_network_file_system_is_refused_before_it_is_locked(paths, tmp_path, clock, monkeypatch):
     monkeypatch.setattr(
-        "runner.store.place.refuse_network", lambda where: refuse_network(where, network_table(tmp_path))
+        "runner.store.disk.location_checks.refuse_network", lambda where: refuse_network(where, network_table(tmp_path))
     )
     with pytest.raises(StateRefused, match=r"network file system \(nfs4\)") as refusal:
         await acquire(paths, "runner apply", clock)

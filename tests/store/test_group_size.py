@@ -1,6 +1,6 @@
 """How large the groups are that the journal commits."""
 
-from runner.store.group_size import LARGEST, GroupSize
+from runner.store.write.group_size import LARGEST, GroupSize
 
 
 class Clocks:

@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.core.errors import ExitCode, JournalBroken, StateLocked, StateRefused
-from runner.store.backup import backup
-from runner.store.evidence import check
-from runner.store.high_water import SLOT, HighWater, HighWaterMarks, read_mark
-from runner.store.lineage import Lineage, Newest, noted
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, EndRun, Import
-from runner.store.paths import StatePaths, marks_directory
-from runner.store.restore import plan_restore, restore
-from runner.store.verify import verify
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths, marks_directory
+from runner.store.integrity.high_water import SLOT, HighWater, HighWaterMarks, read_mark
+from runner.store.integrity.lineage import Lineage, Newest, noted
+from runner.store.integrity.progress_evidence import check
+from runner.store.operations.kinds import BeginRun, EndRun, Import
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.recovery.verify import verify
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.store.making import NOW, a_mark, a_settle, attempts_of, marks_of, new_attempt, placed, raw
 
 LINEAGE = Lineage("5ff7673e-78ec-42d8-a148-971a0acb8147", 7)

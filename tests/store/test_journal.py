@@ -11,11 +11,11 @@ import pytest
 from runner.core.attempts import FINAL_STATUSES, AttemptState, LiveStatus, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
 from runner.core.errors import JournalBroken, StateRefused
+from runner.store.disk.lock import acquire
+from runner.store.integrity.lineage import noted
 from runner.store.journal import open_journal
-from runner.store.lineage import noted
-from runner.store.lock import acquire
-from runner.store.operations import MarkRefused
-from runner.store.queries import read_state
+from runner.store.operations.kinds import MarkRefused
+from runner.store.read.snapshot import read_state
 from tests.store.making import IN_DOUBT, NOW, attempts_of, new_attempt, placed
 
 

@@ -9,11 +9,11 @@ import time
 import pytest
 
 from runner.core.attempts import AttemptState
-from runner.store.evidence import check
-from runner.store.lock import acquire, is_free
-from runner.store.opening import open_writer
-from runner.store.operations import DoubtLeftOvers
-from runner.store.queries import read_state
+from runner.store.disk.lock import acquire, is_free
+from runner.store.integrity.progress_evidence import check
+from runner.store.operations.kinds import DoubtLeftOvers
+from runner.store.read.snapshot import read_state
+from runner.store.startup.opening import open_writer
 from tests.store.making import NOW, raw
 
 MARKS_UNTIL_KILLED = """
@@ -21,8 +21,8 @@ import asyncio, itertools, os, sys
 from runner.core.attempts import Outcome, OutcomeKind
 from runner.core.values.clock import SystemClock
 from runner.store.journal import open_journal
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 from tests.store.making import new_attempt
 
 async def main():

@@ -11,17 +11,17 @@ import pytest
 from runner.core.attempts import Outcome, OutcomeKind, Phase
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
 from runner.planning.accounting.ledger import make_ledger
-from runner.store.backup import backup
-from runner.store.doubt_queries import read_kept
-from runner.store.migrate import PACKAGED, History, ensure_schema
-from runner.store.opening import engine_of
-from runner.store.operations import EndRun, LabelBalance, SeeBalance
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.readings import read_ends, read_readings
-from runner.store.restore import plan_restore, restore
-from runner.store.run_queries import read_runs
-from runner.store.verify import verify
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import EndRun, LabelBalance, SeeBalance
+from runner.store.read.balance_looks import read_ends, read_readings
+from runner.store.read.doubts import read_kept
+from runner.store.read.runs import read_runs
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.recovery.verify import verify
+from runner.store.schema.migrate import PACKAGED, History, ensure_schema
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import engine_of
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
 
 HOUR = timedelta(hours=1)

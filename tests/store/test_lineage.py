@@ -10,13 +10,13 @@ import pytest
 
 from runner.core.errors import ExitCode, StateRefused
 from runner.core.snapshot import Recorded
-from runner.store.backup import backup
-from runner.store.evidence import check
-from runner.store.lineage import Lineage, note_down, noted
-from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, EndRun
-from runner.store.queries import read_state
-from runner.store.restore import plan_restore, restore
+from runner.store.integrity.lineage import Lineage, note_down, noted
+from runner.store.integrity.progress_evidence import check
+from runner.store.operations.kinds import BeginRun, EndRun
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.store.making import NOW, a_mark, attempts_of
 
 
@@ -172,8 +172,8 @@ def test_the_lineage_file_says_what_it_is_for(bought):
 
 KILLED_WHILE_NOTING = """
 import os, pathlib, sys
-from runner.store.lineage import Lineage, note_down
-from runner.store.paths import StatePaths
+from runner.store.integrity.lineage import Lineage, note_down
+from runner.store.disk.paths import StatePaths
 pathlib.Path.replace = lambda *_: os._exit(9)
 note_down(StatePaths.at(sys.argv[1]), Lineage("x", 10**6))
 """

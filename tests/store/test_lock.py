@@ -8,13 +8,13 @@ import pytest
 
 from runner.core.errors import ExitCode, StateRefused
 from runner.core.values.clock import ManualClock
-from runner.store.lock import acquire, is_free
+from runner.store.disk.lock import acquire, is_free
 
 HOLDS_UNTIL_TOLD = """
 import asyncio, sys
 from runner.core.values.clock import SystemClock
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 lock = asyncio.run(acquire(StatePaths.at(sys.argv[1]), "runner watch", SystemClock()))
 print("held", flush=True)
 sys.stdin.readline()

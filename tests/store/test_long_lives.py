@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import text
 
 from runner.core.attempts import LiveStatus, StatusSeen
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.life_statements import BELIEVED_DAYS
-from runner.store.migrate import PACKAGED, History, ensure_schema
-from runner.store.opening import engine_of
-from runner.store.panel_memory import read_panel_memory
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.revisions import REVISIONS
+from runner.store.operations.order_flags import BELIEVED_DAYS
+from runner.store.read.panel_memory import read_panel_memory
+from runner.store.read.snapshot import read_state
+from runner.store.schema.migrate import PACKAGED, History, ensure_schema
+from runner.store.schema.revisions import REVISIONS
+from runner.store.startup.opening import engine_of
 from tests.store.making import NOW, attempts_of, new_attempt, placed
 
 HOUR = timedelta(hours=1)

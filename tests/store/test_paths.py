@@ -7,11 +7,11 @@ import stat
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused, UsageError
-from runner.store.backup import backup
-from runner.store.lineage import note_down, noted
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.lineage import note_down, noted
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.store.making import a_mark
 
 

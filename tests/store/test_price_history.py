@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from runner.core.catalogue import Catalogue, Service
+from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
-from runner.store.migrate import PACKAGED, History, ensure_schema
-from runner.store.opening import engine_of
-from runner.store.paths import StatePaths
-from runner.store.price_history import price_history
-from runner.store.revisions import REVISIONS
+from runner.store.operations.price_history import price_history
+from runner.store.schema.migrate import PACKAGED, History, ensure_schema
+from runner.store.schema.revisions import REVISIONS
+from runner.store.startup.opening import engine_of
 from tests.store.making import NOW
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState
 from runner.core.errors import StateRefused
-from runner.store.operations import Mark
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.reading import reading
-from runner.store.rows import LEFT_OVER
+from runner.store.connection import reading
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.attempt_rows import LEFT_OVER
+from runner.store.operations.kinds import Mark
+from runner.store.read.snapshot import read_state
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, new_attempt, placed, raw, refused
 
 
@@ -100,7 +100,7 @@ def test_a_word_that_no_version_of_ours_writes_is_a_damaged_state(writer, paths)
 
 def test_the_read_path_loads_neither_sqlalchemy_nor_alembic():
     code = (
-        "import sys, runner.store.queries, runner.store.lock, runner.store.lineage;"
+        "import sys, runner.store.read.snapshot, runner.store.disk.lock, runner.store.integrity.lineage;"
         "sys.exit(any(name in sys.modules for name in ('sqlalchemy', 'alembic')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -112,8 +112,8 @@ def test_opening_a_present_state_does_not_load_alembic(begun, tmp_path):
         "import asyncio, sys\n"
         "from runner.core.values.clock import SystemClock\n"
         "from runner.store.journal import open_journal\n"
-        "from runner.store.lock import acquire\n"
-        "from runner.store.paths import StatePaths\n"
+        "from runner.store.disk.lock import acquire\n"
+        "from runner.store.disk.paths import StatePaths\n"
         "async def main():\n"
         "    paths, clock = StatePaths.at(sys.argv[1]), SystemClock()\n"
         "    with await acquire(paths, 'x', clock) as lock:\n"

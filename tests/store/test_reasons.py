@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from runner.store.reasons import reason_of
+from runner.store.disk.error_texts import reason_of
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """A renamed order keeps what is known of it: its protection goes with it, and the rename is kept for later."""
 
-from runner.store.backup import backup
-from runner.store.operations import BeginRun, EndRun, Protect, Rename, Unprotect
-from runner.store.queries import read_state
-from runner.store.repair import plan_move, plan_removal, repairing
-from runner.store.restore import plan_restore, restore
-from runner.store.run_queries import read_runs
+from runner.store.operations.kinds import BeginRun, EndRun, Protect, Rename, Unprotect
+from runner.store.read.runs import read_runs
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.repair import plan_move, plan_removal, repairing
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.startup.backup import backup
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
 
 

@@ -10,14 +10,14 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus, StatusSeen
 from runner.core.errors import StateRefused
-from runner.store.backup import backup
-from runner.store.carrying import How
-from runner.store.evidence import check
-from runner.store.lineage import noted
-from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, DoubtLeftOvers, EndRun, Rename, Repair, SeeStatuses
-from runner.store.restore import plan_restore, restore
-from runner.store.verify import verify
+from runner.store.integrity.lineage import noted
+from runner.store.integrity.progress_evidence import check
+from runner.store.operations.kinds import BeginRun, DoubtLeftOvers, EndRun, Rename, Repair, SeeStatuses
+from runner.store.recovery.merge_copies import How
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.recovery.verify import verify
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused
 
 
@@ -193,7 +193,7 @@ def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, mon
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.store.restore._sync", no_space)
+    monkeypatch.setattr("runner.store.recovery.restore._sync", no_space)
     with pytest.raises(StateRefused, match="no space left") as refusal:
         restore(paths, plan, "x", clock)
     assert "left in place" in refusal.value.hint
@@ -288,7 +288,7 @@ def test_a_kill_between_the_files_leaves_a_state_that_is_refused(grown, paths, l
     def die(*_):
         raise Killed
 
-    monkeypatch.setattr("runner.store.restore.note_down", die)
+    monkeypatch.setattr("runner.store.recovery.restore.note_down", die)
     plan = plan_restore(paths, grown)
     with pytest.raises(Killed):
         restore(paths, plan, "x", clock)

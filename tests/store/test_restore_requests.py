@@ -10,11 +10,7 @@ from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.doubts import AnswerKept, Decision, DecisionKind
 from runner.core.refills import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
 from runner.planning.refills.due_refills import asked
-from runner.store.backup import backup
-from runner.store.carrying import How
-from runner.store.doubt_queries import read_kept
-from runner.store.opening import open_writer
-from runner.store.operations import (
+from runner.store.operations.kinds import (
     Abandon,
     Adopt,
     AskRefills,
@@ -27,9 +23,13 @@ from runner.store.operations import (
     SeeRefills,
     SettleRefills,
 )
-from runner.store.queries import read_state
-from runner.store.restore import plan_restore, restore
-from runner.store.verify import verify
+from runner.store.read.doubts import read_kept
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.merge_copies import How
+from runner.store.recovery.restore import plan_restore, restore
+from runner.store.recovery.verify import verify
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.store.making import NOW, a_mark, a_settle, attempts_of, placed, raw, refused
 
 LATER = NOW + timedelta(hours=5)

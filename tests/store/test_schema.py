@@ -16,10 +16,10 @@ from sqlalchemy.pool import NullPool
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import Service
 from runner.core.errors import StateRefused
-from runner.store import tables
-from runner.store.migrate import PACKAGED, History, ensure_schema
-from runner.store.queries import read_state
-from runner.store.revisions import HEAD, REVISIONS
+from runner.store.read.snapshot import read_state
+from runner.store.schema import tables
+from runner.store.schema.migrate import PACKAGED, History, ensure_schema
+from runner.store.schema.revisions import HEAD, REVISIONS
 from tests.by_hand import edit_state
 from tests.store.making import a_mark, raw
 

@@ -15,16 +15,16 @@ import pytest
 from runner.core.attempts import AttemptState, OutcomeKind
 from runner.core.errors import ExitCode, JournalBroken, StateRefused
 from runner.core.refills import Finality, RefillSeen, RefillSettled, RefillState
-from runner.store import opening
-from runner.store.backup import backup
-from runner.store.ballast import SIZE, drop_ballast, make_ballast
-from runner.store.emergency import SLOT, SLOTS, EmergencyFile
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.operations import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.verify import verify
+from runner.store.disk.ballast import SIZE, drop_ballast, make_ballast
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.kinds import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
+from runner.store.read.snapshot import read_state
+from runner.store.recovery.verify import verify
+from runner.store.startup import opening
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
+from runner.store.write.spill_file import SLOT, SLOTS, EmergencyFile
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, refused
 
 BIG = "x" * 90_000  # an answer's message that needs many pages
@@ -422,8 +422,8 @@ AS_NOBODY = """
 import asyncio, os, sys
 from runner.core.values.clock import SystemClock
 from runner.core.errors import StateRefused
-from runner.store.lock import acquire
-from runner.store.paths import StatePaths
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
 os.setuid(65534)
 try:
     asyncio.run(acquire(StatePaths.at(sys.argv[1]), "apply", SystemClock()))

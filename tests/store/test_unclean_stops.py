@@ -9,12 +9,12 @@ import pytest
 
 from runner.core.attempts import AttemptState
 from runner.core.errors import ExitCode, StateRefused
-from runner.store.backup import backup
-from runner.store.high_water import HighWaterMarks, read_mark
-from runner.store.lineage import Lineage
-from runner.store.opening import open_writer
-from runner.store.operations import BeginRun, DoubtLeftOvers
-from runner.store.verify import verify
+from runner.store.integrity.high_water import HighWaterMarks, read_mark
+from runner.store.integrity.lineage import Lineage
+from runner.store.operations.kinds import BeginRun, DoubtLeftOvers
+from runner.store.recovery.verify import verify
+from runner.store.startup.backup import backup
+from runner.store.startup.opening import open_writer
 from tests.by_hand import take_off_the_seal
 from tests.store.making import NOW, a_mark, a_settle, attempts_of, marks_of, placed, raw
 

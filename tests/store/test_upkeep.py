@@ -13,8 +13,8 @@ from runner.core.refills import (
     RefillSettled,
     RefillState,
 )
-from runner.store.operations import AskRefills, DoubtLeftOvers, SeeCancels, SeeRefills, SettleRefills
-from runner.store.queries import read_state
+from runner.store.operations.kinds import AskRefills, DoubtLeftOvers, SeeCancels, SeeRefills, SettleRefills
+from runner.store.read.snapshot import read_state
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
 
 REQUESTED = RefillState.REQUESTED

@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from runner.store.backup import backup
-from runner.store.lineage import Lineage, note_down, noted
-from runner.store.operations import EndRun
-from runner.store.verify import verify
+from runner.store.integrity.lineage import Lineage, note_down, noted
+from runner.store.operations.kinds import EndRun
+from runner.store.recovery.verify import verify
+from runner.store.startup.backup import backup
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, placed, raw
 
 

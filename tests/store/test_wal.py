@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.store.wal import NOTHING, LogReading, read_log
+from runner.store.integrity.wal import NOTHING, LogReading, read_log
 
 HEADER, FRAME = 32, 24
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from runner.core.attempts import AttemptKind, AttemptState, OutcomeKind
 from runner.core.errors import JournalBroken, StateRefused
 from runner.core.values.clock import ManualClock
-from runner.store.lock import acquire
-from runner.store.opening import open_writer
-from runner.store.operations import (
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.attempt_rows import LEFT_OVER
+from runner.store.operations.kinds import (
     BeginRun,
     DoubtLeftOvers,
     EndRun,
@@ -24,9 +25,8 @@ from runner.store.operations import (
     RenameRefused,
     SettleRefused,
 )
-from runner.store.paths import StatePaths
-from runner.store.queries import read_state
-from runner.store.rows import LEFT_OVER
+from runner.store.read.snapshot import read_state
+from runner.store.startup.opening import open_writer
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, new_attempt, placed, raw, refused
 
 

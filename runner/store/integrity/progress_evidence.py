@@ -1,0 +1,217 @@
+"""What tells, outside of the database, how far the state had come; and whether the database holds all of that.
+
+The evidence: `lineage.json`, and the high-water marks beside the database and outside of its folder. Which files are there
+proves nothing; what the database holds does.
+"""
+
+import sqlite3
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from runner.core.errors import StateRefused
+from runner.store.connection import reading
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.high_water import Found, HighWater, place_of, read_mark
+from runner.store.integrity.lineage import Lineage, Noted, compare, found, is_held, read_noted, refuse_astray
+
+
+class Witness(NamedTuple):
+    """A mark that can be read."""
+
+    path: Path
+    mark: HighWater
+    is_of_here: bool  # else a copy of this state wrote it, in another folder
+
+
+class Evidence(NamedTuple):
+    """All that was found. Gather it before the database is read: a run commits first, so it never tells of more."""
+
+    noted: Noted | None  # by the lineage file
+    beside: Found  # the mark beside the database
+    outside: Found | None  # none: this user can have none
+    witnesses: tuple[Witness, ...]  # those of the two that can be read
+
+    def lineages(self) -> list[Lineage]:
+        """Every lineage and serial that it tells of; the lineage file's first."""
+        in_file = [] if self.noted is None else [self.noted.known]
+        return in_file + [witness.mark.lineage for witness in self.witnesses]
+
+    def tells_of_the_last_run(self, present: Lineage | None) -> bool:
+        """True if a mark was written by the last run with this very state; an older one says nothing of its end.
+
+        The lineage file was written when that run began, and the marks synced with it.
+        """
+        begun = 0 if self.noted is None else self.noted.known.serial
+        return any(
+            one.is_of_here
+            and present is not None
+            and one.mark.lineage.lineage == present.lineage
+            and one.mark.lineage.serial >= begun
+            for one in self.witnesses
+        )
+
+
+def gather(paths: StatePaths) -> Evidence:
+    """What the files tell; StateRefused if the lineage file can't be understood. Creates nothing."""
+    noted, beside = read_noted(paths), read_mark(paths.high_water)
+    outside = None
+    if (family := _family(paths, noted, beside)) is not None and (
+        place := paths.high_water_outside(family)
+    ) is not None:
+        outside = read_mark(place)
+    here = place_of(paths)
+    witnesses = tuple(
+        Witness(place.path, place.mark, is_of_here=place is beside or place.mark.place == here)
+        for place in (beside, outside)
+        if place is not None and place.mark is not None
+    )
+    return Evidence(noted, beside, outside, witnesses)
+
+
+def _family(paths: StatePaths, noted: Noted | None, beside: Found) -> str | None:
+    """By whose name the outer mark is to be looked for: whoever tells first."""
+    if noted is not None:
+        return noted.known.family
+    if beside.mark is not None:
+        return beside.mark.lineage.family
+    with suppress(StateRefused):
+        if paths.db.exists():
+            with reading(paths) as connection:
+                present = found(connection, paths)
+                return None if present is None else present.family
+    return None
+
+
+def refuse_if_lost(paths: StatePaths, evidence: Evidence) -> None:
+    """StateRefused if there is evidence of a database that is missing or empty."""
+    for path, mark, _ in evidence.witnesses:
+        if mark.attempts:
+            who = f"{path} knows" if evidence.noted is None else f"{paths.lineage} and {path} know"
+            raise StateRefused(
+                f"the state {paths.db} is missing or empty, but {who} of it (serial {mark.lineage.serial}, "
+                f"{mark.attempts:,} orders): without it everything would be bought again",
+                f"bring back the database with the {paths.wal.name} that lay beside it, or restore the newest copy: "
+                f"runner state restore {paths.backups / 'runner-….db'}",
+            )
+    compare(paths, None if evidence.noted is None else evidence.noted.known, None)
+
+
+def refuse_if_behind(paths: StatePaths, evidence: Evidence, connection: sqlite3.Connection) -> Lineage | None:
+    """What the database says of itself; None if it is empty. StateRefused unless it holds all that the evidence tells of."""
+    present = found(connection, paths)
+    if present is None:
+        refuse_if_lost(paths, evidence)
+        return None
+    if evidence.noted is not None:
+        compare(paths, evidence.noted.known, present)
+        refuse_astray(paths, connection, paths.lineage, run=evidence.noted.run, newest=evidence.noted.newest)
+    for witness in evidence.witnesses:
+        _refuse_unless_held(paths, connection, present, witness)
+    return present
+
+
+def holds_all(connection: sqlite3.Connection, present: Lineage, evidence: Evidence) -> bool:
+    """True if a database of that lineage and serial holds all that the evidence tells of."""
+    noted = evidence.noted
+    if noted is not None:
+        if _is_newer(noted.known, present):
+            return False
+        if noted.known.lineage == present.lineage:
+            run, newest = noted.run, noted.newest
+            if run is not None and not connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone():
+                return False
+            if newest is not None and not is_held(connection, newest):
+                return False
+    return all(_lack(connection, present, witness) is None for witness in evidence.witnesses)
+
+
+class _Lack(StrEnum):
+    """What a database has not that a mark tells of."""
+
+    LINEAGE = "lineage"  # it is another one, or of an epoch before
+    COMMITS = "commits"  # later ones
+    PURCHASES = "purchases"  # it has others in their place
+
+
+def _lack(connection: sqlite3.Connection, present: Lineage, witness: Witness) -> _Lack | None:
+    mark = witness.mark
+    if mark.lineage.family != present.family or mark.lineage.epoch > present.epoch:
+        return _Lack.LINEAGE
+    if mark.lineage.epoch < present.epoch:  # it lags: a copy was restored where it could not be written
+        return None
+    is_astray = mark.newest is not None and not is_held(connection, mark.newest)
+    # Of a copy that has gone on in another folder only purchases matter: it may have been used for a look.
+    if present.serial < mark.lineage.serial and (witness.is_of_here or is_astray):
+        return _Lack.COMMITS
+    return _Lack.PURCHASES if is_astray else None
+
+
+def _is_newer(known: Lineage, present: Lineage) -> bool:
+    return known.family != present.family or (known.epoch, known.serial) > (present.epoch, present.serial)
+
+
+def _refuse_unless_held(paths: StatePaths, connection: sqlite3.Connection, present: Lineage, witness: Witness) -> None:
+    path, mark = witness.path, witness.mark
+    match _lack(connection, present, witness):
+        case _Lack.LINEAGE:
+            raise StateRefused(
+                f"the state {paths.db} is of another lineage ({present.lineage}) than {path} tells of "
+                f"({mark.lineage.lineage})",
+                "bring back the database that belongs here, or name the right one with --state; if this one is to take its "
+                f"place: {_accept(paths)}",
+            )
+        case _Lack.COMMITS:
+            (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
+            whose = "" if witness.is_of_here else f" (of the copy in {mark.place})"
+            raise StateRefused(
+                f"the state {paths.db} is behind: its serial is {present.serial}, {path} knows of {mark.lineage.serial}"
+                f"{whose}; {_what_is_lost(mark.attempts - attempts)}{_cause(paths)}",
+                "bring back the newest runner.db, with the runner.db-wal that lies beside it. If this is the newest there is, "
+                f"look through the panel's own order list, then accept the loss: {_accept(paths)}",
+            )
+        case _Lack.PURCHASES:
+            refuse_astray(paths, connection, path, newest=mark.newest)
+
+
+def _what_is_lost(orders: int) -> str:
+    if orders <= 0:
+        return "what was recorded in between is missing"
+    return f"{orders:,} order(s) that may have been sent are missing from it, and would be bought again"
+
+
+def _cause(paths: StatePaths) -> str:
+    """What became of them, if the log shows it."""
+    from runner.store.integrity.wal import read_log  # every command passes here, and hardly one needs it
+
+    with suppress(OSError):
+        log = read_log(paths.wal)
+        if log.damaged_at is not None:
+            return f". {paths.wal} is damaged at byte {log.damaged_at}, and SQLite reads nothing after that"
+    return ""
+
+
+def _accept(paths: StatePaths) -> str:
+    return f"runner state restore {paths.db} --accept-loss --reason '…'"
+
+
+def check(paths: StatePaths) -> str | None:
+    """StateRefused unless the database holds all that is known of it; a note worth showing, or None.
+
+    With no evidence at all, none is a fresh project. A database without its lineage file is accepted, if the marks agree:
+    it is itself the proof of what was bought; the journal writes the file anew.
+    """
+    evidence = gather(paths)
+    if not paths.db.exists():
+        refuse_if_lost(paths, evidence)
+        return None
+    with reading(paths) as connection:
+        present = refuse_if_behind(paths, evidence, connection)
+        if (
+            evidence.noted is None
+            and present is not None
+            and connection.execute("SELECT 1 FROM attempts LIMIT 1").fetchone()
+        ):
+            return f"{paths.lineage} was missing and is written anew; commit it to git"
+    return None

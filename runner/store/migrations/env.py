@@ -1,8 +1,0 @@
-"""Alembic's entry: runs the steps on the connection that `runner.store.migrate` passes, inside its transaction."""
-
-from alembic import context
-
-from runner.store.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()

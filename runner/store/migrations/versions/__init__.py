@@ -1,1 +1,0 @@
-"""One file per step, in the order of `runner.store.revisions`."""

@@ -1,0 +1,71 @@
+"""What evidence and decisions do to the tables; beside `statements`, in the same transactions."""
+
+from sqlalchemy import Connection, insert, select, update
+
+from runner.core.attempts import AttemptState, OutcomeKind
+from runner.core.doubts import Decided, Decision, DecisionKind
+from runner.core.values.clock import from_text, to_text
+from runner.store.operations.kinds import Abandon, Adopt, Deciding, DecisionRefused, NotPlaced, Settle
+from runner.store.schema.tables import attempts, decisions
+
+EVIDENCE = "INSERT INTO evidence (attempt_id, http_status, size, answer, reason) VALUES (?, ?, ?, ?, ?)"
+LONGEST_ANSWER = 2000  # characters that are kept
+
+_TELLING = (OutcomeKind.IN_DOUBT, OutcomeKind.REFUSED)  # a refusal as a duplicate may tell of an earlier doubt
+_MEANINGS: dict[type[Deciding], tuple[DecisionKind, AttemptState]] = {
+    Adopt: (DecisionKind.ADOPT, AttemptState.PLACED),
+    NotPlaced: (DecisionKind.NOT_PLACED, AttemptState.NOT_SENT),
+    Abandon: (DecisionKind.ABANDON, AttemptState.ABANDONED),
+}
+
+
+def evidence_row(settle: Settle) -> tuple[str | int | None, ...] | None:
+    """Parameters of EVIDENCE; None for outcomes that leave nothing to find out."""
+    outcome = settle.outcome
+    if outcome.kind not in _TELLING:
+        return None
+    reason = None if outcome.reason is None else outcome.reason.value
+    return (settle.attempt_id, outcome.http_status, outcome.size, outcome.answer[:LONGEST_ANSWER], reason)
+
+
+def decide(connection: Connection, wish: Deciding) -> int:
+    """Settle a doubt: 1 if recorded now, 0 if the very same decision stood already. DecisionRefused otherwise."""
+    kind, state = _MEANINGS[type(wish)]
+    panel_order_id = wish.panel_order_id if isinstance(wish, Adopt) else None
+    made = _made(connection, wish.attempt_id)
+    if made is not None:
+        if (made.kind, made.panel_order_id) == (kind, panel_order_id):
+            return 0
+        raise DecisionRefused(
+            f"this doubt is settled: {made}", "a decision stands; what the panel holds is in its order list"
+        )
+    changed = connection.execute(
+        update(attempts)
+        .where(attempts.c.id == wish.attempt_id, attempts.c.state == AttemptState.IN_DOUBT)
+        .values(state=state, panel_order_id=panel_order_id)
+    )
+    if changed.rowcount != 1:
+        raise DecisionRefused(f"attempt {wish.attempt_id} is not in doubt", "see `runner doubt list`")
+    by = wish.decision
+    connection.execute(
+        insert(decisions),
+        {
+            "attempt_id": wish.attempt_id,
+            "kind": kind.value,
+            "panel_order_id": panel_order_id,
+            "reason": by.reason,
+            "user": by.user,
+            "host": by.host,
+            "decided_at": to_text(by.at),
+            "forced": int(by.forced),
+        },
+    )
+    return 1
+
+
+def _made(connection: Connection, attempt_id: int) -> Decided | None:
+    row = connection.execute(select(decisions).where(decisions.c.attempt_id == attempt_id)).one_or_none()
+    if row is None:
+        return None
+    by = Decision(row.reason, row.user, row.host, from_text(row.decided_at), bool(row.forced))
+    return Decided(row.attempt_id, DecisionKind(row.kind), row.panel_order_id, by)

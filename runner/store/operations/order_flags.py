@@ -1,0 +1,98 @@
+"""What operations on long lives do to the tables, and how that is read. No transactions here, as in `statements`."""
+
+import sqlite3
+from datetime import date
+from typing import TYPE_CHECKING
+
+from runner.core.values.clock import to_text
+from runner.store.connection import revision
+from runner.store.operations.kinds import CountStatusCalls, Import, LifeOperation, NoteLacking, Protect, Unprotect
+from runner.store.schema.revisions import includes
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection  # readers do without it: 0.45 s to import
+
+STEP = "0006"  # the schema that brought these tables, and `final_at`
+BELIEVED_DAYS = 30  # panels are replaced and grow: what one lacks is not believed for ever
+
+_PROTECT = "INSERT INTO protections (campaign, order_id, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_UNPROTECT = "DELETE FROM protections WHERE campaign = ? AND order_id = ?"
+_MOVE = "UPDATE OR REPLACE protections SET campaign = ?, order_id = ? WHERE campaign = ? AND order_id = ?"
+_LACKING = (
+    "INSERT INTO lacking (panel, ability, seen_at) VALUES (?, ?, ?) "
+    "ON CONFLICT (panel, ability) DO UPDATE SET seen_at = excluded.seen_at"
+)
+_COUNT = (
+    "INSERT INTO status_calls (panel, day, calls) VALUES (?, ?, ?) "
+    "ON CONFLICT (panel, day) DO UPDATE SET calls = calls + excluded.calls"
+)
+_IMPORT = (
+    "INSERT INTO attempts (campaign, order_id, kind, slot, panel, service, link, quantity, runs, interval, rate, "
+    "expected_charge, state, run_id, marked_at, settled_at, panel_order_id, message, status, status_text, "
+    "missing_in_a_row) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'placed', ?, ?, ?, ?, ?, 'unknown', '', 0)"
+)
+
+
+def carry_out(connection: "Connection", operation: LifeOperation) -> int | None:
+    """Do what the operation says; the id of an imported attempt, else None."""
+    match operation:
+        case Protect(orders, at):
+            _many(connection, _PROTECT, [(*order, to_text(at)) for order in orders])
+        case Unprotect(orders):
+            _many(connection, _UNPROTECT, list(orders))
+        case NoteLacking(panel, abilities, at):
+            _many(connection, _LACKING, [(panel, ability, to_text(at)) for ability in abilities])
+        case CountStatusCalls(panel, day, calls):
+            connection.exec_driver_sql(_COUNT, (panel, day.isoformat(), calls))
+        case Import():
+            return _import(connection, operation)
+    return None
+
+
+def move_protection(connection: "Connection", before: tuple[str, str], after: tuple[str, str]) -> None:
+    """Protect `after` if `before`, the former (campaign, order id) of the same order, was protected."""
+    connection.exec_driver_sql(_MOVE, (*after, *before))
+
+
+def _many(connection: "Connection", statement: str, rows: list[tuple[str, ...]]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, rows)
+
+
+def _import(connection: "Connection", operation: Import) -> int:
+    new, at = operation.attempt, to_text(operation.at)
+    row = (
+        *(new.campaign, new.order_id, new.kind.value, new.slot, new.panel, new.service, new.link),
+        *(new.quantity, new.runs, new.interval, format(new.rate, "f"), format(new.expected_charge, "f")),
+        *(operation.run_id, at, at, operation.panel_order_id, operation.message),
+    )
+    return int(connection.exec_driver_sql(_IMPORT, row).lastrowid)
+
+
+def read_protected(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """(campaign, order id) of all that is protected; none in a schema that has no room for it."""
+    if not includes(revision(connection), STEP):
+        return frozenset()
+    return frozenset(connection.execute("SELECT campaign, order_id FROM protections"))
+
+
+def read_lacking(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    """By panel, the abilities that it lacks: shown in the 30 days before the last run began, then it may be tried again."""
+    if not includes(revision(connection), STEP):
+        return {}
+    found: dict[str, set[str]] = {}
+    for panel, ability in connection.execute(
+        "SELECT panel, ability FROM lacking "
+        "WHERE julianday(seen_at) > (SELECT julianday(max(started_at)) FROM runs) - ?",
+        (BELIEVED_DAYS,),
+    ):
+        found.setdefault(panel, set()).add(ability)
+    return {panel: frozenset(abilities) for panel, abilities in found.items()}
+
+
+def read_status_calls(connection: sqlite3.Connection) -> dict[tuple[str, date], int]:
+    """(panel, UTC day) -> status calls made, of the latest day of each panel."""
+    if not includes(revision(connection), STEP):
+        return {}
+    rows = connection.execute("SELECT panel, max(day), calls FROM status_calls GROUP BY panel")
+    return {(panel, date.fromisoformat(day)): calls for panel, day, calls in rows}

@@ -1,0 +1,97 @@
+"""What a panel listed when: written when a price list differs from the one before, read by plans and `services --diff`."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.core.catalogue import Service, ServiceSeen
+from runner.core.values.clock import from_text
+from runner.store.connection import NOT_OURS, holds_tables, reading, revision, unreadable
+from runner.store.disk.paths import StatePaths
+from runner.store.schema.revisions import includes
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection  # readers do without it: 0.45 s to import
+
+Row = tuple[str | int | None, ...]  # the fields of core.catalogue.Service, as the state holds them
+
+_STEP = "0004"  # the schema that brought the table; a reader may meet an older one
+_KEPT = "name, type, category, rate, min, max, refill, cancel, dripfeed"
+_FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
+_INSERT = (
+    f"INSERT INTO service_history (panel, seen_at, is_listed, service, {_KEPT}) "  # noqa: S608  # our own names
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SEEN = f"SELECT panel, seen_at, is_listed, service, {_KEPT} FROM service_history"  # noqa: S608  # our own names
+
+
+class Change(NamedTuple):
+    """One row to be written."""
+
+    is_listed: bool
+    service: Row
+
+
+def changes(former: Iterable[Row], present: Sequence[Row]) -> list[Change]:
+    """What differs between two lists of one panel: new and changed services as they are, gone ones as they were."""
+    before = {row[0]: row for row in former}
+    listed = {row[0] for row in present}
+    found = [Change(is_listed=True, service=row) for row in present if before.get(row[0]) != row]
+    return found + [Change(is_listed=False, service=row) for key, row in before.items() if key not in listed]
+
+
+def note_changes(
+    connection: "Connection", panel: str, seen_at: str, former: Iterable[Row], present: Sequence[Row]
+) -> None:
+    """Record what differs between two lists of a panel, in the writer's transaction."""
+    for one in changes(former, present):
+        connection.exec_driver_sql(_INSERT, (panel, seen_at, int(one.is_listed), *one.service))
+
+
+def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:
+    """All that was seen of the services that ever changed, oldest first."""
+    if not includes(revision(connection), _STEP):
+        return {}
+    return _by_service(
+        connection.execute(
+            f"{_SEEN} WHERE (panel, service) IN (SELECT panel, service FROM service_history "  # noqa: S608  # the same
+            "GROUP BY panel, service HAVING count(*) > 1) ORDER BY id"
+        )
+    )
+
+
+def price_history(paths: StatePaths) -> dict[tuple[str, str], list[ServiceSeen]]:
+    """All that was seen of every service, oldest first; nothing without a state. StateRefused as `read_state`."""
+    if not paths.db.exists():
+        return {}
+    try:
+        with reading(paths) as connection:
+            if not holds_tables(connection, paths) or not includes(revision(connection), _STEP):
+                return {}
+            return _by_service(connection.execute(f"{_SEEN} ORDER BY id"))
+    except NOT_OURS as error:
+        raise unreadable(paths, error) from error
+
+
+def _by_service(rows: sqlite3.Cursor) -> dict[tuple[str, str], list[ServiceSeen]]:
+    found: dict[tuple[str, str], list[ServiceSeen]] = {}
+    for panel, seen_at, is_listed, id_, name, type_, category, rate, least, most, refill, cancel, dripfeed in rows:
+        service = Service(
+            id_, name, type_, category, Decimal(rate), least, most, _FLAGS[refill], _FLAGS[cancel], _FLAGS[dripfeed]
+        )
+        found.setdefault((panel, id_), []).append(ServiceSeen(panel, from_text(seen_at), service, bool(is_listed)))
+    return found
+
+
+def read_last_look(connection: sqlite3.Connection) -> datetime | None:
+    """When the last `runner plan` that read the price lists ended: a person has seen them as they were then.
+
+    The last one recorded, whatever the clock said at others: it may have been put back since.
+    """
+    row = connection.execute(
+        "SELECT ended_at FROM runs WHERE command = 'plan' AND ended_at IS NOT NULL AND exit_code IN (0, 2, 10, 11, 15) "
+        "ORDER BY rowid DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else from_text(row[0])

@@ -1,0 +1,119 @@
+"""What each operation on refills and cancellations does to the tables. No transactions here, as in `statements`."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from runner.core.errors import StateRefused
+from runner.core.refills import RefillState
+from runner.core.values.clock import to_text
+from runner.store.operations.kinds import AskRefills, SeeCancels, SeeRefills, SettleRefills, UpkeepOperation
+from runner.store.operations.refill_rows import REFILL_LEFT_OVER
+from runner.store.schema.tables import cancels, refills
+
+_SETTLE = (
+    update(refills)
+    .where(refills.c.id == bindparam("refill"), refills.c.state == RefillState.ASKING)
+    .values({name: bindparam(f"new_{name}") for name in ("state", "refill_id", "finality", "message", "answered_at")})
+)
+_SEE = (
+    update(refills)
+    .where(refills.c.id == bindparam("refill"), refills.c.state == RefillState.REQUESTED)
+    .values({name: bindparam(f"new_{name}") for name in ("state", "message", "checked_at")})
+)
+
+
+def carry_out(connection: Connection, operation: UpkeepOperation) -> list[int] | None:
+    """One operation; the ids of what was marked for AskRefills. StateRefused if a request is not in `asking`."""
+    match operation:
+        case AskRefills():
+            return _ask(connection, operation)
+        case SettleRefills():
+            _settle(connection, operation)
+        case SeeRefills():
+            _see(connection, operation)
+        case SeeCancels():
+            _cancels(connection, operation)
+    return None
+
+
+def give_up_left_overs(connection: Connection, at: datetime) -> None:
+    """Every request left in `asking` by an earlier run may have been recorded: from now on its answer is unknown."""
+    connection.execute(
+        update(refills)
+        .where(refills.c.state == RefillState.ASKING)
+        .values(state=RefillState.UNKNOWN, answered_at=to_text(at), message=REFILL_LEFT_OVER)
+    )
+
+
+def _ask(connection: Connection, asking: AskRefills) -> list[int]:
+    last = connection.execute(select(func.coalesce(func.max(refills.c.id), 0))).scalar_one()
+    ids = [last + number for number in range(1, len(asking.attempt_ids) + 1)]
+    if ids:
+        connection.execute(
+            insert(refills),
+            [
+                {
+                    "id": refill,
+                    "attempt_id": attempt_id,
+                    "state": RefillState.ASKING.value,
+                    "message": "",
+                    "asked_at": to_text(asking.at),
+                }
+                for refill, attempt_id in zip(ids, asking.attempt_ids, strict=True)
+            ],
+        )
+    return ids
+
+
+def _settle(connection: Connection, settle: SettleRefills) -> None:
+    if not settle.settled:
+        return
+    changed = connection.execute(
+        _SETTLE,
+        [
+            {
+                "refill": one.id,
+                "new_state": one.state.value,
+                "new_refill_id": one.refill_id,
+                "new_finality": None if one.finality is None else one.finality.value,
+                "new_message": one.message,
+                "new_answered_at": to_text(settle.at),
+            }
+            for one in settle.settled
+        ],
+    ).rowcount
+    if changed != len(settle.settled):
+        raise StateRefused("a refill that was answered is not being asked for", "its answer is unknown after a restart")
+
+
+def _see(connection: Connection, see: SeeRefills) -> None:
+    if see.seen:
+        connection.execute(
+            _SEE,
+            [
+                {
+                    "refill": one.id,
+                    "new_state": one.state.value,
+                    "new_message": one.message,
+                    "new_checked_at": to_text(one.checked_at),
+                }
+                for one in see.seen
+            ],
+        )
+
+
+def _cancels(connection: Connection, see: SeeCancels) -> None:
+    if see.requests:
+        connection.execute(
+            insert(cancels),
+            [
+                {
+                    "attempt_id": one.attempt_id,
+                    "asked_at": to_text(one.asked_at),
+                    "state": one.state.value,
+                    "message": one.message,
+                }
+                for one in see.requests
+            ],
+        )

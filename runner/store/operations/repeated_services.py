@@ -1,0 +1,41 @@
+"""Services that a panel lists more than once, as the list last seen had them. Written with it, in the writer's transaction."""
+
+import sqlite3
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from runner.core.catalogue import Repeated
+from runner.store.connection import revision
+from runner.store.schema.revisions import includes
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection  # readers do without it: 0.45 s to import
+
+_STEP = "0007"  # the schema that brought the table; a reader may meet an older one
+
+
+def note_repeated(connection: "Connection", panel: str, repeated: Iterable[Repeated]) -> None:
+    """Replace what is remembered of a panel."""
+    connection.exec_driver_sql("DELETE FROM repeated_services WHERE panel = ?", (panel,))
+    rows = [
+        (panel, one.service, one.times, " ".join(format(rate, "f") for rate in one.rates), " ".join(one.fields))
+        for one in repeated
+    ]
+    if rows:
+        connection.exec_driver_sql(
+            "INSERT INTO repeated_services (panel, service, times, rates, fields) VALUES (?, ?, ?, ?, ?)", rows
+        )
+
+
+def read_repeated(connection: sqlite3.Connection) -> dict[str, dict[str, Repeated]]:
+    """By panel and service, in the list's order."""
+    if not includes(revision(connection), _STEP):
+        return {}
+    found: dict[str, dict[str, Repeated]] = {}
+    for panel, service, times, rates, fields in connection.execute(
+        "SELECT panel, service, times, rates, fields FROM repeated_services ORDER BY rowid"
+    ):
+        amounts = tuple(Decimal(rate) for rate in rates.split())
+        found.setdefault(panel, {})[service] = Repeated(service, times, amounts, tuple(fields.split()))
+    return found

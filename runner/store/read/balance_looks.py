@@ -1,0 +1,158 @@
+"""The looks at balances that the state holds, in the order they were recorded. Plain sqlite3, read-only, as `queries`.
+
+A look at which the panel named no currency (`XXX`) is taken to be in the one it named before, or else after.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import TypeVar
+
+from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
+from runner.core.values.clock import from_text, to_text
+from runner.store.connection import NOT_OURS, holds_tables, reading, revision, unreadable
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.labels import STEP
+from runner.store.schema.revisions import includes
+
+_T = TypeVar("_T")
+_Row = tuple[str, str, str, str, int, int | None]
+
+_CURRENCY = f"""coalesce(
+    nullif(b.currency, '{NO_CURRENCY}'),
+    (SELECT f.currency FROM balances AS f
+     WHERE f.panel = b.panel AND f.id < b.id AND f.currency <> '{NO_CURRENCY}' ORDER BY f.id DESC LIMIT 1),
+    (SELECT l.currency FROM balances AS l
+     WHERE l.panel = b.panel AND l.id > b.id AND l.currency <> '{NO_CURRENCY}' ORDER BY l.id LIMIT 1),
+    b.currency
+)"""  # noqa: S608  # our own text
+
+
+def first_and_last(
+    connection: sqlite3.Connection, since: datetime | None = None, until: datetime | None = None
+) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
+    """The first and the last look at each panel's balance, by panel: of all, or of those seen in a period."""
+    bounds: list[str] = ["1"]
+    values: list[str] = []
+    if since is not None:
+        bounds, values = [*bounds, "seen_at >= ?"], [*values, to_text(since)]
+    if until is not None:
+        bounds, values = [*bounds, "seen_at < ?"], [*values, to_text(until)]
+    ends = f"SELECT {{}}(id) FROM balances WHERE {' AND '.join(bounds)} GROUP BY panel"  # noqa: S608  # our own text
+    found = [
+        _seen(connection.execute(f"{_select(connection)} WHERE b.id IN ({ends.format(end)})", values))
+        for end in ("min", "max")
+    ]
+    first, last = ({one.panel: one for one in several} for several in found)
+    return first, last
+
+
+def last_before(connection: sqlite3.Connection, panel: str, attempt_id: int, marked_at: datetime) -> BalanceSeen | None:
+    """The last look before an attempt was marked; None if there was none."""
+    placed = "NULL" if not _has_places(connection) else "b.last_attempt"
+    found = _seen(
+        connection.execute(
+            f"{_select(connection)} WHERE b.panel = ? AND "
+            f"CASE WHEN {placed} IS NULL THEN b.seen_at <= ? ELSE {placed} < ? END ORDER BY b.id DESC LIMIT 1",
+            (panel, to_text(marked_at), attempt_id),
+        )
+    )
+    return found[0] if found else None
+
+
+def currency_changes(connection: sqlite3.Connection) -> dict[str, list[BalanceSeen]]:
+    """The first look at each currency of the panels whose balance was shown in more than one, in the order recorded."""
+    changed = connection.execute(
+        "SELECT panel FROM balances WHERE currency <> ? GROUP BY panel HAVING min(currency) <> max(currency)",
+        (NO_CURRENCY,),
+    ).fetchall()
+    found: dict[str, list[BalanceSeen]] = {}
+    for (panel,) in changed:
+        epochs = found[panel] = []
+        rows = connection.execute(
+            f"{_select(connection)} WHERE b.panel = ? AND b.currency <> ? ORDER BY b.id", (panel, NO_CURRENCY)
+        )
+        for seen in _seen(rows):
+            if not epochs or epochs[-1].balance.currency != seen.balance.currency:
+                epochs.append(seen)
+    return found
+
+
+def looks_of_runs(
+    connection: sqlite3.Connection, run_ids: Collection[str]
+) -> dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]]:
+    """By panel and run, the first and the last look at a balance; of `run_ids` that looked twice, in the order recorded."""
+    ends: list[tuple[str, int, int]] = []
+    for some in _in_pieces(sorted(run_ids)):
+        ends += connection.execute(
+            f"SELECT run_id, min(id), max(id) FROM balances WHERE run_id IN ({_marks(some)}) "  # noqa: S608  # question marks
+            "GROUP BY panel, run_id HAVING min(id) < max(id)",
+            some,
+        ).fetchall()
+    looks: dict[int | None, BalanceSeen] = {}
+    for numbers in _in_pieces(sorted({number for _, *several in ends for number in several})):
+        of_these = f"{_select(connection)} WHERE b.id IN ({_marks(numbers)})"
+        looks |= {one.number: one for one in _seen(connection.execute(of_these, numbers))}
+    found: dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]] = {}
+    for run_id, first, last in sorted(ends, key=itemgetter(1)):
+        found.setdefault(looks[first].panel, {})[run_id] = (looks[first], looks[last])
+    return found
+
+
+def _in_pieces(several: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
+    """In pieces that SQLite takes as parameters."""
+    return (several[start : start + size] for start in range(0, len(several), size))
+
+
+def _marks(several: Sequence[object]) -> str:
+    return ", ".join("?" * len(several))
+
+
+def read_readings(paths: StatePaths, panel: str) -> list[BalanceSeen]:
+    """Every look at one panel's balance; empty without a state. StateRefused as `read_state`."""
+    if not paths.db.exists():
+        return []
+    try:
+        with reading(paths) as connection:
+            if not holds_tables(connection, paths):
+                return []
+            return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
+    except NOT_OURS as error:
+        raise unreadable(paths, error) from error
+
+
+def read_ends(
+    paths: StatePaths, since: datetime | None, until: datetime | None
+) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
+    """`first_and_last` of a state; empty without one. StateRefused as `read_state`."""
+    if not paths.db.exists():
+        return {}, {}
+    try:
+        with reading(paths) as connection:
+            return first_and_last(connection, since, until) if holds_tables(connection, paths) else ({}, {})
+    except NOT_OURS as error:
+        raise unreadable(paths, error) from error
+
+
+def _has_places(connection: sqlite3.Connection) -> bool:
+    return includes(revision(connection), STEP)
+
+
+def _select(connection: sqlite3.Connection) -> str:
+    place = "b.last_attempt" if _has_places(connection) else "NULL"
+    return f"SELECT b.panel, b.amount, {_CURRENCY}, b.seen_at, b.id, {place} FROM balances AS b"  # noqa: S608  # our own text
+
+
+def _seen(rows: Iterable[_Row]) -> list[BalanceSeen]:
+    return [
+        BalanceSeen(
+            panel=panel,
+            balance=Balance(amount=Decimal(amount), currency=None if currency == NO_CURRENCY else currency),
+            seen_at=from_text(seen_at),
+            number=number,
+            last_attempt=last_attempt,
+        )
+        for panel, amount, currency, seen_at, number, last_attempt in rows
+    ]

@@ -1,0 +1,135 @@
+"""What was asked about attempts, and seen of them, after a copy was made: refills, cancellations, evidence, balances, labels.
+
+Only ever added: a refill asked for since counts against its spacing and its number, and is not asked for again.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from runner.core.refills import RefillState
+from runner.store.recovery.merge_copies import Key, Row, Rows, insert
+
+_ASKING, _REQUESTED, _UNKNOWN = (
+    state.value for state in (RefillState.ASKING, RefillState.REQUESTED, RefillState.UNKNOWN)
+)
+_OVER = (RefillState.COMPLETED.value, RefillState.REJECTED.value)
+_REFILL_FACTS = ("state", "refill_id", "finality", "message", "answered_at", "checked_at")
+
+_Name = tuple[Key, str, int]  # of a request: its attempt, when it was asked, the how manieth of that moment
+
+
+class Further(NamedTuple):
+    """Requests that the older copy does not know, or of which it does not know the end."""
+
+    refills: Sequence[tuple[Row, int | None]]  # with the id that the older copy knows it by
+    cancels: Sequence[Row]
+
+
+def further_requests(older: Rows, newer: Rows) -> Further:
+    """What `newer` knows of refills and cancellations and `older` does not, in the order asked."""
+    known = dict(_named(older, older.refills))
+    refills: list[tuple[Row, int | None]] = []
+    for name, row in _named(newer, newer.refills):
+        before = known.get(name)
+        if before is None:
+            refills.append((row, None))
+        elif before["state"] != row["state"]:
+            refills.append((row, before["id"]))
+    cancelled = {name for name, _ in _named(older, older.cancels)}
+    return Further(refills, [row for name, row in _named(newer, newer.cancels) if name not in cancelled])
+
+
+def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:
+    """Requests under a name that is the same in every copy; those of attempts that can't be read are left out."""
+    owners = {key[0]: key for key in rows.attempts}
+    several: Counter[tuple[Key, str]] = Counter()
+    for row in requests:
+        if (key := owners.get(row["attempt_id"])) is not None:
+            moment = (key, row["asked_at"])
+            several[moment] += 1
+            yield (*moment, several[moment]), row
+
+
+def carry_requests(connection: sqlite3.Connection, further: Further, newer: Rows, ids: Mapping[int, int]) -> None:
+    """Put them into the older state, inside a transaction of the caller's; `ids` is what `carrying.carry` answered."""
+    for row, known_id in further.refills:
+        if row["attempt_id"] in ids:
+            moved = {**row, "attempt_id": ids[row["attempt_id"]]}
+            _insert_refill(connection, moved) if known_id is None else _advance_refill(connection, moved, known_id)
+    for row in further.cancels:
+        if row["attempt_id"] in ids:
+            _insert_at_end(connection, "cancels", {**row, "attempt_id": ids[row["attempt_id"]]})
+    for attempt_id, row in newer.evidence.items():
+        if attempt_id in ids:
+            insert(connection, "evidence", {**row, "attempt_id": ids[attempt_id]}, or_ignore=True)
+    _carry_labels(connection, newer, _carry_balances(connection, newer, ids))
+
+
+def _insert_refill(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
+    # An open one stays open: the start of the next run looks for its answer in the emergency file, or gives it up.
+    if row["state"] in (_ASKING, _REQUESTED) and _has_open_refill(connection, row["attempt_id"]):
+        message = f"another refill of it is open; the panel called this one {row['refill_id'] or 'nothing yet'}"
+        row |= {"state": _UNKNOWN, "message": message}
+    _insert_at_end(connection, "refills", row)
+
+
+def _has_open_refill(connection: sqlite3.Connection, attempt_id: int) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM refills WHERE attempt_id = ? AND state IN ('asking', 'requested')", (attempt_id,)
+    ).fetchone()
+    return found is not None
+
+
+def _advance_refill(connection: sqlite3.Connection, row: dict[str, Any], known_id: int) -> None:
+    """Along the arrows only: an answer is not taken back, and what is over stays as it ended."""
+    (state,) = connection.execute("SELECT state FROM refills WHERE id = ?", (known_id,)).fetchone()
+    path = [row["state"]]
+    if state == _ASKING and row["state"] in _OVER:
+        path = [_REQUESTED, row["state"]]
+    elif not (state == _ASKING or (state == _REQUESTED and row["state"] in (*_OVER, _UNKNOWN))):
+        return
+    for step in path:
+        facts = row | {"state": step}
+        connection.execute(
+            f"UPDATE refills SET {', '.join(f'{name} = ?' for name in _REFILL_FACTS)} WHERE id = ?",  # noqa: S608  # our own names
+            [*(facts[name] for name in _REFILL_FACTS), known_id],
+        )
+
+
+def _carry_balances(connection: sqlite3.Connection, newer: Rows, ids: Mapping[int, int]) -> dict[int, int]:
+    """Those seen after the last one that the older state knows of the panel: they are evidence, and the present balance.
+
+    Answers with the ids that balances of `newer` have there. Where an attempt got another id, none is given a place.
+    """
+    last = dict(connection.execute("SELECT panel, max(seen_at) FROM balances GROUP BY panel").fetchall())
+    runs = {run_id for (run_id,) in connection.execute("SELECT id FROM runs")}
+    renumbered = any(former != present for former, present in ids.items())
+    known = {row[:3]: row[3] for row in connection.execute("SELECT panel, seen_at, amount, id FROM balances")}
+    carried = {}
+    for row in newer.balances:
+        if row["seen_at"] > last.get(row["panel"], ""):
+            run_id = row["run_id"] if row["run_id"] in runs else None
+            moved = {**row, "run_id": run_id} | ({"last_attempt": None} if renumbered else {})
+            carried[row["id"]] = _insert_at_end(connection, "balances", moved)
+        elif (same := known.get((row["panel"], row["seen_at"], row["amount"]))) is not None:
+            carried[row["id"]] = same
+    return carried
+
+
+def _carry_labels(connection: sqlite3.Connection, newer: Rows, balances: Mapping[int, int]) -> None:
+    """Those that the older state does not hold, with the balance they are about."""
+    facts = ("panel", "label", "amount", "currency", "user", "host", "labelled_at")
+    held = set(connection.execute(f"SELECT {', '.join(facts)} FROM balance_labels").fetchall())  # noqa: S608  # our own names
+    for row in newer.labels:
+        if tuple(row[fact] for fact in facts) not in held and row["balance_id"] in balances:
+            _insert_at_end(connection, "balance_labels", {**row, "balance_id": balances[row["balance_id"]]})
+
+
+def _insert_at_end(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
+    """Behind all that is there, under its own id where that is behind: what was asked or seen last is the last one."""
+    (last,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # our own names
+    id_ = max(int(row["id"]), int(last) + 1)
+    insert(connection, table, {**row, "id": id_})
+    return id_

@@ -1,0 +1,151 @@
+"""Opens the state for writing: privately, in the right lineage, with the newest schema, and durably or not at all."""
+
+import sqlite3
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock
+from runner.store.connection import reading, unreadable
+from runner.store.disk.ballast import make_ballast
+from runner.store.disk.location_checks import refuse_unsafe_place
+from runner.store.disk.lock import StateLock
+from runner.store.disk.paths import StatePaths, make_directory, make_private_file
+from runner.store.integrity import lineage
+from runner.store.integrity.high_water import HighWater, HighWaterMarks, standing
+from runner.store.integrity.lineage import Lineage
+from runner.store.integrity.progress_evidence import check
+from runner.store.integrity.startup_check import note_in_use, refuse_if_unsound
+from runner.store.schema.migrate import ensure_schema
+from runner.store.startup.backup import backup
+from runner.store.startup.first_start import begin, is_begun
+from runner.store.startup.spill_replay import merge_kept
+from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.writer import Beside, Writer
+
+_BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
+_SYNCHRONOUS_FULL = 2
+
+
+class Opened(NamedTuple):
+    """A writer, and what its user should be told about the state."""
+
+    writer: Writer
+    note: str | None
+
+
+def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: bool = False) -> Opened:
+    """The one writer of this state, made and migrated where needed; StateRefused if it may not or can't be written.
+
+    `begins`: from now on the state counts as begun for real panels (`store.startup.first_start`).
+    """
+    if not lock.still_held():
+        raise StateRefused(f"the lock {paths.lock} is not held", "run again")
+    refuse_unsafe_place(paths)
+    note = check(paths)
+    known = refuse_if_unsound(paths)
+    make_directory(paths.db.parent)
+    make_private_file(paths.db)
+    lock.need_database(paths.db)  # if it is new, it was not there when the lock was taken
+    make_ballast(paths)
+    with ExitStack() as undoing:
+        emergency = EmergencyFile(paths)
+        undoing.callback(emergency.close)
+        begun = _begun() if known is None else _standing(paths, known)
+        begun = begun._replace(begun=begun.begun or begins)
+        marks = HighWaterMarks(paths, begun.lineage.family)
+        undoing.callback(marks.close)
+        marks.begin(begun)  # before anything is written: no mark says any more that the file is as a clean end left it
+        writer = _open(paths, lock, clock, begun.lineage, Beside(emergency, marks), begins=begins)
+        undoing.pop_all()
+    try:
+        if lineage.noted(paths) is None:
+            lineage.note_down(paths, writer.lineage)
+        merged = merge_kept(writer, emergency, paths)
+    except BaseException:
+        writer.close()
+        raise
+    return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
+
+
+def _begun() -> HighWater:
+    return HighWater(Lineage(str(uuid.uuid4()), 0), 0, None)
+
+
+def _standing(paths: StatePaths, known: Lineage) -> HighWater:
+    with reading(paths) as connection:
+        return standing(connection, known)._replace(begun=is_begun(connection))
+
+
+def _open(  # one part of the state each
+    paths: StatePaths, lock: StateLock, clock: Clock, begun: Lineage, beside: Beside, *, begins: bool
+) -> Writer:
+    engine = engine_of(paths.db)
+    try:
+        ensure_schema(engine, lambda: backup(paths, clock))
+        connection = engine.connect()
+        try:
+            _refuse_unless_durable(connection, paths)
+            known = _lineage(connection, begun, begins=begins)
+            return Writer(connection, paths, lock, known, beside)
+        except BaseException:
+            connection.close()
+            raise
+    except SQLAlchemyError as error:
+        raise unreadable(paths, getattr(error, "orig", None) or error) from error
+
+
+def engine_of(db: Path) -> Engine:
+    """Durable write connections to a database file, each transaction begun immediately."""
+
+    def connect() -> sqlite3.Connection:
+        # Transactions are begun by the event below: the driver's own begin would be deferred, and only before DML.
+        return sqlite3.connect(db, timeout=_BUSY_TIMEOUT, isolation_level=None)
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        # No checkpoint behind our back: the writer makes them, so that any other write to the file is somebody else's.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
+    """Read the settings back: with synchronous=NORMAL a power cut loses marks, and without a WAL readers block us."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise AssertionError("a connection without its driver")
+    (mode,) = driver.execute("PRAGMA journal_mode").fetchone()
+    (synchronous,) = driver.execute("PRAGMA synchronous").fetchone()
+    if mode != "wal" or synchronous != _SYNCHRONOUS_FULL:
+        raise StateRefused(
+            f"{paths.db} can't be written durably here (journal mode {mode}, synchronous {synchronous})",
+            "keep the state on a local disk (--state)",
+        )
+
+
+def _lineage(connection: Connection, made: Lineage, *, begins: bool) -> Lineage:
+    """The database's lineage, which is `made` if it has none yet; and the note that a run has it open."""
+    with connection.begin():
+        rows = connection.exec_driver_sql("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')")
+        meta = {str(row[0]): str(row[1]) for row in rows}
+        if not meta:
+            meta = {"lineage": made.lineage, "serial": str(made.serial)}
+            connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+        if begins:
+            begin(connection)
+        note_in_use(connection)
+    return Lineage(meta["lineage"], int(meta["serial"]))
