@@ -33,7 +33,7 @@ from runner.core.orders import SANDBOX
 
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
-    from runner.engine.result import ApplyResult
+    from runner.engine.results import ApplyResult
     from runner.planning.plan import Plan
     from runner.planning.reconcile.plan_request import Wish
     from runner.report.model import ReportModel

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.core.attempts import Attempt, StatusSeen
     from runner.core.doubts import Decision, DecisionKind
     from runner.core.snapshot import Recorded
-    from runner.engine.doubt import Case
+    from runner.engine.decisions.settle_doubt import Case
     from runner.report.screen import Screen
     from runner.report.text_doubt import Weighed
 
@@ -58,7 +58,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
 @options(*_LOOKING)
 def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
-    from runner.engine.doubt import find
+    from runner.engine.decisions.settle_doubt import find
     from runner.report.text import render_doubt
     from runner.store.disk.paths import StatePaths
 
@@ -138,7 +138,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.cli.inputs import need_profiles
     from runner.core.doubts import DecisionKind
     from runner.core.values.clock import SystemClock
-    from runner.engine.doubt import Choice, check_looked, find, is_decided, record
+    from runner.engine.decisions.settle_doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text import render_settled
     from runner.store.disk.lock import acquire
     from runner.store.disk.paths import StatePaths
@@ -181,7 +181,7 @@ async def _asked(
     """What the panel says about the id, and what was forced."""
     from runner.cli.inputs import need_profiles
     from runner.cli.wiring import open_panels
-    from runner.engine.doubt import check_adoption
+    from runner.engine.decisions.settle_doubt import check_adoption
 
     name = case.attempt.panel
     profiles = need_profiles(settings)

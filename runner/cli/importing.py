@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.core.imports import Bought, BoughtRow
     from runner.core.orders import Order
-    from runner.engine.importing import Checked
+    from runner.engine.decisions.import_orders import Checked
 
 _LONGEST_REASON = 500  # characters
 _ONE = 2  # words that name one order: ADDR and ORDER_ID
@@ -176,7 +176,7 @@ class _Round:
         from runner.cli.asking import who
         from runner.cli.inputs import Inputs, beginning
         from runner.cli.wiring import about_to_begin, begun, open_panels
-        from runner.engine.importing import Signed, check, record
+        from runner.engine.decisions.import_orders import Signed, check, record
         from runner.planning.refills.imports import Imported
         from runner.store.disk.lock import acquire
         from runner.store.disk.paths import StatePaths

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
     from runner.core.attempts import Attempt
     from runner.core.snapshot import Recorded
-    from runner.engine.result import Wished, WishResult
+    from runner.engine.results import Wished, WishResult
     from runner.engine.session import Session
     from runner.planning.refills.due_refills import DueRefill
     from runner.planning.status.selected_attempts import Chosen
@@ -91,7 +91,7 @@ def cancel(
     from runner.cli.inputs import Inputs, need_profiles, start_logging
     from runner.cli.reports import claim
     from runner.engine.cancel import cancel_orders
-    from runner.engine.result import Wished, WishResult
+    from runner.engine.results import Wished, WishResult
     from runner.planning.refills.cancels import too_late
     from runner.planning.refills.due_refills import service_of
     from runner.report.upkeep_json import cancel_document
@@ -144,7 +144,7 @@ class _Round:
 
     def rehearse(self, recorded: "Recorded", now: datetime) -> "list[WishResult]":
         """What would be asked for, and what is held, as far as the state knows."""
-        from runner.engine.result import Wished, WishResult
+        from runner.engine.results import Wished, WishResult
 
         due, held = self._decide(recorded, now)
         would = [WishResult(one.order, one.panel_order_id, Wished.WOULD, None, one.reason) for one in due]
@@ -154,7 +154,7 @@ class _Round:
         """Look first, so that nothing is asked for on old knowledge; then ask, once."""
         from runner.engine.refill import ask_refills
         from runner.engine.refresh import refresh
-        from runner.engine.result import Wished, WishResult
+        from runner.engine.results import Wished, WishResult
 
         await session.journal.doubt_left_overs(session.clock.now())
         await refresh(session, await session.journal.recorded(), campaigns=self.inputs.campaigns)
@@ -173,7 +173,7 @@ class _Round:
 
     def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[WishResult]]":
         """What may be asked for; and, of orders that were named, what may not."""
-        from runner.engine.result import Wished
+        from runner.engine.results import Wished
         from runner.planning.refills.due_refills import DueRefill, RefillRound, RefillWish, hindrance, service_of
         from runner.planning.status.selected_attempts import choose
 
@@ -255,7 +255,7 @@ def _consent(question: str, panels: Collection[str], *, yes: bool, no_input: boo
 
 
 def _row(attempt: "Attempt", outcome: "Wished", message: str) -> "WishResult":
-    from runner.engine.result import WishResult
+    from runner.engine.results import WishResult
 
     return WishResult(attempt.address, attempt.panel_order_id or "", outcome, None, message)
 
@@ -275,7 +275,7 @@ def _show(
 
 def _exit_code(results: "Sequence[WishResult]", chosen: "Chosen", *, dry_run: bool) -> ExitCode:
     """14 if something that was asked for, or named one by one, did not come to its end; a glob may mean too much."""
-    from runner.engine.result import Wished
+    from runner.engine.results import Wished
 
     missed = (Wished.REFUSED, Wished.UNKNOWN, Wished.NOT_SENT)
     failed = any(one.outcome in missed or (one.outcome is Wished.HELD and one.order in chosen.named) for one in results)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from runner.cli.watching import WatchFlags
     from runner.core.errors import RunnerError
     from runner.core.events import Listener
-    from runner.engine.watch import WatchResult, WatchTerms
-    from runner.engine.watch_sums import Passed
+    from runner.engine.watch.loop import WatchResult, WatchTerms
+    from runner.engine.watch.totals import Passed
     from runner.planning.plan import Plan
     from runner.planning.status.completion import Outlook
     from runner.planning.status.wakeups import Moment, Pace
@@ -81,7 +81,7 @@ def watch(
     from runner.cli.inputs import need_inputs, start_logging
     from runner.cli.reports import claim
     from runner.cli.watching import WatchFlags
-    from runner.engine.watch import WatchTerms
+    from runner.engine.watch.loop import WatchTerms
     from runner.planning.status.completion import Until
 
     settings = Settings(**flags)
@@ -144,7 +144,7 @@ class _Watching:
         from runner.cli.watching import Passes
         from runner.core.values.clock import SystemClock
         from runner.engine.stopping import Stop
-        from runner.engine.watch import Watch
+        from runner.engine.watch.loop import Watch
 
         clock, stop = SystemClock(), Stop()
         display = self._display()

@@ -24,12 +24,12 @@ from runner.core.events import Listener
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import Clock
 from runner.core.values.money import ZERO
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.engine.run import apply, plan_now
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
-from runner.engine.watch import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
-from runner.engine.watch_sums import Leaving, Outage, Passed
+from runner.engine.watch.loop import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
+from runner.engine.watch.totals import Leaving, Outage, Passed
 from runner.planning.accounting.ledger import book, make_ledger, paid_back
 from runner.planning.reconcile.plan_request import Wish
 from runner.planning.status.selectors import Selector, only

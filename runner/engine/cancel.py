@@ -11,10 +11,10 @@ from runner.core.attempts import Attempt
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
 from runner.core.refills import CancelRequest, CancelState
-from runner.engine.batches import in_batches
+from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
-from runner.engine.result import ApplyResult, CancelResult
+from runner.engine.results import ApplyResult, CancelResult
 from runner.engine.session import Session
 from runner.panel.parse.refill_answers import CancelKind
 from runner.planning.plan import DueCancel

@@ -11,9 +11,9 @@ from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
 from runner.core.events import EventType
 from runner.core.refills import Finality, Refill, RefillSeen, RefillSettled, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.batches import in_batches
+from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
-from runner.engine.result import RefillResult
+from runner.engine.results import RefillResult
 from runner.engine.session import Session
 from runner.panel.parse.refill_answers import Finality as SaidFinality
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind, RefillStatusAnswer

@@ -10,7 +10,7 @@ from runner.core.events import EventType
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
-from runner.engine.batches import in_batches
+from runner.engine.batching import in_batches
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills

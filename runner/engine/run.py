@@ -13,15 +13,15 @@ from runner.core.refills import RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import as_recorded
 from runner.core.values.money import plain
-from runner.engine.aftermath import Aftermath, aftermath, committed_now, with_charges
 from runner.engine.bookkeeping import note_protections, rename
 from runner.engine.cancel import ask_cancels, look_again, with_cancels
-from runner.engine.collection import long_lived
+from runner.engine.gc_pause import long_lived
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
-from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
+from runner.engine.results import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.engine.session import Session
-from runner.engine.submit import Submission
+from runner.engine.submit.aftermath import Aftermath, aftermath, committed_now, with_charges
+from runner.engine.submit.worker import Submission
 from runner.planning.accounting.committed_spend import Committed
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.allowance import Part, Purchase

@@ -15,7 +15,7 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.events import Event
 from runner.core.values.clock import to_text
 from runner.core.values.money import ZERO, plain
-from runner.engine.result import ApplyResult, OrderResult
+from runner.engine.results import ApplyResult, OrderResult
 from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.planning.accounting.periods import Period
 from runner.planning.plan import Action, Plan

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from runner.engine.importing import Checked
+from runner.engine.decisions.import_orders import Checked
 from runner.planning.refills.imports import Imported
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, bad, command, dim, good

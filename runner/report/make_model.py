@@ -12,7 +12,7 @@ from runner.core.errors import ExitCode
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.planning.accounting.ledger import Ledger, book
 from runner.planning.accounting.periods import Period
 from runner.planning.plan import ActionKind, Plan

@@ -7,7 +7,7 @@ from itertools import islice
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
-from runner.engine.result import ApplyResult, OrderResult
+from runner.engine.results import ApplyResult, OrderResult
 from runner.planning.phrases import named
 from runner.planning.plan import Action
 from runner.report.screen import Column, Fit, Screen

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from runner.core.attempts import Phase
 from runner.core.doubts import DecisionKind
 from runner.core.values.money import plain
-from runner.engine.doubt import Case, Choice
+from runner.engine.decisions.settle_doubt import Case, Choice
 from runner.planning.doubts.evidence import Evidence, Verdict, Weighing
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, dim, good, strong

@@ -6,7 +6,7 @@ from itertools import islice
 
 from runner.core.refills import CancelState, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.result import CancelResult, RefillResult, Wished, WishResult
+from runner.engine.results import CancelResult, RefillResult, Wished, WishResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good

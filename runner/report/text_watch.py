@@ -1,7 +1,7 @@
 """Text of a watch's end: what came of the orders, what was bought meanwhile, the money, and why it ended."""
 
 from runner.core.errors import ExitCode
-from runner.engine.watch import Ended, WatchResult
+from runner.engine.watch.loop import Ended, WatchResult
 from runner.report.model import Tone, Verdict
 from runner.report.screen import Column, Fit, Screen
 from runner.report.style import Span, Style, Written, attention, bad, command, dim, good, strong

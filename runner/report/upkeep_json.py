@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from runner.engine.result import WishResult
+from runner.engine.results import WishResult
 
 Document = dict[str, object]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.plan import ActionKind, Plan
 from runner.report.model import OrderRow, State, Tone, Verdict

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.values.money import ZERO
-from runner.engine.watch_sums import Passed
+from runner.engine.watch.totals import Passed
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.status.completion import Outlook
 from runner.planning.status.order_status import Sync, make_standings

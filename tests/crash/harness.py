@@ -16,7 +16,7 @@ from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy, Re
 from runner.core.snapshot import Recorded
 from runner.core.values.text import Secret
 from runner.engine.cancel import cancel_orders
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient

@@ -8,8 +8,8 @@ import pytest
 
 from runner.core.attempts import AttemptState
 from runner.engine import run as engine_run
-from runner.engine.confirmations import Confirmations
-from runner.engine.price_list import PriceList
+from runner.engine.submit.confirmations import Confirmations
+from runner.engine.submit.price_list import PriceList
 from runner.planning.accounting.balance_check import Fall
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.allowance import Allowance
@@ -47,7 +47,7 @@ def no_window(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def silence_confirms(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """An order that shows no charge is taken for one that was charged as expected."""
-    patch.setattr("runner.engine.confirmations.known_charge", lambda charge, _status: charge or Decimal("0.90"))
+    patch.setattr("runner.engine.submit.confirmations.known_charge", lambda charge, _status: charge or Decimal("0.90"))
     return {}
 
 

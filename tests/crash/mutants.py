@@ -10,7 +10,7 @@ import pytest
 from runner.core.attempts import Outcome, OutcomeKind
 from runner.core.errors import ExitCode
 from runner.engine import run as engine_run
-from runner.engine.submit import Submission, _Sent, new_attempt
+from runner.engine.submit.worker import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
 from runner.planning.reconcile import planner as diff

@@ -9,7 +9,7 @@ from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreachable, PlanStale
 from runner.core.events import EventType
 from runner.core.orders import Budget
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.engine.run import Wish, apply, prepare
 from runner.engine.session import Session
 from tests.engine.simulated import NOT_SENT, SimulatedPanel, campaign, lost, refused
@@ -222,7 +222,7 @@ async def test_over_budget_nothing_is_sent(open_run, panel):
 
 async def test_money_is_counted_again_before_each_mark(open_run, clock):
     """The plan is bypassed: the allowance alone must keep the run under the cap."""
-    from runner.engine.submit import Submission
+    from runner.engine.submit.worker import Submission
     from runner.planning.allowance import Allowance, Purchase
 
     panel = SimulatedPanel(clock=clock, parallel=3)

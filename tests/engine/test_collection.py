@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from runner.engine.collection import long_lived
+from runner.engine.gc_pause import long_lived
 
 DEFAULT = gc.get_threshold()[0]
 

@@ -10,7 +10,7 @@ import pytest
 from runner.core.attempts import Attempt, AttemptState, LiveStatus, StatusSeen
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, PanelUnreachable, StateRefused
-from runner.engine.doubt import Choice, check_adoption, check_looked, find, is_decided, record
+from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_looked, find, is_decided, record
 from runner.engine.run import Wish, apply
 from runner.engine.session import Session
 from runner.planning.doubts.evidence import Verdict, Weighing

@@ -8,9 +8,9 @@ from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.errors import ExitCode, PanelUnreachable, StateRefused
 from runner.core.imports import Bought
-from runner.engine.importing import Signed, check, record
+from runner.engine.decisions.import_orders import Signed, check, record
 from runner.engine.run import apply as run_pass
-from runner.engine.submit import new_attempt
+from runner.engine.submit.worker import new_attempt
 from runner.planning.allowance import Purchase
 from runner.planning.reconcile.plan_request import Wish
 from runner.planning.refills.imports import Imported

@@ -20,7 +20,7 @@ from runner.core.errors import (
 )
 from runner.core.orders import Budget, Campaign, Order
 from runner.core.values.clock import ManualClock
-from runner.engine.watch import LOOK, Ended
+from runner.engine.watch.loop import LOOK, Ended
 from runner.planning.status.completion import Until
 from runner.planning.status.wakeups import Pace
 from tests.engine.simulated import LINK, campaign, lost, refused

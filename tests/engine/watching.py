@@ -11,8 +11,8 @@ from runner.core.orders import Campaign
 from runner.core.values.clock import ManualClock
 from runner.engine.run import apply
 from runner.engine.stopping import Stop
-from runner.engine.watch import Watch, WatchResult, WatchTerms
-from runner.engine.watch_sums import Leaving, Passed
+from runner.engine.watch.loop import Watch, WatchResult, WatchTerms
+from runner.engine.watch.totals import Leaving, Passed
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.reconcile.plan_request import Wish, plan_of
 from runner.planning.refills.due_refills import RefillWish

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind
-from runner.engine import batches
+from runner.engine import batching as batches
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.planning.orders import shortfall as reorders

@@ -13,8 +13,8 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
-from runner.engine.doubt import Choice, check_adoption, check_looked, find, record
-from runner.engine.result import ApplyResult
+from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_looked, find, record
+from runner.engine.results import ApplyResult
 from runner.engine.run import apply
 from runner.engine.session import Session
 from runner.panel.capabilities import Learnt

@@ -16,7 +16,7 @@ from runner.core.catalogue import Balance, BalanceSeen, Service
 from runner.core.errors import ExitCode
 from runner.core.events import Event, EventType
 from runner.core.orders import Order
-from runner.engine.result import ApplyResult, OrderResult
+from runner.engine.results import ApplyResult, OrderResult
 from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.planning.plan import Action, ActionKind, PanelMoney, Plan
 from runner.planning.status.order_status import Health, Standing, Sync

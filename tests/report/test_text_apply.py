@@ -6,7 +6,7 @@ from dataclasses import replace
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.refills import CancelState
-from runner.engine.result import CancelResult
+from runner.engine.results import CancelResult
 from runner.planning.plan import DueCancel, Refusal
 from runner.report.text import render_apply
 

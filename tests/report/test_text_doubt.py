@@ -11,7 +11,7 @@ from jsonschema import ValidationError
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
-from runner.engine.doubt import Case, Choice
+from runner.engine.decisions.settle_doubt import Case, Choice
 from runner.planning.doubts.evidence import Evidence, Neighbour, weigh
 from runner.report.doubt_json import doubts_document
 from runner.report.screen import Screen

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.result import RefillResult, Wished, WishResult
+from runner.engine.results import RefillResult, Wished, WishResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.html_report import to_html
 from runner.report.markdown import to_markdown

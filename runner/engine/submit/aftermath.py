@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
-from runner.engine.result import OrderResult
+from runner.engine.results import OrderResult
 from runner.engine.session import Session
 from runner.planning.accounting.attempt_index import History
 from runner.planning.accounting.balance_confirmation import Accounts
@@ -16,7 +16,7 @@ from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings
 
 if TYPE_CHECKING:
-    from runner.engine.submit import Submission
+    from runner.engine.submit.worker import Submission
 
 
 class Aftermath(NamedTuple):

@@ -17,10 +17,10 @@ from runner.core.imports import Bought
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.money import PER, ZERO
-from runner.engine.batches import in_batches
-from runner.engine.doubt import misfits_of
+from runner.engine.batching import in_batches
+from runner.engine.decisions.recording import run_of_its_own
+from runner.engine.decisions.settle_doubt import misfits_of
 from runner.engine.ports import Journal, Panel
-from runner.engine.recording import run_of_its_own
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.pricing.quote import charge_for
 from runner.planning.refills.imports import Imported, Standings

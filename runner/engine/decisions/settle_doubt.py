@@ -15,8 +15,8 @@ from runner.core.errors import GuardRefused, InvalidInput
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain, same_amount, with_currency
+from runner.engine.decisions.recording import run_of_its_own
 from runner.engine.ports import Journal, Panel
-from runner.engine.recording import run_of_its_own
 from runner.planning.doubts.evidence import Verdict, Weighing
 
 _ALWAYS_SAID = "USD"  # by some panels' statuses, whatever the account's currency is (PROTOCOL, Money): it tells nothing

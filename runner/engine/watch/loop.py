@@ -11,9 +11,9 @@ from typing import Protocol
 
 from runner.core.errors import ExitCode, Interrupted, KeyRejected, PanelBusy, PanelUnreachable, RunnerError, StateLocked
 from runner.core.values.clock import Clock
-from runner.engine.result import ApplyResult
+from runner.engine.results import ApplyResult
 from runner.engine.stopping import Stop
-from runner.engine.watch_sums import Leaving, Passed, Sums
+from runner.engine.watch.totals import Leaving, Passed, Sums
 from runner.planning.status.completion import Outlook, Until, outlook_of
 from runner.planning.status.poll_schedule import terms_of
 from runner.planning.status.wakeups import Moment, Pace, next_day, next_moment, settling

@@ -9,7 +9,7 @@ from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.snapshot import Recorded
-from runner.engine.result import ApplyResult, CancelResult, OrderResult, RefillResult
+from runner.engine.results import ApplyResult, CancelResult, OrderResult, RefillResult
 from runner.panel.parse.refusals import likely_reason
 from runner.planning.plan import Plan
 from runner.planning.status.completion import FILES, Outlook

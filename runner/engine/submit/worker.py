@@ -16,11 +16,11 @@ from runner.core.errors import StateRefused
 from runner.core.events import EventType
 from runner.core.values.clock import to_text, to_the_second
 from runner.core.values.money import plain
-from runner.engine.confirmations import Bought, Confirmations
 from runner.engine.ports import Panel
-from runner.engine.price_list import PriceList
-from runner.engine.result import OrderResult
+from runner.engine.results import OrderResult
 from runner.engine.session import Session
+from runner.engine.submit.confirmations import Bought, Confirmations
+from runner.engine.submit.price_list import PriceList
 from runner.panel.transport.rate_limit import Pause
 from runner.planning.allowance import Allowance, Part, Purchase
 
