@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from runner.engine.results import ApplyResult
     from runner.planning.plan import Plan
     from runner.planning.reconcile.plan_request import Wish
-    from runner.report.model import ReportModel
-    from runner.report.plan_file import PlanFile
+    from runner.report.documents.plan_file import PlanFile
+    from runner.report.model.model import ReportModel
 
 
 @click.command()
@@ -106,7 +106,7 @@ def _saved_plan(settings: Settings, *, prune: bool) -> "PlanFile | None":
             "a saved plan stands alone: no other files, no --select, no --exclude, no --prune",
             "name nothing but the plan; or leave it out, and the files are planned anew",
         )
-    from runner.report.plan_file import load_plan
+    from runner.report.documents.plan_file import load_plan
 
     return load_plan(Path(plans[0]))
 
@@ -177,7 +177,7 @@ class _Consent:
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
         from runner.cli.output import show_warnings
-        from runner.report.text import render_plan
+        from runner.report.text.renderers import render_plan
 
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None, prune=self._prune))
@@ -237,8 +237,8 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
     from runner.cli.inputs import located, show_diagnostics
     from runner.cli.output import show_warnings
     from runner.cli.reports import Result, publish
-    from runner.report.as_json import apply_chunks
-    from runner.report.text import render_apply, render_verdict
+    from runner.report.documents.as_json import apply_chunks
+    from runner.report.text.renderers import render_apply, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(apply_chunks(result))
@@ -247,7 +247,7 @@ def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCo
         from runner.cli.remembered import balance_history, remembered
         from runner.planning.status.order_status import make_standings
         from runner.planning.status.selectors import only
-        from runner.report.make_model import apply_model
+        from runner.report.model.build import apply_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
         chosen = settings.selection

@@ -17,8 +17,8 @@ from runner.cli.options import Settings
 from runner.core.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from runner.report.github import Annotation
-    from runner.report.model import ReportModel
+    from runner.report.documents.github import Annotation
+    from runner.report.model.model import ReportModel
 
 NO_CI = "BULK_RUNNER_NO_CI"
 _COMMANDS = frozenset({"validate", "plan", "apply", "watch", "status", "report"})
@@ -32,8 +32,8 @@ def is_active(settings: Settings, environ: Mapping[str, str] = os.environ) -> bo
 
 def tell(model: "ReportModel") -> None:
     """Everything about a finished command."""
-    from runner.report.github import of_model, output_lines, outputs
-    from runner.report.markdown import SUMMARY_LIMIT, for_step_summary
+    from runner.report.documents.github import of_model, output_lines, outputs
+    from runner.report.documents.markdown import SUMMARY_LIMIT, for_step_summary
 
     _annotate(of_model(model))
 
@@ -59,7 +59,7 @@ def tell(model: "ReportModel") -> None:
 def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: int = 0) -> None:
     """Findings in files; `more` lines are kept free for what follows."""
     if is_active(settings):
-        from runner.report.github import MOST_ANNOTATIONS, of_diagnostics
+        from runner.report.documents.github import MOST_ANNOTATIONS, of_diagnostics
 
         _annotate(of_diagnostics(diagnostics)[: MOST_ANNOTATIONS - more])
 
@@ -69,7 +69,7 @@ def tell_failure(arguments: Collection[str], message: str, hint: str, code: int)
     off = "--no-ci" in arguments or bool(os.environ.get(NO_CI)) or os.environ.get("GITHUB_ACTIONS") != "true"
     if off or not _COMMANDS.intersection(arguments):
         return
-    from runner.report.github import Annotation, output_lines
+    from runner.report.documents.github import Annotation, output_lines
 
     _annotate(
         [Annotation("error", f"runner ended with exit code {code}", f"{message}{f'; next: {hint}' * bool(hint)}")]

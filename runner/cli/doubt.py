@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from runner.core.doubts import Decision, DecisionKind
     from runner.core.snapshot import Recorded
     from runner.engine.decisions.settle_doubt import Case
-    from runner.report.screen import Screen
-    from runner.report.text_doubt import Weighed
+    from runner.report.terminal.screen import Screen
+    from runner.report.text.doubt import Weighed
 
 _ADDRESS = click.argument("address", metavar="ADDR")
 _REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with your name.")
@@ -40,7 +40,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     from runner.cli.output import show_warnings
     from runner.cli.remembered import nothing_known
     from runner.planning.doubts.late_execution import late_signs_in
-    from runner.report.text import render_doubts
+    from runner.report.text.renderers import render_doubts
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -59,7 +59,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
 def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     from runner.engine.decisions.settle_doubt import find
-    from runner.report.text import render_doubt
+    from runner.report.text.renderers import render_doubt
     from runner.store.disk.paths import StatePaths
 
     settings = Settings(**flags)
@@ -139,7 +139,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     from runner.core.doubts import DecisionKind
     from runner.core.values.clock import SystemClock
     from runner.engine.decisions.settle_doubt import Choice, check_looked, find, is_decided, record
-    from runner.report.text import render_settled
+    from runner.report.text.renderers import render_settled
     from runner.store.disk.lock import acquire
     from runner.store.disk.paths import StatePaths
     from runner.store.integrity.progress_evidence import check
@@ -275,8 +275,8 @@ def _profile(profiles: Mapping[str, PanelProfile], name: str) -> PanelProfile:
 
 def _show(settings: Settings, doubts: "list[Weighed]", as_text: "Callable[[Screen], None]") -> None:
     from runner.cli.output import show
-    from runner.report.as_json import write_json
-    from runner.report.doubt_json import doubts_document
+    from runner.report.documents.as_json import write_json
+    from runner.report.documents.doubt_json import doubts_document
 
     show(settings, lambda stream: write_json(stream, doubts_document(doubts)), as_text)
 

@@ -27,8 +27,8 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
     from runner.cli.periods import read_period
     from runner.cli.remembered import remembered
     from runner.planning.accounting.timeline import latest, of_order
-    from runner.report.as_json import write_json
-    from runner.report.history import history_document, history_lines, render_history
+    from runner.report.documents.as_json import write_json
+    from runner.report.text.history import history_document, history_lines, render_history
     from runner.store.disk.paths import StatePaths
     from runner.store.read.doubts import read_kept
     from runner.store.read.runs import read_runs

@@ -143,8 +143,8 @@ class _Round:
         """Check, record, show."""
         from runner.cli.reports import Result, publish
         from runner.planning.refills.imports import Imported
-        from runner.report.as_json import write_json
-        from runner.report.imports import import_document, render_import
+        from runner.report.documents.as_json import write_json
+        from runner.report.text.imports import import_document, render_import
 
         checked = asyncio.run(self._carried_out(settings, profiles, campaigns, wanted))
         held = [one for one in checked if one.outcome is Imported.HELD]

@@ -128,7 +128,7 @@ def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collecti
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
     """One line each on stderr."""
-    from runner.report.text_lists import render_diagnostics
+    from runner.report.text.lists import render_diagnostics
 
     render_diagnostics(diagnostics, settings.stderr())
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
     from runner.engine.session import Session
     from runner.planning.accounting.ledger import Account
-    from runner.report.screen import Screen
+    from runner.report.terminal.screen import Screen
 
 _LONGEST = 100  # characters
 
@@ -111,7 +111,7 @@ def _choose(
     from runner.cli.asking import who
     from runner.core.catalogue import BalanceLabel
     from runner.planning.accounting.balance_deltas import shown_first
-    from runner.report.text_ledger import moved
+    from runner.report.text.ledger import moved
     from runner.store.disk.paths import StatePaths
     from runner.store.read.balance_looks import read_readings
 
@@ -160,8 +160,8 @@ def _choose(
 
 
 def _tell(label: "BalanceLabel", account: "Account", out: "Screen") -> None:
-    from runner.report.style import attention, good
-    from runner.report.text_ledger import moved
+    from runner.report.terminal.style import attention, good
+    from runner.report.text.ledger import moved
 
     out.line(
         good("Labelled:"),

@@ -10,8 +10,8 @@ from runner.cli.reports import event_files
 from runner.core.events import Listener
 
 if TYPE_CHECKING:
-    from runner.report.progress import Progress
-    from runner.report.watch_lines import WatchDisplay
+    from runner.report.live.progress import Progress
+    from runner.report.live.watch_lines import WatchDisplay
 
     Display = Progress | WatchDisplay
 
@@ -22,8 +22,8 @@ def listener(settings: Settings, display: "Display | None" = None) -> Iterator[L
 
     `display` takes the place of the usual one.
     """
-    from runner.report.event_lines import EventLines, together
-    from runner.report.progress import Progress
+    from runner.report.documents.event_lines import EventLines, together
+    from runner.report.live.progress import Progress
 
     display = Progress(settings.stderr(), quiet=settings.quiet) if display is None else display
     with display as shown, event_files(settings) as files:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.core.orders import Campaign
     from runner.core.snapshot import Recorded
     from runner.planning.status.selectors import Bound, Selector
-    from runner.report.screen import Screen
+    from runner.report.terminal.screen import Screen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -102,7 +102,7 @@ class Settings:
 
     def stdout(self) -> "Screen":
         """Where data goes; with `short`, a pipe or a file gets the screen of a terminal, without its colours."""
-        from runner.report.screen import Screen
+        from runner.report.terminal.screen import Screen
 
         if self.short and not sys.stdout.isatty():
             return Screen(sys.stdout, terminal=True, colour=False)
@@ -110,7 +110,7 @@ class Settings:
 
     def stderr(self) -> "Screen":
         """Where progress, prompts and complaints go."""
-        from runner.report.screen import Screen
+        from runner.report.terminal.screen import Screen
 
         return Screen(sys.stderr, colour=None if self.color else False)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from runner.cli.options import Settings
-from runner.report.screen import Screen
-from runner.report.style import attention
+from runner.report.terminal.screen import Screen
+from runner.report.terminal.style import attention
 
 
 def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:

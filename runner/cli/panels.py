@@ -52,8 +52,8 @@ def services(
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
     from runner.cli.output import show, show_warnings
     from runner.planning.pricing.repeated_services import words_of
-    from runner.report.as_json import services_document, write_json
-    from runner.report.text import render_services
+    from runner.report.documents.as_json import services_document, write_json
+    from runner.report.text.renderers import render_services
 
     settings = Settings(**flags)
     if since is not None and not diff:
@@ -109,8 +109,8 @@ def balance(
     """
     from runner.cli.label import label_balance, read_wish
     from runner.cli.output import show
-    from runner.report.as_json import balance_document, write_json
-    from runner.report.text import render_balances
+    from runner.report.documents.as_json import balance_document, write_json
+    from runner.report.text.renderers import render_balances
 
     settings = Settings(**flags)
     if label is None:
@@ -132,8 +132,8 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
     from runner.cli.output import show
     from runner.cli.remembered import remembered
     from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
-    from runner.report.as_json import write_json
-    from runner.report.services_diff import diff_document, render_diff
+    from runner.report.documents.as_json import write_json
+    from runner.report.documents.services_diff import diff_document, render_diff
     from runner.store.disk.paths import StatePaths
     from runner.store.operations.price_history import price_history
 
@@ -158,7 +158,7 @@ async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catal
     from runner.cli.wiring import open_panels
     from runner.core.values.clock import SystemClock
     from runner.engine.bookkeeping import lacking_words
-    from runner.report.style import attention
+    from runner.report.terminal.style import attention
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:

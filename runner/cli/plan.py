@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.planning.plan import Plan
     from runner.planning.reconcile.plan_request import Wish
     from runner.planning.what_if import WhatIf
-    from runner.report.model import ReportModel
+    from runner.report.model.model import ReportModel
 
 
 @click.command()
@@ -84,7 +84,7 @@ def plan(
     next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
     code = show_plan(settings, inputs, made, next_line, code)
     if out is not None:
-        from runner.report.plan_file import save_plan
+        from runner.report.documents.plan_file import save_plan
 
         save_plan(out, made, settings.select, settings.exclude, prune=prune)
     return code
@@ -116,8 +116,8 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
     from runner.cli.output import show_warnings
     from runner.cli.reports import Result, publish
     from runner.planning.fingerprint import checksum
-    from runner.report.as_json import plan_chunks
-    from runner.report.text_plan import render_plan, render_verdict
+    from runner.report.documents.as_json import plan_chunks
+    from runner.report.text.plan import render_plan, render_verdict
 
     made = located(made, inputs.campaigns)
 
@@ -128,7 +128,7 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
         from runner.cli.remembered import balance_history, remembered
         from runner.planning.accounting.ledger import make_ledger
         from runner.planning.status.order_status import make_standings
-        from runner.report.make_model import plan_model
+        from runner.report.model.build import plan_model
 
         recorded, now = remembered(settings), datetime.now(UTC)
         selection = settings.bound(inputs.campaigns, recorded, now)

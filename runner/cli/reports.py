@@ -17,12 +17,12 @@ from runner.cli.options import Settings
 from runner.cli.output import show
 from runner.cli.outputs import Output, refuse_overwriting
 from runner.core.errors import ExitCode, InvalidInput, RunnerError, UsageError
-from runner.report.style import attention
+from runner.report.terminal.style import attention
 
 if TYPE_CHECKING:
     from runner.cli.inputs import Inputs
-    from runner.report.model import ReportModel
-    from runner.report.screen import Screen
+    from runner.report.model.model import ReportModel
+    from runner.report.terminal.screen import Screen
 
 _HINT = "name a file you may write"
 
@@ -112,7 +112,7 @@ def event_files(settings: Settings) -> Iterator[list[TextIO]]:
 
 def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportModel] | None") -> None:
     if kind in ("text", "json"):
-        from runner.report.screen import Screen
+        from runner.report.terminal.screen import Screen
 
         with _whole(target) as stream:
             if kind == "json":
@@ -124,12 +124,12 @@ def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportMo
         raise UsageError(f"this command has no {kind} report")
     model = make()
     if kind == "jsonl":
-        from runner.report.event_lines import model_lines
+        from runner.report.documents.event_lines import model_lines
 
         with target.open("a", encoding="utf-8") as stream:
             stream.writelines(model_lines(model))
     elif kind == "junit":
-        from runner.report.junit import write_junit
+        from runner.report.documents.junit import write_junit
 
         with _whole(target) as stream:
             write_junit(stream, model)
@@ -139,9 +139,9 @@ def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportMo
 
 
 def _writers() -> "dict[str, Callable[[TextIO, ReportModel], object]]":
-    from runner.report.csv_report import write_csv
-    from runner.report.html_report import write_html
-    from runner.report.markdown import to_markdown
+    from runner.report.documents.csv_report import write_csv
+    from runner.report.documents.markdown import to_markdown
+    from runner.report.html.page import write_html
 
     return {
         "csv": write_csv,

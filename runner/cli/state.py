@@ -35,7 +35,7 @@ def state() -> None:
 @options(*_LOOKING)
 def list_(globs: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
     """List every attempt of orders whose address matches a GLOB (default: all)."""
-    from runner.report.text_state import attempts_document, render_attempts
+    from runner.report.text.state import attempts_document, render_attempts
 
     settings = Settings(**flags)
     recorded = _recorded(settings)
@@ -61,7 +61,7 @@ def list_(globs: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # clic
 @options(*_LOOKING)
 def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show everything remembered of order ADDR (campaign/id)."""
-    from runner.report.text_state import attempts_document, render_attempt
+    from runner.report.text.state import attempts_document, render_attempt
     from runner.store.recovery.repair import attempts_of, parse_address
 
     settings = Settings(**flags)
@@ -157,7 +157,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     the lineage knows needs --accept-loss and --reason: what was bought since and can't be carried over is unknown.
     """
     from runner.core.values.clock import SystemClock
-    from runner.report.text_state import render_restoration
+    from runner.report.text.state import render_restoration
     from runner.store.disk.paths import StatePaths
     from runner.store.read.snapshot import read_state
     from runner.store.recovery.restore import plan_restore
@@ -190,7 +190,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
 @options(*_LOOKING)
 def verify(**flags: Any) -> int:  # noqa: ANN401  # same
     """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
-    from runner.report.text_state import render_verified
+    from runner.report.text.state import render_verified
     from runner.store.disk.paths import StatePaths
     from runner.store.recovery.verify import verify as look_over
 
@@ -211,7 +211,7 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
 
     Refused while a process holds it; else a name left by a killed run is taken off. Never breaks a lock.
     """
-    from runner.report.text_state import render_unlocked
+    from runner.report.text.state import render_unlocked
     from runner.store.disk.lock import holder_of, is_alive, is_free
     from runner.store.disk.paths import StatePaths
 
@@ -274,7 +274,7 @@ def _carry_out(
     settings: Settings, paths: "StatePaths", lock: "StateLock", moves: "Sequence[Move]", what: str, *, dry_run: bool
 ) -> None:
     from runner.core.values.clock import SystemClock
-    from runner.report.text_state import render_moves
+    from runner.report.text.state import render_moves
     from runner.store.recovery.repair import repairing
 
     kept = None
@@ -286,6 +286,6 @@ def _carry_out(
 
 
 def _write(document: Mapping[str, object]) -> None:
-    from runner.report.as_json import write_json
+    from runner.report.documents.as_json import write_json
 
     write_json(sys.stdout, document)

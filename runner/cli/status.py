@@ -27,8 +27,8 @@ from runner.core.errors import ExitCode
 if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
     from runner.planning.accounting.periods import Period
-    from runner.report.model import ReportModel
-    from runner.report.screen import Screen
+    from runner.report.model.model import ReportModel
+    from runner.report.terminal.screen import Screen
 
 TABLES = ("day", "service", "campaign", "panel")
 
@@ -45,8 +45,8 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     from runner.cli.reports import Result, claim, publish
     from runner.planning.doubts.late_execution import late_signs_in
     from runner.planning.status.order_status import make_standings
-    from runner.report.as_json import status_chunks
-    from runner.report.text_status import render_status
+    from runner.report.documents.as_json import status_chunks
+    from runner.report.text.status import render_status
 
     settings = Settings(**flags)
     inputs = need_inputs(settings)
@@ -69,7 +69,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
 
     def model() -> "ReportModel":
         from runner.planning.accounting.ledger import make_ledger
-        from runner.report.make_model import status_model
+        from runner.report.model.build import status_model
 
         ledger = make_ledger(recorded, panels=inputs.panels)
         return status_model(
@@ -108,9 +108,9 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     from runner.planning.accounting.ledger import make_ledger
     from runner.planning.doubts.late_execution import late_signs
     from runner.planning.refills.refill_rates import refill_rates
-    from runner.report.as_json import report_document, write_json
-    from runner.report.text_ledger import render_report
-    from runner.report.text_upkeep import render_requests
+    from runner.report.documents.as_json import report_document, write_json
+    from runner.report.text.ledger import render_report
+    from runner.report.text.refills import render_requests
 
     gc.disable()  # this process ends soon, and a row for each order makes no cycle: half the time of a large report
     settings = Settings(**flags)
@@ -135,7 +135,7 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
         render_requests(recorded, rates, screen)
 
     def model() -> "ReportModel":
-        from runner.report.make_model import report_model
+        from runner.report.model.build import report_model
 
         balances = balance_history(settings, {account.panel for account in ledger.accounts})
         balances = [one for one in balances if period is None or period.holds(one.seen_at)]

@@ -48,7 +48,7 @@ def refill(
     """
     from runner.cli.inputs import need_counts, need_inputs, start_logging
     from runner.cli.reports import claim
-    from runner.report.upkeep_json import refill_document
+    from runner.report.documents.refill_json import refill_document
 
     settings = Settings(**flags)
     inputs = need_inputs(settings)
@@ -94,7 +94,7 @@ def cancel(
     from runner.engine.results import Wished, WishResult
     from runner.planning.refills.cancels import too_late
     from runner.planning.refills.due_refills import service_of
-    from runner.report.upkeep_json import cancel_document
+    from runner.report.documents.refill_json import cancel_document
 
     settings = Settings(**flags)
     claim(settings)
@@ -264,8 +264,8 @@ def _show(
     settings: Settings, code: ExitCode, noun: str, results: "Sequence[WishResult]", document: "Mapping[str, object]"
 ) -> ExitCode:
     from runner.cli.reports import Result, publish
-    from runner.report.as_json import write_json
-    from runner.report.text import render_wishes
+    from runner.report.documents.as_json import write_json
+    from runner.report.text.renderers import render_wishes
 
     told = Result(
         as_json=lambda out: write_json(out, document), as_text=lambda screen: render_wishes(noun, results, screen)

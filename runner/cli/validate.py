@@ -19,7 +19,7 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
     from runner.cli.inputs import read_inputs
     from runner.cli.output import show
     from runner.core.diagnostics import Severity
-    from runner.report.text_lists import Validation, render_validation
+    from runner.report.text.lists import Validation, render_validation
 
     settings = Settings(**flags)
     inputs, diagnostics = read_inputs(settings)
@@ -27,7 +27,7 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
     found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        from runner.report.as_json import validate_document, write_json
+        from runner.report.documents.as_json import validate_document, write_json
 
         write_json(stream, validate_document(diagnostics))
 

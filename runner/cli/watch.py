@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from runner.planning.plan import Plan
     from runner.planning.status.completion import Outlook
     from runner.planning.status.wakeups import Moment, Pace
-    from runner.report.model import ReportModel
-    from runner.report.watch_lines import WatchDisplay
-    from runner.report.watch_view import WatchView
+    from runner.report.live.watch_lines import WatchDisplay
+    from runner.report.live.watch_view import WatchView
+    from runner.report.model.model import ReportModel
 
 _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass asks for all that is live
 
@@ -175,8 +175,8 @@ class _Watching:
         self._view = view
 
     def _display(self) -> "WatchDisplay":
-        from runner.report.watch_lines import WatchLines
-        from runner.report.watch_table import WatchTable
+        from runner.report.live.watch_lines import WatchLines
+        from runner.report.live.watch_table import WatchTable
 
         out = self._settings.stderr()
         if out.is_terminal and not self._settings.quiet:
@@ -190,9 +190,9 @@ class _Watching:
         from runner.cli.inputs import located, show_diagnostics
         from runner.cli.output import show_warnings
         from runner.cli.reports import Result, publish
-        from runner.report.as_json import apply_chunks
-        from runner.report.text_plan import render_verdict
-        from runner.report.text_watch import render_watch
+        from runner.report.documents.as_json import apply_chunks
+        from runner.report.live.watch_end import render_watch
+        from runner.report.text.plan import render_verdict
 
         result = watched.result
         if result is None or watched.last is None:
@@ -223,8 +223,8 @@ class _Watching:
     def _model(self, watched: "WatchResult") -> "ReportModel":
         from runner.cli.remembered import balance_history
         from runner.planning.status.order_status import make_standings
-        from runner.report.make_model import apply_model
-        from runner.report.text_watch import verdict_of
+        from runner.report.live.watch_end import verdict_of
+        from runner.report.model.build import apply_model
 
         result, last = watched.result, watched.last
         if result is None or last is None:
@@ -248,7 +248,7 @@ class _Heard:
     """Hands what the loop tells to the display and to whoever reads events."""
 
     def __init__(self, display: "WatchDisplay", listen: "Listener", seen: "Callable[[WatchView], None]") -> None:
-        from runner.report.watch_view import Rates
+        from runner.report.live.watch_view import Rates
 
         self._display = display
         self._listen = listen
@@ -259,7 +259,7 @@ class _Heard:
     def passed(self, number: int, passed: "Passed", outlook: "Outlook") -> None:
         """Show what it left."""
         from runner.cli.inputs import located
-        from runner.report.watch_view import view_of
+        from runner.report.live.watch_view import view_of
 
         self._run_id = passed.result.run_id
         view = view_of(number, passed, outlook, datetime.now(UTC), self._rates)
@@ -297,7 +297,7 @@ class _Questions:
     def __call__(self, plan: "Plan", answered: Callable[[bool], None]) -> None:
         """Ask; whatever is no yes is a no."""
         from runner.cli.output import show_warnings
-        from runner.report.text_plan import render_plan
+        from runner.report.text.plan import render_plan
 
         self._display.pause()
         out = self._settings.stderr()

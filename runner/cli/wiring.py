@@ -20,7 +20,7 @@ from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.panel.capabilities import Learnt
 from runner.panel.client import PanelClient
-from runner.report.style import attention
+from runner.report.terminal.style import attention
 from runner.store.disk.paths import StatePaths
 from runner.store.run_ids import new_run_id
 

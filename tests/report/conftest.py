@@ -20,7 +20,7 @@ from runner.engine.results import ApplyResult, OrderResult
 from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.planning.plan import Action, ActionKind, PanelMoney, Plan
 from runner.planning.status.order_status import Health, Standing, Sync
-from runner.report.screen import Screen
+from runner.report.terminal.screen import Screen
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINK = "https://example.com/our-brand/posts/2026/a-rather-long-slug-of-a-post"

@@ -9,8 +9,8 @@ from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import BalanceSeen
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.ledger import make_ledger
-from runner.report.make_model import report_model
-from runner.report.model import ReportModel
+from runner.report.model.build import report_model
+from runner.report.model.model import ReportModel
 from tests.planning.builders import (
     EARLIER,
     LINK,

@@ -17,15 +17,15 @@ from runner.core.catalogue import Balance
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.plan import ActionKind, PanelMoney
 from runner.planning.status.order_status import Standings
-from runner.report.csv_report import write_csv
-from runner.report.html_report import to_html
-from runner.report.make_model import report_model
-from runner.report.markdown import to_markdown
-from runner.report.text import render_apply, render_plan
-from runner.report.text_ledger import render_report
-from runner.report.text_status import render_status
-from runner.report.watch_lines import pass_line
-from runner.report.watch_view import MoneyView, WatchView
+from runner.report.documents.csv_report import write_csv
+from runner.report.documents.markdown import to_markdown
+from runner.report.html.page import to_html
+from runner.report.live.watch_lines import pass_line
+from runner.report.live.watch_view import MoneyView, WatchView
+from runner.report.model.build import report_model
+from runner.report.text.ledger import render_report
+from runner.report.text.renderers import render_apply, render_plan
+from runner.report.text.status import render_status
 from tests.planning.builders import NOW, an_attempt, an_order, recorded_with
 from tests.report.conftest import make_action, make_applied, make_plan, make_result, make_standing, written
 
@@ -213,7 +213,7 @@ def test_no_terminal_is_too_narrow_for_an_amount(width):
 
 def written_anyhow(render, subject, width):
     """On a terminal that may have to wrap a line."""
-    from runner.report.screen import Screen
+    from runner.report.terminal.screen import Screen
 
     stream = io.StringIO()
     render(subject, Screen(stream, terminal=True, width=width, colour=False, environ={}))

@@ -16,7 +16,7 @@ from runner.core.errors import ExitCode
 from runner.core.events import EventType
 from runner.planning.plan import ActionKind, PanelMoney
 from runner.planning.status.order_status import Health, Standings, Sync
-from runner.report import as_json
+from runner.report.documents import as_json
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NAMES = ("plan", "apply", "status", "report", "validate", "services", "balance", "event", "doubt")

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
 from runner.planning.accounting.ledger import LedgerLine
-from runner.report.charts import cost_bars, delivery_bars, state_slices, timelines
-from runner.report.model import Progress, State
+from runner.report.html.charts import cost_bars, delivery_bars, state_slices, timelines
+from runner.report.model.model import Progress, State
 from tests.planning.builders import EARLIER, NOW, a_balance, a_charged_attempt, recorded_with
 from tests.report.models import a_model, modelled
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.report.csv_report import COLUMNS, safe_cell, write_csv
+from runner.report.documents.csv_report import COLUMNS, safe_cell, write_csv
 from tests.report.models import a_hostile_model, a_model
 
 TRIGGERS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")

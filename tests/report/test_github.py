@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.planning.plan import Refusal
-from runner.report.github import Annotation, of_diagnostics, of_model, output_lines, outputs
+from runner.report.documents.github import Annotation, of_diagnostics, of_model, output_lines, outputs
 from tests.report.models import a_hostile_model, a_large_model, a_model
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from jsonschema import Draft7Validator
 
 from runner.planning.accounting.timeline import Happening, HistoryEvent
-from runner.report.history import event_document, history_document, history_lines, render_history
+from runner.report.text.history import event_document, history_document, history_lines, render_history
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "history.schema.json").read_text(encoding="utf-8"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.report.html_report import to_html
-from runner.report.model import ReportModel, needs_attention
+from runner.report.html.page import to_html
+from runner.report.model.model import ReportModel, needs_attention
 from runner.report.wording import money
 from tests.report.browser import CHROMIUM, browser_page
 from tests.report.models import a_hostile_model, a_large_model, a_model

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from runner.report.html_report import MOST_BYTES, to_html
-from runner.report.model import needs_attention
+from runner.report.html.page import MOST_BYTES, to_html
+from runner.report.model.model import needs_attention
 from tests.planning.builders import a_balance, an_attempt, an_order, recorded_with
 from tests.report.models import HOSTILE, a_hostile_model, a_large_model, a_model, modelled
 

@@ -8,8 +8,8 @@ import xmlschema
 from runner.core.attempts import AttemptState
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.status.order_status import make_standings
-from runner.report.junit import write_junit
-from runner.report.make_model import status_model
+from runner.report.documents.junit import write_junit
+from runner.report.model.build import status_model
 from tests.planning.builders import NOW, a_campaign, an_attempt, an_order, recorded_with
 from tests.report.models import a_hostile_model, a_large_model, a_model, modelled
 

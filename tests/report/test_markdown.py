@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from runner.report.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, code, for_step_summary, to_markdown
+from runner.report.documents.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, code, for_step_summary, to_markdown
 from tests.report.models import HOSTILE, a_hostile_model, a_large_model, a_model
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

@@ -8,8 +8,8 @@ from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.core.refills import CancelRequest, CancelState
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.status.order_status import Sync, make_standings
-from runner.report.model import State
-from runner.report.order_rows import listed_rows, recorded_rows
+from runner.report.model.model import State
+from runner.report.model.order_rows import listed_rows, recorded_rows
 from tests.planning.builders import EARLIER, NOW, a_balance, a_campaign, an_attempt, an_order, recorded_with
 
 USD = {"sandbox": "USD", "other": "EUR"}

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from runner.core.errors import ExitCode, InvalidInput
 from runner.planning.fingerprint import checksum, decisions, differences, is_intact
 from runner.planning.plan import ActionKind
-from runner.report.plan_file import load_plan, parse_plan_file, plan_file_chunks, save_plan
+from runner.report.documents.plan_file import load_plan, parse_plan_file, plan_file_chunks, save_plan
 
 
 @pytest.fixture

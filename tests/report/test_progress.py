@@ -10,9 +10,9 @@ from rich.ansi import AnsiDecoder
 from rich.cells import cell_len
 
 from runner.core.events import EventType
-from runner.report.event_lines import EventLines, together
-from runner.report.progress import Progress
-from runner.report.screen import Screen
+from runner.report.documents.event_lines import EventLines, together
+from runner.report.live.progress import Progress
+from runner.report.terminal.screen import Screen
 
 
 class Time:

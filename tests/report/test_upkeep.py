@@ -13,11 +13,11 @@ from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.results import RefillResult, Wished, WishResult
 from runner.planning.refills.refill_rates import RefillRate
-from runner.report.html_report import to_html
-from runner.report.markdown import to_markdown
-from runner.report.screen import Screen
-from runner.report.text import render_apply, render_requests, render_wishes
-from runner.report.upkeep_json import cancel_document, refill_document
+from runner.report.documents.markdown import to_markdown
+from runner.report.documents.refill_json import cancel_document, refill_document
+from runner.report.html.page import to_html
+from runner.report.terminal.screen import Screen
+from runner.report.text.renderers import render_apply, render_requests, render_wishes
 from tests.report.models import a_model
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -12,11 +12,11 @@ from runner.core.errors import PanelUnreachable
 from runner.core.events import EventType
 from runner.planning.status.completion import Outlook
 from runner.planning.status.wakeups import Moment
-from runner.report.model import State
-from runner.report.screen import Screen
-from runner.report.watch_lines import WatchLines, percent
-from runner.report.watch_table import WatchTable
-from runner.report.watch_view import CampaignView, MoneyView, Rates, WatchView
+from runner.report.live.watch_lines import WatchLines, percent
+from runner.report.live.watch_table import WatchTable
+from runner.report.live.watch_view import CampaignView, MoneyView, Rates, WatchView
+from runner.report.model.model import State
+from runner.report.terminal.screen import Screen
 from tests.planning.builders import D
 from tests.report.conftest import NOW
 

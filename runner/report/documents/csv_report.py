@@ -1,0 +1,81 @@
+"""The report as CSV (RFC 4180): one row for each order, amounts exact, and no cell that a spreadsheet would run."""
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import TextIO
+
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
+from runner.core.values.text import clean
+from runner.report.model.model import ReportModel
+
+COLUMNS = (
+    "campaign", "order", "panel", "service", "link", "units", "state", "listed", "action", "panel_order_id", "status",
+    "start_count", "delivered", "remains", "expected", "spent", "refunded", "reserved", "in_doubt", "currency",
+    "bought_at", "checked_at", "message",
+)  # fmt: skip
+_MOST = 10_000  # texts that are remembered
+_LONGEST = 4000  # characters of one cell: a link may have 2,000
+# What makes a spreadsheet calculate, in the full-width forms that it takes in some languages too.
+_FORMULA = re.compile(r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+# The same behind a semicolon: where that is the list separator, the cell is split there.
+_SPLIT = re.compile(r"(;[\s\"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+
+
+def write_csv(stream: TextIO, model: ReportModel) -> None:
+    """A header and every order; `stream` must not translate newlines."""
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_rows(model))
+
+
+def safe_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: one that begins like one gets an apostrophe in front."""
+    if not text.isprintable() or len(text) > _LONGEST:
+        text = clean(text, _LONGEST)
+    if _FORMULA.match(text):
+        text = f"'{text}"
+    return _SPLIT.sub(r"\1'", text) if ";" in text else text
+
+
+def _rows(model: ReportModel) -> Iterator[list[object]]:
+    # Few different amounts, moments and names, many orders.
+    amount, moment, name = lru_cache(_MOST)(_amount), lru_cache(_MOST)(_moment), lru_cache(_MOST)(safe_cell)
+    for row in model.orders:
+        yield [
+            name(row.campaign),
+            safe_cell(row.id),
+            name(row.panel),
+            name(row.service),
+            safe_cell(row.link),
+            row.units,
+            row.state._value_,
+            "" if row.sync is None else row.sync._value_,
+            row.action,
+            safe_cell(row.panel_order_id or ""),
+            row.status or "",
+            row.start_count,
+            row.delivered,
+            row.remains,
+            amount(row.expected),
+            amount(row.spent),
+            amount(row.refunded),
+            amount(row.reserved),
+            amount(row.in_doubt),
+            name(row.currency or ""),
+            moment(row.bought_at),
+            moment(row.checked_at),
+            name(row.message),
+        ]
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "" if amount is None else plain(amount)
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else to_text(moment)

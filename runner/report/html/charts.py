@@ -1,0 +1,270 @@
+"""The charts of the HTML report as numbers from 0 to 100 and words: the template draws them. Pure.
+
+Drawn here as SVG and not by a chart library: they follow dark and light, print sharp, and need no script to be seen.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from heapq import nlargest
+from typing import NamedTuple
+
+from runner.core.values.money import ZERO
+from runner.planning.accounting.ledger import LedgerLine
+from runner.report.model.model import Progress, ReportModel, SpendPoint, State
+from runner.report.wording import money, words
+
+_MOST_BARS = 8
+_MOST_PANELS = 6
+_MOST_POINTS = 240  # of one line: more than a screen can show
+_FULL = Decimal(100)
+_SHORTEST = timedelta(seconds=5)  # of a time axis
+_LEAD = 25  # the part of a time axis before the first thing that happened
+_LABELS = 4  # on a time axis
+
+
+class Segment(NamedTuple):
+    """A part of a bar."""
+
+    kind: str  # names its colour
+    left: str  # percent
+    width: str  # percent
+    words: str  # for the pointer
+
+
+class Bar(NamedTuple):
+    """One line of a bar chart."""
+
+    name: str
+    value: str
+    segments: Sequence[Segment]
+    note: str = ""
+
+
+class Slice(NamedTuple):
+    """One state of all orders."""
+
+    state: str
+    name: str
+    orders: int
+    segment: Segment
+
+
+class Line(NamedTuple):
+    """A stepped line in a box of 1000 x 100, downwards."""
+
+    kind: str
+    path: str
+    area: str
+    points: Sequence[tuple[float, float, str, str]]  # across (per cent), down (per cent), amount, moment
+
+
+class Pane(NamedTuple):
+    """Lines over a common time, with the labels of the amounts from top to bottom."""
+
+    title: str
+    lines: Sequence[Line]
+    labels: Sequence[str]
+
+
+class Timeline(NamedTuple):
+    """One panel's money over time: what was spent above, the balance below."""
+
+    panel: str
+    currency: str
+    panes: Sequence[Pane]
+    times: Sequence[str]
+
+
+def cost_bars(lines: Sequence[LedgerLine]) -> Mapping[str, Sequence[Bar]]:
+    """By currency, the dearest names with what is spent, reserved and in doubt; the rest as one bar."""
+    by_currency: dict[str, list[LedgerLine]] = defaultdict(list)
+    for line in lines:
+        by_currency[line.currency or ""].append(line)
+    return {
+        currency: _cost_bars(currency, group)
+        for currency, group in sorted(by_currency.items())
+        if any(map(_total, group))
+    }
+
+
+def delivery_bars(progress: Sequence[Progress]) -> Sequence[Bar]:
+    """Units delivered of those ordered, of the campaigns with the most units."""
+    first = nlargest(_MOST_BARS, progress, key=lambda one: one.units)
+    rest = [one for one in progress if one not in first] if len(progress) > _MOST_BARS else []
+    bars = [_delivery_bar(one.campaign, one.delivered, one.units) for one in first]
+    if rest:
+        name = f"{len(rest):,} more"
+        bars.append(_delivery_bar(name, sum(one.delivered for one in rest), sum(one.units for one in rest)))
+    return bars
+
+
+def state_slices(states: Mapping[State, int]) -> Sequence[Slice]:
+    """All orders as one bar: what is done comes first, what needs somebody last."""
+    total = sum(states.values())
+    slices, left = [], ZERO
+    for state in reversed(State):
+        number = states.get(state, 0)
+        if number:
+            width = _FULL * number / total
+            named = f"{number:,} {words(state)}"
+            slices.append(
+                Slice(state.value, words(state), number, Segment(state.value, _pct(left), _pct(width), named))
+            )
+            left += width
+    return slices
+
+
+def timelines(model: ReportModel) -> Sequence[Timeline]:
+    """The panels with the most spending, each with its own axes: amounts of two panels are never added."""
+    seen: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
+    for one in model.balances:
+        seen[one.panel].append((one.seen_at, one.balance.amount))
+    currencies = {account.panel: account.currency or "" for account in model.ledger.accounts}
+    panels = sorted(model.spending.keys() | seen.keys(), key=lambda panel: (-_spent(model, panel), panel))
+    return [
+        _timeline(panel, currencies.get(panel, ""), model.spending.get(panel, ()), seen[panel], model.made_at)
+        for panel in panels[:_MOST_PANELS]
+    ]
+
+
+def _spent(model: ReportModel, panel: str) -> Decimal:
+    return sum((point.committed for point in model.spending.get(panel, ())), ZERO)
+
+
+def _total(line: LedgerLine) -> Decimal:
+    return line.spent + line.reserved + line.in_doubt
+
+
+def _cost_bars(currency: str, lines: Sequence[LedgerLine]) -> Sequence[Bar]:
+    first = nlargest(_MOST_BARS, lines, key=_total)
+    longest = max(_total(line) for line in first)
+    bars = [_cost_bar(line, longest, currency) for line in first if _total(line)]
+    if len(lines) > len(first):
+        rest = sum((_total(line) for line in lines), ZERO) - sum((_total(line) for line in first), ZERO)
+        bars.append(Bar(f"{len(lines) - len(first):,} more", money(rest, currency), ()))
+    return bars
+
+
+def _cost_bar(line: LedgerLine, longest: Decimal, currency: str) -> Bar:
+    parts = (("spent", line.spent), ("reserved", line.reserved), ("in_doubt", line.in_doubt))
+    segments, left = [], ZERO
+    for kind, amount in parts:
+        if amount > ZERO:
+            width = _FULL * amount / longest
+            segments.append(Segment(kind, _pct(left), _pct(width), f"{money(amount, currency)} {words(kind)}"))
+            left += width
+    return Bar(line.name, money(_total(line), currency), segments, f"{line.orders:,}")
+
+
+def _delivery_bar(name: str, delivered: int, units: int) -> Bar:
+    share = _FULL * delivered / units if units else ZERO
+    told = f"{delivered:,} of {units:,}"
+    return Bar(name, f"{int(share)} %", [Segment("delivered", "0", _pct(share), f"{told} delivered")], told)
+
+
+def _pct(share: Decimal) -> str:
+    return f"{share:.3f}".rstrip("0").rstrip(".")
+
+
+def _timeline(
+    panel: str,
+    currency: str,
+    spending: Sequence[SpendPoint],
+    balances: Sequence[tuple[datetime, Decimal]],
+    now: datetime,
+) -> Timeline:
+    moments = [point.at for point in spending] + [at for at, _ in balances] + [now]
+    begin, end = min(moments), max(moments)
+    begin -= max((end - begin) / _LEAD, _SHORTEST - (end - begin))
+    scale = _Scale(begin, (end - begin).total_seconds(), currency)
+    panes = []
+    spent = _added_up((point.at, point.spent) for point in spending)
+    committed = _added_up((point.at, point.committed) for point in spending)
+    if spent:
+        top = _round_up(max(amount for _, amount in committed))
+        lines = [scale.line("spent", [(begin, ZERO), *spent], now, ZERO, top)]
+        if committed[-1][1] != spent[-1][1]:
+            lines.insert(0, scale.line("reserved", [(begin, ZERO), *committed], now, ZERO, top))
+        panes.append(Pane("spent, added up", lines, scale.labels(ZERO, top)))
+    if balances:
+        low, high = _around([amount for _, amount in balances])
+        panes.append(Pane("balance", [scale.line("balance", balances, now, low, high)], scale.labels(low, high)))
+    return Timeline(panel, currency, panes, scale.times())
+
+
+class _Scale(NamedTuple):
+    """Where a moment and an amount lie."""
+
+    begin: datetime
+    seconds: float
+    currency: str
+
+    def line(
+        self, kind: str, values: Sequence[tuple[datetime, Decimal]], now: datetime, low: Decimal, high: Decimal
+    ) -> Line:
+        """Steps from each value to the next, the last one held until now."""
+        points = [
+            (self._across(at), float(_FULL * (high - amount) / (high - low)), amount, at)
+            for at, amount in _thin(values)
+        ]
+        steps = [f"M{points[0][0] * 10:.1f} {points[0][1]:.2f}"]
+        steps += [f"H{across * 10:.1f}V{down:.2f}" for across, down, _, _ in points[1:]]
+        right = self._across(now) * 10
+        path = "".join(steps) + f"H{right:.1f}"
+        area = f"{path}V100H{points[0][0] * 10:.1f}Z"
+        told = [
+            (round(across, 2), round(down, 2), money(amount, self.currency), f"{at:%Y-%m-%d %H:%M:%S}")
+            for across, down, amount, at in points
+        ]
+        return Line(kind, path, area, told)
+
+    def labels(self, low: Decimal, high: Decimal) -> list[str]:
+        return [money(amount) for amount in (high, (high + low) / 2, low)]
+
+    def times(self) -> list[str]:
+        limits = ((1200, "%H:%M:%S"), (2 * 86400, "%H:%M"), (300 * 86400, "%b %d"))
+        style = next((style for limit, style in limits if self.seconds < limit), "%b %Y")
+        step = timedelta(seconds=self.seconds / (_LABELS - 1))
+        return [(self.begin + step * number).strftime(style) for number in range(_LABELS)]
+
+    def _across(self, at: datetime) -> float:
+        return min(max((at - self.begin).total_seconds() / self.seconds * 100, 0.0), 100.0)
+
+
+def _added_up(values: Iterable[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal]]:
+    total, sums = ZERO, []
+    for at, amount in values:
+        total += amount
+        sums.append((at, total))
+    return sums
+
+
+def _thin(values: Sequence[tuple[datetime, Decimal]]) -> Sequence[tuple[datetime, Decimal]]:
+    """At most `_MOST_POINTS`, the first and the last among them."""
+    if len(values) <= _MOST_POINTS:
+        return values
+    step: Callable[[int], int] = lambda number: number * (len(values) - 1) // (_MOST_POINTS - 1)  # noqa: E731
+    return [values[step(number)] for number in range(_MOST_POINTS)]
+
+
+def _around(amounts: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """Round amounts below the lowest and above the highest, two steps apart."""
+    low, high = min(amounts), max(amounts)
+    step = _round_up((high - low) / 2 or abs(high) / 10)
+    while (floor := (low / step).to_integral_value(ROUND_FLOOR) * step) + 2 * step < high:
+        step = _round_up(step + step / 100)
+    return floor, floor + 2 * step
+
+
+def _round_up(amount: Decimal) -> Decimal:
+    """The next round amount: 1, 2, 2.5 or 5 times a power of ten; 1 for nothing."""
+    if amount <= ZERO:
+        return Decimal(1)
+    power = Decimal(1).scaleb(amount.adjusted())
+    return next(
+        power * step
+        for step in map(Decimal, ("1", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10"))
+        if power * step >= amount
+    )

@@ -1,0 +1,164 @@
+"""A watch off a terminal: one line a pass on stderr, and lines for what can't wait. Each thing is said once."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from runner.core.errors import RunnerError
+from runner.core.events import Event, EventType
+from runner.core.values.money import ZERO
+from runner.planning.status.wakeups import Moment
+from runner.report.live.progress import Progress
+from runner.report.live.watch_view import WatchView
+from runner.report.terminal.screen import Screen
+from runner.report.terminal.style import Written, attention, bad, dim
+from runner.report.wording import count, duration, money, words
+
+_SHOWN = frozenset(  # what of a pass is told as it happens; reading is not, it is what every pass does
+    {
+        EventType.SUBMIT_STARTED,
+        EventType.MARKED,
+        EventType.SETTLED,
+        EventType.RATE_LOWERED,
+        EventType.PANEL_STOPPED,
+        EventType.DRAINING,
+        EventType.RUN_FINISHED,
+    }
+)
+_TOLD_ONCE = frozenset({EventType.NOTE, EventType.WARNING})
+
+
+class WatchDisplay(Protocol):
+    """Shows a watch while it goes on. A context manager; leaving it leaves the terminal clean."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __call__(self, event: Event) -> None:
+        """Something happened in a pass."""
+
+    def show(self, view: WatchView) -> None:
+        """A pass went through."""
+
+    def failed(self, error: RunnerError, times: int) -> None:
+        """A pass did not go through."""
+
+    def waiting(self, moment: Moment, now: datetime) -> None:
+        """Nothing happens until then."""
+
+    def say(self, text: str) -> None:
+        """Tell something, unless it has been told."""
+
+    def pause(self) -> None:
+        """A question is asked: leave the screen to it."""
+
+    def resume(self) -> None:
+        """It is answered."""
+
+
+class Once:
+    """What has been told."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def is_new(self, text: str) -> bool:
+        """True the first time."""
+        if text in self._told:
+            return False
+        self._told.add(text)
+        return True
+
+
+class WatchLines:
+    """Plain lines; nothing at all if quiet."""
+
+    def __init__(self, out: Screen, *, quiet: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._out = out
+        self._quiet = quiet
+        self._progress = Progress(out, quiet=quiet, monotonic=monotonic)
+        self._once = Once()
+        self._view: WatchView | None = None  # shown with when the next pass is, or at the end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.pause()
+        self._tell(None)
+
+    def __call__(self, event: Event) -> None:
+        """Purchases are shown; notes are said once."""
+        if event.type in _SHOWN:
+            self._progress(event)
+        elif event.type in _TOLD_ONCE:
+            self.say(str(event.facts.get("message")))
+
+    def show(self, view: WatchView) -> None:
+        """Keep the line until it is known when the next pass is."""
+        self._tell(None)
+        self._view = view
+
+    def failed(self, error: RunnerError, times: int) -> None:
+        """Say what kept a pass from going through, the first time that it does so."""
+        if times == 1:
+            self._say(attention("not now:"), error.message)
+
+    def waiting(self, moment: Moment, now: datetime) -> None:
+        """The line of the last pass."""
+        self._tell(f"next pass in {duration((moment.at - now).total_seconds())}, for {moment.why}")
+
+    def say(self, text: str) -> None:
+        """A line of its own, once."""
+        if self._once.is_new(text):
+            self._say(attention("note:"), text)
+
+    def pause(self) -> None:
+        """Nothing is in the way."""
+
+    def resume(self) -> None:
+        """Nothing to do."""
+
+    def _tell(self, tail: str | None) -> None:
+        view, self._view = self._view, None
+        if view is not None:
+            self._say(f"{view.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", *pass_line(view), dim(tail or ""))
+
+    def _say(self, *spans: Written) -> None:
+        if self._quiet:
+            return
+        try:
+            self._out.line(*spans)
+            self._out.stream.flush()
+        except (OSError, ValueError):  # a closed stderr never stops a watch
+            self._quiet = True
+
+
+def pass_line(view: WatchView) -> list[Written]:
+    """`pass 3: 230 of 230 orders bought, 140 live, 87 completed, 3 canceled; 34% delivered; spent 72.11 USD;`."""
+    total = view.total
+    states = [f"{number:,} {words(state)}" for state, number in view.states.items()]
+    told: list[Written] = [
+        f"pass {view.number}: {total.bought:,} of {count(total.orders, 'order')} bought,",
+        f"{', '.join(states)};" if states else "nothing yet;",
+        f"{percent(total.delivered, total.units)} delivered;",
+    ]
+    told += [f"spent {money(one.spent, one.currency)};" for one in view.money]
+    if doubts := [one for one in view.money if one.in_doubt > ZERO]:
+        told.append(bad(f"in doubt {', '.join(money(one.in_doubt, one.currency) for one in doubts)};"))
+    return told
+
+
+def percent(part: int, whole: int) -> str:
+    """`34%`; 100% only when all of it is there."""
+    if whole <= 0:
+        return "0%"
+    share = min(part * 100 // whole, 100)
+    return f"{share}%"

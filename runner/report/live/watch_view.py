@@ -1,0 +1,146 @@
+"""What the screens of a watch show after a pass: numbers by campaign, and the money. Pure; knows no terminal."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from runner.core.values.money import ZERO
+from runner.engine.watch.totals import Passed
+from runner.planning.accounting.ledger import Ledger
+from runner.planning.status.completion import Outlook
+from runner.planning.status.order_status import Sync, make_standings
+from runner.report.model.model import OrderRow, State
+from runner.report.model.order_rows import listed_rows
+
+_LIVE = frozenset({State.SENDING, State.UNKNOWN, State.WAITING, State.PROGRESSING, State.REFILLING})
+_FINAL = frozenset({State.COMPLETED, State.PARTIAL, State.CANCELED, State.DROPPED})
+_HOUR = 3600.0
+RATE_OVER = timedelta(hours=1)  # the rate of delivery is that of the last passes, over so long
+
+
+class CampaignView(NamedTuple):
+    """One campaign's numbers."""
+
+    name: str
+    orders: int  # listed
+    bought: int
+    units: int  # listed in all
+    delivered: int  # of these, as far as panels have said
+    live: int
+    final: int
+    problems: int  # in doubt, refused, lost, stalled: somebody should look
+    per_hour: float | None  # units delivered; None: not known yet
+
+
+class MoneyView(NamedTuple):
+    """One currency's money; several panels may share it."""
+
+    currency: str | None
+    spent: Decimal
+    reserved: Decimal
+    in_doubt: Decimal
+    balance: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchView:
+    """All that a screen shows of one moment."""
+
+    number: int  # passes so far
+    at: datetime
+    campaigns: Sequence[CampaignView]
+    money: Sequence[MoneyView]
+    states: Mapping[State, int]  # of listed orders, those that occur, worst first
+    outlook: Outlook
+
+    @property
+    def total(self) -> CampaignView:
+        """All campaigns as one."""
+        rates = [one.per_hour for one in self.campaigns if one.per_hour is not None]
+        return CampaignView(
+            "all",
+            orders=sum(one.orders for one in self.campaigns),
+            bought=sum(one.bought for one in self.campaigns),
+            units=sum(one.units for one in self.campaigns),
+            delivered=sum(one.delivered for one in self.campaigns),
+            live=sum(one.live for one in self.campaigns),
+            final=sum(one.final for one in self.campaigns),
+            problems=sum(one.problems for one in self.campaigns),
+            per_hour=sum(rates) if rates else None,
+        )
+
+
+class Rates:
+    """How fast each campaign is delivered, from the passes of the last hour."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[tuple[datetime, int]]] = {}
+
+    def see(self, campaign: str, at: datetime, delivered: int) -> float | None:
+        """Note how much is delivered; units an hour, None after one look only."""
+        seen = self._seen.setdefault(campaign, deque())
+        seen.append((at, delivered))
+        while len(seen) > 2 and at - seen[1][0] >= RATE_OVER:  # noqa: PLR2004  # one older than the hour spans it
+            seen.popleft()
+        hours = (at - seen[0][0]).total_seconds() / _HOUR
+        return max(delivered - seen[0][1], 0) / hours if hours > 0 else None
+
+
+def view_of(number: int, passed: Passed, outlook: Outlook, now: datetime, rates: Rates) -> WatchView:
+    """What a pass left behind."""
+    standings = make_standings(passed.campaigns, passed.recorded, now, selection=passed.selection, complete=False)
+    ledger = passed.result.report
+    rows = listed_rows(standings, passed.campaigns, passed.recorded, {})
+    listed = {order.address: order.units for one in passed.campaigns for order in one.orders}
+    by_campaign: dict[str, list[OrderRow]] = {one.name: [] for one in passed.campaigns}
+    counts = dict.fromkeys(State, 0)
+    for row in rows:
+        if row.sync is not Sync.REMOVED:
+            counts[row.state] += 1
+            by_campaign.setdefault(row.campaign, []).append(row)
+    campaigns = [_campaign(name, several, listed) for name, several in by_campaign.items()]
+    return WatchView(
+        number=number,
+        at=now,
+        campaigns=[one._replace(per_hour=rates.see(one.name, now, one.delivered)) for one in campaigns],
+        money=_money(ledger),
+        states={state: counts[state] for state in State if counts[state]},
+        outlook=outlook,
+    )
+
+
+def _money(ledger: Ledger) -> list[MoneyView]:
+    """By currency: amounts of different ones are never added, nor those of panels whose currency is not known."""
+    lines = {line.name: line for line in ledger.panels}
+    found: dict[tuple[str | None, str], MoneyView] = {}
+    for account in ledger.accounts:
+        key = (account.currency, "" if account.currency else account.panel)
+        line, former = lines.get(account.panel), found.get(key)
+        spent, reserved, in_doubt = (ZERO, ZERO, ZERO) if line is None else (line.spent, line.reserved, line.in_doubt)
+        balance = account.balance
+        if former is not None:
+            spent, reserved, in_doubt = spent + former.spent, reserved + former.reserved, in_doubt + former.in_doubt
+            balance = None if balance is None or former.balance is None else balance + former.balance
+        found[key] = MoneyView(account.currency, spent, reserved, in_doubt, balance)
+    return list(found.values())
+
+
+def _campaign(name: str, rows: Iterable[OrderRow], listed: Mapping[str, int]) -> CampaignView:
+    orders = bought = units = delivered = live = final = problems = 0
+    for row in rows:
+        state = row.state
+        orders += 1
+        bought += state not in (State.MISSING, State.REFUSED, State.IN_DOUBT)
+        wanted = listed.get(row.address, row.units)  # a drip is bought bit by bit, and what came up short again
+        units += wanted
+        delivered += min(row.delivered or 0, wanted)
+        if state in _LIVE:
+            live += 1
+        elif state in _FINAL:
+            final += 1
+        elif state is not State.MISSING:
+            problems += 1
+    return CampaignView(name, orders, bought, units, delivered, live, final, problems, None)

@@ -1,0 +1,295 @@
+"""Builds the report model from what each command has: standings, a plan, an apply's result, the state. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from operator import itemgetter
+
+from runner.core.catalogue import BalanceSeen
+from runner.core.diagnostics import Diagnostic
+from runner.core.errors import ExitCode
+from runner.core.orders import Campaign
+from runner.core.snapshot import Recorded
+from runner.core.values.money import ZERO
+from runner.engine.results import ApplyResult
+from runner.planning.accounting.ledger import Ledger, book
+from runner.planning.accounting.periods import Period
+from runner.planning.plan import ActionKind, Plan
+from runner.planning.refills.refill_rates import RefillRate, refill_rates
+from runner.planning.status.order_status import Standings
+from runner.report.model import verdicts
+from runner.report.model.model import OrderRow, Progress, ReportModel, RunFigures, SpendPoint, State, Verdict
+from runner.report.model.order_rows import listed_rows, recorded_rows
+
+_SATISFIED = "ok"
+
+Purchase = tuple[str, datetime, Decimal, Decimal]  # panel, when, spent, committed
+
+
+def report_model(
+    recorded: Recorded,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    exit_code: int,
+    balances: Sequence[BalanceSeen],
+    warnings: Sequence[str] = (),
+    period: Period | None = None,
+    refills: Sequence[RefillRate] | None = None,
+) -> ReportModel:
+    """What `runner report` tells: every order that the state knows; `recorded`, `ledger` and `balances` of the period.
+
+    `refills` of the period too: their orders may be older. By default those of the orders given.
+    """
+    rows = recorded_rows(recorded, _currencies(ledger), now)
+    return _model(
+        "report",
+        rows=rows,
+        ledger=ledger,
+        purchases=_purchases_of(rows),  # all that there are: no need to look at the attempts again
+        now=now,
+        exit_code=exit_code,
+        balances=balances,
+        verdict=verdicts.of_state(rows, ledger),
+        warnings=warnings,
+        period=period,
+        refills=refill_rates(recorded) if refills is None else refills,
+    )
+
+
+def status_model(
+    standings: Standings,
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    exit_code: int,
+    balances: Sequence[BalanceSeen],
+    run_id: str | None = None,
+    diagnostics: Sequence[Diagnostic] = (),
+    warnings: Sequence[str] = (),
+) -> ReportModel:
+    """What `runner status` tells: the orders of the campaigns, and where the money of their panels is."""
+    rows = listed_rows(standings, campaigns, recorded, _currencies(ledger))
+    return _model(
+        "status",
+        rows=rows,
+        ledger=ledger,
+        purchases=_purchases(recorded),
+        now=now,
+        exit_code=exit_code,
+        balances=balances,
+        verdict=verdicts.of_state(rows, ledger),
+        refills=refill_rates(recorded),
+        run_id=run_id,
+        diagnostics=diagnostics,
+        warnings=warnings,
+    )
+
+
+def plan_model(
+    plan: Plan,
+    standings: Standings,
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    ledger: Ledger,
+    *,
+    now: datetime,
+    exit_code: int,
+    balances: Sequence[BalanceSeen],
+    next_command: str,
+    run_id: str | None = None,
+    diagnostics: Sequence[Diagnostic] = (),
+) -> ReportModel:
+    """What `runner plan` tells: the orders as they stand, with what an apply would do about each."""
+    rows = _planned(listed_rows(standings, campaigns, recorded, _currencies(ledger)), plan)
+    return _model(
+        "plan",
+        rows=rows,
+        ledger=ledger,
+        purchases=_purchases(recorded),
+        now=now,
+        exit_code=exit_code,
+        balances=balances,
+        verdict=verdicts.of_plan(plan, next_command),
+        refills=refill_rates(recorded),
+        run=RunFigures(plan.summary, plan.cost, plan.currency),
+        run_id=run_id,
+        diagnostics=(*diagnostics, *plan.problems),
+        plan=plan,
+        warnings=plan.warnings,
+    )
+
+
+def apply_model(
+    result: ApplyResult,
+    standings: Standings,
+    campaigns: Sequence[Campaign],
+    recorded: Recorded,
+    *,
+    now: datetime,
+    balances: Sequence[BalanceSeen],
+    diagnostics: Sequence[Diagnostic] = (),
+) -> ReportModel:
+    """What `runner apply` tells: what this run did, and how its campaigns stand after it."""
+    ledger = result.report
+    found = listed_rows(standings, campaigns, recorded, _currencies(ledger))
+    done = {one.order: one for one in result.orders}
+    unbought = {
+        action.order.address
+        for action in result.plan.actions
+        if action.kind is ActionKind.PLACE and action.order.key not in result.plan.parts
+    }
+    rows = [
+        row
+        if (one := done.get(row.address)) is None
+        # That it was not bought yet is no longer true of an order that has been tried; other reasons stay.
+        else row._replace(
+            action=one.outcome.value,
+            message=one.message or (before.message if row.address in unbought else row.message),
+        )
+        for before, row in zip(found, _planned(found, result.plan), strict=True)
+    ]
+    return _model(
+        "apply",
+        rows=rows,
+        ledger=ledger,
+        purchases=_purchases(recorded),
+        now=now,
+        exit_code=result.exit_code,
+        balances=balances,
+        verdict=verdicts.of_apply(result),
+        refills=refill_rates(recorded),
+        run=RunFigures(_done(result), verdicts.cost_of(result), ledger.currency),
+        run_id=result.run_id,
+        diagnostics=(*diagnostics, *result.plan.problems),
+        plan=result.plan,
+        warnings=result.warnings,
+    )
+
+
+def _done(result: ApplyResult) -> Mapping[str, int]:
+    counts = {
+        "placed": result.placed,
+        "refused": result.refused,
+        "not_sent": result.not_sent,
+        "in_doubt": result.in_doubt,
+        "refills": result.refills,
+        "cancels": result.cancels,
+    }
+    held = {kind: number for kind, number in result.plan.summary.items() if kind in ("wait", "blocked", _SATISFIED)}
+    return counts | held
+
+
+def _planned(rows: Sequence[OrderRow], plan: Plan) -> list[OrderRow]:
+    """The rows with what the plan would do; a purchase at its planned price."""
+    actions = {action.order.address: action for action in plan.actions}
+    planned = []
+    for row in rows:
+        action = actions.get(row.address)
+        if action is None:
+            planned.append(row._replace(action=_SATISFIED))
+            continue
+        expected = action.cost if row.expected is None and action.kind is not ActionKind.IN_DOUBT else row.expected
+        planned.append(row._replace(action=action.kind.value, expected=expected, message=row.message or action.reason))
+    return planned
+
+
+def _model(
+    command: str,
+    *,
+    rows: Sequence[OrderRow],
+    ledger: Ledger,
+    purchases: Iterable[Purchase],
+    now: datetime,
+    exit_code: int,
+    balances: Iterable[BalanceSeen],
+    verdict: Verdict,
+    run: RunFigures | None = None,
+    run_id: str | None = None,
+    diagnostics: Sequence[Diagnostic] = (),
+    plan: Plan | None = None,
+    warnings: Sequence[str] = (),
+    period: Period | None = None,
+    refills: Sequence[RefillRate] = (),
+) -> ReportModel:
+    panels = {account.panel for account in ledger.accounts}
+    progress = _progress(rows)
+    counts: Counter[State] = Counter()
+    for one in progress:
+        counts.update(one.states)
+    return ReportModel(
+        command=command,
+        made_at=now,
+        run_id=run_id,
+        exit_code=int(ExitCode(exit_code)),
+        verdict=verdict,
+        run=run,
+        ledger=ledger,
+        orders=rows,
+        progress=progress,
+        states={state: counts[state] for state in State if state in counts},
+        spending=_spending(purchases, panels),
+        balances=[seen for seen in balances if seen.panel in panels],
+        diagnostics=diagnostics,
+        refusals=() if plan is None else plan.refusals,
+        warnings=(*(() if plan is None else plan.notes), *warnings),
+        period=period,
+        refills=refills,
+    )
+
+
+def _currencies(ledger: Ledger) -> Mapping[str, str | None]:
+    return {account.panel: account.currency for account in ledger.accounts}
+
+
+def _progress(rows: Iterable[OrderRow]) -> list[Progress]:
+    orders: dict[str, Counter[State]] = {}
+    units: Counter[str] = Counter()
+    delivered: Counter[str] = Counter()
+    for row in rows:
+        campaign = row.campaign
+        if campaign not in orders:
+            orders[campaign] = Counter()
+        orders[campaign][row.state] += 1
+        units[campaign] += row.units
+        if row.delivered:
+            delivered[campaign] += row.delivered
+    return [
+        Progress(name, states.total(), units[name], delivered[name], dict(states)) for name, states in orders.items()
+    ]
+
+
+def _purchases(recorded: Recorded) -> Iterator[Purchase]:
+    for attempts in recorded.attempts.values():
+        for attempt in attempts:
+            if (booked := book(attempt)) is not None:
+                yield attempt.panel, attempt.marked_at, booked.spent, booked.committed
+
+
+def _purchases_of(rows: Iterable[OrderRow]) -> Iterator[Purchase]:
+    return ((row.panel, row.bought_at, row.spent, row.committed) for row in rows if row.bought_at is not None)
+
+
+def _spending(purchases: Iterable[Purchase], panels: Collection[str]) -> Mapping[str, Sequence[SpendPoint]]:
+    """By panel, what was bought in each second: no chart shows more."""
+    sums: dict[tuple[str, datetime], list[Decimal]] = {}
+    for panel, at, spent, committed in purchases:
+        known = sums.get((panel, at))  # many marks share a moment
+        if known is None:
+            sums[panel, at] = [spent, committed]
+        else:
+            known[0] += spent
+            known[1] += committed
+    seconds: dict[str, dict[datetime, list[Decimal]]] = {}
+    for (panel, at), (spent, committed) in sorted(sums.items(), key=itemgetter(0)):
+        second = seconds.setdefault(panel, {}).setdefault(at.replace(microsecond=0), [ZERO, ZERO])
+        second[0] += spent
+        second[1] += committed
+    return {
+        panel: [SpendPoint(at, *amounts) for at, amounts in by_second.items()]
+        for panel, by_second in seconds.items()
+        if panel in panels
+    }

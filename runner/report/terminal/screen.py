@@ -1,0 +1,335 @@
+"""Where text for people goes: a terminal (rich: colours, fitted tables) or a pipe (plain lines, nothing cut).
+
+Everything written here is made harmless first. rich is imported only when a terminal is really written to: `--help`
+must stay fast.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
+from itertools import chain, islice, takewhile
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from runner.core.values.text import clean
+from runner.report.terminal.style import Span, Style, Written
+from runner.report.wording import NOTHING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.segment import Segment
+    from rich.table import Table
+    from rich.text import Text
+
+_LONGEST = 4000  # characters of one cell or line: a link may have 2,000
+_DEFAULT_WIDTH, _DEFAULT_HEIGHT = 80, 24
+_NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instead
+_MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
+_GAP = 2  # columns between columns
+_NAME_SHARE = 0.4
+_LEAST_WRAPPED, _LEAST_CUT = 16, 12  # columns: less of a cell that goes on, or loses a part, can't be read
+_LONGEST_KEPT = 30  # columns: a longer cell that should be kept is nobody's count or moment, and gives way to amounts
+_BELOW = 4  # columns that a cell below its row is indented
+_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")  # of a command line; quoted parts hold together
+_CONTINUED = " \\"  # the shell reads the next line as a part of this one
+
+
+class Fit(Enum):
+    """What a table column does on a terminal that is too narrow. Off a terminal nothing is ever cut."""
+
+    KEEP = auto()  # stays whole while there is room
+    WHOLE = auto()  # stays whole, and if the terminal has to wrap the row: half an amount is another amount
+    NAME = auto()  # loses its middle beyond two fifths of the screen: addresses
+    MIDDLE = auto()  # loses its middle: links differ at both ends
+    END = auto()  # loses its end: reasons that need no study
+    WRAP = auto()  # goes on in the next line; at the right of a row that leaves no room, below that row
+
+
+class Column(NamedTuple):
+    """One column of a table."""
+
+    title: str
+    fit: Fit = Fit.KEEP
+    right: bool = False  # numbers
+
+
+class Screen:
+    """A stream that knows what it is. `terminal`, `width` and `colour` are found out unless given.
+
+    `NO_COLOR` and `TERM=dumb` are obeyed; a dumb terminal counts as no terminal at all.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        terminal: bool | None = None,
+        width: int | None = None,
+        colour: bool | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.stream = stream
+        self.is_terminal = _is_terminal(stream, environ) if terminal is None else terminal
+        self.width = max(width or _width_of(stream, environ), _NARROWEST)
+        self.colour = self.is_terminal and (not environ.get("NO_COLOR") if colour is None else colour)
+        self._console: Console | None = None
+        self._begun = False
+        _never_fail_on_encoding(stream)
+
+    @property
+    def console(self) -> "Console":
+        """The rich console behind a terminal; also for live displays."""
+        if self._console is None:
+            from rich.console import Console  # 60 ms that only a terminal needs
+
+            self._console = Console(
+                file=self.stream,
+                force_terminal=True,
+                force_jupyter=False,
+                color_system="standard" if self.colour else None,
+                no_color=not self.colour,
+                width=self.width,
+                markup=False,
+                emoji=False,
+                highlight=False,
+                legacy_windows=False,
+            )
+        return self._console
+
+    def measure(self) -> tuple[int, int]:
+        """Columns and lines of the terminal as they are now; `width` is what they were at the beginning."""
+        return max(_width_of(self.stream, os.environ), _NARROWEST), _height_of(self.stream)
+
+    def blank(self) -> None:
+        """An empty line between two parts; none before the first."""
+        if self._begun:
+            self.stream.write("\n")
+
+    def line(self, *spans: Written, indent: int = 0) -> None:
+        """Spans joined by single spaces; on a terminal wrapped at words, with the indent kept."""
+        self._begun = True
+        pieces = [piece for span in spans if (piece := _harmless(span)).text]
+        if not self.is_terminal:
+            self.stream.write(" " * indent + " ".join(piece.text for piece in pieces) + "\n")
+            return
+        from rich.text import Text
+
+        text = Text(" ").join(_rich_text(piece) for piece in pieces)
+        for part in text.wrap(self.console, self.width - indent):
+            part.rstrip()
+            self.console.print(Text(" " * indent) + part, soft_wrap=True)
+
+    def command(self, text: str, indent: int = 0) -> None:
+        """Something to type, to be copied: where the terminal is too narrow, it goes on behind a backslash."""
+        self._begun = True
+        piece = _harmless(Span(text, Style.COMMAND))
+        lines = [piece.text] if not self.is_terminal else _continued(piece.text, self.width - indent)
+        for line in lines:
+            if self.is_terminal:
+                self.console.print(" " * indent, _rich_text(Span(line, piece.style)), sep="", soft_wrap=True)
+            else:
+                self.stream.write(" " * indent + line + "\n")
+
+    def heading(self, text: str, *more: Written) -> None:
+        """After an empty line, the name of a section with what is said beside it."""
+        self.blank()
+        self.line(Span(text, Style.HEADING), *more)
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int = 2) -> None:
+        """Rows under column titles. Off a terminal rows stream: one line each, columns padded, empty cells a dash."""
+        self._begun = True
+        if self.is_terminal:
+            self._rich_table(columns, rows, indent)
+        else:
+            for line in _plain_table(columns, rows):
+                self.stream.write(" " * indent + line + "\n")
+
+    def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
+        from rich.padding import Padding
+
+        rows = list(rows)
+        below = _below(columns, rows, self.width - indent)
+        if below and self._stacked(columns, rows, indent, below):
+            return
+        if all(column.fit is not Fit.WHOLE for column in columns):
+            self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
+            return
+        lines = self._lines(columns, rows, self.width - indent) or self._lines(
+            columns, rows, self.width - indent, is_tight=True
+        )
+        if lines is None:
+            lines = self._lines(columns, rows, _least_width(columns, rows, self.width - indent)) or ()
+        for line in lines:
+            self._print(line, indent)
+
+    def _lines(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int, *, is_tight: bool = False
+    ) -> "Sequence[Sequence[Segment]] | None":
+        """The lines of a table of so many columns; None if a cell that stays whole is cut there."""
+        table = self._laid_out(columns, rows, is_tight=is_tight)
+        lines = self.console.render_lines(table, self.console.options.update(width=width), pad=False)
+        return None if _cuts(table) else lines
+
+    def _print(self, line: "Sequence[Segment]", indent: int) -> None:
+        from rich.segment import Segment, Segments
+
+        self.console.print(Segments([Segment(" " * indent), *line, Segment.line()]), soft_wrap=True)
+
+    def _stacked(self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], indent: int, below: int) -> bool:
+        """The last `below` cells of each row below it; False, and nothing written, if the rows take several lines."""
+        head, last = columns[:-below], columns[-below:]
+        lines = self._lines(head, [row[:-below] for row in rows], self.width - indent)
+        if lines is None or len(lines) != len(rows) + 1:
+            return False
+        for line, row in zip(lines, [None, *rows], strict=True):
+            self._print(line, indent)
+            told = [] if row is None else [(column, cell) for column, cell in zip(last, row[-below:], strict=True)]
+            for column, cell in told:
+                if _bare(cell) not in ("", NOTHING):
+                    named = [Span(f"{column.title}:", Style.DIM), cell]
+                    self.line(*(named if below > 1 else named[1:]), indent=indent + _BELOW)
+        return True
+
+    def _laid_out(
+        self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], *, is_tight: bool = False
+    ) -> "Table":
+        """`is_tight`: what may be cut is cut as far as it takes."""
+        from rich.table import Table
+
+        rows = list(rows)
+        firm = {Fit.WHOLE, Fit.KEEP, Fit.NAME}
+        if is_tight:
+            firm = {Fit.WHOLE} if _longest_kept(columns, rows) > _LONGEST_KEPT else {Fit.WHOLE, Fit.KEEP}
+
+        titled = any(column.title for column in columns)
+        table = Table(
+            box=None, show_header=titled, header_style="dim", pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False
+        )
+        for column in columns:
+            table.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                no_wrap=column.fit in firm,
+                overflow="fold" if column.fit is Fit.WRAP else "ellipsis",
+                max_width=int(self.width * _NAME_SHARE) if column.fit is Fit.NAME else None,
+            )
+        for row in rows:
+            cells = zip(columns, row, strict=True)
+            table.add_row(*(_rich_cell(column, cell, is_tight=is_tight) for column, cell in cells))
+        return table
+
+
+def _below(columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int) -> int:
+    """How many of the last columns have to go below their rows: none, or all at the right that may be long."""
+    if columns[-1].fit is not Fit.WRAP or not columns[-1].title:
+        return 0
+    below = sum(1 for _ in takewhile(lambda column: column.fit in (Fit.WRAP, Fit.MIDDLE), reversed(columns)))
+    if below == len(columns) or any(column.fit is Fit.WRAP for column in columns[:-below]):
+        return 0
+    return below if _least_width(columns, rows, width) > width else 0
+
+
+def _least_width(columns: Sequence[Column], rows: Sequence[Sequence[Written]], width: int) -> int:
+    """The least columns in which a table can be read on a terminal of `width`."""
+    least = {Fit.WRAP: _LEAST_WRAPPED, Fit.MIDDLE: _LEAST_CUT, Fit.END: _LEAST_CUT, Fit.NAME: int(width * _NAME_SHARE)}
+    needed = 0
+    for place, column in enumerate(columns):
+        length = max([len(column.title), *(len(_bare(row[place])) for row in rows)])
+        needed += min(least.get(column.fit, length if column.fit is Fit.WHOLE else width), length)
+    return needed + _GAP * (len(columns) - 1)
+
+
+def _longest_kept(columns: Sequence[Column], rows: Sequence[Sequence[Written]]) -> int:
+    kept = [place for place, column in enumerate(columns) if column.fit is Fit.KEEP]
+    return max((len(_bare(row[place])) for row in rows for place in kept), default=0)
+
+
+def _cuts(table: "Table") -> bool:
+    """True if a cell that has to stay whole was cut when the table was rendered last."""
+    from runner.report.terminal.elided import Uncut
+
+    return any(isinstance(cell, Uncut) and cell.is_cut for column in table.columns for cell in column.cells)
+
+
+def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """Columns of the stream's own terminal: stdout may be a pipe while stderr is not."""
+    if environ.get("COLUMNS", "").isdecimal():
+        return int(environ["COLUMNS"])
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_WIDTH
+    except (OSError, ValueError):
+        return _DEFAULT_WIDTH
+
+
+def _height_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or _DEFAULT_HEIGHT
+    except (OSError, ValueError):
+        return _DEFAULT_HEIGHT
+
+
+def _never_fail_on_encoding(stream: TextIO) -> None:
+    """A Latin-1 pipe shows an escape where it can't write an ellipsis, and the command goes on."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _harmless(written: Written) -> Span:
+    return Span(_bare(written), written.style if isinstance(written, Span) else Style.PLAIN)
+
+
+def _bare(written: Written) -> str:
+    """The text, made harmless."""
+    text = written.text if isinstance(written, Span) else written
+    if text.isprintable() and len(text) <= _LONGEST:  # excludes all that `clean` escapes, ten times faster
+        return text
+    return clean(text, _LONGEST)
+
+
+def _rich_text(span: Span) -> "Text":
+    from rich.text import Text
+
+    return Text(span.text, style=span.style.value)
+
+
+def _rich_cell(column: Column, written: Written, *, is_tight: bool) -> "RenderableType":
+    span = _harmless(written)
+    if column.fit in (Fit.MIDDLE, Fit.NAME, Fit.WHOLE):
+        from runner.report.terminal.elided import Elided, Uncut
+
+        return Uncut(span) if column.fit is Fit.WHOLE else Elided(span, is_tight=is_tight)
+    text = _rich_text(span)
+    text.no_wrap = column.fit is not Fit.WRAP
+    return text
+
+
+def _continued(text: str, width: int) -> list[str]:
+    """A command in lines of at most `width`, broken between its words, never inside a quoted one."""
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width - len(_CONTINUED):
+            lines[-1] += _CONTINUED
+            lines.append("  " + word)
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return lines
+
+
+def _plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -> Iterator[str]:
+    """Lines of a table whose widths the first rows set; a longer cell later pushes its line out, nothing is lost."""
+    texts = ([_bare(cell) or NOTHING for cell in row] for row in rows)
+    first = list(islice(texts, _MEASURED_ROWS))
+    titles = [column.title for column in columns]
+    measured = [titles, *first]
+    widths = [max(len(row[place]) for row in measured) for place in range(len(columns))]
+    for row in chain([titles] if any(titles) else [], first, texts):
+        cells = (
+            text.rjust(width) if column.right else text.ljust(width)
+            for column, text, width in zip(columns, row, widths, strict=True)
+        )
+        yield (" " * _GAP).join(cells).rstrip()

@@ -1,0 +1,195 @@
+"""Text of the `doubt` commands: what may have been bought, the evidence, and the exact commands that settle it."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from runner.core.attempts import Phase
+from runner.core.doubts import DecisionKind
+from runner.core.values.money import plain
+from runner.engine.decisions.settle_doubt import Case, Choice
+from runner.planning.doubts.evidence import Evidence, Verdict, Weighing
+from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.style import Span, Style, Written, attention, bad, dim, good, strong
+from runner.report.wording import NOTHING, count, duration, minutes
+
+Weighed = tuple[Evidence, Weighing]
+
+_REACHED = {
+    None: "nobody knows: the process ended before it could record an answer",
+    Phase.QUEUED: "no connection",
+    Phase.CONNECTING: "connecting",
+    Phase.SENDING: "sending: the order may have arrived, no answer came",
+    Phase.ANSWERING: "an answer began and broke off",
+    Phase.ANSWERED: "a complete answer, which proves nothing",
+}
+_PROPOSALS = {
+    Verdict.PLACED: Span("it was probably placed", Style.ATTENTION),
+    Verdict.NOT_PLACED: Span("it was probably not placed", Style.ATTENTION),
+    Verdict.INCONCLUSIVE: Span("inconclusive: only the panel's order list can tell", Style.ATTENTION),
+}
+_RECORDED = {
+    DecisionKind.NOT_PLACED: "declared not placed: the next apply buys it",
+    DecisionKind.ABANDON: "abandoned: it counts as spent and is never bought again",
+}
+
+
+def render_doubts(doubts: Sequence[Weighed], out: Screen, flags: str = "") -> None:
+    """One line for each order in doubt, and how to settle them. `flags` go behind the commands shown."""
+    if not doubts:
+        out.line(good("Nothing is in doubt."))
+        return
+    columns = [
+        Column("order", Fit.NAME),
+        Column("panel"),
+        Column("service"),
+        Column("quantity", right=True),
+        Column("cost", Fit.WHOLE, right=True),
+        Column("since (UTC)"),
+        Column("proposal", Fit.WRAP),
+        Column("link", Fit.MIDDLE),
+        Column("what happened", Fit.WRAP),
+    ]
+    out.table(columns, (_row(evidence, weighing) for evidence, weighing in doubts), indent=0)
+    out.blank()
+    out.line(bad(f"{count(len(doubts), 'order')} may have been bought."), "Never sent again by itself. The evidence:")
+    out.command(_line("show", doubts[0][0].attempt.address, flags), indent=2)
+
+
+def _row(evidence: Evidence, weighing: Weighing) -> list[Written]:
+    attempt = evidence.attempt
+    return [
+        Span(attempt.address, Style.BAD),
+        attempt.panel,
+        attempt.service,
+        f"{attempt.quantity:,}" + (f" x {attempt.runs}" if attempt.runs else ""),
+        plain(attempt.expected_charge),
+        f"{attempt.marked_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        weighing.verdict.value.replace("_", " "),
+        attempt.link,
+        attempt.message or NOTHING,
+    ]
+
+
+def render_doubt(evidence: Evidence, weighing: Weighing, out: Screen, flags: str = "") -> None:
+    """All the evidence about one order, what to look for on the panel, and what to type then."""
+    attempt = evidence.attempt
+    if evidence.decided is None:
+        out.line(bad("In doubt:"), strong(attempt.address), f"may have been bought on {attempt.panel}.")
+        out.line("It is never sent again by itself: a person looks, and decides.")
+    else:
+        out.line(good("Settled:"), strong(attempt.address), f"on {attempt.panel} was in doubt.")
+        out.line(str(evidence.decided))
+    _facts("What was sent:", _sent(evidence), out)
+    _facts("What happened:", _happened(evidence), out)
+    if evidence.decided is None:
+        _facts(f"What to look for in the order list of {attempt.panel}:", _looked_for(evidence), out)
+    out.heading("What the money says:")
+    for reason in weighing.reasons:
+        out.line(reason, indent=2)
+    out.line("Proposal:", _PROPOSALS[weighing.verdict], indent=2)
+    if evidence.decided is None:
+        _next_steps(evidence, weighing.verdict, out, flags)
+
+
+def _facts(title: str, rows: Iterator[Sequence[Written]], out: Screen) -> None:
+    out.heading(title)
+    out.table([Column(""), Column("", Fit.WRAP)], rows)
+
+
+def _sent(evidence: Evidence) -> Iterator[Sequence[Written]]:
+    attempt = evidence.attempt
+    yield "service", attempt.service
+    yield "link", attempt.link
+    yield "quantity", str(attempt.quantity)
+    if attempt.runs:
+        every = f", every {minutes(attempt.interval)}" if attempt.interval else ""
+        yield "runs", f"{attempt.runs}{every}: {attempt.units} in all"
+    yield "price", f"{plain(attempt.expected_charge)} expected ({plain(attempt.rate)} per 1000)"
+
+
+def _happened(evidence: Evidence) -> Iterator[Sequence[Written]]:
+    attempt, kept = evidence.attempt, evidence.kept
+    yield "sent", _second(attempt.marked_at)
+    until = _second(attempt.settled_at) if attempt.settled_at else "not declared a doubt by a run yet"
+    killed = "; the process was killed, so this is when the next run found it" if evidence.was_killed else ""
+    yield "in doubt from", f"{until}{killed if attempt.settled_at else ''}"
+    yield "got as far as", _REACHED[attempt.phase]
+    yield "message", attempt.message or NOTHING
+    if kept.answer is not None:
+        status = "none" if kept.answer.http_status is None else str(kept.answer.http_status)
+        yield "HTTP status", status
+        yield "answered", f"{count(kept.answer.size, 'byte')}"
+        yield "answer", kept.answer.text or dim(NOTHING)
+
+
+def _looked_for(evidence: Evidence) -> Iterator[Sequence[Written]]:
+    attempt = evidence.attempt
+    yield "link", attempt.link
+    yield "service", attempt.service
+    yield "quantity", str(attempt.quantity) + (f", or {attempt.units} in all" if attempt.runs else "")
+    window = f"{_second(attempt.marked_at)} to {_second(evidence.until)}, at the latest {_second(evidence.settles_at)}"
+    yield "created", f"{window} (panels often show another time zone)"
+    yield "ids", _between(evidence)
+
+
+def _between(evidence: Evidence) -> str:
+    before, after = evidence.before, evidence.after
+    if before is None and after is None:
+        return "no other order of yours on this panel to compare with"
+    texts = []
+    if before is not None:
+        texts.append(f"after {before.panel_order_id} (yours, {before.address})")
+    if after is not None:
+        texts.append(f"about or before {after.panel_order_id} (yours, {after.address})")
+    return ", ".join(texts)
+
+
+def _next_steps(evidence: Evidence, verdict: Verdict, out: Screen, flags: str) -> None:
+    address = evidence.attempt.address
+    out.heading("Next, after a look at the order list:")
+    out.line("It is there. Put its id for ID; the panel is asked whether it fits:", indent=2)
+    out.command(_line("adopt", address, f" --order ID --reason 'seen in the order list'{flags}"), indent=4)
+    out.line(
+        "It is not there; the next apply buys it. --i-checked says that you looked yourself, and is always needed.",
+        *_caution(evidence, verdict),
+        indent=2,
+    )
+    out.command(_line("not-placed", address, f" --reason 'not in the order list' --i-checked{flags}"), indent=4)
+    out.line("Nobody can tell; it counts as spent and is never bought again:", indent=2)
+    out.command(_line("abandon", address, f" --reason 'could not be found out'{flags}"), indent=4)
+
+
+def _caution(evidence: Evidence, verdict: Verdict) -> Iterator[Span]:
+    """What speaks against *not placed*."""
+    if evidence.now < evidence.settles_at:
+        left = duration((evidence.settles_at - evidence.now).total_seconds())
+        yield attention(f"It may still appear for {left}: look after {_second(evidence.settles_at)}.")
+    if verdict is Verdict.PLACED:
+        yield attention("The evidence says that it is there.")
+
+
+def render_settled(case: Case, choice: Choice, misfits: Sequence[str], out: Screen, *, is_new: bool) -> None:
+    """What was recorded, or that it stood already, and what comes next."""
+    address = case.attempt.address
+    if not is_new:
+        out.line(f"{address}: nothing changed, this is settled already: {case.decided}")
+        return
+    if choice.kind is DecisionKind.ADOPT:
+        what = f"adopted as order {choice.panel_order_id} on {case.attempt.panel}: it is polled from now on"
+    else:
+        what = _RECORDED[choice.kind]
+    out.line(good(f"{address}:"), what)
+    for misfit in misfits:
+        out.line(attention("forced, although"), misfit)
+    if case.more:
+        out.line(f"{count(case.more, 'further attempt')} of this order still in doubt:")
+        out.command(_line("show", address), indent=2)
+
+
+def _line(name: str, address: str, more: str = "") -> str:
+    return f"runner doubt {name} {shlex.quote(address)}{more}"
+
+
+def _second(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

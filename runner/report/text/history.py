@@ -1,0 +1,90 @@
+"""Text and JSON of `history`: what happened, one event a line."""
+
+from collections.abc import Iterable, Iterator
+
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
+from runner.planning.accounting.timeline import Happening, HistoryEvent
+from runner.report.documents.as_json import Document, line_of
+from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.style import Span, Style, Written, attention, dim
+from runner.report.wording import Amounts, money, words
+
+_STYLES = {
+    Happening.PLACED: Style.GOOD,
+    Happening.ADOPTED: Style.GOOD,
+    Happening.IN_DOUBT: Style.BAD,
+    Happening.REFUSED: Style.BAD,
+    Happening.ABANDONED: Style.ATTENTION,
+    Happening.DECLARED_NOT_PLACED: Style.ATTENTION,
+    Happening.RUN_STARTED: Style.DIM,
+    Happening.RUN_ENDED: Style.DIM,
+}
+
+
+def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool) -> None:
+    """One line for each event, oldest first; with the order's address where they are of several."""
+    listed = list(events)
+    if not listed:
+        out.line(attention("Nothing has happened."))
+        return
+    columns = [
+        Column("time (UTC)"),
+        Column("event"),
+        *([Column("order", Fit.NAME)] if several else []),
+        Column("money", Fit.WHOLE, right=True),
+        Column("what", Fit.WRAP),
+    ]
+    amounts = Amounts((event.amount, event.currency) for event in listed)
+    out.table(columns, (_row(event, amounts, several=several) for event in listed), indent=0)
+
+
+def _row(event: HistoryEvent, amounts: Amounts, *, several: bool) -> list[Written]:
+    return [
+        f"{event.at:%Y-%m-%d %H:%M:%S}",
+        Span(words(event.kind.value), _STYLES.get(event.kind, Style.PLAIN)),
+        *([event.order or event.panel or dim("-")] if several else []),
+        "" if event.amount is None else amounts.named(event.amount, event.currency),
+        "; ".join(_told(event)),
+    ]
+
+
+def _told(event: HistoryEvent) -> Iterator[str]:
+    if event.panel_order_id is not None:
+        yield f"order {event.panel_order_id}"
+    if event.text:
+        yield event.text
+    if event.first_charge is not None and event.first_charge != event.amount:
+        yield f"first charged {money(event.first_charge)}"
+    if event.refunded is not None:
+        yield f"refunded {money(event.refunded)}"
+    if event.user is not None:
+        yield f"by {event.user}"
+
+
+def event_document(event: HistoryEvent) -> Document:
+    """One event of `history.schema.json`."""
+    amounts = {"amount": event.amount, "first_charge": event.first_charge, "refunded": event.refunded}
+    return {
+        "time": to_text(event.at),
+        "event": event.kind.value,
+        "order": event.order,
+        "attempt": event.attempt_id,
+        "run_id": event.run_id,
+        "panel": event.panel,
+        "panel_order_id": event.panel_order_id,
+        **{name: None if amount is None else plain(amount) for name, amount in amounts.items()},
+        "currency": event.currency,
+        "user": event.user,
+        "text": event.text,
+    }
+
+
+def history_document(events: Iterable[HistoryEvent]) -> Document:
+    """What `history --format json` prints; `history.schema.json`."""
+    return {"events": [event_document(event) for event in events]}
+
+
+def history_lines(events: Iterable[HistoryEvent]) -> Iterator[str]:
+    """What `history --format jsonl` prints: one event a line."""
+    return (line_of(event_document(event)) for event in events)

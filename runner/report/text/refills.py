@@ -1,0 +1,143 @@
+"""Text of refills and cancellations: what was asked for by hand, what an apply asked for, what the state remembers."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from runner.core.refills import CancelState, RefillState
+from runner.core.snapshot import Recorded
+from runner.engine.results import CancelResult, RefillResult, Wished, WishResult
+from runner.planning.refills.refill_rates import RefillRate
+from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good
+from runner.report.wording import REFILL_TITLES, count, refill_cells, words
+
+_FIRST = 20  # listed on a terminal
+_FIRST_PIPED = 1000  # the same off a terminal, where people grep
+_STYLES = {
+    Wished.WOULD: Style.PLAIN,
+    Wished.HELD: Style.ATTENTION,
+    Wished.REQUESTED: Style.GOOD,
+    Wished.RECORDED: Style.GOOD,
+    Wished.REFUSED: Style.BAD,
+    Wished.UNKNOWN: Style.BAD,
+    Wished.NOT_SENT: Style.ATTENTION,
+}
+_MISSED = frozenset({Wished.HELD, Wished.REFUSED, Wished.UNKNOWN, Wished.NOT_SENT})
+
+
+def render_wishes(noun: str, results: Sequence[WishResult], out: Screen) -> None:
+    """Each order with what became of the wish, and one line that counts them. `noun`: refill, cancellation."""
+    if not results:
+        out.line(f"Nothing to do: no {noun} is due.")
+        return
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+
+    def rows() -> Iterator[list[Written]]:
+        for one in islice(results, limit):
+            refill = [one.refill_id or "-"] if noun == "refill" else []
+            yield [
+                one.order,
+                one.panel_order_id,
+                *refill,
+                Span(words(one.outcome), _STYLES[one.outcome]),
+                one.message or "-",
+            ]
+
+    refill = [Column("refill id")] if noun == "refill" else []
+    columns = [Column("order", Fit.NAME), Column("panel order id"), *refill, Column("outcome")]
+    out.table([*columns, Column("message", Fit.WRAP)], rows(), indent=0)
+    if len(results) > limit:
+        out.line(dim(f"… and {len(results) - limit:,} more (--format json lists all)"))
+    out.blank()
+    _last_line(noun, results, out)
+
+
+def _last_line(noun: str, results: Sequence[WishResult], out: Screen) -> None:
+    counts = Counter(one.outcome for one in results)
+    if counts[Wished.WOULD]:
+        out.line(f"Dry run: {count(counts[Wished.WOULD], noun)} would be asked for; nothing was sent.")
+        return
+    taken = counts[Wished.REQUESTED] + counts[Wished.RECORDED]
+    missed = [f"{number:,} {words(outcome)}" for outcome, number in counts.items() if outcome in _MISSED]
+    told = ", ".join([f"{count(taken, noun)} asked for", *missed])
+    out.line(bad(f"Partly done: {told}.") if missed else good(f"Done: {told}."))
+    if counts[Wished.RECORDED]:
+        out.line("The panel took the request; whether it is cancelled and refunded, the order's status will tell:")
+        out.line(command("runner status --refresh"), indent=2)
+
+
+def render_refills(results: Sequence[RefillResult], out: Screen) -> None:
+    """The refills of an apply that the panel did not grant, each with why."""
+    _render_missed("Refills not granted", [one for one in results if one.state is not RefillState.REQUESTED], out)
+
+
+def missed_refill_words(results: Sequence[RefillResult]) -> list[str]:
+    """`1 refill refused`, `2 refills unanswered`."""
+    counts = Counter(one.state for one in results)
+    told = (
+        (RefillState.REFUSED, "refused"),
+        (RefillState.UNKNOWN, "unanswered"),
+        (RefillState.NOT_SENT, "not sent"),
+    )
+    return [f"{count(counts[state], 'refill')} {word}" for state, word in told if counts[state]]
+
+
+def render_cancels(results: Sequence[CancelResult], out: Screen) -> None:
+    """The orders of an apply whose cancellation a panel did not take, each with why."""
+    _render_missed("Not cancelled", [one for one in results if one.state is not CancelState.RECORDED], out)
+
+
+def _render_missed(title: str, missed: Sequence[RefillResult | CancelResult], out: Screen) -> None:
+    if not missed:
+        return
+    out.heading(f"{title} ({len(missed):,}):", "asked for again by a later apply where that can help")
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+
+    def rows() -> Iterator[list[Written]]:
+        for one in islice(missed, limit):
+            yield [one.order, attention(words(one.state)), one.message or "no message"]
+
+    out.table([Column("order", Fit.NAME), Column("outcome"), Column("what happened", Fit.WRAP)], rows())
+    if len(missed) > limit:
+        out.line(dim(f"… and {len(missed) - limit:,} more"), indent=2)
+
+
+def missed_cancel_words(results: Sequence[CancelResult], planned: int) -> list[str]:
+    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones."""
+    counts = Counter(one.state for one in results)
+    told = ((counts[CancelState.REFUSED], "refused"), (counts[CancelState.UNKNOWN], "unanswered"))
+    return [
+        f"{count(number, 'cancellation')} {word}"
+        for number, word in (*told, (planned - len(results), "not asked for"))
+        if number
+    ]
+
+
+def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen) -> None:
+    """What the state remembers of refills and cancellations, one line each, and the rates of the refills."""
+    refills = Counter(one.state for requests in recorded.refills.values() for one in requests)
+    cancels = Counter(requests[-1].state for requests in recorded.cancels.values())
+    if refills or cancels:
+        out.blank()
+    if refills:
+        out.line("Refills:", _counted(refills, {RefillState.REQUESTED: "open", RefillState.UNKNOWN: "unanswered"}))
+    if cancels:
+        out.line("Cancellations asked for:", _counted(cancels, {CancelState.UNKNOWN: "unanswered"}))
+    _render_rates(rates, out)
+
+
+def _render_rates(rates: Sequence[RefillRate], out: Screen) -> None:
+    """How the refills of each service fared; the rate is of those whose end is known."""
+    if not rates:
+        return
+    out.heading("Refills by service:")
+    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    columns = [Column("", Fit.MIDDLE), *(Column(title, right=True) for title in REFILL_TITLES)]
+    out.table(columns, ([one.name, *refill_cells(one)] for one in rates[:limit]))
+    if len(rates) > limit:
+        out.line(dim(f"… and {len(rates) - limit:,} more"), indent=2)
+
+
+def _counted(counts: Mapping[RefillState, int] | Mapping[CancelState, int], said: Mapping[str, str]) -> str:
+    return ", ".join(f"{number:,} {said.get(state, words(state))}" for state, number in counts.items()) + "."

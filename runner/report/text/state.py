@@ -1,0 +1,218 @@
+"""Text and JSON of `state`: what is remembered, what a repair would change, and whether all is well."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from runner.core.attempts import Attempt, AttemptState
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_text
+from runner.core.values.money import plain
+from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
+from runner.report.wording import NOTHING, Amounts, count, words
+from runner.store.disk.lock import Holder
+from runner.store.recovery.merge_copies import How
+from runner.store.recovery.merge_requests import Further
+from runner.store.recovery.repair import Move
+from runner.store.recovery.restore import Restoration
+from runner.store.recovery.verify import Verified
+
+_STYLES = {
+    AttemptState.PLACED: Style.GOOD,
+    AttemptState.IN_DOUBT: Style.BAD,
+    AttemptState.SENDING: Style.ATTENTION,
+    AttemptState.ABANDONED: Style.ATTENTION,
+}
+_HOW_STYLES = {How.IN_DOUBT: Style.BAD, How.DECIDED_OTHERWISE: Style.ATTENTION}
+_UNCHANGED = dim("Nothing was changed.")
+_MOST = 20  # lines of one list of what changes
+
+
+def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
+    """One line for each attempt, in the order marked."""
+    if not attempts:
+        out.line(attention("The state holds no such attempt."), "All of them:", command("runner state list"))
+        return
+    columns = [
+        Column("attempt", right=True),
+        Column("order", Fit.NAME),
+        Column("kind"),
+        Column("state"),
+        Column("panel"),
+        Column("panel order"),
+        Column("status"),
+        Column("charge", Fit.WHOLE, right=True),
+    ]
+    amounts = Amounts((_known_charge(attempt), None) for attempt in attempts)
+    out.table(columns, (_line(attempt, amounts) for attempt in attempts), indent=0)
+
+
+def _known_charge(attempt: Attempt) -> Decimal:
+    return attempt.charge if attempt.charge is not None else attempt.expected_charge
+
+
+def _line(attempt: Attempt, amounts: Amounts) -> list[Written]:
+    charge = amounts.bare(_known_charge(attempt))
+    return [
+        str(attempt.id),
+        attempt.address,
+        words(attempt.kind) + (f" {attempt.slot}" if attempt.slot else ""),
+        Span(words(attempt.state), _STYLES.get(attempt.state, Style.DIM)),
+        attempt.panel,
+        attempt.panel_order_id or NOTHING,
+        NOTHING if attempt.checked_at is None else words(attempt.status),
+        charge if attempt.charge is not None else dim(f"({charge})"),
+    ]
+
+
+def render_attempt(attempts: Sequence[Attempt], out: Screen) -> None:
+    """Everything that is remembered of one order's attempts."""
+    for attempt in attempts:
+        out.heading(
+            f"{attempt.address}, attempt {attempt.id}:",
+            Span(words(attempt.state), _STYLES.get(attempt.state, Style.PLAIN)),
+        )
+        rows = [
+            [words(name), _shown(value)] for name, value in attempt._asdict().items() if name not in ("id", "state")
+        ]
+        out.table([Column(""), Column("", Fit.WRAP)], rows)
+
+
+def _shown(value: object) -> str:
+    plainly = as_json_value(value)
+    return NOTHING if plainly is None else str(plainly)
+
+
+def attempts_document(recorded: Recorded, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """`{lineage, serial, attempts: [...]}` with every field of each attempt."""
+    return {
+        "lineage": recorded.lineage,
+        "serial": recorded.serial,
+        "attempts": [
+            {"order": attempt.address} | {name: as_json_value(value) for name, value in attempt._asdict().items()}
+            for attempt in attempts
+        ],
+    }
+
+
+def as_json_value(value: Any) -> str | int | None:  # noqa: ANN401  # any field of an attempt
+    """Money as decimal text, times as ISO text, words as themselves."""
+    if hasattr(value, "isoformat"):
+        return to_text(value)
+    if hasattr(value, "normalize") and not isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Enum):
+        return str(value.value)
+    return value if isinstance(value, int) or value is None else str(value)
+
+
+def render_moves(moves: Sequence[Move], out: Screen, kept: Path | None, *, done: bool) -> None:
+    """A renaming, or that of all orders of a campaign, planned or done; `kept` is the backup that was made before."""
+    verb = "Moved" if done else "Would move"
+    first = moves[0]
+    if len(moves) == 1:
+        out.line(verb, strong("/".join(first.before)), "to", strong("/".join(first.after)))
+    else:
+        out.line(verb, f"{count(len(moves), 'order')} of", strong(first.before[0]), "to", strong(first.after[0]))
+    render_attempts(
+        [
+            attempt._replace(campaign=campaign, order_id=order_id)
+            for _, (campaign, order_id), attempts in moves
+            for attempt in attempts
+        ],
+        out,
+    )
+    _kept(kept, out)
+    if not done:
+        out.line(_UNCHANGED)
+
+
+def _kept(copy: Path | None, out: Screen) -> None:
+    if copy is not None:
+        out.line("The former state is kept in", strong(str(copy)))
+
+
+def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
+    """What comes back, what is lost, what is carried over, and what to do about it."""
+    out.line("Restored" if done else "Would restore", strong(str(plan.source)), f"of serial {plan.copy.serial}.")
+    if plan.loses:
+        out.line(
+            attention(
+                f"It is older than reality: serial {plan.high_water} is known. A new epoch begins: serial {plan.after.serial}."
+            )
+        )
+        if not plan.present_was_read:
+            out.line(
+                bad(
+                    "The present state does not tell all that was done since: what else was placed after this copy is unknown,"
+                )
+            )
+            out.line(bad("and the next apply will buy it again. Look through the panel's own order list first."))
+            if plan.missing:
+                out.line(bad(f"A high-water mark tells of {count(plan.missing, 'order')} that none of them holds."))
+            out.line("Take the lines of what you find there out of the campaign files before you apply.")
+        else:
+            out.line(
+                "Purchases that only the present state knows are carried over as doubts, which are never bought again;"
+            )
+            out.line("decisions, and requests for refills and cancellations, as they are.")
+    _carried(plan, out)
+    _further(plan.further, out)
+    _kept(plan.kept, out)
+    if not done:
+        out.line(_UNCHANGED)
+
+
+def _carried(plan: Restoration, out: Screen) -> None:
+    if not plan.carried:
+        return
+    doubts = sum(1 for one in plan.carried if one.how is How.IN_DOUBT)
+    told = count(len(plan.carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
+    out.heading("Carried over from the present state:", told)
+    rows: list[list[Written]] = [
+        [one.order, Span(words(one.how), _HOW_STYLES.get(one.how, Style.PLAIN)), one.message]
+        for one in (plan.carried[:_MOST] if out.is_terminal else plan.carried)
+    ]
+    out.table([Column("", Fit.NAME), Column(""), Column("", Fit.WRAP)], rows)
+    if out.is_terminal and len(plan.carried) > _MOST:
+        out.line(attention(f"… and {len(plan.carried) - _MOST:,} more."))
+    if doubts:
+        out.line("Settle each doubt:", command("runner doubt list"))
+
+
+def _further(further: Further, out: Screen) -> None:
+    told = [
+        count(len(some), noun)
+        for some, noun in ((further.refills, "refill"), (further.cancels, "cancellation"))
+        if some
+    ]
+    if told:
+        out.line("Carried over as well:", ", ".join(told))
+
+
+def render_verified(verified: Verified, out: Screen) -> None:
+    """What was looked at, then every finding with its next step, or that all is well."""
+    if not verified.checks:
+        out.line("There is no state yet: a fresh project.")
+        return
+    for finding in verified.findings:
+        out.line(bad(finding.what))
+        out.line("next:", command(finding.next_step), indent=2)
+    if verified.findings:
+        out.line(bad(f"{count(len(verified.findings), 'finding')}."))
+        return
+    facts = f"{count(verified.attempts, 'attempt')}, lineage {verified.lineage}, serial {verified.serial}"
+    out.line(good("The state is whole:"), facts)
+    out.line(dim(f"Checked: {', '.join(verified.checks)}."))
+
+
+def render_unlocked(holder: Holder | None, out: Screen, *, cleared: bool) -> None:
+    """The lock is free; whose name was still on it."""
+    if holder is None:
+        out.line("The state is not locked.")
+        return
+    out.line(f"The state is not locked: {holder} has ended without signing off, and the system has freed its lock.")
+    out.line(dim("Its name was taken off." if cleared else "Its name would be taken off (--dry-run)."))
