@@ -9,29 +9,29 @@ from typing import NoReturn
 import click
 
 from runner import __version__
-from runner.cli.project import DIRECTORY, with_directory
+from runner.cli.arguments.project import DIRECTORY, with_directory
 from runner.core.errors import ExitCode, RunnerError
 
 # command -> (module, help line): the modules load when their command is used, so that --help answers at once
 COMMANDS = {
-    "init": ("start", "Write a first campaign, panels.yaml and .gitignore lines."),
-    "validate": ("validate", "Check campaign files and panels.yaml; needs no network."),
-    "plan": ("plan", "Show what apply would do, its cost and whether it may."),
-    "apply": ("apply", "Buy what is missing: one reconcile pass."),
-    "watch": ("watch", "Apply again and again until everything is final."),
-    "status": ("status", "What was asked against what there is, order by order."),
-    "refill": ("upkeep", "Ask for refills by hand."),
-    "cancel": ("upkeep", "Ask to cancel orders by hand."),
-    "import": ("importing", "Take orders into the state that were bought elsewhere."),
-    "report": ("status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
-    "history": ("history", "What happened to an order, or of late, with the money."),
-    "doubt": ("doubt", "Orders that may have been bought: list, show, adopt, not-placed, abandon."),
-    "services": ("panels", "List what the panels sell."),
-    "balance": ("panels", "Show what the accounts hold."),
-    "state": ("state", "Look at the state, check it, repair it, restore it."),
-    "schema": ("start", "Print a JSON schema (for editors and scripts)."),
-    "completion": ("start", "Print the shell completion script."),
-    "sandbox": ("sandbox", "The simulated panel, as a server on loopback."),
+    "init": ("commands.init", "Write a first campaign, panels.yaml and .gitignore lines."),
+    "validate": ("commands.validate", "Check campaign files and panels.yaml; needs no network."),
+    "plan": ("commands.plan", "Show what apply would do, its cost and whether it may."),
+    "apply": ("commands.apply", "Buy what is missing: one reconcile pass."),
+    "watch": ("watch.command", "Apply again and again until everything is final."),
+    "status": ("commands.status", "What was asked against what there is, order by order."),
+    "refill": ("by_hand.refill_cancel", "Ask for refills by hand."),
+    "cancel": ("by_hand.refill_cancel", "Ask to cancel orders by hand."),
+    "import": ("by_hand.import_orders", "Take orders into the state that were bought elsewhere."),
+    "report": ("commands.status", "Spent, refunded, reserved, in doubt, balance, unexplained."),
+    "history": ("commands.history", "What happened to an order, or of late, with the money."),
+    "doubt": ("by_hand.doubt", "Orders that may have been bought: list, show, adopt, not-placed, abandon."),
+    "services": ("commands.panels", "List what the panels sell."),
+    "balance": ("commands.panels", "Show what the accounts hold."),
+    "state": ("commands.state", "Look at the state, check it, repair it, restore it."),
+    "schema": ("commands.init", "Print a JSON schema (for editors and scripts)."),
+    "completion": ("commands.init", "Print the shell completion script."),
+    "sandbox": ("commands.sandbox", "The simulated panel, as a server on loopback."),
 }
 
 
@@ -81,9 +81,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit the process with a code of `ExitCode`."""
-    from runner.cli.endings import ignore_all, interrupt_on_all
-    from runner.cli.secrecy import forbid_core_dumps
-    from runner.cli.streams import take_streams
+    from runner.cli.process.secrecy import forbid_core_dumps
+    from runner.cli.process.signals import ignore_all, interrupt_on_all
+    from runner.cli.process.streams import take_streams
 
     forbid_core_dumps()
     streams = take_streams()
@@ -108,7 +108,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return ExitCode.USAGE
     except click.ClickException as error:
-        from runner.cli.mistakes import explain
+        from runner.cli.usage_errors import explain
 
         complain(*explain(error))
         return ExitCode.USAGE
@@ -129,7 +129,7 @@ def run(arguments: list[str]) -> int:
 
 def _tell_ci(arguments: list[str], error: RunnerError) -> None:
     if "GITHUB_ACTIONS" in os.environ:
-        from runner.cli import ci
+        from runner.cli.io import ci
 
         ci.tell_failure(arguments, error.message, error.hint, error.code)
 

@@ -11,7 +11,7 @@ from tests.acceptance.project import PATIENCE, Project, environment, post
 
 ASK = """
 import ctypes, resource
-from runner.cli.secrecy import forbid_core_dumps
+from runner.cli.process.secrecy import forbid_core_dumps
 forbid_core_dumps()
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))
 """

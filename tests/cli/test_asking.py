@@ -1,6 +1,6 @@
 """The words of questions."""
 
-from runner.cli.asking import to_do
+from runner.cli.process.prompts import to_do
 
 
 def test_what_is_to_be_done_names_only_what_there_is():

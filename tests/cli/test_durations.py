@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 import pytest
 
-from runner.cli.durations import Duration, Wait
+from runner.cli.arguments.durations import Duration, Wait
 from runner.core.errors import StateRefused
 from runner.core.values.clock import SystemClock
 from runner.store.disk.lock import acquire

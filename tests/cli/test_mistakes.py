@@ -4,7 +4,7 @@ import click
 import pytest
 
 from runner.cli.main import COMMANDS, cli, run
-from runner.cli.mistakes import _MEANT, _NEVER_SUGGESTED
+from runner.cli.usage_errors import _MEANT, _NEVER_SUGGESTED
 from runner.core.errors import ExitCode
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runner.cli.periods import read_period
+from runner.cli.arguments.periods import read_period
 from runner.core.errors import ExitCode, UsageError
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import project
+from runner.cli.arguments import project
 from runner.core.errors import UsageError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runner.cli.options import Settings
-from runner.cli.selecting import read_selection
+from runner.cli.arguments.options import Settings
+from runner.cli.arguments.selection import read_selection
 from runner.core.errors import ExitCode, InvalidInput, UsageError
 
 

@@ -255,7 +255,7 @@ class World:
     async def _session(
         self, command: str, ports: Ports, loop: SimulatedLoop, process: "Process", run_id: str
     ) -> Session:
-        """What `runner.cli.wiring` puts together."""
+        """What `runner.cli.composition` puts together."""
         process.lock = await acquire(self.paths, command, self.clock)
         process.writer = _open(self.paths, process.lock, self.clock)
         journal = self.journal_type(self, process.writer, ports, loop)

@@ -13,8 +13,8 @@ from runner.engine.submit.price_list import PriceList
 from runner.planning.accounting.balance_check import Fall
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.allowance import Allowance
-from runner.planning.guards import panel_guards as account_guards
 from runner.planning.guards import charge_check
+from runner.planning.guards import panel_guards as account_guards
 from runner.planning.guards.send_window import Window
 from runner.planning.reconcile import planner as diff
 from runner.store.operations import statuses as status_statements

@@ -1,0 +1,139 @@
+"""A list of orders that were bought elsewhere, read from CSV, and the campaign file that is written for it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli.arguments.options import Settings
+from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.errors import InvalidInput
+from runner.core.orders import SANDBOX, Campaign, PanelProfile
+
+if TYPE_CHECKING:
+    from runner.core.imports import BoughtRow
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the flags say of a campaign file that is to be written."""
+
+    campaign: str
+    panel: str
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A campaign file that was written and checked, under a draft's name until the orders fit."""
+
+    path: Path
+    draft: Path
+    campaign: Campaign
+    rows: "Sequence[BoughtRow]"
+    profiles: Mapping[str, PanelProfile]
+
+    def keep(self) -> None:
+        """Give the file its name; InvalidInput if there is one meanwhile."""
+        try:
+            self.path.hardlink_to(self.draft)
+        except FileExistsError:
+            raise _exists(self.path) from None
+        except OSError as error:
+            raise InvalidInput(f"{self.path}: {error.strerror}", "name a file that you may write") from error
+
+
+def read_rows(path: Path) -> "tuple[list[BoughtRow], list[Diagnostic]]":
+    """The rows of a list, and all that is wrong with it."""
+    from runner.files.import_list import load_bought
+    from runner.panel.parse.values import read_id
+
+    rows, found = load_bought(path, read_id)
+    return rows, list(found)
+
+
+def columns_of(path: Path) -> list[str]:
+    """The names in the header: for the places of messages."""
+    with path.open(encoding="utf-8-sig") as stream:
+        return [name.strip() for name in stream.readline().split(",")]
+
+
+def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
+    """Every finding on stderr, and exit 10, if there are any."""
+    from runner.cli.io.inputs import show_diagnostics
+
+    if found:
+        show_diagnostics(settings, sorted(found))
+        raise InvalidInput(f"--from {path} has errors; nothing was imported", "mend them, then run the command again")
+
+
+@contextmanager
+def generated(settings: Settings, source: Path, path: Path, head: Head) -> Iterator[Generated]:
+    """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
+    from runner.cli.io.inputs import need_profiles, show_diagnostics
+    from runner.files.campaign_writer import campaign_lines, named_rows
+    from runner.files.campaigns import load_campaigns
+
+    profiles = need_profiles(settings)
+    if head.panel != SANDBOX and head.panel not in profiles:
+        raise InvalidInput(f"{settings.panels} has no panel {head.panel}", "correct --panel, or write its profile")
+    if path.exists():
+        raise _exists(path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise InvalidInput(f"{path} is no name of a campaign file", "let it end in .yaml")
+    rows, found = read_rows(source)
+    found += [
+        Diagnostic(str(source), row.line, 1, "missing-key", f"`{name}` is missing: the new file needs it of each order")
+        for row in rows
+        for name in ("service", "link", "quantity")
+        if getattr(row, name) is None
+    ]
+    refuse(settings, source, found)
+    if not rows:
+        raise InvalidInput(f"{source} lists no order", "put one order into each row, with its order_id")
+    rows = named_rows(rows)
+    lines = list(campaign_lines(rows, campaign=head.campaign, panel=head.panel, links=head.links, source=source.name))
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text("".join(lines), encoding="utf-8")
+        loaded = load_campaigns([*_others(settings, path), draft])
+        own = [one for one in loaded.diagnostics if one.file == str(draft)]
+        above = sum(line.count("\n") for line in lines[: len(lines) - len(rows)])
+        if told := [_placed(one, source, above, rows) for one in own if one.severity is Severity.ERROR]:
+            show_diagnostics(settings, told)
+            raise InvalidInput(
+                f"the new campaign {head.campaign} would have errors; nothing was written or imported",
+                "mend them, then run the command again",
+            )
+        (campaign,) = (one for one in loaded.campaigns if one.source == str(draft))
+        yield Generated(path=path, draft=draft, campaign=campaign, rows=rows, profiles=profiles)
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}", "name a file that you may write") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _others(settings: Settings, path: Path) -> list[Path]:
+    """The campaign files there are: the new one's name must not be theirs."""
+    from runner.files.campaigns import find_campaigns
+
+    try:
+        return [one for one in find_campaigns(settings.files, settings.project) if one.resolve() != path.resolve()]
+    except InvalidInput:  # none yet
+        return []
+
+
+def _placed(one: Diagnostic, source: Path, above: int, rows: "Sequence[BoughtRow]") -> Diagnostic:
+    """What is wrong with a line that was written, told of the row that it was written from."""
+    row = one.line - above - 1
+    if 0 <= row < len(rows):
+        return one._replace(file=str(source), line=rows[row].line, column=1)
+    return one._replace(file="--generate")
+
+
+def _exists(path: Path) -> InvalidInput:
+    hint = f"name another file; or import into it: runner import --from CSV {path}"
+    return InvalidInput(f"{path} exists, and is not overwritten", hint)

@@ -1,0 +1,171 @@
+"""`runner balance PANEL --label TEXT`: says why a balance moved, so that it is unexplained no longer. Buys nothing."""
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.arguments.options import Settings
+from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
+from runner.core.values.clock import to_the_minute
+from runner.core.values.money import plain
+from runner.core.values.text import clean
+
+if TYPE_CHECKING:
+    from runner.core.catalogue import BalanceLabel, BalanceSeen
+    from runner.core.snapshot import Recorded
+    from runner.engine.session import Session
+    from runner.planning.accounting.ledger import Account
+    from runner.report.terminal.screen import Screen
+
+_LONGEST = 100  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelWish:
+    """What was typed."""
+
+    panel: str
+    text: str
+    amount: Decimal | None  # came in; negative: went out; None: all that is unexplained
+    may_label: bool  # without a question
+    may_ask: bool
+    force: bool  # though nothing like it is unexplained
+
+
+def read_wish(
+    names: tuple[str, ...], text: str, amount: Decimal | None, *, yes: bool, no_input: bool, force: bool
+) -> LabelWish:
+    """The options as a wish; UsageError if they make none."""
+    from runner.cli.process.prompts import may_ask
+
+    if len(names) != 1:
+        raise UsageError("--label is about one panel", 'name it: runner balance PANEL --label "top-up"')
+    words = clean(text, _LONGEST)
+    if not words:
+        raise UsageError("--label is empty", 'say in a few words what moved the balance: --label "top-up"')
+    if amount is not None and not amount:
+        raise UsageError("--amount 0.00 explains nothing", "name what came in, or went out: --amount=-5.00")
+    can_ask = may_ask(no_input=no_input)
+    if amount is None and not yes and not can_ask:
+        raise UsageError(
+            "--label, and nobody to ask how much", "add --amount 50.00, or --yes for all that is unexplained"
+        )
+    return LabelWish(
+        panel=names[0], text=words, amount=amount, may_label=yes or not can_ask, may_ask=can_ask, force=force
+    )
+
+
+def label_balance(settings: Settings, wish: LabelWish) -> "BalanceSeen":
+    """Look at the balance, and record the label; what was seen. Raises `Interrupted` if the user says no."""
+    return asyncio.run(_label(settings, wish))
+
+
+async def _label(settings: Settings, wish: LabelWish) -> "BalanceSeen":
+    from runner.cli.composition import end_run, open_session
+    from runner.cli.io.inputs import Inputs, need_profiles
+
+    inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())
+    async with open_session(settings, inputs, "balance --label", panels=(wish.panel,)) as session:
+        recorded = await _refreshed(session, wish.panel)
+        out = settings.stderr() if settings.format == "json" else settings.stdout()
+        label = _choose(settings, wish, recorded, session, out)
+        if label is not None:
+            await session.journal.label_balance(label)
+            _tell(label, _account(await session.journal.recorded(), wish.panel), out)
+        await end_run(session, ExitCode.OK)
+    return recorded.last_balances[wish.panel]
+
+
+async def _refreshed(session: "Session", name: str) -> "Recorded":
+    """The state with the present balance, and with the statuses behind it: a refund that came is no top-up."""
+    from runner.engine.refresh import refresh_balance, refresh_statuses
+
+    await session.journal.doubt_left_overs(session.clock.now())
+    attempts = (await session.journal.recorded()).attempts.values()
+    live = [
+        (one.panel_order_id, one.id)
+        for several in attempts
+        for one in several
+        if one.panel == name and one.is_live and one.panel_order_id is not None
+    ]
+    async with session.stop.interruptible():
+        await refresh_balance(session, session.panels[name])
+        await refresh_statuses(session, session.panels[name], live)
+    return await session.journal.recorded()
+
+
+def _account(recorded: "Recorded", panel: str) -> "Account":
+    from runner.planning.accounting.ledger import make_ledger
+
+    return make_ledger(recorded, panels=(panel,)).accounts[0]
+
+
+def _choose(
+    settings: Settings, wish: LabelWish, recorded: "Recorded", session: "Session", out: "Screen"
+) -> "BalanceLabel | None":
+    """The label to record; None, and why, if there is nothing to explain."""
+    from runner.cli.process import signals as endings
+    from runner.cli.process.prompts import who
+    from runner.core.catalogue import BalanceLabel
+    from runner.planning.accounting.balance_deltas import shown_first
+    from runner.report.text.ledger import moved
+    from runner.store.disk.paths import StatePaths
+    from runner.store.read.balance_looks import read_readings
+
+    account, last = _account(recorded, wish.panel), recorded.last_balances[wish.panel]
+    currency = last.balance.currency
+    unlabelled = -(account.unexplained or Decimal(0))  # came in, and no book or label shows it
+    if not unlabelled and not wish.force:
+        out.line(f"Nothing is unexplained at {wish.panel}: there is nothing to label.")
+        return None
+    amount = unlabelled if wish.amount is None else wish.amount
+    if account.races and not wish.force:
+        left = unlabelled - sum((race.missing for race in account.races), Decimal(0))
+        if amount > left:
+            rest = f"label the other {plain(left)} with --amount {plain(left)}; or " if left > 0 else ""
+            raise InvalidInput(
+                f"{account.races[-1].words}; nothing was labelled", f"{rest}to label it all the same, add --force"
+            )
+    if not amount:
+        raise UsageError("--force needs an --amount", "name what came in, or went out: --amount=-5.00")
+    if amount * unlabelled < 0 and not wish.force:
+        raise InvalidInput(
+            f"{moved(amount, currency)}? At {wish.panel} {moved(unlabelled, currency)} unexplained; nothing was labelled",
+            "look at runner report; to label it all the same, add --force",
+        )
+    first = recorded.first_balances[wish.panel]
+    if not wish.may_label:
+        told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
+        settings.stderr().line(told)
+        with endings.asking():
+            agreed = click.confirm(f'Label that {moved(amount, currency)} as "{wish.text}"?', default=False, err=True)
+        if not agreed:
+            raise Interrupted("not confirmed; nothing was labelled")
+    reading = shown_first(recorded, read_readings(StatePaths.at(settings.state), wish.panel), amount) or last
+    user, host = who()
+    return BalanceLabel(
+        panel=wish.panel,
+        text=wish.text,
+        amount=amount,
+        currency=currency,
+        reading=reading.number or 0,
+        seen_at=reading.seen_at,
+        user=user,
+        host=host,
+        at=session.clock.now(),
+    )
+
+
+def _tell(label: "BalanceLabel", account: "Account", out: "Screen") -> None:
+    from runner.report.terminal.style import attention, good
+    from runner.report.text.ledger import moved
+
+    out.line(
+        good("Labelled:"),
+        f"{moved(label.amount, label.currency)}, first seen {to_the_minute(label.seen_at)}: {label.text}.",
+    )
+    if account.unexplained:
+        out.line(attention(f"Still unexplained at {label.panel}: {moved(-account.unexplained, account.currency)}."))

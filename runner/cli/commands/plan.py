@@ -1,0 +1,239 @@
+"""`runner plan`: what apply would do, its cost, and whether it may."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.arguments.options import (
+    CALLING,
+    COUNTS,
+    NEW_STATE,
+    NO_CI,
+    PRUNE,
+    READING,
+    REPORT,
+    SHORT,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
+from runner.cli.arguments.project import in_project
+from runner.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from runner.cli.io.inputs import Inputs
+    from runner.planning.plan import Plan
+    from runner.planning.reconcile.plan_request import Wish
+    from runner.planning.what_if import WhatIf
+    from runner.report.model.model import ReportModel
+
+
+@click.command()
+@options(*READING, format_option("text", "json"), *CALLING, NEW_STATE, SHORT, PRUNE, COUNTS, REPORT, NO_CI)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
+)
+@click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
+@click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
+@click.option(
+    "--what-if",
+    "questions",
+    multiple=True,
+    metavar="QUESTION",
+    help="Plan as if: budget=100 (what fits, by priority), balance=100, quantity=500, quantity*=2. May be repeated.",
+)
+def plan(
+    *,
+    out: Path | None,
+    no_refresh: bool,
+    detailed_exitcode: bool,
+    max_cost: Decimal | None,
+    prune: bool,
+    counts: Path | None,
+    questions: tuple[str, ...],
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> int:
+    """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
+
+    Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
+    """
+    from runner.cli.io.inputs import need_counts, need_inputs, start_logging
+    from runner.cli.io.report_files import claim
+
+    settings = Settings(**flags)
+    what_if = _what_if(questions, out)
+    inputs = need_inputs(settings)
+    claim(settings, inputs, out=out, read=[counts])
+    start_logging(settings)
+    wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
+    if no_refresh:
+        made = _from_memory(settings, inputs, wish)
+    else:
+        import asyncio
+
+        made = asyncio.run(_refreshed(settings, inputs, wish))
+    made = replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})
+    code = plan_exit_code(made, detailed=detailed_exitcode)
+    next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
+    code = show_plan(settings, inputs, made, next_line, code)
+    if out is not None:
+        from runner.report.documents.plan_file import save_plan
+
+        save_plan(out, made, settings.select, settings.exclude, prune=prune)
+    return code
+
+
+def plan_exit_code(made: "Plan", *, detailed: bool) -> ExitCode:
+    """10 and 11 win over 15, and 15 over 2."""
+    if made.exit_code is not ExitCode.OK:
+        return made.exit_code
+    if made.has_doubts:
+        return ExitCode.IN_DOUBT
+    return ExitCode.CHANGES if detailed and made.actions else ExitCode.OK
+
+
+def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -> str:
+    """The line that would carry the plan out, with the flags that made it."""
+    if out is not None:
+        return f"runner apply {out}"
+    words = ["runner apply", *settings.files]
+    words += [f"--select '{glob}'" for glob in settings.select] + [f"--exclude '{glob}'" for glob in settings.exclude]
+    if prune:
+        words.append("--prune")
+    return " ".join(words) + settings.places
+
+
+def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str, code: ExitCode) -> ExitCode:
+    """The plan on stdout in the format asked for, and in every --report file; the exit code."""
+    from runner.cli.io.inputs import located, show_diagnostics
+    from runner.cli.io.output import show_warnings
+    from runner.cli.io.report_files import Result, publish
+    from runner.planning.fingerprint import checksum
+    from runner.report.documents.as_json import plan_chunks
+    from runner.report.text.plan import render_plan, render_verdict
+
+    made = located(made, inputs.campaigns)
+
+    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
+        stream.writelines(plan_chunks(made, checksum(made)))
+
+    def model() -> "ReportModel":
+        from runner.cli.io.snapshot import balance_history, remembered
+        from runner.planning.accounting.ledger import make_ledger
+        from runner.planning.status.order_status import make_standings
+        from runner.report.model.build import plan_model
+
+        recorded, now = remembered(settings), datetime.now(UTC)
+        selection = settings.bound(inputs.campaigns, recorded, now)
+        return plan_model(
+            made,
+            make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files),
+            inputs.campaigns,
+            recorded,
+            make_ledger(recorded, panels=inputs.panels, currencies=_currencies(made)),
+            now=now,
+            exit_code=code,
+            balances=balance_history(settings, inputs.panels),
+            next_command=next_line,
+            diagnostics=inputs.warnings,
+        )
+
+    told = Result(as_text=lambda screen: render_plan(made, screen, next_line), as_json=as_json, model=model)
+    code = publish(settings, code, told)
+    if settings.format == "json":
+        show_diagnostics(settings, made.problems)
+        render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way
+    show_warnings(settings, made.warnings)
+    return code
+
+
+def _currencies(made: "Plan") -> dict[str, str | None]:
+    return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the options ask of the plan."""
+
+    max_cost: Decimal | None
+    counts: Mapping[str, int] | None
+    what_if: "WhatIf | None"
+    prune: bool
+
+    def wish(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "Wish":
+        from runner.cli.io.inputs import others
+        from runner.planning.reconcile.plan_request import Wish
+
+        return Wish(
+            campaigns=inputs.campaigns,
+            selection=settings.selection,
+            max_cost=self.max_cost,
+            counts=self.counts,
+            is_look=is_look,
+            what_if=self.what_if,
+            prune=self.prune,
+            others=others(settings),
+        )
+
+
+def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
+    """The questions of --what-if; None if there is none."""
+    if not questions:
+        return None
+    from runner.planning.what_if import FORMS, parse
+
+    if out is not None:
+        raise UsageError("--what-if is a question: its plan can't be saved", "leave out --out, or --what-if")
+    try:
+        return parse(questions)
+    except ValueError as error:
+        raise UsageError(f"--what-if {error}", f"ask {FORMS}") from error
+
+
+def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
+    import gc
+
+    from runner.cli.io.inputs import beginning
+    from runner.planning.accounting.balance_times import remembered_balances
+    from runner.planning.guards.price_guard import PriceTerms
+    from runner.planning.reconcile.plan_request import plan_of
+    from runner.planning.refills.due_refills import RefillWish
+    from runner.store.disk.lock import is_free
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.read.snapshot import read_state
+    from runner.store.startup.first_start import admit
+
+    gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
+    paths = StatePaths.at(settings.state)
+    check(paths)
+    admit(paths, beginning(settings, inputs, "plan"))
+    recorded = read_state(paths, lock_is_free=is_free(paths))
+    refills = RefillWish(now=datetime.now(UTC), counts=asked.counts)
+    made = plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))
+    return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
+
+
+async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
+    from runner.cli.composition import end_run, open_session
+    from runner.cli.io.listener import listener
+    from runner.engine.run import prepare
+    from runner.store.disk.paths import StatePaths
+    from runner.store.integrity.lineage import noted
+
+    is_look = asked.what_if is None
+    with listener(settings) as listen:
+        # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
+        async with open_session(settings, inputs, "plan" if is_look else "what-if", listen) as session:
+            made, _ = await prepare(session, asked.wish(settings, inputs, is_look=is_look))
+            await end_run(session, made.exit_code)
+    # Closing the run was the last thing written: a saved plan binds to the state as it is left.
+    left = noted(StatePaths.at(settings.state))
+    return made if left is None else replace(made, serial=left.serial)

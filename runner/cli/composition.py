@@ -1,0 +1,181 @@
+"""Puts the rooms together for one run: state, panels, signals. Loads the network and the database: import it late."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+
+from runner.cli.arguments.options import Settings
+from runner.cli.arguments.project import STATE
+from runner.cli.io.inputs import Inputs, beginning
+from runner.cli.process.signals import draining
+from runner.core.errors import ExitCode, RunnerError
+from runner.core.events import Event, EventType, Listener, nobody
+from runner.core.orders import SANDBOX, KeySource, PanelProfile
+from runner.core.values.clock import Clock, SystemClock, to_the_second
+from runner.core.values.text import Secret
+from runner.engine.bookkeeping import record_learnt
+from runner.engine.session import Session
+from runner.engine.stopping import Stop
+from runner.panel.capabilities import Learnt
+from runner.panel.client import PanelClient
+from runner.report.terminal.style import attention
+from runner.store.disk.paths import StatePaths
+from runner.store.run_ids import new_run_id
+
+SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
+_BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability they use
+
+
+@asynccontextmanager
+async def open_panels(
+    settings: Settings,
+    names: Collection[str],
+    profiles: Mapping[str, PanelProfile],
+    on_note: Callable[[str], None] | None = None,
+) -> AsyncIterator[dict[str, PanelClient]]:
+    """A client for each named panel; the sandbox is started here, inside this process, and ends with it.
+
+    `on_note` hears until when a panel asks to wait; None: stderr does.
+    """
+    from runner.files.panels import read_key
+
+    clock = SystemClock()
+    note = on_note or (lambda text: settings.stderr().line(attention("note:"), text))
+
+    def waits(panel: str, until: datetime, said: str) -> None:
+        note(f"panel {panel} asks to wait; it is asked again at {to_the_second(until)} ({said})")
+
+    async with AsyncExitStack() as stack:
+        clients: dict[str, PanelClient] = {}
+        for name in names:
+            profile = await stack.enter_async_context(_sandbox(settings)) if name == SANDBOX else profiles[name]
+            if settings.parallel:
+                profile = replace(profile, parallel_add=settings.parallel, parallel_read=settings.parallel)
+            key = read_key(profile.key, name) if isinstance(profile.key, KeySource) else profile.key
+            client = PanelClient(
+                profile,
+                key,
+                clock=clock,
+                rng=random.Random(),  # noqa: S311  # jitter, no secret
+                patience=settings.patience,
+                on_pause=waits,
+            )
+            clients[name] = await stack.enter_async_context(client)
+        yield clients
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
+    """The built-in panel beside the state, so that the next run meets the same orders."""
+    from runner.sandbox.serve import SandboxServer
+    from runner.sandbox.settings import SandboxSettings
+
+    book = StatePaths.at(settings.state).sandbox
+    async with SandboxServer(book, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()) as server:
+        yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(SANDBOX_KEY), currency="USD", exclusive=True)
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings,
+    inputs: Inputs,
+    command: str,
+    listen: Listener = nobody,
+    once_locked: Callable[[], None] = lambda: None,
+    *,
+    panels: Collection[str] | None = None,
+    stop: Stop | None = None,
+    copies: bool | None = None,
+) -> AsyncIterator[Session]:
+    """Lock, lineage, backup, panels, journal: everything a run may write with. Raises `StateRefused` and exits 12.
+
+    `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
+    missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
+    `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until after it. `copies`: make a backup; None: if the command is apply.
+    """
+    from runner.store.disk.lock import acquire
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.journal import open_journal
+    from runner.store.startup.backup import backup
+    from runner.store.startup.first_start import admit
+
+    clock = SystemClock()
+    paths = StatePaths.at(settings.state)
+    run_id = new_run_id(clock.now())
+    names = inputs.panels if panels is None else panels
+    run = beginning(settings, inputs, command, names)
+    async with AsyncExitStack() as stack:
+        if stop is None:
+            stack.enter_context(draining(stop := Stop()))
+        if not paths.db.exists():  # before the lock makes its directory
+            check(paths)
+            admit(paths, run)
+        async with stop.interruptible():
+            lock = await acquire(paths, command, clock, settings.lock_timeout)
+        stack.callback(lock.release)
+        once_locked()
+        check(paths)
+        begins = admit(paths, run)
+        if command == "apply" if copies is None else copies:
+            backup(paths, clock)
+
+        def note(text: str) -> None:
+            listen(Event(type=EventType.NOTE, time=clock.now(), run_id=run_id, facts={"message": text}))
+
+        clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles, note))
+        if begins:
+            about_to_begin(paths, clock)
+        journal = await stack.enter_async_context(open_journal(paths, lock, clock, begins=begins))
+        await journal.begin_run(run_id, command, clock.now())
+        _remember(paths, clients, command)
+        session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop)
+        session.tell(EventType.RUN_STARTED, command=command)
+        if begins:
+            session.tell(EventType.NOTE, message=begun(settings, paths))
+        if journal.note:
+            session.tell(EventType.NOTE, message=journal.note)
+        try:
+            yield session
+        except RunnerError as error:
+            with suppress(RunnerError):  # a broken journal can't close its run either
+                await end_run(session, error.code)
+            raise
+
+
+def about_to_begin(paths: StatePaths, clock: Clock) -> None:
+    """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
+    from runner.store.startup.first_start import holds_permit, make_permit
+
+    if not holds_permit(paths):
+        make_permit(paths, clock)
+
+
+def begun(settings: Settings, paths: StatePaths) -> str:
+    """Nothing may begin another state for this project any more; what to tell of this one."""
+    from runner.store.startup.first_start import take_permit
+
+    for place in (paths, StatePaths.at(settings.project / STATE)):
+        take_permit(place)
+    return f"a new state begins: {paths.db}"
+
+
+def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
+    """Tell the clients what the state knows of their panels; what a person asks for by hand is tried all the same."""
+    from runner.store.read.panel_memory import read_panel_memory
+
+    for name, client in clients.items():
+        lacking, calls = read_panel_memory(paths, name)
+        by_hand = {command} & _BY_HAND
+        client.remember(Learnt(lacking - by_hand - {f"multi_{one}" for one in by_hand}, calls))
+
+
+async def end_run(session: Session, code: ExitCode) -> None:
+    """Record how the run ended, and tell it: the last event."""
+    with suppress(
+        RunnerError
+    ):  # what was learnt of the panels can be learnt again; the end is recorded, or says why not
+        await record_learnt(session)
+    await session.journal.end_run(session.run_id, code, session.clock.now())
+    session.tell(EventType.RUN_FINISHED, exit_code=int(code))

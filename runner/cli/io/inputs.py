@@ -1,0 +1,179 @@
+"""The user's files, checked, with their errors shown; and the log. Loads neither network nor database."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli.arguments.options import Settings
+from runner.cli.arguments.project import homes
+from runner.cli.io import ci
+from runner.cli.process.streams import note_lost
+from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.errors import InvalidInput
+from runner.core.orders import SANDBOX, Campaign, PanelProfile
+
+if TYPE_CHECKING:
+    from runner.planning.plan import Plan
+    from runner.store.startup.first_start import Beginning
+
+
+_BEGINNING = frozenset({"apply", "watch", "plan", "import …"})  # commands that take --new-state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The user's files, checked."""
+
+    campaigns: tuple[Campaign, ...]
+    profiles: Mapping[str, PanelProfile]
+    warnings: tuple[Diagnostic, ...]
+    files: tuple[str, ...] = ()  # the campaign files, and those that they name
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """Names of the panels that the campaigns order on, sorted."""
+        return tuple(sorted({campaign.panel for campaign in self.campaigns}))
+
+
+def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
+    """Campaigns and profiles with every diagnostic, errors among them."""
+    from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
+    from runner.files.panels import read_panels
+
+    paths = find_campaigns(settings.files, settings.project)
+    loaded = load_campaigns(paths)
+    profiles, found, listed = read_panels(Path(settings.panels))
+    diagnostics = (*loaded.diagnostics, *found)
+    if listed is not None:
+        diagnostics += check_panels(loaded, listed)
+    warnings = tuple(one for one in diagnostics if one.severity is Severity.WARNING)
+    inputs = Inputs(campaigns=loaded.campaigns, profiles=profiles, warnings=warnings, files=loaded.files)
+    return inputs, tuple(sorted(diagnostics))
+
+
+def need_inputs(settings: Settings) -> Inputs:
+    """Campaigns and profiles without an error; otherwise every error on stderr, and exit 10."""
+    inputs, diagnostics = read_inputs(settings)
+    errors = [one for one in diagnostics if one.severity is Severity.ERROR]
+    if errors:
+        show_diagnostics(settings, diagnostics)
+        ci.tell_files(settings, diagnostics, more=1)
+        raise InvalidInput(
+            f"{len(errors)} error(s) in the files above; nothing was sent", "mend them, then runner validate"
+        )
+    if not settings.quiet:
+        show_diagnostics(settings, inputs.warnings)
+    return inputs
+
+
+def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
+    """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
+    from runner.files.panels import load_panels
+
+    profiles, found = load_panels(Path(settings.panels))
+    if any(one.severity is Severity.ERROR for one in found):
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"{settings.panels} has errors", "mend them, then runner validate")
+    return profiles
+
+
+def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | None:
+    """Present counts by page (`page_key`), of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
+    if path is None:
+        return None
+    from runner.files.campaign.counts import load_counts
+
+    counts, found = load_counts(path)
+    if found:
+        show_diagnostics(settings, found)
+        raise InvalidInput(f"--counts {path} has errors; nothing was sent", "mend them, then run the command again")
+    return counts
+
+
+def others(settings: Settings) -> Callable[[], Collection[str]]:
+    """Names the campaigns of campaigns/*.yaml where FILES name some of all there are; files are read when it is asked."""
+
+    def names() -> Collection[str]:
+        from runner.files.campaigns import find_campaigns, load_campaigns
+
+        if not settings.files:
+            return ()
+        try:
+            paths = find_campaigns((), settings.project)
+        except InvalidInput:
+            return ()
+        return {campaign.name for campaign in load_campaigns(paths).campaigns}
+
+    return names
+
+
+def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> "Beginning":
+    """What a run says of itself that will write the state; `panels`: those that it speaks with, if not of the campaigns."""
+    from runner.store.startup.first_start import Beginning
+
+    names = inputs.panels if panels is None else panels
+    return Beginning(
+        panels=frozenset(names) - {SANDBOX},
+        campaigns=frozenset(one.name for one in inputs.campaigns),
+        project=settings.project,
+        homes=homes(one.source for one in inputs.campaigns),
+        new_state=settings.new_state,
+        again=f"runner {command}" if command in _BEGINNING else "runner apply",
+    )
+
+
+def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
+    """One line each on stderr."""
+    from runner.report.text.lists import render_diagnostics
+
+    render_diagnostics(diagnostics, settings.stderr())
+
+
+def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
+    """The same plan, its problems at the very values that they are about."""
+    if not plan.problems:
+        return plan
+    from runner.files.campaign.places import located as found
+
+    return replace(plan, problems=found(plan.problems, campaigns))
+
+
+def start_logging(settings: Settings) -> None:
+    """Send the runner's log to stderr (--debug) and to a file (--log-file, private). Nothing logs a key or a form.
+
+    The file has been claimed before (`cli.io.report_files.claim`).
+    """
+    log = logging.getLogger("runner")
+    log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.debug:
+        on_screen = logging.StreamHandler(sys.stderr)
+        on_screen.setFormatter(form)
+        log.addHandler(on_screen)
+    if settings.log_file:
+        try:
+            os.close(os.open(settings.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+            in_file = _LogFile(settings.log_file, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"--log-file {settings.log_file}: {error.strerror}", "name a file you may write"
+            ) from error
+        in_file.setFormatter(form)
+        log.addHandler(in_file)
+
+
+class _LogFile(logging.FileHandler):
+    """A log that can't be written stops nothing; it is told once, at the end."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's signature
+        error = sys.exc_info()[1]
+        why = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        note_lost(f"--log-file {self.given} was not written: {why}")
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        super().__init__(path, encoding=encoding)
+        self.given = path

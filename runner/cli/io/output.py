@@ -1,0 +1,24 @@
+"""Where results and warnings go: stdout in the format asked for, stderr."""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from runner.cli.arguments.options import Settings
+from runner.report.terminal.screen import Screen
+from runner.report.terminal.style import attention
+
+
+def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
+    """A result on stdout, in the format asked for. What becomes of it there: see `cli.process.streams`."""
+    if settings.format == "json":
+        as_json(sys.stdout)
+    elif settings.format == "text":
+        as_text(settings.stdout())
+    sys.stdout.flush()
+
+
+def show_warnings(settings: Settings, warnings: Iterable[str]) -> None:
+    """One line each on stderr: documents have fixed keys."""
+    for warning in warnings:
+        settings.stderr().line(attention("warning:"), warning)

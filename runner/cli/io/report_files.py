@@ -1,0 +1,213 @@
+"""`--report FORMAT=PATH`: every file is tried before anything is sent, and written whole or not at all afterwards.
+
+What can't be written after a run never hides how the run ended.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from runner.cli.arguments.options import Settings
+from runner.cli.io import ci
+from runner.cli.io.output import show
+from runner.cli.io.output_paths import Output, refuse_overwriting
+from runner.core.errors import ExitCode, InvalidInput, RunnerError, UsageError
+from runner.report.terminal.style import attention
+
+if TYPE_CHECKING:
+    from runner.cli.io.inputs import Inputs
+    from runner.report.model.model import ReportModel
+    from runner.report.terminal.screen import Screen
+
+_HINT = "name a file you may write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command has to tell."""
+
+    as_text: "Callable[[Screen], None]"
+    as_json: Callable[[TextIO], None]
+    model: "Callable[[], ReportModel] | None" = None  # made only if a report wants it; None: text and JSON alone
+
+
+def claim(
+    settings: Settings,
+    inputs: "Inputs | None" = None,
+    *,
+    out: Path | None = None,
+    new: Path | None = None,
+    read: Iterable[Path | None] = (),
+) -> None:
+    """Before anything is done: UsageError for an output that is another file of ours, InvalidInput for one that can't be.
+
+    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read beside campaigns and panels.
+    """
+    plan = [] if out is None else [Output(f"--out {out}", out)]
+    others = [] if new is None else [Output(f"--generate {new}", new, replaces=False)]
+    refuse_overwriting(settings, inputs, outputs=[*plan, *others], read=[path for path in read if path is not None])
+    for output in plan:
+        _try(output, keeps=True)
+    for kind, path in settings.reports:
+        # Events are appended as they happen: that file begins empty.
+        _try(Output(f"--report {kind}={path}", path), keeps=kind != "jsonl")
+
+
+def _try(output: Output, *, keeps: bool) -> None:
+    target = _target(output.path)
+    try:
+        if not _is_file(target):
+            _try_special(target)
+        elif keeps:
+            with _draft(target):
+                pass
+        else:
+            target.open("w", encoding="utf-8").close()
+    except OSError as error:
+        raise InvalidInput(f"{output.flag}: {error.strerror}; nothing was sent", _HINT) from error
+
+
+def publish(settings: Settings, code: int, result: Result) -> ExitCode:
+    """The result on stdout, in every `--report` file and, under GitHub Actions, where that looks; the exit code.
+
+    A file that can't be written is told on stderr; it makes a success a failure, and changes no other code.
+    """
+    show(settings, result.as_json, result.as_text)
+    failed = False
+    make = None if result.model is None else cache(result.model)
+    for kind, path in settings.reports:
+        try:
+            _write(kind, _target(path), result, make)
+        except Exception as error:  # noqa: BLE001  # not even a bug in a report may hide how a run ended
+            failed = True
+            _say(settings, f"--report {kind}={path} was not written: {_why(error, settings)}")
+    if make is not None and ci.is_active(settings):
+        try:
+            ci.tell(make())
+        except Exception as error:  # noqa: BLE001  # same
+            _say(settings, f"GitHub Actions was not told all: {_why(error, settings)}")
+    return ExitCode.FAILURE if failed and code == ExitCode.OK else ExitCode(code)
+
+
+@contextmanager
+def event_files(settings: Settings) -> Iterator[list[TextIO]]:
+    """The open files of `--report jsonl=PATH`, for events as they happen."""
+    files: list[TextIO] = []
+    try:
+        for kind, path in settings.reports:
+            if kind == "jsonl":
+                with suppress(OSError):  # told when the report is written
+                    files.append(path.open("a", encoding="utf-8"))
+        yield files
+    finally:
+        for file in files:
+            with suppress(OSError):
+                file.close()
+
+
+def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportModel] | None") -> None:
+    if kind in ("text", "json"):
+        from runner.report.terminal.screen import Screen
+
+        with _whole(target) as stream:
+            if kind == "json":
+                result.as_json(stream)
+            else:
+                result.as_text(Screen(stream, terminal=False))
+        return
+    if make is None:
+        raise UsageError(f"this command has no {kind} report")
+    model = make()
+    if kind == "jsonl":
+        from runner.report.documents.event_lines import model_lines
+
+        with target.open("a", encoding="utf-8") as stream:
+            stream.writelines(model_lines(model))
+    elif kind == "junit":
+        from runner.report.documents.junit import write_junit
+
+        with _whole(target) as stream:
+            write_junit(stream, model)
+    else:
+        with _whole(target, newline="" if kind == "csv" else None) as stream:
+            _writers()[kind](stream, model)
+
+
+def _writers() -> "dict[str, Callable[[TextIO, ReportModel], object]]":
+    from runner.report.documents.csv_report import write_csv
+    from runner.report.documents.markdown import to_markdown
+    from runner.report.html.page import write_html
+
+    return {
+        "csv": write_csv,
+        "html": write_html,
+        "markdown": lambda stream, model: stream.write(to_markdown(model)),
+    }
+
+
+@contextmanager
+def _whole(target: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """A stream that becomes the file once all of it is written; a pipe or a device is written as it is."""
+    if not _is_file(target):
+        with target.open("w", encoding="utf-8", newline=newline) as stream:
+            yield stream
+        return
+    with _draft(target) as draft:
+        with draft.open("w", encoding="utf-8", newline=newline) as stream:
+            yield stream
+        with suppress(FileNotFoundError):
+            draft.chmod(target.stat().st_mode & 0o777)
+        draft.replace(target)
+
+
+@contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """An empty file beside the target, gone at the end unless it was moved. OSError where the target can't be written."""
+    if target.is_dir():
+        raise IsADirectoryError(21, os.strerror(21))
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(13, os.strerror(13))
+    path = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+    try:
+        path.touch()
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """The file that a link leads to; a pipe or a device as it was named, since /dev/stdout leads to no path."""
+    return path.resolve() if not path.exists() or path.is_file() else path
+
+
+def _is_file(target: Path) -> bool:
+    """True for a file, and for what will be one."""
+    return target.is_file() or target.is_dir() or not target.exists()
+
+
+def _try_special(target: Path) -> None:
+    if not os.access(target, os.W_OK):
+        raise PermissionError(13, os.strerror(13))
+
+
+def _why(error: Exception, settings: Settings) -> str:
+    if isinstance(error, RunnerError):
+        return error.message
+    if settings.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"unexpected failure: {type(error).__name__}: {error}"
+
+
+def _say(settings: Settings, text: str) -> None:
+    with suppress(OSError):
+        settings.stderr().line(attention("warning:"), text)
+        sys.stderr.flush()

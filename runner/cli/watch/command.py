@@ -1,0 +1,323 @@
+"""`runner watch`: apply again and again until nothing goes on by itself. Options, the display, and what is told at the end."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.arguments.durations import Duration
+from runner.cli.arguments.options import (
+    CALLING,
+    COUNTS,
+    NEW_STATE,
+    NO_CI,
+    PRUNE,
+    READING,
+    REPORT,
+    Amount,
+    Settings,
+    format_option,
+    options,
+)
+from runner.cli.process.prompts import may_ask
+from runner.core.errors import ExitCode, Interrupted, UsageError
+from runner.core.orders import SANDBOX
+
+if TYPE_CHECKING:
+    from runner.cli.io.inputs import Inputs
+    from runner.cli.watch.one_pass import WatchFlags
+    from runner.core.errors import RunnerError
+    from runner.core.events import Listener
+    from runner.engine.watch.loop import WatchResult, WatchTerms
+    from runner.engine.watch.totals import Passed
+    from runner.planning.plan import Plan
+    from runner.planning.status.completion import Outlook
+    from runner.planning.status.wakeups import Moment, Pace
+    from runner.report.live.watch_lines import WatchDisplay
+    from runner.report.live.watch_view import WatchView
+    from runner.report.model.model import ReportModel
+
+_EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass asks for all that is live
+
+
+@click.command()
+@options(*READING, format_option("text", "json", "jsonl"), *CALLING, NEW_STATE, PRUNE, COUNTS, REPORT, NO_CI)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
+@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
+@click.option("--max-cost", type=Amount(), help="Buy for no more than this in the whole watch.")
+@click.option(
+    "--until",
+    type=click.Choice(["final", "placed"]),
+    default="final",
+    show_default=True,
+    help="End when every order is final, or only bought; or when the rest needs a person.",
+)
+@click.option("--timeout", type=Duration(), help="End after so long, with exit code 16: 90s, 10m, 24h, 30d.")
+@click.option("--min-pause", type=Duration(), help="Shortest pause between passes.  [default: 15s; sandbox: 1s]")
+@click.option("--max-pause", type=Duration(), help="Longest pause between passes.  [default: 1h; sandbox: 5s]")
+def watch(
+    *,
+    yes: bool,
+    no_input: bool,
+    max_cost: Decimal | None,
+    prune: bool,
+    counts: Path | None,
+    until: str,
+    timeout: timedelta | None,
+    min_pause: timedelta | None,
+    max_pause: timedelta | None,
+    **flags: Any,  # noqa: ANN401  # click passes options by name
+) -> int:
+    """Apply again and again, when there is something to see, until everything of campaign FILES is final.
+
+    Files are read before each pass, and the state is free between them: edit, settle doubts, top up meanwhile.
+    Buying needs what apply needs: an answer on a terminal, else --yes; the sandbox needs neither.
+    """
+    from runner.cli.io.inputs import need_inputs, start_logging
+    from runner.cli.io.report_files import claim
+    from runner.cli.watch.one_pass import WatchFlags
+    from runner.engine.watch.loop import WatchTerms
+    from runner.planning.status.completion import Until
+
+    settings = Settings(**flags)
+    if any(name.endswith(".json") for name in settings.files):
+        raise UsageError("a saved plan is carried out once: runner apply PLAN.json", "give watch campaign files")
+    inputs = need_inputs(settings)
+    claim(settings, inputs, read=[counts])
+    start_logging(settings)
+    pace = _pace(inputs, min_pause, max_pause)
+    terms = WatchTerms(until=Until(until), timeout=timeout, pace=pace)
+    of_passes = WatchFlags(max_cost=max_cost, prune=prune, counts=counts, adaptive=pace.ceiling > _EVERYTHING)
+    watching = _Watching(settings, inputs, terms, may_act=yes, may_ask=may_ask(no_input=no_input))
+    watched = asyncio.run(watching.run(of_passes))
+    try:
+        return watching.tell(watched)
+    except KeyboardInterrupt:  # the watch has let go of Ctrl-C: it has ended
+        if watched.exit_code is not ExitCode.IN_DOUBT:
+            raise Interrupted(
+                "interrupted when the watch had ended: what it did is recorded", "runner status"
+            ) from None
+        from runner.cli.main import complain
+
+        complain("interrupted when the watch had ended: at least one order is in doubt", "runner doubt list")
+        return ExitCode.IN_DOUBT
+
+
+def _pace(inputs: "Inputs", min_pause: timedelta | None, max_pause: timedelta | None) -> "Pace":
+    from runner.planning.status.wakeups import Pace
+
+    usual = Pace()
+    if set(inputs.panels) <= {SANDBOX}:  # a minute of its time is a second of ours, and asking it costs nothing
+        usual = Pace(floor=timedelta(seconds=1), ceiling=timedelta(seconds=5))
+    if min_pause is not None and max_pause is not None and min_pause > max_pause:
+        raise UsageError("--min-pause is longer than --max-pause", "swap them, or leave one out")
+    floor = usual.floor if min_pause is None else min_pause
+    ceiling = usual.ceiling if max_pause is None else max_pause
+    if min_pause is None:
+        floor = min(floor, ceiling)
+    return Pace(floor=floor, ceiling=max(floor, ceiling))
+
+
+class _Watching:
+    """One `runner watch`: joins the passes, the loop around them and the display."""
+
+    def __init__(
+        self, settings: Settings, inputs: "Inputs", terms: "WatchTerms", *, may_act: bool, may_ask: bool
+    ) -> None:
+        self._settings = settings
+        self._inputs = inputs
+        self._terms = terms
+        self._may_act = may_act
+        self._may_ask = may_ask
+        self._view: WatchView | None = None
+
+    async def run(self, flags: "WatchFlags") -> "WatchResult":
+        """To the end of the watch. Raises what its first pass raises."""
+        from runner.cli.io.listener import listener
+        from runner.cli.process.signals import draining
+        from runner.cli.watch.consent import Consent, TerminalLine
+        from runner.cli.watch.one_pass import Passes
+        from runner.core.values.clock import SystemClock
+        from runner.engine.stopping import Stop
+        from runner.engine.watch.loop import Watch
+
+        clock, stop = SystemClock(), Stop()
+        display = self._display()
+        line = TerminalLine(asyncio.get_running_loop())
+        asking = None
+        if self._may_ask:
+            asking = _Questions(self._settings, display, line)
+        with listener(self._settings, display) as listen, draining(stop):
+            passes = Passes(
+                settings=self._settings,
+                flags=flags,
+                inputs=self._inputs,
+                clock=clock,
+                stop=stop,
+                listen=listen,
+                consent=Consent(may_act=self._may_act, ask=asking),
+                say=display.say,
+            )
+            watching = Watch(passes, self._terms, clock, stop, _Heard(display, listen, self._seen))
+            passes.wake = watching.wake
+            try:
+                return await watching.run()
+            finally:
+                line.close()
+                self._inputs = passes.inputs
+
+    def _seen(self, view: "WatchView") -> None:
+        self._view = view
+
+    def _display(self) -> "WatchDisplay":
+        from runner.report.live.watch_lines import WatchLines
+        from runner.report.live.watch_table import WatchTable
+
+        out = self._settings.stderr()
+        if out.is_terminal and not self._settings.quiet:
+            names = [one.name for one in self._inputs.campaigns]
+            title = f"Watching {names[0]}" if len(names) == 1 else f"Watching {len(names):,} campaigns"
+            return WatchTable(out, title)
+        return WatchLines(out, quiet=self._settings.quiet)
+
+    def tell(self, watched: "WatchResult") -> ExitCode:
+        """The end of it on stdout and in reports; the exit code."""
+        from runner.cli.io.inputs import located, show_diagnostics
+        from runner.cli.io.output import show_warnings
+        from runner.cli.io.report_files import Result, publish
+        from runner.report.documents.as_json import apply_chunks
+        from runner.report.live.watch_end import render_watch
+        from runner.report.text.plan import render_verdict
+
+        result = watched.result
+        if result is None or watched.last is None:
+            return watched.exit_code
+
+        plan = located(result.plan, self._inputs.campaigns)
+        result = replace(result, plan=plan)
+        watched = replace(watched, result=result)
+
+        def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
+            stream.writelines(apply_chunks(result))
+
+        show_diagnostics(self._settings, plan.problems)
+        if self._settings.format != "text":
+            if plan.problems or plan.refusals:
+                render_verdict(plan, self._settings.stderr())
+            if watched.trouble is not None:
+                self._settings.stderr().line(watched.trouble.message)
+        told = Result(
+            as_text=lambda screen: render_watch(watched, self._view, screen),
+            as_json=as_json,
+            model=lambda: self._model(watched),
+        )
+        code = publish(self._settings, watched.exit_code, told)
+        show_warnings(self._settings, dict.fromkeys([*plan.warnings, *result.warnings]))
+        return code
+
+    def _model(self, watched: "WatchResult") -> "ReportModel":
+        from runner.cli.io.snapshot import balance_history
+        from runner.planning.status.order_status import make_standings
+        from runner.report.live.watch_end import verdict_of
+        from runner.report.model.build import apply_model
+
+        result, last = watched.result, watched.last
+        if result is None or last is None:
+            raise ValueError("no pass went through")
+        now = datetime.now(UTC)
+        is_whole = not self._settings.files
+        standings = make_standings(last.campaigns, last.recorded, now, selection=last.selection, complete=is_whole)
+        model = apply_model(
+            result,
+            standings,
+            last.campaigns,
+            last.recorded,
+            now=now,
+            balances=balance_history(self._settings, self._inputs.panels),
+            diagnostics=self._inputs.warnings,
+        )
+        return replace(model, command="watch", verdict=verdict_of(watched, self._view))
+
+
+class _Heard:
+    """Hands what the loop tells to the display and to whoever reads events."""
+
+    def __init__(self, display: "WatchDisplay", listen: "Listener", seen: "Callable[[WatchView], None]") -> None:
+        from runner.report.live.watch_view import Rates
+
+        self._display = display
+        self._listen = listen
+        self._seen = seen
+        self._rates = Rates()
+        self._run_id = ""
+
+    def passed(self, number: int, passed: "Passed", outlook: "Outlook") -> None:
+        """Show what it left."""
+        from runner.cli.io.inputs import located
+        from runner.report.live.watch_view import view_of
+
+        self._run_id = passed.result.run_id
+        view = view_of(number, passed, outlook, datetime.now(UTC), self._rates)
+        self._seen(view)
+        self._display.show(view)
+        plan = passed.result.plan
+        for refusal in plan.refusals:
+            self._display.say(f"nothing is bought: {refusal.message}")
+        for problem in located(plan, passed.campaigns).problems:
+            self._display.say(str(problem))
+
+    def failed(self, error: "RunnerError", times: int) -> None:
+        """Show why."""
+        self._display.failed(error, times)
+
+    def waiting(self, moment: "Moment") -> None:
+        """Show for how long."""
+        from runner.core.events import Event, EventType
+        from runner.core.values.clock import to_text
+
+        now = datetime.now(UTC)
+        self._display.waiting(moment, now)
+        facts = {"until": to_text(moment.at), "why": moment.why}
+        self._listen(Event(type=EventType.WAITING, time=now, run_id=self._run_id, facts=facts))
+
+
+class _Questions:
+    """Shows a plan on the terminal and asks for a yes, while the watch goes on behind it."""
+
+    def __init__(self, settings: Settings, display: "WatchDisplay", line: Any) -> None:  # noqa: ANN401  # imported late
+        self._settings = settings
+        self._display = display
+        self._line = line
+
+    def __call__(self, plan: "Plan", answered: Callable[[bool], None]) -> None:
+        """Ask; whatever is no yes is a no."""
+        from runner.cli.io.output import show_warnings
+        from runner.report.text.plan import render_plan
+
+        self._display.pause()
+        out = self._settings.stderr()
+        render_plan(plan, out, "")
+        show_warnings(self._settings, plan.warnings)
+        out.line(
+            "Agreed to with it: what waits, what is dripped and what policies buy again of these lines, at no higher price."
+        )
+        self._prompt()
+
+        def take(text: str) -> None:
+            word = text.strip().lower()
+            if text and word not in ("y", "yes", "n", "no", ""):
+                self._prompt()
+                self._line.read(take)
+                return
+            self._display.resume()
+            answered(word in ("y", "yes"))
+
+        self._line.read(take)
+
+    def _prompt(self) -> None:
+        click.echo("Carry this out? [y/N]: ", nl=False, err=True)
