@@ -52,7 +52,13 @@ def forget_the_marks(patch):
         found = gather(paths)
         return found._replace(beside=found.beside._replace(mark=None), outside=None, witnesses=())
 
-    for module in ("evidence", "queries", "unclean", "restore", "verify"):
+    for module in (
+        "integrity.progress_evidence",
+        "read.snapshot",
+        "integrity.startup_check",
+        "recovery.restore",
+        "recovery.verify",
+    ):
         patch.setattr(f"runner.store.{module}.gather", without_marks)
     patch.setattr("runner.store.integrity.startup_check.MARKED", "nothing")
 
@@ -85,7 +91,7 @@ def take_a_missing_log_for_a_loss(patch):
 def test_a_missing_count_of_names_is_found(tmp_path, monkeypatch):
     loop = StoreLoop(tmp_path / "writers", seed=1)
     loop.kill_once(0, 0)
-    for module in ("place", "reading"):
+    for module in ("disk.location_checks", "connection"):
         monkeypatch.setattr(f"runner.store.{module}.refuse_second_names", lambda _paths: None)
     with pytest.raises(Broken):
         loop.open_by_another_name()

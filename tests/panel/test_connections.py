@@ -10,7 +10,8 @@ from runner.core.values.text import Secret
 from runner.panel import forms
 from runner.panel.capabilities import KEEP_ALIVE, Learnt
 from runner.panel.exchange import Answer
-from runner.panel.transport.http import HttpTransport, connections
+from runner.panel.transport import connections
+from runner.panel.transport.http import HttpTransport
 from runner.panel.transport.keep_alive import KeepAlive
 
 ADD = forms.add(service="1", link="https://example.com/p", quantity=100, runs=None, interval=None)

@@ -22,7 +22,7 @@ from tests.store.making import a_mark
 TAKE = """
 import sys
 from pathlib import Path
-from runner.store import file_lock
+from runner.store.disk import file_lock
 print(file_lock.hold(Path(sys.argv[1])) is not None, flush=True)
 sys.stdin.readline()
 """

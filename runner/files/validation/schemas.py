@@ -39,4 +39,4 @@ def sample_path(name: str) -> Traversable:
 
 def _folder(name: str) -> Traversable:
     packaged = files("runner").joinpath("_data", name)
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
