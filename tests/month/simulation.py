@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -210,10 +211,19 @@ class Month:
                 self._name_the_former(campaign, recorded)
             elif refusal.guard == "unconfirmed":  # charges that come late, and a refund that is not known yet
                 self._clock.advance(3600)
+            elif refusal.guard == "charge":
+                self._accept_the_charge(refusal.message)
             else:
                 assert refusal.guard == "policy.max_cancel", refusal
                 campaign.prune = False
         return False
+
+    def _accept_the_charge(self, told: str) -> None:
+        """`accepted_charges:` for the order that the message names, in the panel's profile: an administrator set it right."""
+        found = re.search(r" on (\w+): order (\S+) was charged", told)
+        assert found is not None, told
+        panel = self._panels[found[1]]
+        panel.profile = replace(panel.profile, accepted_charges=panel.profile.accepted_charges | {found[2]})
 
     def _restore(self, campaign: Wanted, recorded: Recorded) -> None:
         """Write the lines as the last pass took them; where that was to replace what is completed by now, as bought."""
