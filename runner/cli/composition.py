@@ -11,14 +11,14 @@ from runner.cli.arguments.project import STATE
 from runner.cli.io.inputs import Inputs, beginning
 from runner.cli.process.signals import draining
 from runner.core.errors import ExitCode, RunnerError
-from runner.core.events import Event, EventType, Listener, nobody
+from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.values.clock import Clock, SystemClock, to_the_second
 from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
-from runner.panel.capabilities import Learnt
+from runner.panel.capabilities import CapabilityChange
 from runner.panel.client import PanelClient
 from runner.report.terminal.style import attention
 from runner.store.disk.paths import StatePaths
@@ -82,7 +82,7 @@ async def open_session(
     settings: Settings,
     inputs: Inputs,
     command: str,
-    listen: Listener = nobody,
+    listen: Listener = no_op,
     once_locked: Callable[[], None] = lambda: None,
     *,
     panels: Collection[str] | None = None,
@@ -168,7 +168,7 @@ def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: st
     for name, client in clients.items():
         lacking, calls = read_panel_memory(paths, name)
         by_hand = {command} & _BY_HAND
-        client.remember(Learnt(lacking - by_hand - {f"multi_{one}" for one in by_hand}, calls))
+        client.remember(CapabilityChange(lacking - by_hand - {f"multi_{one}" for one in by_hand}, calls))
 
 
 async def end_run(session: Session, code: ExitCode) -> None:

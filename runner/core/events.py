@@ -41,5 +41,5 @@ class Event:
 Listener = Callable[[Event], None]
 
 
-def nobody(_event: Event) -> None:
+def no_op(_event: Event) -> None:
     """A listener that does not listen."""

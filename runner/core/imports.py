@@ -18,7 +18,7 @@ class BoughtRow(NamedTuple):
     interval: int | None
 
 
-def own_id(order_id: str) -> str:
+def default_id_for(order_id: str) -> str:
     """The id of a listed order that is called after the panel's id of it: which of several for one page it is."""
     return f"order-{order_id}"
 

@@ -1,1 +1,5 @@
-"""Does: one reconcile pass, through ports, on one event loop. Decides nothing that planning can decide."""
+"""Does: one reconcile pass through ports, on one event loop. Marks come before sends.
+
+Not here: decisions that planning can make, SQL, HTTP, files.
+Begin at `run.apply`, `ports.Journal`, `ports.Panel`.
+"""

@@ -7,7 +7,7 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.engine.session import Session
 from runner.panel.capabilities import KEEP_ALIVE, OFFSET
-from runner.planning.reconcile.plan_request import Wish
+from runner.planning.reconcile.plan_request import PlanRequest
 
 Move = tuple[str, str, str]  # campaign, former id, new id
 
@@ -43,17 +43,17 @@ async def record_learnt(session: Session) -> None:
             await session.journal.count_status_calls(name, day, calls)
 
 
-async def note_protections(session: Session, wish: Wish, recorded: Recorded) -> None:
+async def note_protections(session: Session, request: PlanRequest, recorded: Recorded) -> None:
     """Protect what is listed so; let go what is selected and listed without it. What is not listed stays as it is."""
     now, held = session.clock.now(), recorded.protected
-    wanted = {(one.name, order_id) for one in wish.campaigns for order_id in one.protected}
+    wanted = {(one.name, order_id) for one in request.campaigns for order_id in one.protected}
     if new := sorted(wanted - held):
         await session.journal.protect(new, now)
     names = {name for name, _ in held}
-    selection = wish.selected(recorded, now) if names else None
+    selection = request.selected(recorded, now) if names else None
     let_go = [
         order.key
-        for campaign in wish.campaigns
+        for campaign in request.campaigns
         if campaign.name in names
         for order in campaign.orders
         if order.key in held and order.key not in wanted and (selection is None or selection(order))

@@ -35,7 +35,7 @@ async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[C
     for name in _by_panel(due):
         await refresh_balance(session, session.panels[name])  # the cheapest proof that it answers and takes the key
     results = await ask_cancels(session, due)
-    await look_again(session, due)
+    await repoll_cancelled(session, due)
     return results
 
 
@@ -52,7 +52,7 @@ async def ask_cancels(
     return [result for results in asked for result in results]
 
 
-async def look_again(session: Session, due: Iterable[DueCancel]) -> None:
+async def repoll_cancelled(session: Session, due: Iterable[DueCancel]) -> None:
     """See how the orders stand now: what was too late to cancel shows at once, what is cancelled mostly later."""
     ids = {
         name: {one.panel_order_id: one.attempt_id for one in several if one.panel_order_id}

@@ -9,7 +9,7 @@ _YOUNG = 100_000
 
 
 @contextmanager
-def long_lived() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """What exists at the beginning is not walked through again and again, which took a tenth of the time of a large run."""
     thresholds = gc.get_threshold()
     gc.freeze()

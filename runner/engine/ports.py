@@ -10,7 +10,7 @@ from runner.core.doubts import Decision
 from runner.core.orders import PanelProfile
 from runner.core.refills import CancelRequest, RefillSeen, RefillSettled
 from runner.core.snapshot import Recorded
-from runner.panel.capabilities import Learnt
+from runner.panel.capabilities import CapabilityChange
 from runner.panel.parse.refill_answers import CancelAnswer, RefillAnswer, RefillStatusAnswer
 from runner.panel.transport.rate_limit import Pause
 
@@ -103,7 +103,7 @@ class Panel(Protocol):
     def profile(self) -> PanelProfile:
         """How this panel is spoken to."""
 
-    def learnt(self) -> Learnt:
+    def learnt(self) -> CapabilityChange:
         """What the state should remember of it that is new since the last time this was asked."""
 
     def polls_left(self) -> int | None:

@@ -14,8 +14,8 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import as_recorded
 from runner.core.values.money import plain
 from runner.engine.bookkeeping import note_protections, rename
-from runner.engine.cancel import ask_cancels, look_again, with_cancels
-from runner.engine.gc_pause import long_lived
+from runner.engine.cancel import ask_cancels, repoll_cancelled, with_cancels
+from runner.engine.gc_pause import gc_frozen
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
 from runner.engine.results import ApplyResult, CancelResult, OrderResult, RefillResult
@@ -29,12 +29,12 @@ from runner.planning.doubts.late_execution import late_signs
 from runner.planning.guards.budget import allowance
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Action, ActionKind, Plan
-from runner.planning.reconcile.plan_request import Wish, plan_of
-from runner.planning.refills.due_refills import DueRefill, RefillWish
+from runner.planning.reconcile.plan_request import PlanRequest, plan_of
+from runner.planning.refills.due_refills import DueRefill, RefillInputs
 from runner.planning.status.unknown_orders import lost_words
 
 
-async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
+async def prepare(session: Session, request: PlanRequest) -> tuple[Plan, Recorded]:
     """Everything up to the first action: left-overs become doubts, panels are read, the plan is made.
 
     Raises `PanelUnreachable` and `KeyRejected`; nothing has been sent then.
@@ -43,15 +43,15 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
         session.tell(
             EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
         )
-    known = await rename(session, wish.campaigns, await session.journal.recorded())
+    known = await rename(session, request.campaigns, await session.journal.recorded())
     begun = as_recorded(session.clock.now())
-    await refresh(session, known, adaptive=wish.adaptive, campaigns=wish.campaigns)
+    await refresh(session, known, adaptive=request.adaptive, campaigns=request.campaigns)
     recorded = await session.journal.recorded()
     now = session.clock.now()
-    plan = plan_now(session, wish, recorded, now, fresh_since=None if wish.adaptive else begun)
-    if wish.adaptive and plan.purchases() and await refresh_prices(session, recorded):
+    plan = plan_now(session, request, recorded, now, fresh_since=None if request.adaptive else begun)
+    if request.adaptive and plan.purchases() and await refresh_prices(session, recorded):
         recorded = await session.journal.recorded()
-        plan = plan_now(session, wish, recorded, now, fresh_since=now - BUYING_AGE)
+        plan = plan_now(session, request, recorded, now, fresh_since=now - BUYING_AGE)
     counts = plan.summary
     facts: dict[str, str | int | None] = {
         kind: counts.get(kind, 0) for kind in (*(one.value for one in ActionKind), "ok")
@@ -64,32 +64,32 @@ async def prepare(session: Session, wish: Wish) -> tuple[Plan, Recorded]:
 
 
 def plan_now(
-    session: Session, wish: Wish, recorded: Recorded, now: datetime, *, fresh_since: datetime | None = None
+    session: Session, request: PlanRequest, recorded: Recorded, now: datetime, *, fresh_since: datetime | None = None
 ) -> Plan:
-    """The plan that a wish means on the panels of the session; `fresh_since` as in `PriceTerms`."""
-    refills = RefillWish(now=now, counts=wish.counts, only=wish.refills_only)
+    """The plan that a request means on the panels of the session; `fresh_since` as in `PriceTerms`."""
+    refills = RefillInputs(now=now, counts=request.counts, only=request.refills_only)
     prices = PriceTerms(
         profiles={name: panel.profile for name, panel in session.panels.items()},
-        planned=wish.planned,
-        is_look=wish.is_look,
+        planned=request.planned,
+        is_look=request.is_look,
         fresh_since=fresh_since,
     )
-    return plan_of(wish, recorded, refills, prices)
+    return plan_of(request, recorded, refills, prices)
 
 
-async def apply(session: Session, wish: Wish, confirm: Callable[[Plan], bool]) -> ApplyResult:
+async def apply(session: Session, request: PlanRequest, confirm: Callable[[Plan], bool]) -> ApplyResult:
     """One pass. `confirm` sees the plan and says whether to begin; it may raise to refuse.
 
     A plan with problems or refusals is never begun, whatever `confirm` says.
     """
-    plan, recorded = await prepare(session, wish)
-    await note_protections(session, wish, recorded)
-    with long_lived():  # plan and state stay to the end
-        return await _carry_out(session, wish, plan, recorded, confirm)
+    plan, recorded = await prepare(session, request)
+    await note_protections(session, request, recorded)
+    with gc_frozen():  # plan and state stay to the end
+        return await _carry_out(session, request, plan, recorded, confirm)
 
 
 async def _carry_out(
-    session: Session, wish: Wish, plan: Plan, recorded: Recorded, confirm: Callable[[Plan], bool]
+    session: Session, request: PlanRequest, plan: Plan, recorded: Recorded, confirm: Callable[[Plan], bool]
 ) -> ApplyResult:
     """What the plan says, if it may begin and `confirm` agrees; then what that cost."""
     results: list[OrderResult] = []
@@ -99,8 +99,8 @@ async def _carry_out(
     purchases = plan.purchases()
     if plan.exit_code is ExitCode.OK and (purchases or plan.refills or plan.cancels) and confirm(plan):
         if purchases:
-            recorded = await _with_prices_of_today(session, wish, plan, recorded)
-        submissions = await _submit(session, wish, plan, recorded, purchases)
+            recorded = await _with_prices_of_today(session, request, plan, recorded)
+        submissions = await _submit(session, request, plan, recorded, purchases)
         results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
         cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})
@@ -111,7 +111,7 @@ async def _carry_out(
         except (PanelUnreachable, Interrupted, StateRefused) as error:
             session.tell(EventType.NOTE, message=f"{error.message}; the report shows expected charges instead")
     if cancelled:
-        await look_again(session, plan.cancels)
+        await repoll_cancelled(session, plan.cancels)
     if submissions or refilled or cancelled:
         try:
             recorded = await session.journal.recorded()
@@ -119,7 +119,7 @@ async def _carry_out(
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
     granted = sum(one.state is RefillState.REQUESTED for one in refilled)
     result = with_cancels(_conclude(session, plan, recorded, results, len(purchases)), cancelled)
-    result = _judged(result, aftermath(session, wish.campaigns, recorded, submissions), session, recorded)
+    result = _judged(result, aftermath(session, request.campaigns, recorded, submissions), session, recorded)
     for warning in result.warnings:
         if warning not in plan.warnings:
             session.tell(EventType.WARNING, message=warning)
@@ -138,13 +138,13 @@ def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: R
     return replace(result, exit_code=code, orders=orders, warnings=warnings, overcharged=after.is_overcharged)
 
 
-async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, recorded: Recorded) -> Recorded:
+async def _with_prices_of_today(session: Session, request: PlanRequest, plan: Plan, recorded: Recorded) -> Recorded:
     """Read the price lists anew if it took long to agree, or to get so far; the state as it is then.
 
     Raises `PanelUnreachable` if a list can't be read, and `PlanStale` if the plan would not buy just the same any more. Not for the pass of a watch: it has just read
     them, and waits for nobody.
     """
-    if wish.adaptive or not await refresh_prices(session, recorded):
+    if request.adaptive or not await refresh_prices(session, recorded):
         return recorded
     recorded = await session.journal.recorded()
     if old := old_lists(session, recorded):
@@ -152,7 +152,7 @@ async def _with_prices_of_today(session: Session, wish: Wish, plan: Plan, record
             f"the price list of {', '.join(old)} can't be read; nothing was sent",
             "try again when the panel shows its list",
         )
-    if _bought_by(plan_now(session, wish, recorded, session.clock.now())) != _bought_by(plan):
+    if _bought_by(plan_now(session, request, recorded, session.clock.now())) != _bought_by(plan):
         raise PlanStale(
             "the price lists have changed since the plan was made, or other orders are due by now; nothing was sent",
             "look at it again: runner plan",
@@ -165,11 +165,11 @@ def _bought_by(plan: Plan) -> list[tuple[str, Part | None, Decimal | None]]:
 
 
 async def _submit(
-    session: Session, wish: Wish, plan: Plan, recorded: Recorded, actions: Sequence[Action]
+    session: Session, request: PlanRequest, plan: Plan, recorded: Recorded, actions: Sequence[Action]
 ) -> list[Submission]:
     """All panels side by side; a stop on one does not touch the others."""
-    committed = committed_now(session, wish.campaigns, recorded, session.clock.now())
-    caps = allowance(wish.campaigns, committed, plan)
+    committed = committed_now(session, request.campaigns, recorded, session.clock.now())
+    caps = allowance(request.campaigns, committed, plan)
     by_panel: dict[str, list[Purchase]] = {}
     for purchase in _purchases(plan, recorded, actions):
         by_panel.setdefault(purchase.panel, []).append(purchase)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runner.core.events import Event, EventType, Listener, nobody
+from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.values.clock import Clock
 from runner.engine.ports import Journal, Panel
 from runner.engine.stopping import Stop
@@ -18,7 +18,7 @@ class Session:
     journal: Journal
     panels: Mapping[str, Panel]
     clock: Clock
-    listen: Listener = nobody
+    listen: Listener = no_op
     stop: Stop = field(default_factory=Stop)
     noted: set[tuple[str | None, object]] = field(default_factory=set, repr=False)  # (order, message) of notes told
     words: Words = field(default_factory=Words)  # status words that the panels are known to say
@@ -26,7 +26,7 @@ class Session:
     @property
     def is_heard(self) -> bool:
         """False if telling is in vain."""
-        return self.listen is not nobody
+        return self.listen is not no_op
 
     def tell(self, kind: EventType, order: str | None = None, /, **facts: str | int | None) -> None:
         """Tell the listener what happened, now; a note only once."""

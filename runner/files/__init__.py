@@ -1,1 +1,5 @@
-"""Reads: campaign and panel files into checked types, every error with its place. No network, no state."""
+"""Reads: campaigns, panels and lists of orders into checked types, every error with its place.
+
+Not here: network, state, prices.
+Begin at `campaigns.load_campaigns`, `panels.load_panels`.
+"""

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from runner.core.imports import BoughtRow, own_id
+from runner.core.imports import BoughtRow, default_id_for
 from runner.core.values.links import page_key
 from runner.files.validation.gate import gate
 
@@ -19,7 +19,9 @@ def named_rows(rows: Sequence[BoughtRow]) -> list[BoughtRow]:
     pages = Counter((row.service, page_key(row.link or "")) for row in rows)
     own = gate("campaign", "id")
     return [
-        row._replace(id=own_id(row.order_id) if own.accepts(own_id(row.order_id)) else f"line-{row.line}")
+        row._replace(
+            id=default_id_for(row.order_id) if own.accepts(default_id_for(row.order_id)) else f"line-{row.line}"
+        )
         if row.id is None and pages[row.service, page_key(row.link or "")] > 1
         else row
         for row in rows

@@ -1,1 +1,5 @@
-"""Speaks: forms out, answers in, parsed once by content. Knows nothing of files or state."""
+"""Speaks: forms out, answers in. One client for each panel account.
+
+Not here: state, files, and decisions about orders.
+Begin at `client.PanelClient`, `forms.add`, `redact.Redactor`.
+"""

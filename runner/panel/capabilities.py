@@ -8,7 +8,7 @@ OFFSET = "offset"  # the ability to go on with a price list that fills a page
 KEEP_ALIVE = "keep_alive"  # the ability to keep a connection that it promised to keep
 
 
-class Learnt(NamedTuple):
+class CapabilityChange(NamedTuple):
     """What the state should remember of a panel."""
 
     lacking: frozenset[str]  # abilities that it showed not to have, by name

@@ -14,7 +14,7 @@ from runner.core.orders import PanelProfile
 from runner.core.values.clock import Clock
 from runner.core.values.text import Secret
 from runner.panel import forms
-from runner.panel.capabilities import KEEP_ALIVE, OFFSET, Learnt
+from runner.panel.capabilities import KEEP_ALIVE, OFFSET, CapabilityChange
 from runner.panel.paged_price_list import read_on
 from runner.panel.parse import answers
 from runner.panel.parse.answers import StatusAnswer
@@ -89,18 +89,18 @@ class PanelClient:
         """What the panel turned out not to have."""
         return self._reader.capabilities
 
-    def remember(self, learnt: Learnt) -> None:
+    def remember(self, learnt: CapabilityChange) -> None:
         """Take over what earlier runs learnt: what is lacking is not tried again, calls count against the day's limit."""
         self._reader.capabilities.remember(learnt.lacking - {KEEP_ALIVE})
         self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in learnt.lacking
         self._status_calls.remember(learnt.status_calls)
         self._known = self._lacking()
 
-    def learnt(self) -> Learnt:
+    def learnt(self) -> CapabilityChange:
         """What is new since the last time this was asked, or since it was told to remember."""
         lacking = self._lacking()
         new, self._known = lacking - self._known, lacking
-        return Learnt(new, self._status_calls.take_new())
+        return CapabilityChange(new, self._status_calls.take_new())
 
     def _lacking(self) -> frozenset[str]:
         is_broken = self._keep_alive.is_broken and self._profile.keep_alive  # what the profile says is no news

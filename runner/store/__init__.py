@@ -1,1 +1,5 @@
-"""Remembers: tables, the journal (the only writer), queries, the lock and the lineage."""
+"""Remembers: the journal (the only writer) and readers over one SQLite file.
+
+Not here: what is to be done about what it remembers.
+Begin at `journal.open_journal`, `connection.reading`, `read/snapshot.py` (`read_state`).
+"""

@@ -11,7 +11,7 @@ from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
 from runner.planning.accounting import ledger
-from runner.planning.reconcile.removed_orders import UnlistedRound
+from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.store.operations import refills as upkeep_statements
 from runner.store.operations.kinds import AskRefills
 from tests.crash.journal import SimulatedJournal
@@ -131,13 +131,13 @@ def protection_not_written(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def prune_takes_what_is_listed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Prune looks at everything that was bought, not at what is unlisted."""
-    look_at = UnlistedRound.look_at
+    look_at = RemovedOrders.look_at
 
-    def look_at_all(self: UnlistedRound, campaign: Any, _bought: Any, doubtful: Any) -> list[str]:
+    def look_at_all(self: RemovedOrders, campaign: Any, _bought: Any, doubtful: Any) -> list[str]:
         known = {order_id for name, order_id in self._recorded.attempts if name == campaign.name}
         return look_at(self, campaign, known - doubtful, doubtful)
 
-    patch.setattr(UnlistedRound, "look_at", look_at_all)
+    patch.setattr(RemovedOrders, "look_at", look_at_all)
     return {}
 
 

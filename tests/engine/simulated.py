@@ -9,7 +9,7 @@ from runner.core.catalogue import Balance, Catalogue, Service
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.values.clock import ManualClock
 from runner.core.values.text import Secret
-from runner.panel.capabilities import Learnt
+from runner.panel.capabilities import CapabilityChange
 from runner.panel.transport.rate_limit import PATIENCE, Pause
 
 LINK = "https://example.com/our-brand/"
@@ -44,9 +44,9 @@ class SimulatedPanel:
         self.calls_left: int | None = None  # status calls of the day
         self.say: Callable[[str], dict[str, object]] = lambda _panel_id: {}  # what a status says besides the usual
 
-    def learnt(self) -> Learnt:
+    def learnt(self) -> CapabilityChange:
         lacking, self.lacks = frozenset(self.lacks), set()
-        return Learnt(lacking, {})
+        return CapabilityChange(lacking, {})
 
     def polls_left(self) -> int | None:
         return None if self.calls_left is None else self.calls_left * 100

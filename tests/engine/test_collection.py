@@ -2,13 +2,13 @@ import gc
 
 import pytest
 
-from runner.engine.gc_pause import long_lived
+from runner.engine.gc_pause import gc_frozen
 
 DEFAULT = gc.get_threshold()[0]
 
 
 def fail_inside():
-    with long_lived():
+    with gc_frozen():
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] > DEFAULT
         raise RuntimeError

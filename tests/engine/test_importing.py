@@ -12,7 +12,7 @@ from runner.engine.decisions.import_orders import Signed, check, record
 from runner.engine.run import apply as run_pass
 from runner.engine.submit.worker import new_attempt
 from runner.planning.allowance import Purchase
-from runner.planning.reconcile.plan_request import Wish
+from runner.planning.reconcile.plan_request import PlanRequest
 from runner.planning.refills.imports import Imported
 from tests.engine.simulated import campaign
 
@@ -50,7 +50,7 @@ async def test_many_orders_take_one_call_for_a_hundred_and_are_placed_then(open_
     assert attempt.message == "imported by anna on build-1"
     assert attempt.is_imported
     async with open_run() as session:
-        result = await run_pass(session, Wish(campaigns=[here]), lambda _plan: True)
+        result = await run_pass(session, PlanRequest(campaigns=[here]), lambda _plan: True)
     assert (result.exit_code, result.placed, result.plan.ok, panel.adds) == (ExitCode.OK, 0, 250, 0)
 
 

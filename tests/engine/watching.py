@@ -12,10 +12,10 @@ from runner.core.values.clock import ManualClock
 from runner.engine.run import apply
 from runner.engine.stopping import Stop
 from runner.engine.watch.loop import Watch, WatchResult, WatchTerms
-from runner.engine.watch.totals import Leaving, Passed
+from runner.engine.watch.totals import Backoff, PassResult
 from runner.planning.guards.price_guard import PriceTerms
-from runner.planning.reconcile.plan_request import Wish, plan_of
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.reconcile.plan_request import PlanRequest, plan_of
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.completion import Outlook
 from runner.planning.status.selectors import Selector
 from runner.planning.status.wakeups import Moment
@@ -59,7 +59,7 @@ class Ear:
     errors: list[tuple[datetime, RunnerError, int]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
-    def passed(self, number: int, passed: Passed, outlook: Outlook) -> None:
+    def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
         assert number == len(self.passes) + 1
         self.passes.append((self.clock.now(), outlook))
 
@@ -85,20 +85,22 @@ class World:
     def __post_init__(self) -> None:
         self.ear = Ear(self.clock)
 
-    async def one_pass(self, number: int, leaving: Leaving) -> Passed:
+    async def one_pass(self, number: int, leaving: Backoff) -> PassResult:
         self.tries += 1
         obstacle = self.before(self.tries)
         async with self.open_run(self.panel) as opened:
             session = replace(opened, stop=self.stop)
             left = leaving.addresses(self.campaigns, self.clock.now())
-            wish = Wish(campaigns=self.campaigns, selection=Selector().without(left) if left else None, adaptive=True)
-            result = await apply(session, wish, lambda _plan: obstacle is None)
+            request = PlanRequest(
+                campaigns=self.campaigns, selection=Selector().without(left) if left else None, adaptive=True
+            )
+            result = await apply(session, request, lambda _plan: obstacle is None)
             recorded = await session.journal.recorded()
             profiles = {self.panel.profile.name: self.panel.profile}
-            whole = replace(wish, selection=None)
-            next_plan = plan_of(whole, recorded, RefillWish(now=self.clock.now()), PriceTerms(profiles=profiles))
+            whole = replace(request, selection=None)
+            next_plan = plan_of(whole, recorded, RefillInputs(now=self.clock.now()), PriceTerms(profiles=profiles))
             await session.journal.end_run(session.run_id, result.exit_code, self.clock.now())
-        return Passed(
+        return PassResult(
             result=result,
             recorded=recorded,
             campaigns=self.campaigns,

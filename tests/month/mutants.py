@@ -14,7 +14,7 @@ from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.planning.orders import shortfall as reorders
 from runner.planning.reconcile import next_actions as life
-from runner.planning.reconcile.removed_orders import UnlistedRound
+from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.planning.refills import due_refills as refills
 from runner.planning.status import poll_schedule as polling
 
@@ -91,12 +91,12 @@ def forgets_what_is_protected(patch: pytest.MonkeyPatch) -> None:
 
 def prunes_what_was_to_be_forgotten(patch: pytest.MonkeyPatch) -> None:
     """`removed:` is not looked at when unlisted orders are cancelled."""
-    look_at = UnlistedRound._look_at_bought
+    look_at = RemovedOrders._look_at_bought
 
     def blind(self: Any, campaign: Any, bought: Any) -> Any:
         return look_at(self, replace(campaign, removed=frozenset()), bought)
 
-    patch.setattr(UnlistedRound, "_look_at_bought", blind)
+    patch.setattr(RemovedOrders, "_look_at_bought", blind)
 
 
 MUTANTS: tuple[Plant, ...] = (

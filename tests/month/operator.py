@@ -17,9 +17,9 @@ from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_l
 from runner.engine.results import ApplyResult
 from runner.engine.run import apply
 from runner.engine.session import Session
-from runner.panel.capabilities import Learnt
+from runner.panel.capabilities import CapabilityChange
 from runner.planning.doubts.evidence import gather, weigh
-from runner.planning.reconcile.plan_request import Wish
+from runner.planning.reconcile.plan_request import PlanRequest
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
@@ -63,7 +63,7 @@ class Operator:
             await journal.begin_run(run_id, command, self.clock.now())
             for name, client in clients.items():
                 lacking, calls = read_panel_memory(self.paths, name)
-                client.remember(Learnt(lacking - {command}, calls))
+                client.remember(CapabilityChange(lacking - {command}, calls))
             try:
                 yield Session(run_id=run_id, journal=journal, panels=clients, clock=self.clock)
             except PanelUnreachable as error:
@@ -73,7 +73,7 @@ class Operator:
     async def apply(self, campaigns: Sequence[Campaign], **wishes: object) -> ApplyResult:
         """`runner apply --yes`. Raises `PanelUnreachable`."""
         async with self.session("apply", {one.panel for one in campaigns}) as session:  # type: ignore[arg-type]
-            result = await apply(session, Wish(campaigns=campaigns, **wishes), lambda _plan: True)  # type: ignore[arg-type]
+            result = await apply(session, PlanRequest(campaigns=campaigns, **wishes), lambda _plan: True)  # type: ignore[arg-type]
             await session.journal.end_run(session.run_id, result.exit_code, self.clock.now())
         return result
 

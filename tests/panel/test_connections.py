@@ -8,7 +8,7 @@ import pytest
 from runner.core.attempts import Phase
 from runner.core.values.text import Secret
 from runner.panel import forms
-from runner.panel.capabilities import KEEP_ALIVE, Learnt
+from runner.panel.capabilities import KEEP_ALIVE, CapabilityChange
 from runner.panel.exchange import Answer
 from runner.panel.transport import connections
 from runner.panel.transport.http import HttpTransport
@@ -196,7 +196,7 @@ async def test_the_client_remembers_a_panel_that_breaks_its_promises(serve, say,
     assert client.learnt().lacking == {KEEP_ALIVE}
     assert client.learnt().lacking == frozenset(), "told once"
     later = await client_of(panel.url)
-    later.remember(Learnt(frozenset({KEEP_ALIVE}), {}))
+    later.remember(CapabilityChange(frozenset({KEEP_ALIVE}), {}))
     await later.balance()
     assert "connection: close" in panel.heads[-1].lower()
     assert later.learnt().lacking == frozenset()

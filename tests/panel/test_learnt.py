@@ -7,12 +7,12 @@ import pytest
 
 from runner.core.errors import PanelUnreachable
 from runner.core.values.clock import ManualClock
-from runner.panel.capabilities import Learnt
+from runner.panel.capabilities import CapabilityChange
 from runner.panel.parse.refill_answers import CancelKind, RefillKind
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = date(2026, 1, 1)
-NOTHING = Learnt(frozenset(), {})
+NOTHING = CapabilityChange(frozenset(), {})
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ async def test_a_panel_without_lists_is_learnt_once_and_remembered_by_the_next_c
     panel = await serve(refused, one, one, one, one)
     first = await client_of(panel.url)
     await first.statuses({"1": 1, "2": 2}, AT)
-    assert first.learnt() == Learnt(frozenset({"multi_status"}), {})
+    assert first.learnt() == CapabilityChange(frozenset({"multi_status"}), {})
     assert first.learnt() == NOTHING
     second = await client_of(panel.url)
-    second.remember(Learnt(frozenset({"multi_status"}), {}))
+    second.remember(CapabilityChange(frozenset({"multi_status"}), {}))
     assert len(await second.statuses({"1": 1, "2": 2}, AT)) == 2
     assert ["orders" in form for form in panel.forms] == [True, False, False, False, False]
     assert second.learnt() == NOTHING, "it is nothing new"
@@ -41,7 +41,7 @@ async def test_a_panel_without_lists_is_learnt_once_and_remembered_by_the_next_c
 async def test_a_panel_known_to_have_no_cancel_or_refill_is_not_asked_again(serve, client_of):
     panel = await serve()
     client = await client_of(panel.url)
-    client.remember(Learnt(frozenset({"cancel", "refill", "refill_status"}), {}))
+    client.remember(CapabilityChange(frozenset({"cancel", "refill", "refill_status"}), {}))
     assert (await client.cancel(["1", "2"]))["2"].kind is CancelKind.REFUSED
     assert (await client.refill(["1"]))["1"].kind is RefillKind.REFUSED
     assert (await client.refill_statuses(["r1"]))["r1"].error
@@ -62,7 +62,7 @@ async def test_status_calls_of_a_limited_day_are_counted_repeats_and_all(serve, 
     clock = ManualClock(AT + timedelta(hours=23))
     panel = await serve(say.Reply(close=True), answer(status()), answer({"balance": "1"}), answer(status()))
     client = await client_of(panel.url, clock=clock, status_per_day=10)
-    client.remember(Learnt(frozenset(), {TODAY: 5, date(2025, 12, 31): 99}))
+    client.remember(CapabilityChange(frozenset(), {TODAY: 5, date(2025, 12, 31): 99}))
     assert client.polls_left() == 500
     await client.statuses({"1": 1}, AT)
     await client.balance()
@@ -80,9 +80,9 @@ async def test_a_used_up_day_is_never_less_than_nothing_and_a_panel_without_list
     serve, client_of
 ):
     client = await client_of((await serve()).url, clock=ManualClock(AT), status_per_day=10)
-    client.remember(Learnt(frozenset({"multi_status"}), {TODAY: 4}))
+    client.remember(CapabilityChange(frozenset({"multi_status"}), {TODAY: 4}))
     assert client.polls_left() == 6
-    client.remember(Learnt(frozenset(), {TODAY: 40}))
+    client.remember(CapabilityChange(frozenset(), {TODAY: 40}))
     assert client.polls_left() == 0
 
 

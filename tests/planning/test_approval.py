@@ -5,7 +5,7 @@ from runner.core.orders import OnShort
 from runner.planning.guards.consent import Approval
 from runner.planning.plan import DueCancel
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import DueRefill, RefillWish
+from runner.planning.refills.due_refills import DueRefill, RefillInputs
 from tests.planning.builders import (
     NOW,
     D,
@@ -26,7 +26,7 @@ def state(*attempts, rate="0.90"):
 
 
 def plan_of(campaign, recorded):
-    return make_plan([campaign], recorded, refills=RefillWish(now=NOW))
+    return make_plan([campaign], recorded, refills=RefillInputs(now=NOW))
 
 
 def beyond(approval, campaign, recorded):

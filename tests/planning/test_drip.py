@@ -12,7 +12,7 @@ from runner.planning.allowance import Part
 from runner.planning.orders.drip import next_instalment
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from tests.planning.builders import (
     LINK,
     NOW,
@@ -50,7 +50,7 @@ def sent(number, minutes_ago, status=LiveStatus.COMPLETED, **changes):
 
 
 def planned(campaign, *attempts, now=NOW, **recorded):
-    return make_plan([campaign], recorded_with(*attempts, **recorded), refills=RefillWish(now=now))
+    return make_plan([campaign], recorded_with(*attempts, **recorded), refills=RefillInputs(now=now))
 
 
 def test_the_first_instalment_is_due_at_once_and_the_rest_is_told():
@@ -83,11 +83,11 @@ def test_an_instalment_is_due_its_interval_after_the_former_was_sent():
 
 def test_missed_instalments_are_never_sent_in_a_burst():
     campaign, recorded = dripping(), recorded_with(sent(1, 60 * 24 * 7))
-    bought = placed_by(make_plan([campaign], recorded, refills=RefillWish(now=NOW)), recorded)
+    bought = placed_by(make_plan([campaign], recorded, refills=RefillInputs(now=NOW)), recorded)
     done = {
         key: [one._replace(status=LiveStatus.COMPLETED) for one in several] for key, several in bought.attempts.items()
     }
-    again = make_plan([campaign], replace(bought, attempts=done), refills=RefillWish(now=NOW + timedelta(minutes=59)))
+    again = make_plan([campaign], replace(bought, attempts=done), refills=RefillInputs(now=NOW + timedelta(minutes=59)))
     assert kinds(again) == {"spring/teaser": ActionKind.WAIT}
 
 

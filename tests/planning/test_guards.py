@@ -14,7 +14,7 @@ from runner.planning.guards.budget import allowance
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Action, ActionKind
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from tests.planning.builders import (
     EARLIER,
     NOW,
@@ -211,7 +211,7 @@ def test_a_budget_that_is_overdrawn_refuses_whether_anything_is_planned_or_not()
         plan = make_plan(
             [a_campaign(*orders, total="8.10", per_day="8.10")],
             balance_moved("91.00", dear),
-            refills=RefillWish(now=EARLIER),
+            refills=RefillInputs(now=EARLIER),
         )
         assert [one.guard for one in plan.refusals] == ["budget.total", "budget.per_day"]
         assert (
@@ -315,7 +315,7 @@ def test_the_allowance_of_a_run_holds_every_cap_by_itself(caps):
 
 
 def today(plan_campaigns, recorded, now=NOW):
-    return make_plan(plan_campaigns, recorded, refills=RefillWish(now=now))
+    return make_plan(plan_campaigns, recorded, refills=RefillInputs(now=now))
 
 
 def test_the_budget_of_a_day_counts_what_was_marked_since_midnight_utc_doubts_at_full_price():

@@ -14,7 +14,7 @@ from runner.core.snapshot import Recorded
 from runner.planning.accounting.attempt_index import CLOSED
 from runner.planning.plan import ActionKind, Plan
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.order_status import make_standings
 from tests.planning.builders import (
     LINK,
@@ -102,7 +102,7 @@ class Life:
         )
 
     def plan(self, *campaigns: Campaign) -> Plan:
-        return make_plan(campaigns, self.recorded, refills=RefillWish(now=self.now))
+        return make_plan(campaigns, self.recorded, refills=RefillInputs(now=self.now))
 
     def round(self, edits, ends, minutes, decision, outcomes) -> None:
         """Lines are edited, orders end, time passes, doubts are settled, and somebody applies."""

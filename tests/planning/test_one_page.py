@@ -12,7 +12,7 @@ from runner.core.values.links import page_key
 from runner.planning.guards.consent import Approval
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.refills.imports import Listed, Standings
 from runner.planning.status.completion import outlook_of
 from runner.planning.status.order_status import Sync, make_standings
@@ -97,7 +97,7 @@ def test_an_edit_of_quantity_and_spelling_is_an_edit_of_the_quantity(other):
     held = make_plan([a_campaign(order)], recorded)
     assert "bought: quantity 1000; listed: quantity 2000" in reasons(held)["spring/a"]
     assert "link" not in held.refusals[0].message.partition("(")[2].partition(")")[0]
-    raised = make_plan([a_campaign(order, on_change=OnChange.TOP_UP)], recorded, refills=RefillWish(now=NOW))
+    raised = make_plan([a_campaign(order, on_change=OnChange.TOP_UP)], recorded, refills=RefillInputs(now=NOW))
     assert kinds(raised) == {"spring/a": ActionKind.WAIT}
     assert raised.parts["spring", "a"].kind is AttemptKind.TOP_UP
     assert "order 23501 of it, for the same service and link, is in flight" in reasons(raised)["spring/a"]
@@ -107,7 +107,7 @@ def test_an_edit_of_quantity_and_spelling_is_an_edit_of_the_quantity(other):
 def test_a_replacement_does_not_wait_for_what_it_cancels(other):
     recorded = recorded_with(an_attempt(an_order("a", link=other), checked_at=NOW, status=LiveStatus.PENDING))
     campaign = a_campaign(an_order("a", link=PAGE, quantity=2000), on_change=OnChange.REPLACE)
-    plan = make_plan([campaign], recorded, refills=RefillWish(now=NOW))
+    plan = make_plan([campaign], recorded, refills=RefillInputs(now=NOW))
     assert kinds(plan) == {"spring/a": ActionKind.REPLACE}
     assert [one.panel_order_id for one in plan.cancels] == ["23501"]
 
@@ -119,7 +119,7 @@ def test_a_drip_goes_on_where_its_link_is_tidied(other):
         order._replace(link=other, runs=None, interval=None), kind=AttemptKind.INSTALMENT, status=LiveStatus.COMPLETED
     )
     plan = make_plan(
-        [replace(a_campaign(order), drips=frozenset({"a"}))], recorded_with(first), refills=RefillWish(now=NOW)
+        [replace(a_campaign(order), drips=frozenset({"a"}))], recorded_with(first), refills=RefillInputs(now=NOW)
     )
     assert kinds(plan) == {"spring/a": ActionKind.PLACE}
     assert reasons(plan)["spring/a"].startswith("instalment 2 of 3")
@@ -146,7 +146,7 @@ def test_a_count_is_that_of_the_page(other):
     }
     for bought, counted in ((PAGE, other), (other, PAGE)):
         order = an_order("a", link=bought)
-        wish = RefillWish(now=NOW, counts={page_key(counted): 500})
+        wish = RefillInputs(now=NOW, counts={page_key(counted): 500})
         plan = make_plan(
             [a_campaign(order, refill=policy)], recorded_with(an_attempt(order, **completed)), refills=wish
         )

@@ -5,7 +5,7 @@ from runner.core.orders import RefillPolicy, RefillWhen
 from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.completion import Outlook, Until, outlook_of
 from tests.planning.builders import (
     NOW,
@@ -28,7 +28,7 @@ def outlook(*attempts, orders=None, given_up=(), refills=None, **rules) -> Outlo
         balances=[a_balance("1000")],
         refills=refills or {},
     )
-    plan = make_plan([campaign], recorded, refills=RefillWish(now=NOW))
+    plan = make_plan([campaign], recorded, refills=RefillInputs(now=NOW))
     return outlook_of([campaign], recorded, plan, NOW, given_up=lambda order: order.id in given_up)
 
 

@@ -16,7 +16,7 @@ from runner.core.refills import CancelRequest, CancelState, Finality, Refill, Re
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.refills.cancels import cancel_word, too_late
-from runner.planning.refills.due_refills import RefillRound, RefillWish, asked, drop_of, last_word
+from runner.planning.refills.due_refills import RefillInputs, RefillRound, asked, drop_of, last_word
 from runner.planning.status.order_status import Health, make_standings
 from runner.planning.status.selected_attempts import choose
 from tests.planning.builders import (
@@ -50,7 +50,7 @@ def plan_for(
     campaign = replace(campaign or a_campaign(an_order()), counts=own)
     campaign = replace(campaign, policy=replace(campaign.policy, refill=policy))
     recorded = replace(recorded_with(bought, **state), refills={1: former} if former else {})
-    return make_plan([campaign], recorded, refills=RefillWish(now=now, counts=counts, only=only))
+    return make_plan([campaign], recorded, refills=RefillInputs(now=now, counts=counts, only=only))
 
 
 def is_due(*former: Refill, **given) -> bool:
@@ -172,7 +172,7 @@ def test_each_attempt_of_an_order_is_refilled_by_itself():
     )
     campaign = a_campaign(an_order(), policy=Policy(refill=POLICY))
     recorded = replace(recorded_with(first, rest, live), refills={1: [a_refill(RefillState.REQUESTED)]})
-    found = RefillRound(recorded, RefillWish(now=NOW))
+    found = RefillRound(recorded, RefillInputs(now=NOW))
     found.look_at_all([campaign])
     assert [one.panel_order_id for one in found.due] == ["2"]
 

@@ -12,7 +12,7 @@ from runner.core.refills import CancelRequest, CancelState
 from runner.planning.allowance import Part
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from tests.planning.builders import (
     LINK,
     NOW,
@@ -38,7 +38,7 @@ def replacing(order=None, **changes):
 
 
 def planned(campaign, recorded):
-    return make_plan([campaign], recorded, refills=RefillWish(now=NOW))
+    return make_plan([campaign], recorded, refills=RefillInputs(now=NOW))
 
 
 def live(**changes):

@@ -8,7 +8,7 @@ import pytest
 from runner.core.attempts import AttemptState, LiveStatus, Phase
 from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import Decided, Decision, DecisionKind, Kept
-from runner.planning.accounting.balance_deltas import other_spending, shown_first, steps
+from runner.planning.accounting.balance_deltas import balance_deltas, other_spending, shown_first
 from runner.planning.doubts.evidence import Verdict, gather, weigh
 from tests.planning.builders import NOW, D, a_balance, a_charged_attempt, an_attempt, an_order, recorded_with
 
@@ -39,7 +39,7 @@ def label(amount, reading):
 
 def test_steps_hold_what_was_marked_between_two_looks():
     readings = looks(("10.00", 0), ("9.10", 1), ("9.10", 1), ("7.30", 3))
-    found = list(steps(recorded_with(bought("a"), bought("b"), bought("c")), readings))
+    found = list(balance_deltas(recorded_with(bought("a"), bought("b"), bought("c")), readings))
     assert [(one.gone, one.booked, one.marked) for one in found] == [
         (D("0.90"), D("0.90"), 1),
         (0, 0, 0),
@@ -50,7 +50,7 @@ def test_steps_hold_what_was_marked_between_two_looks():
 def test_looks_of_an_older_state_are_placed_by_the_clock():
     readings = looks(("10.00", 0), ("9.10", 1), ("7.30", 3), places=False)
     attempts = [bought("a", 1.5), bought("b", 0.5), bought("c", 0.2)]
-    assert [one.marked for one in steps(recorded_with(*attempts), readings)] == [1, 2]
+    assert [one.marked for one in balance_deltas(recorded_with(*attempts), readings)] == [1, 2]
 
 
 def test_money_that_goes_while_nothing_is_bought_was_spent_by_somebody_else():

@@ -10,7 +10,7 @@ from runner.core.refills import CancelRequest, CancelState
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.reconcile.removed_orders import PAUSE
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from tests.planning.builders import (
     NOW,
     D,
@@ -41,7 +41,7 @@ def pruned(*attempts, campaign=None, **parts):
     now = parts.pop("now", NOW)
     recorded = recorded_with(KEPT, *attempts, **state)
     campaigns = [campaign or a_campaign(LISTED)]
-    return make_plan(campaigns, recorded, refills=RefillWish(now=now), **{"prune": True, **parts})
+    return make_plan(campaigns, recorded, refills=RefillInputs(now=now), **{"prune": True, **parts})
 
 
 def nothing_cancelled(plan) -> bool:
@@ -304,7 +304,7 @@ def test_cancellations_of_replacements_count_too(most, refused):
     attempts = [live(one.id) for one in orders] + [live("x0"), live("x1")]
     recorded = recorded_with(*(one._replace(panel_order_id=f"n{place}") for place, one in enumerate(attempts)))
     campaign = a_campaign(*listed, on_change=OnChange.REPLACE, max_cancel=Limit(number=most))
-    plan = make_plan([campaign], recorded, prune=True, refills=RefillWish(now=NOW))
+    plan = make_plan([campaign], recorded, prune=True, refills=RefillInputs(now=NOW))
     assert [one.guard for one in plan.refusals] == (["policy.max_cancel"] if refused else [])
     assert sorted(one.order for one in plan.cancels) == (
         [] if refused else ["spring/k0", "spring/k1", "spring/x0", "spring/x1"]

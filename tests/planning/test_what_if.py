@@ -3,8 +3,8 @@ import pytest
 from runner.core.errors import ExitCode
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import ActionKind
-from runner.planning.reconcile.plan_request import Wish, plan_of
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.reconcile.plan_request import PlanRequest, plan_of
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.what_if import parse
 from tests.planning.builders import NOW, D, a_campaign, an_attempt, an_order, kinds, recorded_with
 
@@ -12,8 +12,8 @@ THREE = [an_order("a"), an_order("b"), an_order("c")]  # 0.90 each
 
 
 def asked(campaign, *questions, recorded=None):
-    wish = Wish(campaigns=[campaign], what_if=parse(questions))
-    return plan_of(wish, recorded or recorded_with(), RefillWish(now=NOW), PriceTerms())
+    request = PlanRequest(campaigns=[campaign], what_if=parse(questions))
+    return plan_of(request, recorded or recorded_with(), RefillInputs(now=NOW), PriceTerms())
 
 
 def test_a_budget_shows_what_fits_by_priority_and_counts_what_does_not():

@@ -10,7 +10,7 @@ import pytest
 
 from runner.core.errors import ExitCode, StateRefused
 from runner.core.snapshot import Recorded
-from runner.store.integrity.lineage import Lineage, note_down, noted
+from runner.store.integrity.lineage import Lineage, noted, write_lineage
 from runner.store.integrity.progress_evidence import check
 from runner.store.operations.kinds import BeginRun, EndRun
 from runner.store.read.snapshot import read_state
@@ -67,7 +67,7 @@ def test_an_empty_database_is_as_bad_as_none(bought, refused_everywhere):
 
 
 def test_a_foreign_database_is_refused(bought, refused_everywhere):
-    note_down(bought, Lineage("somebody-else", 0))
+    write_lineage(bought, Lineage("somebody-else", 0))
     refused_everywhere("another lineage")
 
 

@@ -9,7 +9,7 @@ import pytest
 from runner.core.errors import ExitCode, StateRefused, UsageError
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.integrity.lineage import note_down, noted
+from runner.store.integrity.lineage import noted, write_lineage
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
 from tests.store.making import a_mark
@@ -60,7 +60,7 @@ def test_two_links_to_one_database_meet_at_one_lock(tmp_path):
 def test_nobody_else_can_read_any_file_of_the_state(writer, paths, clock):
     writer.commit([a_mark()])
     backup(paths, clock)
-    note_down(paths, noted(paths))
+    write_lineage(paths, noted(paths))
     files = [path for path in paths.db.parent.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {
         "runner.db", "runner.db-wal", "runner.db-shm", "runner.lock", "lineage.json", "runner-00000002-20260101T000000Z.db"

@@ -13,7 +13,7 @@ from runner.core.errors import StateRefused
 from runner.store.integrity.lineage import noted
 from runner.store.integrity.progress_evidence import check
 from runner.store.operations.kinds import BeginRun, DoubtLeftOvers, EndRun, Rename, Repair, SeeStatuses
-from runner.store.recovery.merge_copies import How
+from runner.store.recovery.merge_copies import MergeVerdict
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
@@ -51,11 +51,11 @@ def test_what_only_the_present_state_knows_is_told_and_carried_over_as_doubts(gr
     plan = plan_restore(paths, grown)
     assert plan.loses
     assert told(plan) == {
-        "spring/order-one": How.RENAMED,
-        "spring/order-2": How.IN_DOUBT,
-        "spring/order-3": How.NOT_BOUGHT,
-        "spring/order-5": How.IN_DOUBT,
-        "spring/order-7": How.IN_DOUBT,
+        "spring/order-one": MergeVerdict.RENAMED,
+        "spring/order-2": MergeVerdict.IN_DOUBT,
+        "spring/order-3": MergeVerdict.NOT_BOUGHT,
+        "spring/order-5": MergeVerdict.IN_DOUBT,
+        "spring/order-7": MergeVerdict.IN_DOUBT,
     }
     before = paths.db.read_bytes()
     restore(paths, plan, "the disk was replaced", clock)
@@ -238,9 +238,9 @@ def test_of_several_lost_orders_for_one_page_one_is_in_doubt_and_the_others_stay
     writer.close()
     plan = plan_restore(paths, copy)
     assert told(plan) == {
-        "spring/order-2": How.IN_DOUBT,
-        "spring/order-3": How.PLACED,
-        "spring/order-4": How.GIVEN_UP,
+        "spring/order-2": MergeVerdict.IN_DOUBT,
+        "spring/order-3": MergeVerdict.PLACED,
+        "spring/order-4": MergeVerdict.GIVEN_UP,
     }
     restore(paths, plan, "x", clock)
     states = {one.order_id: (one.state, one.panel_order_id) for one in attempts_of(paths).values()}

@@ -25,7 +25,7 @@ from runner.store.operations.kinds import (
 )
 from runner.store.read.doubts import read_kept
 from runner.store.read.snapshot import read_state
-from runner.store.recovery.merge_copies import How
+from runner.store.recovery.merge_copies import MergeVerdict
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
@@ -98,7 +98,7 @@ def test_decisions_made_after_the_copy_stand_with_their_evidence(writer, paths, 
     clock.advance(60)
     decide_all(writer, ids)
     plan = bring_back(copy)
-    assert told(plan) == dict.fromkeys(["spring/order-1", "spring/order-2", "spring/order-3"], How.DECIDED)
+    assert told(plan) == dict.fromkeys(["spring/order-1", "spring/order-2", "spring/order-3"], MergeVerdict.DECIDED)
     assert "declared not placed by anna" in plan.carried[1].message
     known = attempts_of(paths)
     recorded = read_state(paths)
@@ -115,7 +115,7 @@ def test_an_adopted_order_is_not_bought_again_and_a_declared_one_only_once(write
     writer.commit([Adopt(ids[0], "p77", BY), NotPlaced(ids[1], BY)])
     bought(writer, 2)  # as the decision allowed, after the copy
     plan = bring_back(copy)
-    assert [one.how for one in plan.carried] == [How.DECIDED, How.DECIDED, How.IN_DOUBT]
+    assert [one.how for one in plan.carried] == [MergeVerdict.DECIDED, MergeVerdict.DECIDED, MergeVerdict.IN_DOUBT]
     again = open_writer(paths, lock, clock).writer
     again.commit([BeginRun("run-3", "apply", LATER)])
     results = again.commit([a_mark(1)._replace(run_id="run-3"), a_mark(2)._replace(run_id="run-3")])
@@ -132,7 +132,7 @@ def test_what_the_copy_has_decided_otherwise_stands_and_the_other_decision_is_to
         copy_paths, "INSERT INTO decisions VALUES (?, 'adopt', 'p5', 'seen', 'bert', 'build-2', '2026-01-02', 0)", doubt
     )
     plan = bring_back(copy)
-    assert told(plan) == {"spring/order-1": How.DECIDED_OTHERWISE}
+    assert told(plan) == {"spring/order-1": MergeVerdict.DECIDED_OTHERWISE}
     assert "declared not placed by anna" in plan.carried[0].message
     assert "in the copy it is placed, and that stands" in plan.carried[0].message
     assert attempts_of(paths)[doubt].panel_order_id == "p5"

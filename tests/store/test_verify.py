@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from runner.store.integrity.lineage import Lineage, note_down, noted
+from runner.store.integrity.lineage import Lineage, noted, write_lineage
 from runner.store.operations.kinds import EndRun
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
@@ -101,7 +101,7 @@ def test_a_damaged_page_is_found(settled):
 
 
 def test_another_lineage_and_a_lost_lineage_file_are_found(settled):
-    note_down(settled, Lineage("somebody-else", 1))
+    write_lineage(settled, Lineage("somebody-else", 1))
     assert "another lineage" in found(settled)
     settled.lineage.unlink()
     assert "lineage.json is missing" in found(settled)

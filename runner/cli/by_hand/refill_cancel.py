@@ -185,11 +185,11 @@ class _Round:
     def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[WishResult]]":
         """What may be asked for; and, of orders that were named, what may not."""
         from runner.engine.results import Wished
-        from runner.planning.refills.due_refills import DueRefill, RefillRound, RefillWish, hindrance, service_of
+        from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
         from runner.planning.status.selected_attempts import choose
 
         if not self.names:
-            found = RefillRound(recorded, RefillWish(now=now, counts=self.counts))
+            found = RefillRound(recorded, RefillInputs(now=now, counts=self.counts))
             found.look_at_all(self.inputs.campaigns)
             for note in found.notes():
                 click.echo(f"note: {note}", err=True)

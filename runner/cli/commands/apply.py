@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from runner.cli.io.inputs import Inputs
     from runner.engine.results import ApplyResult
     from runner.planning.plan import Plan
-    from runner.planning.reconcile.plan_request import Wish
+    from runner.planning.reconcile.plan_request import PlanRequest
     from runner.report.documents.plan_file import PlanFile
     from runner.report.model.model import ReportModel
 
@@ -60,7 +60,7 @@ def apply(
     """
     from runner.cli.io.inputs import need_counts, need_inputs, others, start_logging
     from runner.cli.io.report_files import claim
-    from runner.planning.reconcile.plan_request import Wish
+    from runner.planning.reconcile.plan_request import PlanRequest
 
     settings = Settings(**flags)
     given = settings.files
@@ -71,7 +71,7 @@ def apply(
     claim(settings, inputs, read=[counts, *map(Path, given)])
     start_logging(settings)
     asking = _Consent(settings, saved, prune=prune, may_act=yes, may_ask=may_ask(no_input=no_input))
-    wish = Wish(
+    request = PlanRequest(
         campaigns=inputs.campaigns,
         selection=settings.selection,
         max_cost=max_cost,
@@ -83,7 +83,7 @@ def apply(
         others=others(settings),
     )
     try:
-        result = asyncio.run(_apply(settings, inputs, asking, wish))
+        result = asyncio.run(_apply(settings, inputs, asking, request))
         return _show(settings, inputs, result)
     except KeyboardInterrupt:  # the run has let go of Ctrl-C: it has ended, or not begun
         if asking.ended is None:
@@ -198,7 +198,7 @@ def _question(plan: "Plan") -> str:
     return f"{cancels.capitalize()}?"
 
 
-async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "Wish") -> "ApplyResult":
+async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, request: "PlanRequest") -> "ApplyResult":
     from runner.cli.composition import end_run, open_session
     from runner.cli.io.listener import listener
     from runner.engine.run import apply as run_pass
@@ -206,7 +206,7 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, wish: "
     with listener(settings) as listen:
         asking.pause = getattr(listen, "pause", asking.pause)
         async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
-            result = await run_pass(session, wish, asking)
+            result = await run_pass(session, request, asking)
             if not _has_acted(result):
                 asking.need_fresh(result.plan)
             asking.ended = result.exit_code

@@ -29,7 +29,7 @@ from runner.core.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from runner.cli.io.inputs import Inputs
     from runner.planning.plan import Plan
-    from runner.planning.reconcile.plan_request import Wish
+    from runner.planning.reconcile.plan_request import PlanRequest
     from runner.planning.what_if import WhatIf
     from runner.report.model.model import ReportModel
 
@@ -72,13 +72,13 @@ def plan(
     inputs = need_inputs(settings)
     claim(settings, inputs, out=out, read=[counts])
     start_logging(settings)
-    wish = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
+    request = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
     if no_refresh:
-        made = _from_memory(settings, inputs, wish)
+        made = _from_memory(settings, inputs, request)
     else:
         import asyncio
 
-        made = asyncio.run(_refreshed(settings, inputs, wish))
+        made = asyncio.run(_refreshed(settings, inputs, request))
     made = replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})
     code = plan_exit_code(made, detailed=detailed_exitcode)
     next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
@@ -167,11 +167,11 @@ class _Asked:
     what_if: "WhatIf | None"
     prune: bool
 
-    def wish(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "Wish":
+    def request(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "PlanRequest":
         from runner.cli.io.inputs import others
-        from runner.planning.reconcile.plan_request import Wish
+        from runner.planning.reconcile.plan_request import PlanRequest
 
-        return Wish(
+        return PlanRequest(
             campaigns=inputs.campaigns,
             selection=settings.selection,
             max_cost=self.max_cost,
@@ -204,7 +204,7 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     from runner.planning.accounting.balance_times import remembered_balances
     from runner.planning.guards.price_guard import PriceTerms
     from runner.planning.reconcile.plan_request import plan_of
-    from runner.planning.refills.due_refills import RefillWish
+    from runner.planning.refills.due_refills import RefillInputs
     from runner.store.disk.lock import is_free
     from runner.store.disk.paths import StatePaths
     from runner.store.integrity.progress_evidence import check
@@ -216,8 +216,10 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     check(paths)
     admit(paths, beginning(settings, inputs, "plan"))
     recorded = read_state(paths, lock_is_free=is_free(paths))
-    refills = RefillWish(now=datetime.now(UTC), counts=asked.counts)
-    made = plan_of(asked.wish(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles))
+    refills = RefillInputs(now=datetime.now(UTC), counts=asked.counts)
+    made = plan_of(
+        asked.request(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles)
+    )
     return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
 
 
@@ -232,7 +234,7 @@ async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Pl
     with listener(settings) as listen:
         # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
         async with open_session(settings, inputs, "plan" if is_look else "what-if", listen) as session:
-            made, _ = await prepare(session, asked.wish(settings, inputs, is_look=is_look))
+            made, _ = await prepare(session, asked.request(settings, inputs, is_look=is_look))
             await end_run(session, made.exit_code)
     # Closing the run was the last thing written: a saved plan binds to the state as it is left.
     left = noted(StatePaths.at(settings.state))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from runner.core.errors import RunnerError
     from runner.core.events import Listener
     from runner.engine.watch.loop import WatchResult, WatchTerms
-    from runner.engine.watch.totals import Passed
+    from runner.engine.watch.totals import PassResult
     from runner.planning.plan import Plan
     from runner.planning.status.completion import Outlook
     from runner.planning.status.wakeups import Moment, Pace
@@ -256,7 +256,7 @@ class _Heard:
         self._rates = Rates()
         self._run_id = ""
 
-    def passed(self, number: int, passed: "Passed", outlook: "Outlook") -> None:
+    def passed(self, number: int, passed: "PassResult", outlook: "Outlook") -> None:
         """Show what it left."""
         from runner.cli.io.inputs import located
         from runner.report.live.watch_view import view_of

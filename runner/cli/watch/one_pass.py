@@ -29,9 +29,9 @@ from runner.engine.run import apply, plan_now
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.engine.watch.loop import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
-from runner.engine.watch.totals import Leaving, Outage, Passed
+from runner.engine.watch.totals import Backoff, Outage, PassResult
 from runner.planning.accounting.ledger import book, make_ledger, paid_back
-from runner.planning.reconcile.plan_request import Wish
+from runner.planning.reconcile.plan_request import PlanRequest
 from runner.planning.status.selectors import Selector, only
 
 COPY_EVERY = timedelta(days=1)  # a backup is made this often even if nothing is bought
@@ -70,7 +70,7 @@ class Passes:
     _runs: set[str] = field(default_factory=set)
     _spent: Decimal = ZERO  # by these runs, doubts at full price
 
-    async def __call__(self, number: int, leaving: Leaving) -> Passed:
+    async def __call__(self, number: int, leaving: Backoff) -> PassResult:
         """One pass. Raises `RunnerError`; at the first pass `Interrupted` if the person asked says no.
 
         While one of several panels does not answer, the campaigns of the others go on without it.
@@ -112,7 +112,9 @@ class Passes:
         until = self.clock.now() + max(pause, min(asked_for, LONGEST_BUSY))
         return Outage(frozenset(down), pause, until)
 
-    async def _once(self, number: int, leaving: Leaving, obstacle: RunnerError | None, outage: Outage | None) -> Passed:
+    async def _once(
+        self, number: int, leaving: Backoff, obstacle: RunnerError | None, outage: Outage | None
+    ) -> PassResult:
         inputs = self.inputs
         if outage is not None:
             inputs = replace(inputs, campaigns=tuple(one for one in inputs.campaigns if one.panel not in outage.panels))
@@ -126,12 +128,12 @@ class Passes:
                 self._copied_at, self._acted = self.clock.now(), False
             if not self._is_chosen:
                 self._choose(await session.journal.recorded())
-            result = await apply(session, self._wish(inputs, leaving), self.consent)
+            result = await apply(session, self._request(inputs, leaving), self.consent)
             passed = await self._left(session, result, inputs, obstacle)
         self._acted = self._acted or bool(result.placed or result.refills or result.cancels)
         return await self._asked(replace(passed, outage=outage), number)
 
-    async def _asked(self, passed: Passed, number: int) -> Passed:
+    async def _asked(self, passed: PassResult, number: int) -> PassResult:
         """Ask about what nobody has agreed to: at the first pass the answer is waited for, later it may come when it comes."""
         if passed.obstacle is not None or passed.fatal is not None or passed.result.interrupted:
             return passed
@@ -154,14 +156,14 @@ class Passes:
 
     async def _left(
         self, session: Session, result: ApplyResult, inputs: Inputs, obstacle: RunnerError | None
-    ) -> Passed:
+    ) -> PassResult:
         """What the pass leaves: the state after it, and what the next would do."""
         fatal: RunnerError | None = None
         recorded, next_plan = Recorded(), result.plan
         try:
             recorded = await session.journal.recorded()
-            wish = replace(self._wish(inputs, None), selection=self._selector)
-            next_plan = plan_now(session, wish, recorded, self.clock.now())
+            request = replace(self._request(inputs, None), selection=self._selector)
+            next_plan = plan_now(session, request, recorded, self.clock.now())
             await end_run(session, result.exit_code)
         except StateRefused as error:  # the state went away under us: what was bought is told all the same
             fatal = error
@@ -171,7 +173,7 @@ class Passes:
         if self.flags.max_cost is not None:
             self._spent = _spent(recorded, self._runs)
         now = self.clock.now()
-        return Passed(
+        return PassResult(
             result=result,
             recorded=recorded,
             campaigns=self.inputs.campaigns,
@@ -182,12 +184,12 @@ class Passes:
             fatal=fatal,
         )
 
-    def _wish(self, inputs: Inputs, leaving: Leaving | None) -> Wish:
+    def _request(self, inputs: Inputs, leaving: Backoff | None) -> PlanRequest:
         campaigns, selector, most = inputs.campaigns, self._selector, self.flags.max_cost
         left = (
             self.consent.held if leaving is None else self.consent.held | leaving.addresses(campaigns, self.clock.now())
         )
-        return Wish(
+        return PlanRequest(
             campaigns=campaigns,
             selection=(selector or Selector()).without(left) if left else selector,
             max_cost=None if most is None else max(most - self._spent, ZERO),

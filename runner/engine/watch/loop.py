@@ -13,7 +13,7 @@ from runner.core.errors import ExitCode, Interrupted, KeyRejected, PanelBusy, Pa
 from runner.core.values.clock import Clock
 from runner.engine.results import ApplyResult
 from runner.engine.stopping import Stop
-from runner.engine.watch.totals import Leaving, Passed, Sums
+from runner.engine.watch.totals import Backoff, PassResult, WatchTotals
 from runner.planning.status.completion import Outlook, Until, outlook_of
 from runner.planning.status.poll_schedule import terms_of
 from runner.planning.status.wakeups import Moment, Pace, next_day, next_moment, settling
@@ -55,7 +55,7 @@ class WatchResult:
     passes: int  # that went through
     seconds: float
     result: ApplyResult | None  # of all passes together; None: not one went through
-    last: Passed | None
+    last: PassResult | None
     outlook: Outlook | None  # after the last pass
     trouble: RunnerError | None = None  # what stood in the way at the end
 
@@ -63,14 +63,14 @@ class WatchResult:
 class OnePass(Protocol):
     """One whole pass: locks, reads, buys, records, lets go."""
 
-    async def __call__(self, number: int, leaving: Leaving) -> Passed:
+    async def __call__(self, number: int, leaving: Backoff) -> PassResult:
         """Run pass `number`, counted from 1, without the orders that `leaving` names. Raises `RunnerError`."""
 
 
-class Heard(Protocol):
+class WatchObserver(Protocol):
     """Who wants to know what goes on between the passes."""
 
-    def passed(self, number: int, passed: Passed, outlook: Outlook) -> None:
+    def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
         """A pass went through."""
 
     def failed(self, error: RunnerError, times: int) -> None:
@@ -83,7 +83,7 @@ class Heard(Protocol):
 class Watch:
     """One watch. `run()` is called once."""
 
-    def __init__(self, one_pass: OnePass, terms: WatchTerms, clock: Clock, stop: Stop, heard: Heard) -> None:
+    def __init__(self, one_pass: OnePass, terms: WatchTerms, clock: Clock, stop: Stop, heard: WatchObserver) -> None:
         self._one_pass = one_pass
         self._terms = terms
         self._clock = clock
@@ -92,9 +92,9 @@ class Watch:
         self._awake = asyncio.Event()
         self._started = clock.now()
         self._began = clock.monotonic()
-        self._sums = Sums()
-        self._leaving = Leaving()
-        self._last: Passed | None = None
+        self._sums = WatchTotals()
+        self._leaving = Backoff()
+        self._last: PassResult | None = None
         self._outlook: Outlook | None = None
         self._firm = 0  # passes in a row with nothing going on but for an obstacle
         self._failures = 0  # passes in a row that did not go through
@@ -143,7 +143,7 @@ class Watch:
         polls = terms_of(passed.campaigns, passed.profiles.values())
         return next_moment(passed.recorded, passed.campaigns, now, pace=self._terms.pace, polls=polls, more=more)
 
-    def _take_in(self, passed: Passed) -> Outlook:
+    def _take_in(self, passed: PassResult) -> Outlook:
         now = self._clock.now()
         self._failures = 0
         self._last = passed
@@ -160,7 +160,7 @@ class Watch:
         self._heard.passed(self._sums.passes, passed, self._outlook)
         return self._outlook
 
-    def _is_over(self, passed: Passed, outlook: Outlook) -> bool:
+    def _is_over(self, passed: PassResult, outlook: Outlook) -> bool:
         """True once waiting brings nothing more; with an obstacle only when it has stood for some passes, unless it is the first."""
         if self._sums.passes == 1 and passed.result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
             return True
@@ -173,7 +173,7 @@ class Watch:
         self._firm = self._firm + 1 if over else 0
         return self._firm >= (FIRM if passed.obstacle is not None or outlook.guards else 1)
 
-    def _more(self, passed: Passed, outlook: Outlook, now: datetime) -> list[Moment]:
+    def _more(self, passed: PassResult, outlook: Outlook, now: datetime) -> list[Moment]:
         """Moments that only the watch knows of."""
         moments = [*next_day(now, outlook.guards), *settling(passed.recorded, passed.profiles, now)]
         if passed.outage is not None:

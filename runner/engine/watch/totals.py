@@ -32,7 +32,7 @@ class Outage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class PassResult:
     """What one pass did, and what it leaves to come."""
 
     result: ApplyResult
@@ -55,7 +55,7 @@ class _Refused(NamedTuple):
     until: datetime | None  # when it may be tried again; None: never by this watch
 
 
-class Leaving:
+class Backoff:
     """Orders that this watch leaves alone: refused ones, and all of a panel for a while after a doubt, or at its own wish.
 
     A panel may block an address that repeats a bad request: only what may pass by itself (no funds, too many requests,
@@ -99,7 +99,7 @@ class Leaving:
         moments = [*self._quiet.values(), *(one.until for one in self._refused.values() if one.until is not None)]
         return min((at for at in moments if at > now), default=None)
 
-    def see(self, passed: Passed, now: datetime) -> None:
+    def see(self, passed: PassResult, now: datetime) -> None:
         """Take in what a pass brought."""
         for one in passed.result.orders:
             if one.outcome is OutcomeKind.PLACED:
@@ -122,7 +122,7 @@ class Leaving:
         for panel, until in passed.result.busy.items():
             self._quiet[panel] = max(until, self._quiet.get(panel, until))
 
-    def _note_refused(self, refused: Mapping[str, OrderResult], passed: Passed, now: datetime) -> None:
+    def _note_refused(self, refused: Mapping[str, OrderResult], passed: PassResult, now: datetime) -> None:
         if not refused:
             return
         for campaign in passed.campaigns:
@@ -136,7 +136,7 @@ class Leaving:
                 self._refused[order.address] = _Refused(order, times, now + pause if passes else None)
 
 
-class Sums:
+class WatchTotals:
     """All passes so far as one result."""
 
     def __init__(self) -> None:
@@ -150,9 +150,9 @@ class Sums:
         self._missed: dict[str, OrderResult] = {}  # by address: the last word on what was not bought
         self._refilled: list[RefillResult] = []
         self._cancelled: list[CancelResult] = []
-        self._last: Passed | None = None
+        self._last: PassResult | None = None
 
-    def add(self, passed: Passed) -> None:
+    def add(self, passed: PassResult) -> None:
         """Count one more pass."""
         result = passed.result
         self.passes += 1

@@ -1,1 +1,5 @@
-"""."""
+"""What an answer means: text in, typed answer or trouble out. Pure, total, by content alone.
+
+Not here: sockets, retries, time.
+Begin at `outcome.classify_add`, `answers.StatusAnswer`, `refusals.likely_reason`.
+"""

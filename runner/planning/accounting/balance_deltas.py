@@ -19,7 +19,7 @@ _RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
 _MOST_DOUBTS = 9  # whose prices are combined; more explain any amount
 
 
-class Step(NamedTuple):
+class BalanceDelta(NamedTuple):
     """From one look at a panel's balance to the next, in one currency."""
 
     before: BalanceSeen
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     doubts: tuple[Decimal, ...]  # prices of all that may have been executed by the end of it
 
 
-def steps(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Iterator[Step]:
+def balance_deltas(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Iterator[BalanceDelta]:
     """The steps between `readings`, all of one panel, in the order recorded; steps to another currency are left out."""
     if not readings:
         return
@@ -53,7 +53,7 @@ def steps(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Iterator[Step]
         if before.balance.currency != after.balance.currency:
             continue
         booked = [found for one in attempts[since:until] if (found := book(one)) is not None]
-        yield Step(
+        yield BalanceDelta(
             before,
             after,
             before.balance.amount - after.balance.amount,
@@ -67,7 +67,7 @@ def _may_be_executed(attempt: Attempt, declared: set[int]) -> bool:
     return attempt.state in DOUBTFUL or attempt.id in declared
 
 
-def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Step | None:
+def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> BalanceDelta | None:
     """The last step that shows somebody else spending: the balance fell, and nothing of ours was being bought.
 
     Not counted: what was bought before and not taken yet, the prices of doubts that may have been executed late, and
@@ -76,7 +76,7 @@ def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Step 
     labels = _by_reading(recorded.labels)
     owed = ZERO  # bought, and not taken from the balance yet
     found = None
-    for step in steps(recorded, readings):
+    for step in balance_deltas(recorded, readings):
         gone = step.gone + labels.get((step.after.panel, step.after.number), ZERO)
         if step.marked:
             owed += min(step.booked, max(step.booked - gone, ZERO))
@@ -96,7 +96,7 @@ def _by_reading(labels: Sequence[BalanceLabel]) -> dict[tuple[str, int | None], 
     return sums
 
 
-def _fits_doubts(step: Step, gone: Decimal) -> bool:
+def _fits_doubts(step: BalanceDelta, gone: Decimal) -> bool:
     """True if nothing is gone, or what doubts would have cost."""
     exponents = [one.balance.amount.as_tuple().exponent for one in (step.before, step.after)]
     unit = Decimal(1).scaleb(min(_CENTS, *(one for one in exponents if isinstance(one, int))))
@@ -117,7 +117,7 @@ def shown_first(recorded: Recorded, readings: Sequence[BalanceSeen], amount: Dec
     """
     labelled = {(label.panel, label.reading) for label in recorded.labels}
     best: tuple[Decimal, BalanceSeen] | None = None
-    for step in steps(recorded, readings):
+    for step in balance_deltas(recorded, readings):
         moved = step.booked - step.gone
         if moved * amount <= ZERO or (step.after.panel, step.after.number) in labelled:
             continue

@@ -19,7 +19,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain, with_currency
 from runner.planning.accounting.attempt_index import DOUBTFUL
-from runner.planning.accounting.balance_deltas import Step
+from runner.planning.accounting.balance_deltas import BalanceDelta
 from runner.planning.accounting.ledger import book
 
 _MOST_RIVALS = 9  # doubts whose prices are combined with this one's; more say nothing anyway
@@ -71,7 +71,7 @@ class Evidence:
     late_refunds: Decimal  # of older own orders; the state does not know when they came
     rivals: Sequence[Attempt]  # others between the balances that may or may not have been charged
     labelled: Decimal = ZERO  # what people say came in between the balances; negative: went out
-    spent_by_others: Step | None = None  # somebody else was seen spending this balance
+    spent_by_others: BalanceDelta | None = None  # somebody else was seen spending this balance
 
     @property
     def until(self) -> datetime:
@@ -105,7 +105,7 @@ def gather(
     exclusive: bool,
     settle: timedelta,
     now: datetime,
-    spent_by_others: Step | None = None,
+    spent_by_others: BalanceDelta | None = None,
 ) -> Evidence:
     """The evidence about one attempt. Linear in all attempts; `spent_by_others` is the panel's `steps.other_spending`."""
     before = after = None

@@ -13,7 +13,7 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.money import PER, ZERO, decimals, plain, round_down, round_up
-from runner.planning.guards.price_guard import Held, hold
+from runner.planning.guards.price_guard import PriceHold, hold
 from runner.planning.plan import Actions, Refusal
 from runner.planning.pricing.quote import Offers, charge_for, rounding_of
 
@@ -151,14 +151,14 @@ def hold_mischarged(
     if not wrong:
         return []
     stopped = {panel for panel, _ in wrong if sum(1 for one, _ in wrong if one == panel) >= SERVICES_THAT_STOP}
-    held: dict[tuple[str, str], Held] = {}
+    held: dict[tuple[str, str], PriceHold] = {}
     for campaign in campaigns:
         for service in offers[campaign.panel].services():
             one = wrong.get((campaign.panel, service.id))
             if one is None and campaign.panel in stopped:
                 one = next(words for (panel, _), words in wrong.items() if panel == campaign.panel)
             if one is not None:
-                held[campaign.name, service.id] = Held(GUARD, f"{one.words}; {_nothing_more(campaign, stopped)}")
+                held[campaign.name, service.id] = PriceHold(GUARD, f"{one.words}; {_nothing_more(campaign, stopped)}")
     return hold(actions, held) if held else []
 
 

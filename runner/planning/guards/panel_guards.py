@@ -14,7 +14,7 @@ from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO
 from runner.planning.accounting.committed_spend import Committed
 from runner.planning.guards.budget import amount
-from runner.planning.guards.price_guard import Held, PriceTerms
+from runner.planning.guards.price_guard import PriceHold, PriceTerms
 from runner.planning.guards.send_window import FIRST
 from runner.planning.phrases import orders
 from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
@@ -34,7 +34,7 @@ def hold_accounts(
 ) -> list[Refusal]:
     """Turn the purchases on panels that must not be bought on into blocked ones, in place; a refusal for each reason."""
     profiles = terms.profiles
-    held: dict[str, Sequence[Held]] = {}
+    held: dict[str, Sequence[PriceHold]] = {}
     for campaign in campaigns:
         panel = campaign.panel
         reasons = [
@@ -56,7 +56,7 @@ def account_warnings(
     return [f"{panel}: {one.reason}" for panel in panels for one in _unexplained(panel, committed, profiles)]
 
 
-def _hold(actions: Actions, held: Mapping[str, Sequence[Held]]) -> list[Refusal]:
+def _hold(actions: Actions, held: Mapping[str, Sequence[PriceHold]]) -> list[Refusal]:
     counts: dict[str, int] = {}
     for position, action in enumerate(actions):
         if action.kind in BUYING and (reasons := held.get(action.order.campaign)):
@@ -69,11 +69,11 @@ def _hold(actions: Actions, held: Mapping[str, Sequence[Held]]) -> list[Refusal]
     ]
 
 
-def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) -> Iterator[Held]:
+def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) -> Iterator[PriceHold]:
     catalogue = recorded.catalogues.get(panel)
     if fresh_since is None or catalogue is None or catalogue.fetched_at >= fresh_since:
         return
-    yield Held(
+    yield PriceHold(
         PRICES,
         f"the price list of {panel} could not be read now, and the last one is of {to_the_minute(catalogue.fetched_at)}: "
         "nothing is bought at remembered prices; try again when the panel shows its list (runner services)",
@@ -82,7 +82,7 @@ def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) ->
 
 def _other_currency(
     campaign: Campaign, recorded: Recorded, balances: Mapping[str, Balance], profile: PanelProfile | None
-) -> Iterator[Held]:
+) -> Iterator[PriceHold]:
     """A switch of the account's currency holds until panels.yaml or the campaign names the new one."""
     balance = balances.get(campaign.panel)
     if balance is None:
@@ -94,7 +94,7 @@ def _other_currency(
     ]
     wrong = [f"{place} is {word}" for word, place in named if word is not None and not _is_same(word, billed)]
     if wrong:
-        yield Held(
+        yield PriceHold(
             CURRENCY,
             f"{panel} bills in {billed}, but {' and '.join(wrong)}: budgets and prices of different currencies are never "
             "compared; correct what is wrong",
@@ -105,7 +105,7 @@ def _other_currency(
     if changes and not agreed:
         before = dict.fromkeys(one.balance.currency for one in changes if one.balance.currency != billed)
         former = ", ".join(name for name in before if name is not None)
-        yield Held(
+        yield PriceHold(
             CURRENCY,
             f"the account on {panel} was in {former} and is in {billed} now: if that is right, check the budgets and set "
             f"currency: {billed} for {panel} in panels.yaml, or budget.currency in the campaign",
@@ -117,7 +117,7 @@ def _is_same(named: str, billed: str | None) -> bool:
     return billed is None or named.upper() == billed.upper()
 
 
-def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelProfile]) -> Iterator[Held]:
+def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelProfile]) -> Iterator[PriceHold]:
     """Money that left an exclusive account, beyond what orders in doubt and refunds that did not come would explain."""
     profile = profiles.get(panel)
     if profile is None or not profile.exclusive or len(committed.accounts.names(panel)) > 1:
@@ -127,7 +127,7 @@ def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelP
         return
     balance = committed.balances.get(panel)
     currency = None if balance is None else balance.currency
-    yield Held(
+    yield PriceHold(
         BALANCE,
         f"{amount(gone, currency)} is gone from the balance of {panel} and no order explains it, though panels.yaml says "
         f"exclusive: true; find out who spent it, then explain it with `runner balance {panel} --label TEXT`, or set "
@@ -139,14 +139,14 @@ def _explained_by_us(panel: str, committed: Committed) -> Decimal:
     return committed.history.in_doubt(panel) + committed.history.returned.get(panel, ZERO)
 
 
-def _unconfirmed(panel: str, committed: Committed, profile: PanelProfile | None) -> Iterator[Held]:
+def _unconfirmed(panel: str, committed: Committed, profile: PanelProfile | None) -> Iterator[PriceHold]:
     """Orders of earlier runs that nobody knows the cost of: as many as one run may have out before a confirmation."""
     number = committed.history.uncharged.get(panel, 0)
     if profile is None or profile.hides_charges or number < FIRST or committed.accounts.agrees(panel):
         return
     gone = committed.accounts.gone(panel)
     balance = "its balance was not seen before and after them" if gone is None else _differs(gone)
-    yield Held(
+    yield PriceHold(
         UNCONFIRMED,
         f"{panel} shows no charge for {orders(number)}, and {balance}: what they cost is not known, so nothing more is "
         f"bought; look again later, explain the balance with `runner balance {panel} --label TEXT`, or set "

@@ -42,7 +42,7 @@ class _Known(NamedTuple):
     when: str  # in words
 
 
-class Held(NamedTuple):
+class PriceHold(NamedTuple):
     """Why purchases of one service of one campaign may not be made."""
 
     guard: str
@@ -112,7 +112,7 @@ def hold_changed(
     One look at each service; the actions are gone through only if one of the services is held.
     """
     looked = _Looked(recorded, terms.planned)
-    held: dict[tuple[str, str], Held] = {}
+    held: dict[tuple[str, str], PriceHold] = {}
     told: dict[tuple[str, str], str] = {}
     for campaign in campaigns:
         here = offers[campaign.panel]
@@ -128,7 +128,7 @@ def hold_changed(
     return hold(actions, held) if held else [], _notes(actions, told) if told else []
 
 
-def hold(actions: Actions, held: Mapping[tuple[str, str], Held]) -> list[Refusal]:
+def hold(actions: Actions, held: Mapping[tuple[str, str], PriceHold]) -> list[Refusal]:
     """Turn the purchases of (campaign, service) pairs into blocked ones, in place; a refusal for each pair that has some."""
     counts: dict[tuple[str, str], int] = {}
     for position, action in enumerate(actions):
@@ -145,15 +145,15 @@ def _notes(actions: Sequence[Action], told: Mapping[tuple[str, str], str]) -> li
     return [f"{key[0]}: {reason}" for key, reason in told.items() if key in bought]
 
 
-def _zero(campaign: Campaign, service: Service) -> Held:
-    return Held(
+def _zero(campaign: Campaign, service: Service) -> PriceHold:
+    return PriceHold(
         PRICE,
         f"{_name(campaign, service)} is listed at {plain(service.rate)} per 1000, which is no price: nothing is free; "
         f"buy another service, or set rounded_rates: true for {campaign.panel} in panels.yaml if it rounds small prices",
     )
 
 
-def _change(campaign: Campaign, known: _Known, now: Service) -> Held | None:
+def _change(campaign: Campaign, known: _Known, now: Service) -> PriceHold | None:
     """What is against buying the service as it is now; None if nothing is."""
     before, policy = known.service, campaign.policy
     name, found = _name(campaign, now), []
@@ -166,12 +166,12 @@ def _change(campaign: Campaign, known: _Known, now: Service) -> Held | None:
     if policy.on_change is OnChange.REPLACE and before.cancel and not now.cancel:
         found.append("could be cancelled, which policy.on_change: replace relies on, and can't any longer")
     if found:
-        return Held(SERVICE, f"{name} {' and '.join(found)} ({known.when}); {_LOOK}")
+        return PriceHold(SERVICE, f"{name} {' and '.join(found)} ({known.when}); {_LOOK}")
     allowed = before.rate * (1 + policy.max_price_increase)
     if now.rate <= allowed:
         return None
     place = campaign.place_of("policy.max_price_increase")
-    return Held(
+    return PriceHold(
         PRICE,
         f"{name} costs {plain(now.rate)} per 1000 and cost {plain(before.rate)} {known.when}: "
         f"{plain(now.rate - allowed)} more than policy.max_price_increase {percent(policy.max_price_increase)} ({place}) "

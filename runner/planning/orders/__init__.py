@@ -1,1 +1,5 @@
-"""."""
+"""One order by itself: edits of its line, its instalments, what was left undelivered.
+
+Not here: what to do about them, which `reconcile` decides.
+Begin at `order_diff.change_of`, `drip.instalments`, `shortfall.shortfalls`.
+"""

@@ -17,14 +17,14 @@ from runner.planning.phrases import named, orders, orders_are
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel
 from runner.planning.pricing.order_problems import Problems
 from runner.planning.pricing.quote import Offer
-from runner.planning.reconcile.next_actions import UNTOLD, Step, next_steps
-from runner.planning.reconcile.price_groups import Lot, Lots
+from runner.planning.reconcile.next_actions import UNTOLD, NextAction, next_actions
+from runner.planning.reconcile.price_groups import PriceGroup, PriceGroups
 from runner.planning.refills.due_refills import RefillRound
 
 _INITIAL = AttemptKind.INITIAL
 
 
-class Past(NamedTuple):
+class PlanContext(NamedTuple):
     """What the state holds, as all campaigns of one plan look at it."""
 
     recorded: Recorded
@@ -34,10 +34,12 @@ class Past(NamedTuple):
     now: datetime | None
 
 
-class Further:
+class ExistingOrders:
     """The orders of one campaign that are not simply new; lines go to the `actions` of the plan as they are decided."""
 
-    def __init__(self, campaign: Campaign, past: Past, lots: Lots, actions: Actions, problems: Problems) -> None:
+    def __init__(
+        self, campaign: Campaign, past: PlanContext, lots: PriceGroups, actions: Actions, problems: Problems
+    ) -> None:
         self.ok = 0
         self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
         self.parts: dict[tuple[str, str], Part] = {}  # by order key
@@ -63,11 +65,11 @@ class Further:
         bought = purchase(attempts)
         if bought is None and order.id not in self._campaign.drips:
             is_declared = attempts[-1].id in self._past.declared
-            self._take(order, Step(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), attempts)
+            self._take(order, NextAction(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), attempts)
             return
         is_alone = self._is_usual and len(attempts) == 1 and bought is not None and bought.kind is _INITIAL
         if not (is_alone and bought is not None and is_as_listed(bought, order, self._campaign.panel)):
-            for step in next_steps(order, attempts, self._campaign, self._past.recorded, self._past.now):
+            for step in next_actions(order, attempts, self._campaign, self._past.recorded, self._past.now):
                 if self._take(order, step, attempts):
                     return
         self._satisfied(order, attempts)
@@ -94,7 +96,7 @@ class Further:
             self._actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
         return bool(reason)
 
-    def _take(self, order: Order, step: Step, attempts: Sequence[Attempt]) -> bool:
+    def _take(self, order: Order, step: NextAction, attempts: Sequence[Attempt]) -> bool:
         """Add a line for a step; False, and nothing done, if it turns out that the panel does not sell it."""
         panel, part = self._campaign.panel, step.part
         if step.hindrance == UNTOLD:
@@ -139,7 +141,7 @@ class Further:
         self.held[guard].append(action)
         self._actions.append(action)
 
-    def _priced(self, step: Step, offer: Offer) -> str:
+    def _priced(self, step: NextAction, offer: Offer) -> str:
         """The reason of a step with its price; the simple one of an order that is bought whole."""
         if step.part is None:
             return step.reason
@@ -151,7 +153,7 @@ class Further:
         seen = self._past.recorded.last_balances.get(self._campaign.panel)
         return with_currency(amount, None if seen is None else seen.balance.currency)
 
-    def _holder(self, order: Order, step: Step, lot: Lot, attempts: Sequence[Attempt]) -> str:
+    def _holder(self, order: Order, step: NextAction, lot: PriceGroup, attempts: Sequence[Attempt]) -> str:
         """Why an order has to wait for what is in flight for its service and link; empty if it need not.
 
         A replacement does not wait for what it is about to cancel, only for orders of others.
@@ -173,7 +175,7 @@ class Further:
             holder = lot.links[page] = wait_for(holder)  # all orders that wait for it share one text
         return holder
 
-    def _risen(self, order: Order, step: Step, offer: Offer, attempts: Sequence[Attempt]) -> str:
+    def _risen(self, order: Order, step: NextAction, offer: Offer, attempts: Sequence[Attempt]) -> str:
         """Why the price keeps an order from being tried or carried on; empty if it may be.
 
         A new try is compared with the rate of the newest one, what belongs to a purchase with the one that it began at;

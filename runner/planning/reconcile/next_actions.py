@@ -26,7 +26,7 @@ UNTOLD = "the panel does not say how much remains"
 CHOICES = "set policy.on_change to keep, restore the line, or give the new order a new id"
 
 
-class Step(NamedTuple):
+class NextAction(NamedTuple):
     """One thing that may be done about an order. Its reason goes on with the price."""
 
     kind: ActionKind  # one that buys; WAIT; BLOCKED, then the whole apply is refused
@@ -38,9 +38,9 @@ class Step(NamedTuple):
     hindrance: str = ""  # of a REORDER: why it is not done after all
 
 
-def next_steps(
+def next_actions(
     order: Order, attempts: Sequence[Attempt], campaign: Campaign, recorded: Recorded, now: datetime | None
-) -> Iterator[Step]:
+) -> Iterator[NextAction]:
     """What may be done, the most urgent first; the next one counts only where the one before turns out impossible.
 
     `attempts` are all of the order, none of them in doubt. `now` is needed for drips.
@@ -57,10 +57,10 @@ def next_steps(
     replaced = [one for one in attempts if one.state not in CLOSED and one not in standing] if standing else []
     for short in shortfalls(standing, policy, recorded.cancels, replaced):
         if not short.units:
-            yield Step(ActionKind.REORDER, short.words, hindrance=UNTOLD)
+            yield NextAction(ActionKind.REORDER, short.words, hindrance=UNTOLD)
             continue
         part = Part(AttemptKind.REORDER, next_slot(attempts, AttemptKind.REORDER), short.units, None, None)
-        yield Step(ActionKind.REORDER, f"{short.words}: bought again", part, hindrance=short.hindrance)
+        yield NextAction(ActionKind.REORDER, f"{short.words}: bought again", part, hindrance=short.hindrance)
     if is_drip and as_bought(standing) is None:
         sent = instalments(standing)
         if len(sent) < (order.runs or 1):
@@ -81,7 +81,7 @@ class _Edited(NamedTuple):
     change: Change
 
 
-def _instalment(order: Order, sent: Sequence[Attempt], quantity: int, now: datetime | None) -> Step:
+def _instalment(order: Order, sent: Sequence[Attempt], quantity: int, now: datetime | None) -> NextAction:
     """The next run of a drip by the runner: to be sent if it is due."""
     if now is None:
         raise ValueError("`drip: runner` needs to know what time it is")
@@ -91,11 +91,11 @@ def _instalment(order: Order, sent: Sequence[Attempt], quantity: int, now: datet
         what += f", of quantity {quantity} as it began (policy.on_change is keep)"
     tail = f"; {left:,} more to come, one every {order.interval} min" if left else ""
     if sent and now < (due := due_after(sent[-1], order)):
-        return Step(ActionKind.WAIT, f"{what} is due {to_the_minute(due)}", part, tail=tail, more=left)
-    return Step(ActionKind.PLACE, what, part, tail=tail, more=left)
+        return NextAction(ActionKind.WAIT, f"{what} is due {to_the_minute(due)}", part, tail=tail, more=left)
+    return NextAction(ActionKind.PLACE, what, part, tail=tail, more=left)
 
 
-def _changed(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> Step:
+def _changed(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> NextAction:
     match campaign.policy.on_change:
         case OnChange.TOP_UP:
             return _top_up(edited, recorded)
@@ -107,12 +107,12 @@ def _changed(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datet
             return step._replace(reason=f"{step.reason}; {more}replace would cancel it and buy it anew")
 
 
-def _refused(edited: _Edited, why: str) -> Step:
+def _refused(edited: _Edited, why: str) -> NextAction:
     told = f": {why}" if why else ""
-    return Step(ActionKind.BLOCKED, f"{_in_words(edited)}{told}; {CHOICES}")
+    return NextAction(ActionKind.BLOCKED, f"{_in_words(edited)}{told}; {CHOICES}")
 
 
-def _top_up(edited: _Edited, recorded: Recorded) -> Step:
+def _top_up(edited: _Edited, recorded: Recorded) -> NextAction:
     """Buys the positive difference of the quantity, and nothing else."""
     order, attempts, standing, change = edited
     if not change.raised:
@@ -129,10 +129,10 @@ def _top_up(edited: _Edited, recorded: Recorded) -> Step:
     runs, interval = (None, None) if is_drip else (order.runs, order.interval)
     part = Part(AttemptKind.TOP_UP, next_slot(attempts, AttemptKind.TOP_UP), change.raised, runs, interval)
     each = f" in each of {runs} runs" if runs else ""
-    return Step(ActionKind.TOP_UP, f"{_in_words(edited)}: {change.raised:,} more{each}", part)
+    return NextAction(ActionKind.TOP_UP, f"{_in_words(edited)}: {change.raised:,} more{each}", part)
 
 
-def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> Step:
+def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> NextAction:
     """Cancels what is still worked on, and buys the order anew once nothing is."""
     order, attempts, standing, _ = edited
     policy = "policy.on_change is replace, and"
@@ -147,10 +147,10 @@ def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datet
     part = Part(AttemptKind.REPLACEMENT, slot, order.quantity, order.runs, order.interval)
     if clear.cancels:
         ids = ", ".join(f"order {one.panel_order_id}" for one in clear.cancels)
-        return Step(ActionKind.REPLACE, f"{words}: cancels {ids}, then buys it anew", part, clear.cancels)
+        return NextAction(ActionKind.REPLACE, f"{words}: cancels {ids}, then buys it anew", part, clear.cancels)
     if clear.waiting:
-        return Step(ActionKind.WAIT, f"{words}: bought anew when it has ended", part, tail=f"; {clear.waiting}")
-    return Step(ActionKind.REPLACE, f"{words}, and nothing works on it any more: bought anew", part)
+        return NextAction(ActionKind.WAIT, f"{words}: bought anew when it has ended", part, tail=f"; {clear.waiting}")
+    return NextAction(ActionKind.REPLACE, f"{words}, and nothing works on it any more: bought anew", part)
 
 
 def _in_words(edited: _Edited) -> str:

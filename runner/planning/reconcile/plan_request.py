@@ -15,7 +15,7 @@ from runner.planning.plan import Plan
 from runner.planning.pricing.repeated_services import repeated_in
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.reconcile.rename_check import Named
-from runner.planning.refills.due_refills import RefillWish
+from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.selectors import Bound, Selector
 from runner.planning.status.unknown_orders import lost_words
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PlanRequest:
     """What the user asks of one pass."""
 
     campaigns: Sequence[Campaign]
@@ -44,47 +44,50 @@ class Wish:
         return None if self.selection is None else self.selection.bind(self.campaigns, recorded, now)
 
 
-def plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms) -> Plan:
-    """The plan that a wish means, from what is remembered."""
+def plan_of(request: PlanRequest, recorded: Recorded, refills: RefillInputs, prices: PriceTerms) -> Plan:
+    """The plan that a request means, from what is remembered."""
     warnings = (
         *late_signs_in(recorded),
         *lost_words(recorded),
-        *repeated_in(recorded, wish.campaigns),
+        *repeated_in(recorded, request.campaigns),
         *race_warnings(
-            recorded, {one.panel: prices.profiles[one.panel] for one in wish.campaigns if one.panel in prices.profiles}
+            recorded,
+            {one.panel: prices.profiles[one.panel] for one in request.campaigns if one.panel in prices.profiles},
         ),
     )
-    selection = wish.selected(recorded, refills.now)
+    selection = request.selected(recorded, refills.now)
     if selection is not None:
-        warnings += tuple(selection.warnings(wish.campaigns, recorded))
-    plan = _plan_of(wish, recorded, refills, prices, selection)
+        warnings += tuple(selection.warnings(request.campaigns, recorded))
+    plan = _plan_of(request, recorded, refills, prices, selection)
     return replace(plan, warnings=(*warnings, *plan.warnings))
 
 
-def _plan_of(wish: Wish, recorded: Recorded, refills: RefillWish, prices: PriceTerms, selection: Bound | None) -> Plan:
-    if wish.what_if is None:
+def _plan_of(
+    request: PlanRequest, recorded: Recorded, refills: RefillInputs, prices: PriceTerms, selection: Bound | None
+) -> Plan:
+    if request.what_if is None:
         return make_plan(
-            wish.campaigns,
+            request.campaigns,
             recorded,
             selection=selection,
-            max_cost=wish.max_cost,
+            max_cost=request.max_cost,
             refills=refills,
             prices=prices,
-            prune=wish.prune,
-            others=wish.others,
+            prune=request.prune,
+            others=request.others,
         )
     from runner.planning.what_if import answered, balances_if, campaigns_if  # only when something is asked
 
     plan = make_plan(
-        campaigns_if(wish.campaigns, recorded, wish.what_if),
+        campaigns_if(request.campaigns, recorded, request.what_if),
         recorded,
         selection=selection,
-        max_cost=wish.max_cost,
-        balances=balances_if(recorded, wish.what_if),
+        max_cost=request.max_cost,
+        balances=balances_if(recorded, request.what_if),
         refills=refills,
         prices=prices,
-        asked=wish.what_if.budget,
-        prune=wish.prune,
-        others=wish.others,
+        asked=request.what_if.budget,
+        prune=request.prune,
+        others=request.others,
     )
-    return answered(plan, wish.what_if)
+    return answered(plan, request.what_if)

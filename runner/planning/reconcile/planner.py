@@ -34,12 +34,12 @@ from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMo
 from runner.planning.pricing.order_problems import Problems
 from runner.planning.pricing.quote import Offers
 from runner.planning.pricing.rounding import rounding_of_panel
-from runner.planning.reconcile.existing_orders import Further, Past, wait_for
-from runner.planning.reconcile.price_groups import Lots
-from runner.planning.reconcile.removed_orders import UnlistedRound
+from runner.planning.reconcile.existing_orders import ExistingOrders, PlanContext, wait_for
+from runner.planning.reconcile.price_groups import PriceGroups
+from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.planning.reconcile.rename_check import Named, hold_renamed
 from runner.planning.reconcile.respelled_links import respelled
-from runner.planning.refills.due_refills import RefillRound, RefillWish
+from runner.planning.refills.due_refills import RefillInputs, RefillRound
 
 Selection = Callable[[Order], bool]
 
@@ -53,7 +53,7 @@ def make_plan(
     selection: Selection | None = None,
     max_cost: Decimal | None = None,
     balances: Mapping[str, Balance] | None = None,
-    refills: RefillWish | None = None,
+    refills: RefillInputs | None = None,
     prices: PriceTerms | None = None,
     asked: Decimal | None = None,
     prune: bool = False,
@@ -142,7 +142,7 @@ class _Draft:
         campaigns: Sequence[Campaign],
         recorded: Recorded,
         selection: Selection | None,
-        refills: RefillWish | None,
+        refills: RefillInputs | None,
         prices: PriceTerms,
         *,
         prune: bool,
@@ -151,7 +151,7 @@ class _Draft:
         self.refills = None if refills is None else RefillRound(recorded, refills)
         panels = {one.panel for one in campaigns}
         now = None if refills is None else refills.now
-        self.unlisted = UnlistedRound(recorded, panels, prune=prune, selects=selection, now=now)
+        self.unlisted = RemovedOrders(recorded, panels, prune=prune, selects=selection, now=now)
         self.actions = Actions()
         self.ok = 0
         self.problems = Problems()
@@ -162,7 +162,7 @@ class _Draft:
         self.cancels: list[DueCancel] = []  # of orders that are to be replaced
         self.to_come: dict[str, Decimal] = {}  # by campaign: what its drips still cost beyond this plan
         declared = frozenset(one.attempt_id for one in recorded.decisions)
-        self._past = Past(recorded, self.history, self.refills, declared, now)
+        self._past = PlanContext(recorded, self.history, self.refills, declared, now)
         self._selection = selection
         self.offers = {
             panel: Offers(
@@ -181,8 +181,8 @@ class _Draft:
         offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
         doubtful = self.history.doubtful[name]
         unlisted = self.history.bought[name] | doubtful
-        lots = Lots(offers, flights)
-        further = Further(campaign, self._past, lots, self.actions, self.problems)
+        lots = PriceGroups(offers, flights)
+        further = ExistingOrders(campaign, self._past, lots, self.actions, self.problems)
         drips = campaign.drips
         are_keys = campaign.link_form is not LinkForm.ANY
         for order in campaign.orders:

@@ -7,7 +7,7 @@ from runner.planning.plan import Decision
 from runner.planning.pricing.quote import Offer, Offers, Terms
 
 
-class Lot:
+class PriceGroup:
     """What a campaign wants of one service in one quantity."""
 
     __slots__ = ("decision", "links", "offer", "orders")
@@ -19,7 +19,7 @@ class Lot:
         self.decision: Decision | None = None  # for those never tried before
 
 
-class Lots(dict[Terms, Lot]):
+class PriceGroups(dict[Terms, PriceGroup]):
     """The lots of one campaign by terms, made on first use."""
 
     __slots__ = ("_flights", "_offers")
@@ -29,6 +29,6 @@ class Lots(dict[Terms, Lot]):
         self._offers = offers
         self._flights = flights
 
-    def __missing__(self, terms: Terms) -> Lot:
-        lot = self[terms] = Lot(self._offers[terms], self._flights[terms[0]])
+    def __missing__(self, terms: Terms) -> PriceGroup:
+        lot = self[terms] = PriceGroup(self._offers[terms], self._flights[terms[0]])
         return lot

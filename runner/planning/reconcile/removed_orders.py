@@ -44,7 +44,7 @@ def asked_already(requests: Sequence[CancelRequest], now: datetime | None) -> st
     return f"the panel refused on {to_the_minute(last.asked_at)} to cancel it{_said(last.message)}; {again}"
 
 
-class UnlistedRound:
+class RemovedOrders:
     """Collects, while a plan is made, what becomes of orders that left their files."""
 
     def __init__(

@@ -23,7 +23,7 @@ _ROUNDS_TO_SOMETHING = Decimal("0.05")  # percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefillWish:
+class RefillInputs:
     """What one pass may know and ask beyond the campaigns' policies."""
 
     now: datetime
@@ -126,7 +126,7 @@ def drop_of(attempt: Attempt, counts: Mapping[str, int], threshold: Decimal = ZE
 class RefillRound:
     """Collects what is due while a plan is made, and what must be said about it."""
 
-    def __init__(self, recorded: Recorded, wish: RefillWish) -> None:
+    def __init__(self, recorded: Recorded, wish: RefillInputs) -> None:
         self.due: list[DueRefill] = []
         self._recorded = recorded
         self._wish = wish

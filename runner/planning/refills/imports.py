@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
-from runner.core.imports import Bought, BoughtRow, own_id
+from runner.core.imports import Bought, BoughtRow, default_id_for
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key, same_page
@@ -87,7 +87,7 @@ class Listed:
             column, what = "link", f"service {row.service} and this link" if row.service else "this link"
             found = self._by_page.get((row.service, page_key(row.link or "")), [])
         if len(found) > 1:
-            found = [order for order in found if order.id == own_id(row.order_id)] or found
+            found = [order for order in found if order.id == default_id_for(row.order_id)] or found
         if not found:
             return Mismatch(row.line, column, f"no order with {what} is listed: list it first, or correct the row")
         if len(found) > 1:

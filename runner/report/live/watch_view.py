@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.values.money import ZERO
-from runner.engine.watch.totals import Passed
+from runner.engine.watch.totals import PassResult
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.status.completion import Outlook
 from runner.planning.status.order_status import Sync, make_standings
@@ -89,7 +89,7 @@ class Rates:
         return max(delivered - seen[0][1], 0) / hours if hours > 0 else None
 
 
-def view_of(number: int, passed: Passed, outlook: Outlook, now: datetime, rates: Rates) -> WatchView:
+def view_of(number: int, passed: PassResult, outlook: Outlook, now: datetime, rates: Rates) -> WatchView:
     """What a pass left behind."""
     standings = make_standings(passed.campaigns, passed.recorded, now, selection=passed.selection, complete=False)
     ledger = passed.result.report

@@ -14,7 +14,7 @@ from runner.report.terminal.screen import Column, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
-from runner.store.recovery.merge_copies import How
+from runner.store.recovery.merge_copies import MergeVerdict
 from runner.store.recovery.merge_requests import Further
 from runner.store.recovery.repair import Move
 from runner.store.recovery.restore import Restoration
@@ -26,7 +26,7 @@ _STYLES = {
     AttemptState.SENDING: Style.ATTENTION,
     AttemptState.ABANDONED: Style.ATTENTION,
 }
-_HOW_STYLES = {How.IN_DOUBT: Style.BAD, How.DECIDED_OTHERWISE: Style.ATTENTION}
+_HOW_STYLES = {MergeVerdict.IN_DOUBT: Style.BAD, MergeVerdict.DECIDED_OTHERWISE: Style.ATTENTION}
 _UNCHANGED = dim("Nothing was changed.")
 _MOST = 20  # lines of one list of what changes
 
@@ -169,7 +169,7 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
 def _carried(plan: Restoration, out: Screen) -> None:
     if not plan.carried:
         return
-    doubts = sum(1 for one in plan.carried if one.how is How.IN_DOUBT)
+    doubts = sum(1 for one in plan.carried if one.how is MergeVerdict.IN_DOUBT)
     told = count(len(plan.carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
     out.heading("Carried over from the present state:", told)
     rows: list[list[Written]] = [

@@ -171,7 +171,7 @@ def refuse_astray(
     )
 
 
-def note_down(paths: StatePaths, lineage: Lineage) -> None:
+def write_lineage(paths: StatePaths, lineage: Lineage) -> None:
     """Replace the lineage file, atomically and durably; StateRefused if it can't be written.
 
     With the serial it names the last run and the newest attempt that the database holds: serials of copies that went

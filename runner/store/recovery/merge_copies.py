@@ -45,7 +45,7 @@ class Rows(NamedTuple):
     are_all: bool = True  # False if a page could not be read
 
 
-class How(StrEnum):
+class MergeVerdict(StrEnum):
     """What becomes of an attempt."""
 
     IN_DOUBT = "in_doubt"  # it may have been bought since: a person decides
@@ -62,7 +62,7 @@ class Carried(NamedTuple):
 
     key: Key
     order: str  # its address now
-    how: How
+    how: MergeVerdict
     message: str
 
 
@@ -133,23 +133,27 @@ def differences(older: Rows, newer: Rows) -> list[Carried]:
         before = older.attempts.get(key)
         if decision := _decision_to_carry(older, newer, key):
             how, message = _how_decided(before, decision, older.decisions.get(key[0])), _decision_words(decision)
-            if how is How.DECIDED_OTHERWISE and before is not None:
+            if how is MergeVerdict.DECIDED_OTHERWISE and before is not None:
                 message += f"; in the copy it is {before['state'].replace('_', ' ')}, and that stands"
         elif before is not None and before["state"] == row["state"]:
             if _address(before) == _address(row):
                 continue
-            how, message = How.RENAMED, row["message"]
+            how, message = MergeVerdict.RENAMED, row["message"]
         elif before is None and row["state"] in _CLOSED and not _is_duplicate(newer, key):
             continue  # nothing was bought, and nothing is open there
         elif row["state"] in _CLOSED:
-            how, message = How.NOT_BOUGHT, row["message"]
+            how, message = MergeVerdict.NOT_BOUGHT, row["message"]
         else:
-            how, message = How.IN_DOUBT, _words(row)
+            how, message = MergeVerdict.IN_DOUBT, _words(row)
             if before is None and _sold(row) in doubts:
                 is_known = row["state"] == AttemptState.PLACED and (row["panel"], row["panel_order_id"]) not in owned
-                how = How.PLACED if is_known else How.GIVEN_UP
+                how = MergeVerdict.PLACED if is_known else MergeVerdict.GIVEN_UP
             doubts.add(_sold(row))
-        if how in (How.DECIDED, How.NOT_BOUGHT) and before is not None and before["state"] in _OPEN_DOUBTS:
+        if (
+            how in (MergeVerdict.DECIDED, MergeVerdict.NOT_BOUGHT)
+            and before is not None
+            and before["state"] in _OPEN_DOUBTS
+        ):
             doubts.discard(_sold(row))
         carried.append(Carried(key, _address(row), how, message))
     return carried
@@ -170,12 +174,12 @@ def _decision_to_carry(older: Rows, newer: Rows, key: Key) -> Row | None:
     return None if same else decision
 
 
-def _how_decided(before: Row | None, decision: Row, former: Row | None) -> How:
+def _how_decided(before: Row | None, decision: Row, former: Row | None) -> MergeVerdict:
     if before is None:
-        return How.DECIDED
+        return MergeVerdict.DECIDED
     settled_so = (before["state"], before["panel_order_id"]) == (_AFTER[decision["kind"]], decision["panel_order_id"])
     stands = former is None and (before["state"] in _OPEN_DOUBTS or settled_so)
-    return How.DECIDED if stands else How.DECIDED_OTHERWISE
+    return MergeVerdict.DECIDED if stands else MergeVerdict.DECIDED_OTHERWISE
 
 
 def _is_duplicate(rows: Rows, key: Key) -> bool:
@@ -184,7 +188,9 @@ def _is_duplicate(rows: Rows, key: Key) -> bool:
     return evidence is not None and evidence["reason"] == RefusalReason.DUPLICATE.value
 
 
-def carry(connection: sqlite3.Connection, carried: Sequence[Carried], newer: Rows, at: datetime) -> Mapping[int, int]:
+def merge_into(
+    connection: sqlite3.Connection, carried: Sequence[Carried], newer: Rows, at: datetime
+) -> Mapping[int, int]:
     """Put them into the older state, inside a transaction of the caller's.
 
     Answers with the ids that attempts of `newer` have there; attempts that it does not hold are left out.
@@ -212,11 +218,11 @@ def carry(connection: sqlite3.Connection, carried: Sequence[Carried], newer: Row
                 "UPDATE OR IGNORE attempts SET campaign = ?, order_id = ? WHERE id = ?",
                 (row["campaign"], row["order_id"], former_id),
             )
-            if one.how is How.NOT_BOUGHT:
+            if one.how is MergeVerdict.NOT_BOUGHT:
                 _settle(connection, former_id, AttemptState.NOT_SENT, one.message, at)
-            elif one.how is How.IN_DOUBT:
+            elif one.how is MergeVerdict.IN_DOUBT:
                 _settle(connection, former_id, AttemptState.IN_DOUBT, one.message, at)
-        if one.how is How.DECIDED:
+        if one.how is MergeVerdict.DECIDED:
             _decide(connection, ids[former_id], newer.decisions[former_id], one.message, at)
     return ids
 
@@ -237,7 +243,7 @@ def _insert_attempt(
         ).fetchone()
         row["slot"] = max(slot, row["slot"])
         is_owned = _is_owned(connection, row["panel"], row["panel_order_id"])
-        if one.how is not How.DECIDED or is_owned:
+        if one.how is not MergeVerdict.DECIDED or is_owned:
             row["message"] = one.message
             is_held = _is_doubted(connection, row)
             if not (is_held and row["state"] == AttemptState.PLACED and not is_owned):

@@ -19,7 +19,7 @@ from runner.store.disk.error_texts import reason_of
 from runner.store.disk.paths import StatePaths, make_directory, make_private_file, sync_directory
 from runner.store.integrity.database_check import damage_of
 from runner.store.integrity.high_water import HighWater, HighWaterMarks, standing
-from runner.store.integrity.lineage import Lineage, found, note_down
+from runner.store.integrity.lineage import Lineage, found, write_lineage
 from runner.store.integrity.progress_evidence import Evidence, gather, holds_all
 from runner.store.integrity.startup_check import IN_USE, refuse_if_unsound
 from runner.store.read.snapshot import recorded_in
@@ -114,7 +114,7 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
     make_directory(paths.db.parent)
     with closing(HighWaterMarks(paths, plan.after.family)) as marks:
         kept, restored = _put_in_place(paths, plan, reason, clock)
-        note_down(paths, plan.after)
+        write_lineage(paths, plan.after)
         marks.begin(restored)
     return plan._replace(kept=kept)
 
@@ -130,7 +130,7 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             if present.rows is not None:
-                ids = carrying.carry(connection, plan.carried, present.rows, clock.now())
+                ids = carrying.merge_into(connection, plan.carried, present.rows, clock.now())
                 carrying_requests.carry_requests(connection, plan.further, present.rows, ids)
                 carry_statuses(connection, present.rows, ids)
             now = to_text(clock.now())

@@ -66,7 +66,7 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
         undoing.pop_all()
     try:
         if lineage.noted(paths) is None:
-            lineage.note_down(paths, writer.lineage)
+            lineage.write_lineage(paths, writer.lineage)
         merged = merge_kept(writer, emergency, paths)
     except BaseException:
         writer.close()

@@ -14,7 +14,7 @@ from runner.store.connection import reading
 from runner.store.disk.paths import StatePaths
 from runner.store.operations.kinds import Settle, SettleRefills
 from runner.store.read.snapshot import read_state
-from runner.store.write.spill_file import EmergencyFile, Kept, KeptRefill
+from runner.store.write.spill_file import EmergencyFile, SpilledOutcome, SpilledRefill
 from runner.store.write.writer import Writer
 
 _REQUESTS = """
@@ -35,7 +35,9 @@ def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> s
     return "; ".join(told) or None
 
 
-def _merge_outcomes(writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[Kept]) -> list[str]:
+def _merge_outcomes(
+    writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[SpilledOutcome]
+) -> list[str]:
     known = {one.id: one for several in read_state(paths).attempts.values() for one in several}
     done: list[int] = []
     told: list[str] = []
@@ -52,7 +54,7 @@ def _merge_outcomes(writer: Writer, emergency: EmergencyFile, paths: StatePaths,
 
 
 def _merge_refills(
-    writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[KeptRefill]
+    writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[SpilledRefill]
 ) -> list[str]:
     """As for outcomes. A request is known by its number, the run that asked, and a time within that run."""
     with reading(paths) as connection:
@@ -76,7 +78,7 @@ def _merge_refills(
     return told
 
 
-def _unknown_refill(record: KeptRefill, emergency: EmergencyFile) -> str:
+def _unknown_refill(record: SpilledRefill, emergency: EmergencyFile) -> str:
     refill = json.dumps(record.settled.refill_id)
     return (
         f"{emergency.path} tells of refill {refill} asked for by run {record.run_id}, which this state does not know: "
@@ -84,7 +86,7 @@ def _unknown_refill(record: KeptRefill, emergency: EmergencyFile) -> str:
     )
 
 
-def _settle(writer: Writer, attempt: Attempt, record: Kept) -> str:
+def _settle(writer: Writer, attempt: Attempt, record: SpilledOutcome) -> str:
     (result,) = writer.commit([Settle(attempt.id, record.outcome, record.at)])
     words = record.outcome.kind.value.replace("_", " ")
     if record.outcome.panel_order_id:
@@ -103,7 +105,7 @@ def _settle(writer: Writer, attempt: Attempt, record: Kept) -> str:
     return f"{attempt.address} {doubt.message}; it is in doubt"
 
 
-def _unknown(record: Kept, emergency: EmergencyFile) -> str:
+def _unknown(record: SpilledOutcome, emergency: EmergencyFile) -> str:
     order = json.dumps(record.outcome.panel_order_id)
     return (
         f"{emergency.path} tells of order {order} of run {record.run_id}, which this state does not know: "

@@ -24,7 +24,7 @@ _BLANK = b" " * (SLOT - 1) + b"\n"
 _LONGEST_MESSAGE = 100  # characters
 
 
-class Kept(NamedTuple):
+class SpilledOutcome(NamedTuple):
     """One outcome that is not in the database yet."""
 
     slot: int
@@ -34,7 +34,7 @@ class Kept(NamedTuple):
     at: datetime
 
 
-class KeptRefill(NamedTuple):
+class SpilledRefill(NamedTuple):
     """One answer to a request for a refill that is not in the database yet."""
 
     slot: int
@@ -106,11 +106,11 @@ class EmergencyFile:
             return []
         return written
 
-    def kept(self) -> Sequence[Kept]:
+    def kept(self) -> Sequence[SpilledOutcome]:
         """The outcomes in the file; a line that was not written whole is none."""
         return [kept for slot, line in self._lines() if (kept := _read(slot, line)) is not None]
 
-    def kept_refills(self) -> Sequence[KeptRefill]:
+    def kept_refills(self) -> Sequence[SpilledRefill]:
         """The answers to refills in the file."""
         return [kept for slot, line in self._lines() if (kept := _read_refill(slot, line)) is not None]
 
@@ -170,7 +170,7 @@ def _refill_facts(settled: RefillSettled, run_id: str, at: datetime, message: st
     }
 
 
-def _read(slot: int, line: bytes) -> Kept | None:
+def _read(slot: int, line: bytes) -> SpilledOutcome | None:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         facts: dict[str, Any] = json.loads(line)
         outcome = Outcome(
@@ -179,11 +179,11 @@ def _read(slot: int, line: bytes) -> Kept | None:
             message=clean(str(facts["message"])),
             phase=Phase(facts["phase"]),
         )
-        return Kept(slot, int(facts["attempt_id"]), str(facts["run_id"]), outcome, from_text(facts["at"]))
+        return SpilledOutcome(slot, int(facts["attempt_id"]), str(facts["run_id"]), outcome, from_text(facts["at"]))
     return None
 
 
-def _read_refill(slot: int, line: bytes) -> KeptRefill | None:
+def _read_refill(slot: int, line: bytes) -> SpilledRefill | None:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         facts: dict[str, Any] = json.loads(line)
         settled = RefillSettled(
@@ -193,7 +193,7 @@ def _read_refill(slot: int, line: bytes) -> KeptRefill | None:
             None if facts["finality"] is None else Finality(facts["finality"]),
             clean(str(facts["message"])),
         )
-        return KeptRefill(slot, str(facts["run_id"]), settled, from_text(facts["at"]))
+        return SpilledRefill(slot, str(facts["run_id"]), settled, from_text(facts["at"]))
     return None
 
 

@@ -356,7 +356,7 @@ class Writer:
         if places:
             try:
                 self._sync_marks()
-                lineage.note_down(self._paths, self.lineage)
+                lineage.write_lineage(self._paths, self.lineage)
             except StateRefused as error:
                 for place in places:
                     results[place] = error
