@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo life test matrix coverage check bench bench-full crash damage month lock clean
+.PHONY: help demo life test matrix coverage check house bench bench-full crash damage month lock clean
 
 help:
 	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
 	@echo "make life   run the story of docs/life.md and write its screens anew"
 	@echo "make test   lint, types, import contracts and tests"
 	@echo "make check  the same without the tests"
+	@echo "make house  the folders with their sizes and purposes; fails when one has grown too large"
 	@echo "make matrix the two commands of the README in fresh clones, under every Python there is"
 	@echo "make coverage  the tests, counting the lines that they run: twice as long"
 	@echo "make bench  measure the budgets (bench-full: with a million orders)"
@@ -42,6 +43,10 @@ check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python docs/house.py >/dev/null
+
+house: $(VENV)/.ready
+	@$(BIN)/python docs/house.py
 
 test: check
 	$(BIN)/pytest -n 3

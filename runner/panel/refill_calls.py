@@ -7,7 +7,7 @@ from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.panel import forms
 from runner.panel.exchange import TransportFailure
 from runner.panel.forms import Form
-from runner.panel.parse import refill_answers as upkeep
+from runner.panel.parse import refill_answers
 from runner.panel.parse.complaints import Trouble, TroubleKind
 from runner.panel.parse.refill_answers import (
     CancelAnswer,
@@ -28,8 +28,8 @@ REFILL_STATUS = ListCall(
     action="refill_status",
     one_form=forms.refill_status,
     many_form=forms.refill_statuses,
-    parse=upkeep.parse_refill_statuses,
-    of_error=upkeep.refill_status_of_error,
+    parse=refill_answers.parse_refill_statuses,
+    of_error=refill_answers.refill_status_of_error,
 )
 _CANCEL = "cancel"
 
@@ -104,14 +104,14 @@ class UpkeepCalls:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"HTTP {exchange.status}: it may have been recorded")
         if not exchange.complete:
             return Trouble(kind=TroubleKind.UNREADABLE, message=f"an answer longer than {exchange.size} bytes")
-        wished = upkeep.parse_refills(exchange.text, order_ids, self._redact)
+        wished = refill_answers.parse_refills(exchange.text, order_ids, self._redact)
         if not isinstance(wished, Trouble):
             return wished
         trouble = Trouble(kind=trouble_kind(wished, exchange.status), message=wished.message)
         if trouble.kind is TroubleKind.RATE:
             self._limiter.slow_down(asked_to_wait(exchange.headers))
         if alone and trouble.is_about_one:
-            return {order_ids[0]: upkeep.refill_of_error(wished.message, wished.message)}
+            return {order_ids[0]: refill_answers.refill_of_error(wished.message, wished.message)}
         return trouble
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> dict[str, RefillStatusAnswer]:
@@ -177,7 +177,7 @@ class UpkeepCalls:
 
     async def _ask_cancel(self, form: Form, order_ids: tuple[str, ...]) -> Mapping[str, CancelAnswer] | Trouble:
         return await self._reader.read(
-            form, lambda text, redact: upkeep.parse_cancels(text, order_ids, redact), self._limiter
+            form, lambda text, redact: refill_answers.parse_cancels(text, order_ids, redact), self._limiter
         )
 
 
@@ -185,7 +185,7 @@ def _cancel_refused(trouble: Trouble) -> CancelAnswer:
     """What became of one wish of which the whole answer is an error."""
     if trouble.kind is TroubleKind.UNREADABLE:
         return CancelAnswer(kind=CancelKind.UNKNOWN, message=trouble.message)
-    return upkeep.cancel_of_error(trouble.message, trouble.message)
+    return refill_answers.cancel_of_error(trouble.message, trouble.message)
 
 
 def _note(trouble: Trouble, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:

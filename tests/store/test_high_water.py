@@ -278,7 +278,7 @@ def test_a_mark_that_lags_is_no_obstacle_and_catches_up(writer, paths, open_one)
         path.write_bytes(content)
     assert verify(paths).findings == ()
     open_one().close()
-    assert {mark.lineage.serial for mark in told(paths)} == {writer.serial}
+    assert {mark.lineage.serial for mark in told(paths)} == {writer.lineage.serial}
 
 
 def test_a_missing_database_is_missed_by_its_mark_where_the_lineage_file_is_gone_too(gone_on, lock, clock):

@@ -115,7 +115,7 @@ def test_setting_the_serial_back_by_hand_accepts_an_old_copy_only_where_no_mark_
 ):
     writer.commit([a_mark(1)])
     copy = backup(paths, clock)
-    serial = writer.serial
+    serial = writer.lineage.serial
     writer.commit([BeginRun("run-2", "apply", NOW)])
     writer.close()
     shutil.copy(copy, paths.db)

@@ -152,7 +152,7 @@ def test_a_commit_that_no_mark_tells_of_was_never_relied_on(broken_off, open_one
     """Killed between the commit and its mark, or cut short by a power failure: nothing was sent for it."""
     marks = {path: path.read_bytes() for path in marks_of(broken_off)}
     writer = open_one()
-    serial = writer.serial
+    serial = writer.lineage.serial
     writer.commit([a_mark(3)])
     writer._break(OSError("killed"))
     writer.close()

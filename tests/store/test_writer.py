@@ -31,12 +31,12 @@ from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, new
 
 
 def test_a_batch_is_one_transaction_and_grows_the_serial_once(writer, paths):
-    before = writer.serial
+    before = writer.lineage.serial
     assert writer.commit([a_mark(n) for n in range(50)]) == list(range(1, 51))
-    assert writer.serial == before + 1
-    assert read_state(paths).serial == writer.serial
+    assert writer.lineage.serial == before + 1
+    assert read_state(paths).serial == writer.lineage.serial
     assert writer.commit([a_settle(n, placed(f"p{n}")) for n in range(1, 51)]) == [None] * 50
-    assert writer.serial == before + 2
+    assert writer.lineage.serial == before + 2
 
 
 def test_a_mark_and_its_outcome_are_read_back_as_they_were_told(writer, paths):

@@ -107,7 +107,7 @@ def _choose(
     settings: Settings, wish: LabelWish, recorded: "Recorded", session: "Session", out: "Screen"
 ) -> "BalanceLabel | None":
     """The label to record; None, and why, if there is nothing to explain."""
-    from runner.cli.process import signals as endings
+    from runner.cli.process import signals
     from runner.cli.process.prompts import who
     from runner.core.catalogue import BalanceLabel
     from runner.planning.accounting.balance_deltas import shown_first
@@ -140,7 +140,7 @@ def _choose(
     if not wish.may_label:
         told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
-        with endings.asking():
+        with signals.asking():
             agreed = click.confirm(f'Label that {moved(amount, currency)} as "{wish.text}"?', default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was labelled")

@@ -25,7 +25,7 @@ from runner.cli.arguments.options import (
 )
 from runner.cli.arguments.project import from_here, in_project
 from runner.cli.commands.plan import next_command
-from runner.cli.process import signals as endings
+from runner.cli.process import signals
 from runner.cli.process.prompts import may_ask, to_do
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
@@ -182,7 +182,7 @@ class _Consent:
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None, prune=self._prune))
         show_warnings(self._settings, plan.warnings)
-        with endings.asking():
+        with signals.asking():
             agreed = click.confirm(_question(plan), default=False, err=True)
         if not agreed:
             raise Interrupted("not confirmed; nothing was sent")

@@ -1,5 +1,5 @@
 """The text of each command, as lines and tables on a screen.
 
 Not here: documents for programs, live displays.
-Begin at `renderers.render_plan`, `apply.render_apply`, `status.render_status`.
+Begin at `plan.render_plan`, `apply.render_apply`, `status.render_status`.
 """

@@ -23,8 +23,7 @@ from runner.store.integrity.lineage import Lineage, found, write_lineage
 from runner.store.integrity.progress_evidence import Evidence, gather, holds_all
 from runner.store.integrity.startup_check import IN_USE, refuse_if_unsound
 from runner.store.read.snapshot import recorded_in
-from runner.store.recovery import merge_copies as carrying
-from runner.store.recovery import merge_requests as carrying_requests
+from runner.store.recovery import merge_copies, merge_requests
 from runner.store.recovery.merge_copies import Carried, Rows
 from runner.store.recovery.merge_requests import Further
 from runner.store.recovery.merge_statuses import carry_statuses
@@ -88,10 +87,8 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
         and present.holds_all
         and not _is_older(present.lineage, copy.lineage)
         and not _is_unsound(paths, paths.db),
-        carried=[] if present.rows is None else carrying.differences(copy.rows, present.rows),
-        further=Further((), ())
-        if present.rows is None
-        else carrying_requests.further_requests(copy.rows, present.rows),
+        carried=[] if present.rows is None else merge_copies.differences(copy.rows, present.rows),
+        further=Further((), ()) if present.rows is None else merge_requests.further_requests(copy.rows, present.rows),
         missing=_missing(evidence, newest, copy.rows, present.rows),
     )
 
@@ -130,8 +127,8 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             if present.rows is not None:
-                ids = carrying.merge_into(connection, plan.carried, present.rows, clock.now())
-                carrying_requests.carry_requests(connection, plan.further, present.rows, ids)
+                ids = merge_copies.merge_into(connection, plan.carried, present.rows, clock.now())
+                merge_requests.carry_requests(connection, plan.further, present.rows, ids)
                 carry_statuses(connection, present.rows, ids)
             now = to_text(clock.now())
             connection.execute(
@@ -201,7 +198,7 @@ def _look_into(source: Path, evidence: Evidence) -> _Looked:
             raise StateRefused(
                 f"{source} can't be restored: {error} makes no sense in it", "try the next older copy"
             ) from error
-        return _Looked(known, carrying.read(connection), holds_all(connection, known, evidence))
+        return _Looked(known, merge_copies.read(connection), holds_all(connection, known, evidence))
 
 
 def _makes_sense(connection: sqlite3.Connection, known: Lineage | None) -> bool:
@@ -232,7 +229,7 @@ def _present(paths: StatePaths, evidence: Evidence) -> _Present:
             known = found(connection, paths)
             is_whole = not damage_of(connection) and _makes_sense(connection, known)
             has_all = known is not None and holds_all(connection, known, evidence)
-            return _Present(known, carrying.read(connection, is_whole=is_whole), is_whole, has_all)
+            return _Present(known, merge_copies.read(connection, is_whole=is_whole), is_whole, has_all)
     except (StateRefused, *NOT_OURS):
         return _NO_PRESENT
 

@@ -25,11 +25,7 @@ from runner.store.integrity.high_water import HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.sealing import seal_of
 from runner.store.integrity.startup_check import note_clean
-from runner.store.operations import attempts as statements
-from runner.store.operations import doubts as doubt_statements
-from runner.store.operations import labels as label_statements
-from runner.store.operations import order_flags as life_statements
-from runner.store.operations import refills as upkeep_statements
+from runner.store.operations import attempts, doubts, labels, order_flags, refills
 from runner.store.operations.kinds import (
     Abandon,
     Adopt,
@@ -61,14 +57,12 @@ from runner.store.operations.kinds import (
 )
 from runner.store.operations.statuses import see_statuses
 from runner.store.write.commit_errors import REFUSALS, lacks_space, refused, words
+from runner.store.write.grouping import GROUPED, settles_first, stretches
 from runner.store.write.page_guard import PageGuard
 from runner.store.write.spill_file import EmergencyFile
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
-
-_GROUPED = frozenset({Mark, Settle})  # may share statements
-
 
 _FOLD = 2_000  # changed rows, after which the WAL is folded into the database: some 4 MB of it
 
@@ -114,13 +108,8 @@ class Writer:
 
     @property
     def lineage(self) -> Lineage:
-        """What is written, and how far it has come."""
+        """What is written, and how far it has come: the serial grows by one with every transaction."""
         return Lineage(self._lineage_id, self._serial)
-
-    @property
-    def serial(self) -> int:
-        """Grows by one with every transaction."""
-        return self._serial
 
     def commit(self, batch: Sequence[Operation]) -> list[Result]:
         """One result for each operation, in their order, all durable: its answer, or the error its caller must see.
@@ -145,7 +134,7 @@ class Writer:
         except REFUSALS as error:
             if len(batch) == 1:
                 return [refused(batch[0], error)]
-            alone = {place: self.commit([batch[place]])[0] for place in _settles_first(batch)}
+            alone = {place: self.commit([batch[place]])[0] for place in settles_first(batch)}
             return [alone[place] for place in range(len(batch))]
         except Exception as error:  # whatever it was, nobody may wait for ever, and nothing may be sent
             if self._broken is None and lacks_space(error):
@@ -153,7 +142,7 @@ class Writer:
             self._break(error)
             return self._given_up(batch)
         self._move_on()
-        return self._note_down(batch, results)
+        return self._note_runs(batch, results)
 
     def _move_on(self) -> None:
         """After the commit, so that the marks never lead; before anybody relies on it, so that they cover all that is sent.
@@ -186,9 +175,9 @@ class Writer:
 
     def _given_up(self, batch: Sequence[Operation]) -> list[Result]:
         """Errors for all; outcomes that prove something are noted in the emergency file."""
-        kept = self._emergency.keep((one for one in batch if isinstance(one, Settle)), self._run_id)
-        refills = self._emergency.keep_refills((one for one in batch if isinstance(one, SettleRefills)), self._run_id)
-        return [self._broken_error(noted=_is_noted(operation, kept, refills)) for operation in batch]
+        sends = self._emergency.keep((one for one in batch if isinstance(one, Settle)), self._run_id)
+        requests = self._emergency.keep_refills((one for one in batch if isinstance(one, SettleRefills)), self._run_id)
+        return [self._broken_error(noted=_is_noted(operation, sends, requests)) for operation in batch]
 
     def close(self) -> None:
         """Give the connection back. After a clean end the WAL is folded into the database; else it stays as it is.
@@ -237,7 +226,7 @@ class Writer:
         try:
             with self._transaction(batch):
                 self._grow_serial()
-                for places in _stretches(batch):
+                for places in stretches(batch):
                     self._stretch(batch, places, results)
         except BaseException:
             self._next_id, self._run_id, self._attempts, self._newest_run = before
@@ -263,7 +252,7 @@ class Writer:
 
         Marks and outcomes go past SQLAlchemy: for a small group its part of a commit took as long as SQLite's.
         """
-        if not _GROUPED.issuperset(map(type, batch)):
+        if not GROUPED.issuperset(map(type, batch)):
             with self._connection.begin():
                 yield
             return
@@ -284,73 +273,73 @@ class Writer:
 
     def _stretch(self, batch: Sequence[Operation], places: Sequence[int], results: list[Result]) -> None:
         """Settles and marks of one stretch, each kind by one executemany; any other operation is alone in its own."""
-        settles: list[statements.Row] = []
-        marks: list[statements.Row] = []
-        evidence: list[statements.Row] = []
+        settles: list[attempts.Row] = []
+        marks: list[attempts.Row] = []
+        evidence: list[attempts.Row] = []
         for place in places:
             operation = batch[place]
             if isinstance(operation, Mark):
                 results[place] = self._next_id
-                marks.append(statements.mark_row(self._next_id, operation))
+                marks.append(attempts.mark_row(self._next_id, operation))
                 self._next_id += 1
                 self._run_id = operation.run_id
             elif isinstance(operation, Settle):
-                settles.append(statements.settle_row(operation))
-                if (row := doubt_statements.evidence_row(operation)) is not None:
+                settles.append(attempts.settle_row(operation))
+                if (row := doubts.evidence_row(operation)) is not None:
                     evidence.append(row)
             else:
-                results[place] = self._alone(operation)
+                results[place] = self._execute(operation)
         if settles:
-            changed = self._driver.executemany(statements.SETTLE, settles).rowcount
+            changed = self._driver.executemany(attempts.SETTLE, settles).rowcount
             if changed != len(settles):
                 raise SettleRefused("it is not being sent")
         if evidence:
-            self._driver.executemany(doubt_statements.EVIDENCE, evidence)
+            self._driver.executemany(doubts.EVIDENCE, evidence)
         if marks:
-            self._driver.executemany(statements.MARK, marks)
-            self._pages.look_at((str(row[statements.LINK]) for row in marks), self._next_id - len(marks))
+            self._driver.executemany(attempts.MARK, marks)
+            self._pages.look_at((str(row[attempts.LINK]) for row in marks), self._next_id - len(marks))
             self._attempts += len(marks)
             self._newest_run = self._run_id or ""
 
-    def _alone(self, operation: Operation) -> Answer:
+    def _execute(self, operation: Operation) -> Answer:
         connection = self._connection
         match operation:
             case BeginRun():
-                statements.begin_run(connection, operation)
+                attempts.begin_run(connection, operation)
                 self._run_id = operation.run_id
             case EndRun():
-                statements.end_run(connection, operation)
+                attempts.end_run(connection, operation)
             case DoubtLeftOvers(at):
-                upkeep_statements.give_up_left_overs(connection, at)
-                return statements.doubt_left_overs(connection, at)
+                refills.give_up_left_overs(connection, at)
+                return attempts.doubt_left_overs(connection, at)
             case Rename(moves):
-                return statements.rename(connection, moves, self._run_id)
+                return attempts.rename(connection, moves, self._run_id)
             case SeeStatuses(seen):
                 see_statuses(connection, seen)
             case SeeCatalogue(catalogue):
-                statements.see_catalogue(connection, catalogue)
+                attempts.see_catalogue(connection, catalogue)
             case SeeBalance(balance):
-                statements.see_balance(connection, balance, self._run_id)
+                attempts.see_balance(connection, balance, self._run_id)
             case Repair(change):
                 return change(connection)
             case Adopt() | NotPlaced() | Abandon():
-                return doubt_statements.decide(connection, operation)
+                return doubts.decide(connection, operation)
             case LabelBalance():
-                label_statements.label(connection, operation)
+                labels.label(connection, operation)
             case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
-                return upkeep_statements.carry_out(connection, operation)
+                return refills.carry_out(connection, operation)
             case Import(run_id=run_id):
-                imported = life_statements.carry_out(connection, operation)
+                imported = order_flags.carry_out(connection, operation)
                 self._attempts, self._newest_run = self._attempts + 1, run_id
                 self._next_id = max(self._next_id, (imported or 0) + 1)
                 return imported
             case Protect() | Unprotect() | NoteLacking() | CountStatusCalls():
-                return life_statements.carry_out(connection, operation)
+                return order_flags.carry_out(connection, operation)
             case _:
                 raise AssertionError(f"{operation} belongs into a group")
         return None
 
-    def _note_down(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
+    def _note_runs(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
         """After the commit, so that the lineage file never knows of more than the database holds, or the synced marks tell."""
         places = [place for place, operation in enumerate(batch) if isinstance(operation, BeginRun | EndRun)]
         if places:
@@ -392,39 +381,16 @@ class Writer:
         )
 
 
-def _is_noted(operation: Operation, attempts: Container[int], refills: Container[int]) -> bool:
+def _is_noted(operation: Operation, sends: Container[int], requests: Container[int]) -> bool:
     """True if the emergency file holds something of what the operation tells."""
     match operation:
         case Settle(attempt_id):
-            return attempt_id in attempts
+            return attempt_id in sends
         case SettleRefills(settled):
-            return any(one.id in refills for one in settled)
+            return any(one.id in requests for one in settled)
         case _:
             return False
 
 
 class _NoSpaceLeft(Exception):
     """A commit that the file system had no room for; it was rolled back."""
-
-
-def _stretches(batch: Sequence[Operation]) -> list[list[int]]:
-    """Places of operations that may share statements: marks and settles side by side; the others keep their turn."""
-    stretches: list[list[int]] = []
-    open_stretch = False
-    for place, operation in enumerate(batch):
-        grouped = type(operation) in _GROUPED
-        if grouped and open_stretch:
-            stretches[-1].append(place)
-        else:
-            stretches.append([place])
-        open_stretch = grouped
-    return stretches
-
-
-def _settles_first(batch: Sequence[Operation]) -> list[int]:
-    """All places, in the order in which a group carries them out: a settle may free what a mark needs."""
-    return [
-        place
-        for stretch in _stretches(batch)
-        for place in sorted(stretch, key=lambda place: not isinstance(batch[place], Settle))
-    ]
