@@ -18,7 +18,7 @@ _WRITE = {_YAML: write_yaml, _CSV: write_csv}
 
 
 class Limits(NamedTuple):
-    """Budgets for one number of orders; None where DESIGN sets none."""
+    """Budgets for one number of orders; None where none is set."""
 
     yaml: float | None = None  # seconds
     csv: float | None = None  # seconds

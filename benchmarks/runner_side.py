@@ -18,7 +18,7 @@ from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.values.clock import SystemClock
 from runner.core.values.text import Secret
 from runner.engine.refresh import refresh
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient
 from runner.store.disk.lock import acquire
@@ -62,7 +62,7 @@ def campaign(orders: int) -> Campaign:
 
 async def measure_apply(url: str, orders: int, parallel: int, state: str) -> dict[str, float]:
     """One whole pass: refresh, plan, guards, marks, sends, outcomes, statuses, balance, ledger."""
-    wish = Wish(campaigns=[campaign(orders)])
+    wish = PlanRequest(campaigns=[campaign(orders)])
     async with open_session(url, parallel, state) as session:
         wall, cpu = time.perf_counter(), time.process_time()
         result = await apply(session, wish, lambda _plan: True)

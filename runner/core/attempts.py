@@ -33,7 +33,7 @@ OPEN_STATES = frozenset({AttemptState.SENDING, AttemptState.PLACED, AttemptState
 
 
 class LiveStatus(StrEnum):
-    """A panel's status word, folded (PROTOCOL, status)."""
+    """A panel's status word, folded (docs/protocol.md, Status)."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -47,7 +47,7 @@ class LiveStatus(StrEnum):
 
 
 FINAL_STATUSES = frozenset({LiveStatus.COMPLETED, LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
-BATCH = 100  # ids that a panel takes in one call (panel-api: "up to 100 IDs")
+BATCH = 100  # ids that a panel takes in one call, as the API documents it
 
 
 class OutcomeKind(StrEnum):

@@ -18,7 +18,7 @@ from runner.engine.session import Session
 from runner.planning.status.poll_schedule import Poll, due_polls, next_day, terms_of
 from runner.planning.status.status_anomalies import Sightings
 
-CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (PROTOCOL, services)
+CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (docs/protocol.md, Services)
 BUYING_AGE = timedelta(minutes=5)  # nothing is bought by an older list
 
 
@@ -95,7 +95,7 @@ def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
 
 
 async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:
-    """An unreadable list keeps the former one, for showing, and says so (PROTOCOL, services): nothing is bought by it."""
+    """An unreadable list keeps the former one, for showing, and says so (docs/protocol.md, Services): nothing is bought by it."""
     try:
         catalogue = await panel.services(session.clock.now())
     except KeyRejected:

@@ -19,7 +19,7 @@ def balance() -> Form:
 
 
 def add(*, service: str, link: str, quantity: int, runs: int | None, interval: int | None) -> Form:
-    """Order; `quantity` per run, `interval` in minutes, always with a quantity (PROTOCOL, add)."""
+    """Order; `quantity` per run, `interval` in minutes, always with a quantity (docs/protocol.md, Add)."""
     form = [("action", "add"), ("service", service), ("link", link), ("quantity", str(quantity))]
     if runs is not None:
         form.append(("runs", str(runs)))

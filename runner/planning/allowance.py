@@ -1,6 +1,6 @@
 """What one run may still spend, counted down before every mark: the plan's caps, once more and by ourselves.
 
-The panel's balance is not trusted during a run: several panels book parallel orders late (PROTOCOL, add).
+The panel's balance is not trusted during a run: several panels book parallel orders late (docs/protocol.md, Add).
 """
 
 from collections.abc import Mapping

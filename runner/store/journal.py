@@ -63,18 +63,19 @@ class Journal:
         self._writer = writer
         self._paths = paths
         self._loop = asyncio.get_running_loop()
-        self._told_by_now: list[tuple[Operation, _Waiting]] = []
-        self._told_a_turn_ago = 0
+        self._pending: list[tuple[Operation, _Waiting]] = []
+        self._pending_a_turn_ago = 0
+        self._calm_turns = 0  # since the last one that told something
         self._size = GroupSize()
         self._closed = False
 
     async def begin_run(self, run_id: str, command: str, at: datetime) -> None:
         """Open a run: the serial grows and the lineage file's high-water mark with it."""
-        await self._told(BeginRun(run_id, command, at))
+        await self._enqueue(BeginRun(run_id, command, at))
 
     async def doubt_left_overs(self, at: datetime) -> Sequence[Attempt]:
         """Turn every attempt left in `sending` by an earlier run into `in_doubt`; what was turned."""
-        turned: list[Attempt] = await self._told(DoubtLeftOvers(at))
+        turned: list[Attempt] = await self._enqueue(DoubtLeftOvers(at))
         return turned
 
     async def rename(self, moves: Sequence[tuple[str, str, str]]) -> int:
@@ -82,12 +83,12 @@ class Journal:
 
         RenameRefused, and nothing renamed, if a former id and its new id both have attempts.
         """
-        renamed: int = await self._told(Rename(moves))
+        renamed: int = await self._enqueue(Rename(moves))
         return renamed
 
     async def mark(self, attempt: NewAttempt, run_id: str, at: datetime) -> int:
         """Record that `attempt` is about to be sent; its id, once that is durable. MarkRefused if it may not be sent."""
-        attempt_id: int = await self._told(Mark(attempt, run_id, at))
+        attempt_id: int = await self._enqueue(Mark(attempt, run_id, at))
         return attempt_id
 
     def settle(self, attempt_id: int, outcome: Outcome, at: datetime) -> Awaitable[None]:
@@ -95,79 +96,79 @@ class Journal:
 
         Told at the call, so that it commits before any mark told later, or with it; durable when awaited.
         """
-        return self._told(Settle(attempt_id, outcome, at))
+        return self._enqueue(Settle(attempt_id, outcome, at))
 
     async def adopt(self, attempt_id: int, panel_order_id: str, decision: Decision) -> bool:
         """Settle a doubt as placed; False if that was decided already. DecisionRefused if it is not in doubt."""
-        return bool(await self._told(Adopt(attempt_id, panel_order_id, decision)))
+        return bool(await self._enqueue(Adopt(attempt_id, panel_order_id, decision)))
 
     async def not_placed(self, attempt_id: int, decision: Decision) -> bool:
         """Settle a doubt as never placed: a later apply buys it. False and DecisionRefused as with `adopt`."""
-        return bool(await self._told(NotPlaced(attempt_id, decision)))
+        return bool(await self._enqueue(NotPlaced(attempt_id, decision)))
 
     async def abandon(self, attempt_id: int, decision: Decision) -> bool:
         """Give a doubt up: it counts as spent and is never bought again. False and DecisionRefused as with `adopt`."""
-        return bool(await self._told(Abandon(attempt_id, decision)))
+        return bool(await self._enqueue(Abandon(attempt_id, decision)))
 
     async def see_statuses(self, seen: Sequence[StatusSeen]) -> None:
         """Record one batch of statuses."""
-        await self._told(SeeStatuses(seen))
+        await self._enqueue(SeeStatuses(seen))
 
     async def see_catalogue(self, catalogue: Catalogue) -> None:
         """Replace the remembered catalogue of a panel."""
-        await self._told(SeeCatalogue(catalogue))
+        await self._enqueue(SeeCatalogue(catalogue))
 
     async def see_balance(self, seen: BalanceSeen) -> None:
         """Append a balance."""
-        await self._told(SeeBalance(seen))
+        await self._enqueue(SeeBalance(seen))
 
     async def label_balance(self, label: BalanceLabel) -> None:
         """Append a person's word on why a balance moved."""
-        await self._told(LabelBalance(label))
+        await self._enqueue(LabelBalance(label))
 
     async def ask_refills(self, attempt_ids: Sequence[int], at: datetime) -> Sequence[int]:
         """Record that refills are about to be asked for; their ids. StateRefused, for all, if one of them is open."""
-        ids: list[int] = await self._told(AskRefills(attempt_ids, at))
+        ids: list[int] = await self._enqueue(AskRefills(attempt_ids, at))
         return ids
 
     async def settle_refills(self, settled: Sequence[RefillSettled], at: datetime) -> None:
         """Record the answers to requests in `asking`, once; StateRefused, for all, if one is not."""
-        await self._told(SettleRefills(settled, at))
+        await self._enqueue(SettleRefills(settled, at))
 
     async def see_refills(self, seen: Sequence[RefillSeen]) -> None:
         """Record one batch of refill statuses."""
-        await self._told(SeeRefills(seen))
+        await self._enqueue(SeeRefills(seen))
 
     async def see_cancels(self, requests: Sequence[CancelRequest]) -> None:
         """Record cancellations that were asked for, with their answers."""
-        await self._told(SeeCancels(requests))
+        await self._enqueue(SeeCancels(requests))
 
     async def protect(self, orders: Sequence[tuple[str, str]], at: datetime) -> None:
         """Record orders, (campaign, order id), as protected; those that are stay so since when they are."""
-        await self._told(Protect(orders, at))
+        await self._enqueue(Protect(orders, at))
 
     async def unprotect(self, orders: Sequence[tuple[str, str]]) -> None:
         """Forget that orders, (campaign, order id), were protected."""
-        await self._told(Unprotect(orders))
+        await self._enqueue(Unprotect(orders))
 
     async def note_lacking(self, panel: str, abilities: Sequence[str], at: datetime) -> None:
         """Record what a panel showed not to be able to do."""
-        await self._told(NoteLacking(panel, abilities, at))
+        await self._enqueue(NoteLacking(panel, abilities, at))
 
     async def count_status_calls(self, panel: str, day: date, calls: int) -> None:
         """Add status calls made on a UTC day."""
-        await self._told(CountStatusCalls(panel, day, calls))
+        await self._enqueue(CountStatusCalls(panel, day, calls))
 
     async def import_order(
         self, attempt: NewAttempt, panel_order_id: str, message: str, run_id: str, at: datetime
     ) -> int:
         """Record an order that was bought elsewhere as placed; its attempt's id. StateRefused if either is taken."""
-        attempt_id: int = await self._told(Import(attempt, panel_order_id, message, run_id, at))
+        attempt_id: int = await self._enqueue(Import(attempt, panel_order_id, message, run_id, at))
         return attempt_id
 
     async def end_run(self, run_id: str, exit_code: int, at: datetime) -> None:
         """Close a run and note the high-water mark in the lineage file."""
-        await self._told(EndRun(run_id, exit_code, at))
+        await self._enqueue(EndRun(run_id, exit_code, at))
 
     async def recorded(self) -> Recorded:
         """Everything committed so far, through a connection that only reads."""
@@ -177,35 +178,36 @@ class Journal:
         """Commit what was told so far, then let go of the database; harmless when done twice."""
         if not self._closed:
             self._closed = True
-            while self._told_by_now:
+            while self._pending:
                 self._commit()
             self._writer.close()
 
-    def _told(self, operation: Operation) -> _Waiting:
+    def _enqueue(self, operation: Operation) -> _Waiting:
         if self._closed:
             raise JournalBroken("the journal is closed")
         waiting = self._loop.create_future()
-        if not self._told_by_now:
-            self._loop.call_soon(self._commit_when_all_told)
-        self._told_by_now.append((operation, waiting))
+        if not self._pending:
+            self._loop.call_soon(self._commit_when_calm)
+        self._pending.append((operation, waiting))
         return waiting
 
-    def _commit_when_all_told(self) -> None:
-        """Commit once a turn of the loop told nothing new, or enough for a group; what is more goes into the next one."""
-        told = len(self._told_by_now)
+    def _commit_when_calm(self) -> None:
+        """Commit once the loop told nothing new, or enough for a group; what is more goes into the next one."""
+        told = len(self._pending)
         if told == 0:  # closed in the meantime, which committed it
             return
-        if self._told_a_turn_ago < told < self._size.limit:
-            self._told_a_turn_ago = told
-            self._loop.call_soon(self._commit_when_all_told)
+        self._calm_turns = 0 if told > self._pending_a_turn_ago else self._calm_turns + 1
+        if told < self._size.limit and self._calm_turns < self._size.calm:
+            self._pending_a_turn_ago = told
+            self._loop.call_soon(self._commit_when_calm)
             return
         self._commit()
 
     def _commit(self) -> None:
-        self._told_a_turn_ago = 0
+        self._pending_a_turn_ago = self._calm_turns = 0
         self._size.before_commit()
         most = self._size.limit
-        group, self._told_by_now = self._told_by_now[:most], self._told_by_now[most:]
+        group, self._pending = self._pending[:most], self._pending[most:]
         results = self._writer.commit([operation for operation, _ in group])
         self._size.after_commit()
         for (_, waiting), result in zip(group, results, strict=True):
@@ -215,8 +217,8 @@ class Journal:
                 waiting.set_exception(result)
             else:
                 waiting.set_result(result)
-        if self._told_by_now:  # after those who wait were woken: they go on before the next commit
-            self._loop.call_soon(self._commit_when_all_told)
+        if self._pending:  # after those who wait were woken: they go on before the next commit
+            self._loop.call_soon(self._commit_when_calm)
 
 
 @asynccontextmanager

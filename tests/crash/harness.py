@@ -17,7 +17,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.text import Secret
 from runner.engine.cancel import cancel_orders
 from runner.engine.results import ApplyResult
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient
 from runner.planning.refills.cancels import too_late
@@ -274,7 +274,9 @@ class World:
 
     async def _apply(self, session: Session, wanted: Campaign, max_cost: Decimal | None = None) -> ApplyResult:
         counts = self.panel.counts() if wanted.policy.refill.when is RefillWhen.DROP else None
-        return await apply(session, Wish(campaigns=[wanted], counts=counts, max_cost=max_cost), lambda _plan: True)
+        return await apply(
+            session, PlanRequest(campaigns=[wanted], counts=counts, max_cost=max_cost), lambda _plan: True
+        )
 
     def decide(self, *operations: Operation) -> list[Any]:
         """Record a person's decisions, as the doubt commands do: under the lock, in a run of its own, after recovery."""

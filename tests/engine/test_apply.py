@@ -10,7 +10,7 @@ from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreac
 from runner.core.events import EventType
 from runner.core.orders import Budget
 from runner.engine.results import ApplyResult
-from runner.engine.run import Wish, apply, prepare
+from runner.engine.run import PlanRequest, apply, prepare
 from runner.engine.session import Session
 from tests.engine.simulated import NOT_SENT, SimulatedPanel, campaign, lost, refused
 
@@ -24,7 +24,7 @@ def yes(_plan: object) -> bool:
 
 
 async def run(session: Session, *campaigns: object, **wishes: object) -> ApplyResult:
-    return await apply(session, Wish(campaigns=campaigns, **wishes), yes)  # type: ignore[arg-type]
+    return await apply(session, PlanRequest(campaigns=campaigns, **wishes), yes)  # type: ignore[arg-type]
 
 
 async def states(session: Session) -> list[AttemptState]:
@@ -52,7 +52,7 @@ async def test_a_question_that_stood_for_hours_buys_at_the_prices_that_it_showed
         return True
 
     async with open_run() as session:
-        applied = apply(session, Wish(campaigns=(campaign(3),)), after_lunch)
+        applied = apply(session, PlanRequest(campaigns=(campaign(3),)), after_lunch)
         if rate == "0.90":
             assert (await applied).placed == 3
         else:
@@ -245,7 +245,7 @@ async def test_an_unreachable_panel_ends_the_run_before_anything_is_sent(open_ru
 
 async def test_without_consent_nothing_is_sent(open_run, panel):
     async with open_run() as session:
-        result = await apply(session, Wish(campaigns=[campaign(3)]), lambda _plan: False)
+        result = await apply(session, PlanRequest(campaigns=[campaign(3)]), lambda _plan: False)
     assert (panel.adds, result.placed) == (0, 0)
 
 
@@ -334,5 +334,5 @@ async def test_the_same_link_waits_while_another_campaigns_order_is_in_flight(op
 
 async def test_planning_sends_nothing(open_run, panel):
     async with open_run() as session:
-        plan, _ = await prepare(session, Wish(campaigns=[campaign(5)]))
+        plan, _ = await prepare(session, PlanRequest(campaigns=[campaign(5)]))
     assert (panel.adds, plan.cost) == (0, Decimal("0.45"))

@@ -11,7 +11,7 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus, StatusSeen
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, PanelUnreachable, StateRefused
 from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_looked, find, is_decided, record
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.planning.doubts.evidence import Verdict, Weighing
 from tests.engine.simulated import SimulatedPanel, campaign, lost
@@ -26,7 +26,7 @@ def by(session: Session, reason: str = "looked") -> Decision:
 
 
 async def run(session: Session, *campaigns, **parts):
-    return await apply(session, Wish(campaigns=campaigns or (campaign(3, **parts),)), lambda _plan: True)
+    return await apply(session, PlanRequest(campaigns=campaigns or (campaign(3, **parts),)), lambda _plan: True)
 
 
 async def case_of(session: Session, address: str = LOST):

@@ -10,7 +10,7 @@ from runner.core.events import EventType
 from runner.core.orders import Policy, RefillPolicy
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.refresh import BUYING_AGE, CATALOGUE_AGE, refresh
-from runner.engine.run import Wish, apply, prepare
+from runner.engine.run import PlanRequest, apply, prepare
 from tests.engine.simulated import campaign
 
 DAY = 24 * 3600.0
@@ -22,7 +22,7 @@ def buy(open_run, panel):
 
     async def bought(wanted):
         async with open_run() as session:
-            await apply(session, Wish(campaigns=[wanted]), lambda _plan: True)
+            await apply(session, PlanRequest(campaigns=[wanted]), lambda _plan: True)
         panel.status_calls.clear()
 
     return bought
@@ -98,7 +98,7 @@ async def test_nothing_is_bought_by_prices_that_only_a_poll_could_do_with(buy, o
     panel.services_by_id["1"] = panel.services_by_id["1"]._replace(rate=Decimal("0.80"))
     clock.advance(BUYING_AGE.total_seconds())
     async with open_run() as session:
-        plan, recorded = await prepare(session, Wish(campaigns=[campaign(2)], adaptive=True))
+        plan, recorded = await prepare(session, PlanRequest(campaigns=[campaign(2)], adaptive=True))
     assert recorded.catalogues["sim"].services["1"].rate == Decimal("0.80")
     assert plan.cost == Decimal("0.08")
 
@@ -111,7 +111,7 @@ async def test_after_the_clock_was_put_back_prices_and_statuses_of_tomorrow_are_
     clock.advance(-DAY)
     assert await look(campaign(1), adaptive=True) == [1]
     async with open_run() as session:
-        plan, _ = await prepare(session, Wish(campaigns=[campaign(2)], adaptive=True))
+        plan, _ = await prepare(session, PlanRequest(campaigns=[campaign(2)], adaptive=True))
     assert plan.cost == Decimal("0.08")
 
 
@@ -187,7 +187,7 @@ async def test_apply_warns_once_of_orders_that_the_panel_no_longer_knows(buy, pa
         clock.advance(1800)
         events.clear()
         async with open_run() as session:
-            result = await apply(session, Wish(campaigns=[campaign(5)]), lambda _plan: True)
+            result = await apply(session, PlanRequest(campaigns=[campaign(5)]), lambda _plan: True)
     told = [event.facts["message"] for event in events if event.type is EventType.WARNING]
     assert len(told) == 1
     assert "5 live orders: spring/o0 (23501)" in told[0]

@@ -10,7 +10,7 @@ from runner.core.events import EventType
 from runner.core.orders import Limit, Policy
 from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import CancelAnswer, CancelKind
 from runner.planning.status.selectors import only
 from tests.engine.simulated import SimulatedPanel, campaign, lost
@@ -60,7 +60,7 @@ def run(open_run):
         parts = {"policy": ALL} | parts
         async with open_run() as session:
             file = campaign(0, orders=[one for one in campaign(300).orders if one.id in listed], **parts)
-            return await apply(session, Wish(campaigns=[file], prune=prune), lambda _plan: True)
+            return await apply(session, PlanRequest(campaigns=[file], prune=prune), lambda _plan: True)
 
     return once
 
@@ -91,14 +91,14 @@ async def test_without_prune_nobody_is_asked_to_cancel(panel, run):
 async def test_a_campaign_may_ask_for_it_by_itself(open_run, panel, run):
     await run(ids(0, 1))
     async with open_run() as session:
-        result = await apply(session, Wish(campaigns=[campaign(1, policy=ALL, prune=True)]), lambda _plan: True)
+        result = await apply(session, PlanRequest(campaigns=[campaign(1, policy=ALL, prune=True)]), lambda _plan: True)
     assert (result.cancels, panel.named) == (1, ["23502"])
 
 
 async def test_nothing_is_asked_unless_it_was_agreed_to(open_run, panel, run):
     await run(ids(0, 1))
     async with open_run() as session:
-        wish = Wish(campaigns=[campaign(1, policy=ALL)], prune=True)
+        wish = PlanRequest(campaigns=[campaign(1, policy=ALL)], prune=True)
         result = await apply(session, wish, lambda plan: not plan.cancels)
     assert (result.exit_code, result.cancels, panel.cancel_calls) == (0, 0, [])
 
@@ -183,7 +183,7 @@ async def test_an_interrupted_run_asks_for_nothing_more(open_run, panel, run):
     await run(ids(*range(150)))
     async with open_run() as session:
         panel.on_cancel = session.stop.request
-        result = await apply(session, Wish(campaigns=[campaign(1, policy=ALL)], prune=True), lambda _plan: True)
+        result = await apply(session, PlanRequest(campaigns=[campaign(1, policy=ALL)], prune=True), lambda _plan: True)
     assert (result.exit_code, result.cancels) == (130, 100)
     assert len(panel.cancel_calls) == 1
 
@@ -197,7 +197,7 @@ async def test_an_answer_that_can_not_be_recorded_hides_nothing_of_the_run(open_
 
         session.journal.see_cancels = broken
         files = [campaign(0, orders=[*campaign(1).orders, *campaign(1, start=5).orders], policy=ALL)]
-        result = await apply(session, Wish(campaigns=files, prune=True), lambda _plan: True)
+        result = await apply(session, PlanRequest(campaigns=files, prune=True), lambda _plan: True)
     assert (result.placed, result.exit_code, result.cancels) == (1, 14, 0)
     assert "could not be recorded (disk full)" in result.cancel_results[0].message
 
@@ -232,7 +232,7 @@ async def test_an_order_is_protected_before_it_is_bought(open_run, panel, run):
 async def test_what_the_selection_leaves_out_stays_protected(open_run, run):
     await run(ids(0, 1), protected=frozenset({"o1"}))
     async with open_run() as session:
-        wish = Wish(campaigns=[campaign(2)], selection=only({"spring/o0"}))
+        wish = PlanRequest(campaigns=[campaign(2)], selection=only({"spring/o0"}))
         await apply(session, wish, lambda _plan: True)
         assert (await session.journal.recorded()).protected == {("spring", "o1")}
 
@@ -245,7 +245,7 @@ async def test_a_move_keeps_the_purchase_its_protection_and_its_history(open_run
     async with open_run() as session:
         orders = [one._replace(id="new") if one.id == "o1" else one for one in campaign(2).orders]
         file = campaign(0, orders=orders, moved={"new": "between", "between": "o1"}, protected=frozenset({"new"}))
-        result = await apply(session, Wish(campaigns=[file], prune=True), lambda _plan: True)
+        result = await apply(session, PlanRequest(campaigns=[file], prune=True), lambda _plan: True)
         recorded = await session.journal.recorded()
     assert (result.placed, result.plan.summary) == (0, {"ok": 2})
     assert set(recorded.attempts) == {("spring", "o0"), ("spring", "new")}
@@ -258,11 +258,11 @@ async def test_a_move_that_was_made_already_writes_nothing(open_run, run):
     await run(ids(0))
     file = campaign(0, orders=[one._replace(id="new") for one in campaign(1).orders], moved={"new": "o0"})
     async with open_run() as session:
-        await apply(session, Wish(campaigns=[file]), lambda _plan: True)
+        await apply(session, PlanRequest(campaigns=[file]), lambda _plan: True)
     async with open_run() as session:
 
         async def rename(_moves):
             raise RunnerError("renamed in vain")
 
         session.journal.rename = rename
-        assert (await apply(session, Wish(campaigns=[file]), lambda _plan: True)).plan.ok == 1
+        assert (await apply(session, PlanRequest(campaigns=[file]), lambda _plan: True)).plan.ok == 1

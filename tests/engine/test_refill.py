@@ -15,7 +15,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import LOST_AFTER, seen_of
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import (
     CancelAnswer,
     CancelKind,
@@ -72,8 +72,8 @@ def panel(clock: ManualClock) -> UpkeepPanel:
     return UpkeepPanel(clock=clock)
 
 
-def wish(count: int = 3) -> Wish:
-    return Wish(campaigns=[campaign(count, policy=POLICY)])
+def wish(count: int = 3) -> PlanRequest:
+    return PlanRequest(campaigns=[campaign(count, policy=POLICY)])
 
 
 @pytest.fixture

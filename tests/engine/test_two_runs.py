@@ -8,7 +8,7 @@ import pytest
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, StateLocked, StateRefused
-from runner.engine.run import Wish, apply
+from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
@@ -104,7 +104,7 @@ async def test_two_writers_after_a_broken_lock_never_both_send_one_order(clock, 
     """
     paths = replace(paths, marks=None)
     one, two = SimulatedPanel("sim", clock=clock, parallel=1), SimulatedPanel("sim", clock=clock, parallel=1)
-    wish = Wish(campaigns=[campaign(10)])
+    wish = PlanRequest(campaigns=[campaign(10)])
     with await acquire(paths, "apply", clock) as first_lock:
         async with open_journal(paths, first_lock, clock) as first:
             await first.begin_run("run-a", "apply", clock.now())

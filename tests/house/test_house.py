@@ -45,7 +45,9 @@ def test_a_dozen_files_are_enough(room):
         (room / f"file{number}.py").write_text("")
     assert told(room) == []
     (room / "one_more.py").write_text("")
-    assert told(room) == [f"house/room holds {MOST_FILES + 1} files, at most 12: make a folder of what belongs together"]
+    assert told(room) == [
+        f"house/room holds {MOST_FILES + 1} files, at most 12: make a folder of what belongs together"
+    ]
 
 
 def test_a_long_file_is_found(room, capsys):

@@ -19,7 +19,9 @@ from runner.engine.decisions.recording import run_of_its_own
 from runner.engine.ports import Journal, Panel
 from runner.planning.doubts.evidence import Verdict, Weighing
 
-_ALWAYS_SAID = "USD"  # by some panels' statuses, whatever the account's currency is (PROTOCOL, Money): it tells nothing
+_ALWAYS_SAID = (
+    "USD"  # by some panels' statuses, whatever the account's currency is (docs/protocol.md, Money): it tells nothing
+)
 
 
 class Choice(NamedTuple):

@@ -11,7 +11,7 @@ from runner.engine.ports import Panel
 from runner.engine.session import Session
 from runner.planning.allowance import Purchase
 
-EVERY = 600.0  # seconds: panels ask for few reads of their list (PROTOCOL, services)
+EVERY = 600.0  # seconds: panels ask for few reads of their list (docs/protocol.md, Services)
 
 
 class PriceList:

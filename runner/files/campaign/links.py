@@ -149,7 +149,7 @@ def prefix_problem(prefix: str) -> str | None:
 
 
 def may_be_decoded(link: str) -> bool:
-    """True for links that some panels change on their way (PROTOCOL, transport: decoded twice, tags stripped)."""
+    """True for links that some panels change on their way (docs/protocol.md, Transport: decoded twice, tags stripped)."""
     return _DECODED_BY_PANELS(link) is not None
 
 

@@ -146,7 +146,7 @@ def status_of_error(message: str) -> StatusAnswer:
 
 
 def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
-    """Statuses by order id, from every shape of PROTOCOL, *status*; an id that the panel said nothing about is absent.
+    """Statuses by order id, from every shape of docs/protocol.md, Status; an id that the panel said nothing about is absent.
 
     Trouble of kind REQUEST when several were asked and one came without saying whose it is.
     """

@@ -1,6 +1,6 @@
 """What the answer to one `add` proves. Pure and total: whatever is no proof is a doubt, and nothing here raises.
 
-The rules are DESIGN 5 and PROTOCOL, *add*. When in doubt about a rule: IN_DOUBT costs a person a look, a wrong
+The rules: docs/protocol.md, Add. When in doubt about a rule: IN_DOUBT costs a person a look, a wrong
 REFUSED or NOT_SENT costs a second purchase.
 """
 

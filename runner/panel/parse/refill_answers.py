@@ -128,7 +128,7 @@ _VAGUE = re.compile(
 
 
 def finality_of(text: str) -> Finality:
-    """Whether a refill refused with these words may be asked for again (PROTOCOL, refill)."""
+    """Whether a refill refused with these words may be asked for again (docs/protocol.md, Refill and cancel)."""
     folded = fold(text)
     if _OVER.search(folded):
         return Finality.FINAL

@@ -1,4 +1,4 @@
-"""The texts that prove a refusal (PROTOCOL, add, *surely not placed*), as patterns over folded text. Data, no rules.
+"""The texts that prove a refusal (docs/protocol.md, Add: surely not placed), as patterns over folded text. Data, no rules.
 
 Folded text is in lower case, without links, its words separated by single spaces; a number such as `1,000` is `1 000`.
 """

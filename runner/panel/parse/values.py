@@ -66,7 +66,7 @@ _STATUS_WORDS = {
 def read_id(value: object) -> str | None:
     """An order or refill id as text: a positive int, or up to 64 printable characters without space or comma.
 
-    Never a bool, a float, zero, a negative number, or a word such as `null` (PROTOCOL, add).
+    Never a bool, a float, zero, a negative number, or a word such as `null` (docs/protocol.md, Add).
     """
     if isinstance(value, bool):
         return None
@@ -135,7 +135,7 @@ def fold_word(text: str) -> str:
 
 
 def fold_status(value: object) -> LiveStatus:
-    """The status behind a panel's word or number; UNKNOWN for any other (PROTOCOL, status)."""
+    """The status behind a panel's word or number; UNKNOWN for any other (docs/protocol.md, Status)."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return LiveStatus.UNKNOWN
     if isinstance(value, int) and not 0 <= value <= 9:  # noqa: PLR2004  # one digit; a huge int is slow to print

@@ -15,7 +15,7 @@ from runner.planning.accounting.attempt_index import DOUBTFUL
 from runner.planning.accounting.ledger import book
 
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
-_RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
+_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
 _MOST_DOUBTS = 9  # whose prices are combined; more explain any amount
 
 

@@ -18,7 +18,7 @@ from runner.planning.accounting.balance_races import Race, races
 from runner.planning.accounting.doubt_amounts import NOTHING as NOTHING_DOUBTED
 from runner.planning.accounting.doubt_amounts import Doubted, doubted
 
-_RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
+_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
 _PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
 _DECIMALS = 2  # fewer are trimmed zeros: no panel rounds money to less
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.

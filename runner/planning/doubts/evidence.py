@@ -24,7 +24,7 @@ from runner.planning.accounting.ledger import book
 
 _MOST_RIVALS = 9  # doubts whose prices are combined with this one's; more say nothing anyway
 _CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
-_RELATIVE = Decimal("0.0001")  # panels' rounding (PROTOCOL, Money)
+_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
 _PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
 _REFUNDED_WITHIN = timedelta(days=7)  # of a final status: refunds take time
 _REMEMBERED = timedelta(days=30)  # how long somebody else's spending makes the balance no evidence

@@ -22,7 +22,7 @@ SERVICES_THAT_STOP = 2  # services of one panel charged wrongly: it is the panel
 _TOLERANCE = Decimal("0.01")  # more than 1 % off is no rounding
 _CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _FACTOR_DIGITS = 4
-# A final order's charge may have been rewritten to what was kept of it (PROTOCOL, status).
+# A final order's charge may have been rewritten to what was kept of it (docs/protocol.md, Status).
 _REWRITTEN = frozenset({LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
 
 
@@ -45,7 +45,7 @@ class Mischarge(NamedTuple):
 
 
 def known_charge(charge: Decimal | None, status: LiveStatus) -> Decimal | None:
-    """The charge if it says what the whole order costs: "0" means not known yet at some panels (PROTOCOL, status)."""
+    """The charge if it says what the whole order costs: "0" means not known yet at some panels (docs/protocol.md, Status)."""
     return None if charge is None or charge <= ZERO or status in _REWRITTEN else charge
 
 

@@ -121,7 +121,7 @@ def _broken(code: str, message: str) -> Offer:
 def _broken_rules(service: Service, quantity: int, runs: int | None) -> Offer | None:
     """What the terms break of the catalogue's rules, all of it in one message; None if they fit.
 
-    Panels check min and max per run or on the total (PROTOCOL, add): both must fit.
+    Panels check min and max per run or on the total (docs/protocol.md, Add): both must fit.
     """
     broken: list[tuple[str, str]] = []
     if not service.is_default:

@@ -22,7 +22,7 @@ from runner.planning.refills.due_refills import last_word
 from runner.planning.status.delivery_estimate import DeliveryTimes
 
 GONE = "the panel no longer knows this order"
-# Answers "no such order" in a row, counted at least half an hour apart; fewer may be a replica that lags (PROTOCOL, status).
+# Answers "no such order" in a row, counted at least half an hour apart; fewer may be a replica that lags (docs/protocol.md, Status).
 LOST_AFTER = 3
 _PROTECTED = "protected: prune never cancels it"
 

@@ -16,7 +16,7 @@ final, inside the refill window     24 h
 final, later                        never
 ==================================  ==================
 
-A request to cancel makes an order young again. Panels correct final statuses late (PROTOCOL, status).
+A request to cancel makes an order young again. Panels correct final statuses late (docs/protocol.md, Status).
 """
 
 from bisect import bisect_left

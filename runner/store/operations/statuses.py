@@ -74,7 +74,7 @@ def _values(seen: StatusSeen, checked_at: str, lately: str) -> Mapping[str, Valu
         "attempt": seen.attempt_id,
         "status": str(seen.status) if is_known else None,  # the last known one stays
         "status_text": seen.status_text or seen.error or None,
-        "first_charge": charge if seen.charge else None,  # "0" means not charged yet (PROTOCOL, status)
+        "first_charge": charge if seen.charge else None,  # "0" means not charged yet (docs/protocol.md, Status)
         "charge": charge,
         "start_count": _storable(seen.start_count),
         "remains": _storable(seen.remains),

@@ -139,7 +139,7 @@ def _attempts() -> None:
         unique=True,
         sqlite_where=sa.text("panel_order_id IS NOT NULL"),
     )
-    # The life of an order (DESIGN): no arrow leads back to a send, nothing bought becomes unbought.
+    # The life of an order: no arrow leads back to a send, nothing bought becomes unbought.
     op.execute(
         """
         CREATE TRIGGER attempts_change_state_only_forwards BEFORE UPDATE OF state ON attempts
