@@ -172,10 +172,10 @@ def test_the_lineage_file_says_what_it_is_for(bought):
 
 KILLED_WHILE_NOTING = """
 import os, pathlib, sys
-from runner.store.integrity.lineage import Lineage, note_down
+from runner.store.integrity.lineage import Lineage, write_lineage
 from runner.store.disk.paths import StatePaths
 pathlib.Path.replace = lambda *_: os._exit(9)
-note_down(StatePaths.at(sys.argv[1]), Lineage("x", 10**6))
+write_lineage(StatePaths.at(sys.argv[1]), Lineage("x", 10**6))
 """
 
 

@@ -288,7 +288,7 @@ def test_a_kill_between_the_files_leaves_a_state_that_is_refused(grown, paths, l
     def die(*_):
         raise Killed
 
-    monkeypatch.setattr("runner.store.recovery.restore.note_down", die)
+    monkeypatch.setattr("runner.store.recovery.restore.write_lineage", die)
     plan = plan_restore(paths, grown)
     with pytest.raises(Killed):
         restore(paths, plan, "x", clock)

@@ -162,7 +162,7 @@ def test_a_commit_that_no_mark_tells_of_was_never_relied_on(broken_off, open_one
         wal = broken_off.wal.read_bytes()
         broken_off.wal.write_bytes(wal[: end_of(wal) - cut])
         assert len(orders_in(broken_off)) == orders
-    assert open_one().serial == serial
+    assert open_one().lineage.serial == serial
 
 
 def spoil_a_page(paths):
