@@ -1,4 +1,4 @@
-"""`python -m runner` is the console script."""
+"""Lets `python -m runner` run the command line."""
 
 from runner.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Puts the rooms together for one run: state, panels, signals. Loads the network and the database: import it late."""
+"""Joins the rooms for one run: state, panels, signals. Loads network and database code, so it is imported late."""
 
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping

@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in one line with the next step. Never suggests what spends, cancels or overrides a guard."""
+"""Explains a wrong command line in one line with the next step. Never suggests what spends, cancels or overrides."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""What the state remembers of each possible send, and what an answer proved about it."""
+"""Attempts: each possible send of an order, its state, and what its answer proved."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a panel sells and what the account holds, at a moment."""
+"""Catalogues and balances: what a panel sells and what the account holds at a moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One finding about one place in a user's file."""
+"""Diagnostics: one finding about one place in a user's file."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What is kept about attempts in doubt, and what people decided about them. Neither is changed once recorded."""
+"""Evidence and decisions about attempts in doubt. Neither is changed once recorded."""
 
 from dataclasses import dataclass
 from datetime import datetime

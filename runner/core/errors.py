@@ -1,4 +1,4 @@
-"""What can go wrong, named after what happened, each with its exit code and the next step.
+"""Errors by what happened, each with its exit code and the next step.
 
 Nothing here formats for a terminal: `cli` prints `message` and `hint`.
 """

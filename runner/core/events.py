@@ -1,4 +1,4 @@
-"""What happens during a run, told as it happens: to the progress display, the event stream and the log."""
+"""Events of a run, for the progress display, the event stream and the log."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

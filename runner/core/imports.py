@@ -1,4 +1,4 @@
-"""Orders that were bought elsewhere and shall be known to the state."""
+"""Orders that were bought elsewhere and are to be recorded."""
 
 from typing import NamedTuple
 

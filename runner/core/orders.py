@@ -1,4 +1,4 @@
-"""What a user asks for: campaigns, their orders, and the panels they go to. No I/O, no file formats."""
+"""Campaigns, their orders, and panel profiles: what a user asks for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

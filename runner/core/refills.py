@@ -1,4 +1,4 @@
-"""What the state remembers of refills and cancellations asked for. Neither spends; both are asked for with care."""
+"""Refills and cancellations: what was asked for and what is known of it."""
 
 from datetime import datetime
 from enum import StrEnum

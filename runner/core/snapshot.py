@@ -1,4 +1,4 @@
-"""The state as planning sees it: one read of the database, no connection behind it."""
+"""The state as planning sees it: everything recorded, read at one moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

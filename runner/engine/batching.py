@@ -1,4 +1,4 @@
-"""Lists of ids cut into what a panel takes in one call."""
+"""Cuts lists of ids into batches of the size that a panel takes in one call."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -1,4 +1,4 @@
-"""What a pass keeps in the state beside attempts: abilities that panels lack, protected orders, and renames."""
+"""Records what a pass learns or does beside attempts: missing abilities of panels, protected orders, renames."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Asks panels to cancel. The answer says that the request was recorded; what was cancelled and refunded, only `status` says.
+"""Asks panels to cancel orders. An answer confirms the request only; `status` tells what was cancelled and refunded.
 
 No mark is needed: a request that is repeated changes nothing.
 """

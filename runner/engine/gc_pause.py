@@ -1,4 +1,4 @@
-"""Keeps garbage collection out of the way of a pass: little of what a pass makes is garbage that only it would find."""
+"""Pauses most garbage collection during a pass, which makes little garbage that needs it."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the engine needs of the outside. `store`, `panel` and the tests' simulated world implement these."""
+"""The ports of the engine: `Journal` and `Panel`, implemented by `store`, `panel` and the simulated world of the tests."""
 
 from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime

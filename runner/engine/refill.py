@@ -1,4 +1,4 @@
-"""Asks for refills and follows them. As with `submit`: mark (committed), ask (once), answer (committed).
+"""Asks for refills: the request is recorded, sent once, and its answer recorded, in this order.
 
 A lost answer costs no money but counts as asked: a request is never repeated inside the policy's `every`.
 """

@@ -1,4 +1,4 @@
-"""Asks the panels how things stand: catalogue, balance, and statuses of orders and refills in batches of 100."""
+"""Reads catalogue, balance, and the statuses of orders and refills in batches of 100."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence

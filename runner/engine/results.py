@@ -1,4 +1,4 @@
-"""What one apply did."""
+"""The result of one apply."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What one run works with; made by the command line, or by a test, and passed down."""
+"""The session: what one run works with, made by the command line or a test and passed down."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How a run ends early: reads are cut off at once, sends are drained. Knows nothing of signals themselves."""
+"""How a run ends early: reads are cancelled at once, sends are drained. Knows nothing of signals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Writes the text of a campaign file that lists orders as they were bought. Pure; what it writes is checked by reading it."""
+"""Writes a campaign file for orders as they were bought. Pure; what it writes is checked by reading it."""
 
 import json
 from collections import Counter

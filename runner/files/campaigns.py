@@ -1,4 +1,4 @@
-"""Campaign files as a whole: which ones, all of them checked, names unique, panels known."""
+"""Finds, reads and checks campaign files together: names are unique, panels are known."""
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a client finds out about its panel that outlives it. A word, without behaviour."""
+"""What a client found out about its panel and the state is to remember."""
 
 from collections.abc import Mapping
 from datetime import date

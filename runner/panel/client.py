@@ -1,4 +1,4 @@
-"""One panel, as the engine knows it: the ten calls in the words of the domain. Knows no sockets and no JSON."""
+"""The client of one panel: the ten calls in the words of the domain. Knows no sockets and no JSON."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""What one request came to: an answer, or how far it got. The border between the transport and the pure readers."""
+"""What one request came to: an answer, or how far it got. The border between transport and parsing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

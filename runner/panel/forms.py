@@ -1,4 +1,4 @@
-"""Request forms of the ten calls, as (name, value) pairs. The key is none of them: the transport adds it."""
+"""The request forms of the ten calls, as (name, value) pairs. The transport adds the key."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

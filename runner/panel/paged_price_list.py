@@ -1,4 +1,4 @@
-"""Reads a price list that a panel gives out in pages: on by `offset`, by what the answers hold. Knows no sockets.
+"""Reads a price list that comes in pages, by `offset`.
 
 A page that can't be read means that the list was not read: a part of it, taken for the whole, would look as if all other
 services had gone.

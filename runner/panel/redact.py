@@ -1,4 +1,4 @@
-"""Removes the API key from a panel's text before anything else looks at it. Reveals the key to itself only."""
+"""Removes the API key from a panel's text before anything else sees it."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Refills and cancellations of one panel. Neither raises for a panel: what became of each wish is in the answer."""
+"""The calls for refills and cancellations. They never raise for what the network does; each request has its result."""
 
 from collections.abc import Iterable, Mapping
 

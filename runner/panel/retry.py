@@ -1,4 +1,4 @@
-"""Asks until there is an answer: retries, rate limits, and lists of ids that a panel may only take one by one.
+"""Repeats reads until there is an answer, within rate limits; splits lists of ids for panels that take single ids.
 
 Only for calls that may be repeated. Knows neither sockets nor what an answer means.
 """

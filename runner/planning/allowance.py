@@ -1,4 +1,4 @@
-"""What one run may still spend, counted down before every mark: the plan's caps, once more and by ourselves.
+"""The allowance of one run: the plan's caps, counted down before every mark.
 
 The panel's balance is not trusted during a run: several panels book parallel orders late (docs/protocol.md, Add).
 """

@@ -1,4 +1,4 @@
-"""What a saved plan binds to, and how a fresh one differs from it. Pure: reading and writing plan files is not done here."""
+"""What a saved plan is bound to, and how a fresh one differs from it. Pure."""
 
 import hashlib
 import json

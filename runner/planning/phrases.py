@@ -1,4 +1,4 @@
-"""Words that several decisions share. Pure."""
+"""Phrases that several decisions share. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The questions of `plan --what-if`: another budget, balance or quantity, asked of the files and the state as they are. Pure."""
+"""Answers `plan --what-if`: the plan under another budget, balance or quantity. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Counts, amounts and durations in words; the same everywhere a person reads them."""
+"""Counts, amounts and durations in words, the same everywhere."""
 
 from collections import defaultdict
 from collections.abc import Iterable

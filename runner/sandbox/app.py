@@ -1,4 +1,4 @@
-"""The panel over HTTP: one request in, one JSON answer out, with the fault switches between. No SQL, no simulation."""
+"""The simulated panel over HTTP: one request in, one JSON answer out, with the fault switches in between."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The panel's memory: one SQLite file with every order received, the money and the panel's own time.
+"""The database of the simulated panel: every order received, the money, and the panel's own time.
 
 The only module here that knows SQL. A method that returns has committed. One process at a time holds a book.
 """

@@ -1,4 +1,4 @@
-"""The simulation: what becomes of an order, as a pure function of the order, its seed and panel time.
+"""Simulates what becomes of an order, as a pure function of the order, its seed and panel time.
 
 No I/O, no clock, no state. Panel time is a number of minutes since the book was opened first.
 """

@@ -1,4 +1,4 @@
-"""The read-only door to the database: plain sqlite3, for queries, the lineage check and backups.
+"""Read-only connections to the database, by plain sqlite3.
 
 Nothing here writes or checkpoints. SQLite before 3.51.3 can lose committed pages when two connections checkpoint at
 once, and Python ships older ones: the journal's connection is the only one that may.

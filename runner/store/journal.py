@@ -1,4 +1,4 @@
-"""The durable record, for coroutines: commits together what they told in a turn or two of their loop, in its order.
+"""The journal for coroutines: groups what they record into commits, in the order in which it was told.
 
 Satisfies the engine's `Journal` port. A method that returns has committed; cancelling its caller changes nothing.
 

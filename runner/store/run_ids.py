@@ -1,4 +1,4 @@
-"""How runs are named. No database."""
+"""Makes the ids of runs."""
 
 import uuid
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""`--since` and `--until`: moments as people write them. Every bad one ends as one line and exit 64."""
+"""Parses `--since` and `--until`, moments as people write them; a bad one is a usage error (64)."""
 
 import re
 from datetime import UTC, datetime, timedelta

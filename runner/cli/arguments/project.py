@@ -1,4 +1,4 @@
-"""Which project a command is about: the folder with panels.yaml or campaigns/ that one stands in, or -C names.
+"""Finds the project of a command: the nearest folder upwards with panels.yaml or campaigns/, or the one of -C.
 
 Its state, its panels and its campaigns are found from anywhere inside it. Paths that are typed are read from where the
 user stands, as shells complete them; those of the environment from the project's folder.

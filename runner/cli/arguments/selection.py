@@ -1,4 +1,4 @@
-"""`--select` and `--exclude` as they are typed: patterns, and files of addresses."""
+"""Reads `--select` and `--exclude`: patterns, and files of addresses."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`policy.max_cancel` for `runner cancel`: how many live orders of each campaign one command may cancel."""
+"""Applies `policy.max_cancel` to `runner cancel`: at most so many live orders of a campaign in one command."""
 
 import re
 from collections import Counter

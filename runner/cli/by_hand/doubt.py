@@ -1,4 +1,4 @@
-"""`runner doubt`: orders that may have been bought. A person looks at the evidence and decides; nothing else does."""
+"""`runner doubt`: shows orders that may have been bought, and records what a person decides about them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

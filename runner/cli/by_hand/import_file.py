@@ -1,4 +1,4 @@
-"""A list of orders that were bought elsewhere, read from CSV, and the campaign file that is written for it."""
+"""Reads a CSV list of orders that were bought elsewhere, and writes a campaign file for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""`runner import`: takes orders into the state that were bought elsewhere, one by one or from a list."""
+"""`runner import`: records orders that were bought elsewhere, one by one or from a list."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`runner balance PANEL --label TEXT`: says why a balance moved, so that it is unexplained no longer. Buys nothing."""
+"""`runner balance PANEL --label TEXT`: records why a balance moved, so that it is no longer unexplained."""
 
 import asyncio
 from dataclasses import dataclass

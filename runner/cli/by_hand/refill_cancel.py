@@ -1,4 +1,4 @@
-"""`runner refill` and `runner cancel`: by hand, in calls of 100, for orders that the state holds."""
+"""`runner refill` and `runner cancel`: ask panels by hand, 100 recorded orders a call."""
 
 import asyncio
 import sys

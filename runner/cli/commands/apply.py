@@ -1,4 +1,4 @@
-"""`runner apply`: one reconcile pass, asked for on a terminal, bound to a saved plan, or with --yes."""
+"""`runner apply`: one reconcile pass, agreed to on a terminal, by --yes, or by a saved plan."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`runner history`: what happened to an order, or of late at all, with the money of each event. Asks no panel."""
+"""`runner history`: the events of one order, or the latest of all, each with its money. Asks no panel."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

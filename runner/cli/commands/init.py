@@ -1,4 +1,4 @@
-"""`runner init`, `runner schema`, `runner completion`: what a newcomer and an editor need."""
+"""`runner init`, `runner schema` and `runner completion`: a first project, and support for editors and shells."""
 
 import os
 from collections.abc import Iterator

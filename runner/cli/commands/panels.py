@@ -1,4 +1,4 @@
-"""`runner services` and `runner balance`: ask the panels, and remember nothing but what `--label` says."""
+"""`runner services` and `runner balance`: ask the panels; nothing is recorded, except what `--label` says."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`runner state`: look at what is remembered, and repair it. Everything that changes it makes a backup before."""
+"""`runner state`: shows and repairs what is remembered, with a backup before each change."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""GitHub Actions: annotations on stderr (both streams are read there), the step's summary and its outputs.
+"""Tells GitHub Actions: annotations on stderr, the summary of the step, and its outputs.
 
 By itself where GITHUB_ACTIONS is `true`, unless --no-ci. A failure to tell is a warning: never the end of a run that
 has spent money.

@@ -1,4 +1,4 @@
-"""The user's files, checked, with their errors shown; and the log. Loads neither network nor database."""
+"""Loads the user's files and shows their errors; opens the log. Loads neither network nor database code."""
 
 import logging
 import os

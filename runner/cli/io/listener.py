@@ -1,4 +1,4 @@
-"""Who hears what a run tells: the progress display that fits the terminal, and the event streams that were asked for."""
+"""Chooses who is told of a run's events: the progress display, and the event streams that were asked for."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What `status` and `report` warn of beside the numbers: overdrawn budgets, and money gone from exclusive accounts."""
+"""Warnings of `status` and `report`: overdrawn budgets, and money missing from exclusive accounts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Where results and warnings go: stdout in the format asked for, stderr."""
+"""Writes results to stdout in the format asked for, and warnings to stderr."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Where a command writes, and the one check that none of it is a file that must not be lost: of a state, or an input.
+"""Lists every file that a command writes, and refuses those that are a state or an input.
 
 Files are compared as the system knows them, so that links and other spellings are no way around. Checked before anything
 is opened for writing.

@@ -1,4 +1,4 @@
-"""`--report FORMAT=PATH`: every file is tried before anything is sent, and written whole or not at all afterwards.
+"""`--report FORMAT=PATH`: files are tried before anything is sent, and written whole or not at all afterwards.
 
 What can't be written after a run never hides how the run ended.
 """

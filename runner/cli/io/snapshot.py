@@ -1,4 +1,4 @@
-"""The state as a command finds it, read without a lock and without writing."""
+"""Reads the state for a command, without a lock and without writing."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING

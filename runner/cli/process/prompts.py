@@ -1,4 +1,4 @@
-"""Questions on a terminal: whether one may be asked, and who answers."""
+"""Asks questions on a terminal, and says whether one may be asked and who answers."""
 
 import getpass
 import os

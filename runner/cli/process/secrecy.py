@@ -1,4 +1,4 @@
-"""Keeps the process's memory, which holds API keys, off the disk and away from other processes of the same user."""
+"""Keeps the memory of the process, which holds API keys, out of core dumps and away from other processes."""
 
 import sys
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Signals that end a process: each of them asks a run to stop, as Ctrl-C does. The first drains, a second leaves.
+"""Turns signals that end a process into requests to stop: the first drains the run, the second ends it.
 
 A closed ssh sends SIGHUP, `kill` SIGTERM, a quit key SIGQUIT, a CPU limit SIGXCPU: whatever it is, an order that was sent is
 waited for. Left alone are SIGKILL and SIGSTOP, which can't be caught; signals that pause a process (SIGTSTP and its like);

@@ -1,4 +1,4 @@
-"""The process's stdout and stderr, made so that writing never fails, and the one place where output trouble is told.
+"""Makes writing to stdout and stderr never fail, and reports output trouble in one place.
 
 A run that spends money must not break because nobody can read it any more: a reader that went away, a terminal that was
 closed, a full disk. What can't be written is dropped and remembered; `Streams.end` tells it and settles the exit code.

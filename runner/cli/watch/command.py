@@ -1,4 +1,4 @@
-"""`runner watch`: apply again and again until nothing goes on by itself. Options, the display, and what is told at the end."""
+"""`runner watch`: applies again and again until nothing goes on by itself; options, display, final report."""
 
 import asyncio
 from collections.abc import Callable

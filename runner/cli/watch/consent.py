@@ -1,4 +1,4 @@
-"""Who agrees to what a watch buys: --yes, the sandbox, or a person who is asked without the lock being held.
+"""Gets consent to what a watch buys: by --yes, for the sandbox, or from a person, with the lock released.
 
 While a question stands the watch goes on: what was agreed to before is bought, and statuses are polled.
 """

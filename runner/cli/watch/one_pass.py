@@ -1,4 +1,4 @@
-"""One pass of a watch as the command line makes it: files read anew, a session of its own, the state left free."""
+"""Runs one pass of a watch: files are read anew, in a session of its own; the state is released afterwards."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Time as an argument: UTC for records, monotonic seconds for waiting."""
+"""Clocks and times: UTC for records, monotonic seconds for waiting."""
 
 import time
 from datetime import UTC, datetime, timedelta

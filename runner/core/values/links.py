@@ -1,4 +1,4 @@
-"""When two spellings of a link are one page, by RFC 3986 and IDNA. Pure.
+"""The canonical key of a link by RFC 3986 and IDNA: two links with one key are one page. Pure.
 
 A key is computed for comparing and never stored: what is sent and remembered is the link as it was written.
 """

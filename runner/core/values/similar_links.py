@@ -1,4 +1,4 @@
-"""When two links are probably one page, though nothing but the site itself could say so. Pure; only ever a warning.
+"""Links that are probably one page, though only the site could tell. Pure; used for warnings alone.
 
 Takes keys (`links.page_key`): spellings that are one page for certain are equal there already.
 """

@@ -1,4 +1,4 @@
-"""Text from a panel is hostile: made harmless here, once, before it is stored or shown."""
+"""Makes text from a panel harmless, once, before it is stored or shown."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Takes orders into the state that were bought elsewhere: asks the panel about them, then records them as placed.
+"""Records orders that were bought elsewhere, after asking the panel about them.
 
 Nothing here buys. Either all orders of one call fit and are recorded, or none is.
 """

@@ -1,4 +1,4 @@
-"""What a person says, recorded as a run of its own: begun, and closed with how it went."""
+"""Records a person's decision as a run of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

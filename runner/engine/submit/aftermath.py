@@ -1,4 +1,4 @@
-"""What a run took in the end, once all charges that the panels show are read: what went beyond the plan, and why."""
+"""What a run was charged in the end: what went beyond the plan, and why."""
 
 from collections.abc import Sequence
 from datetime import datetime

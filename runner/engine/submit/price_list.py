@@ -1,4 +1,4 @@
-"""Reads a panel's price list again in a run that takes long: nothing is bought at a price that is no longer listed."""
+"""Reads the price list again in a long run, so that nothing is bought at a price that is no longer listed."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

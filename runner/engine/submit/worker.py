@@ -1,4 +1,4 @@
-"""Sends marked orders and records what their answers prove. The heart: read this file to know why nothing is bought twice.
+"""Sends marked orders and records what their answers prove: the reason why nothing is bought twice.
 
 The order of things for each purchase is fixed: a turn under the rate, the caps, the mark (committed), the send
 (once), the outcome (committed). Nothing here retries a send whose answer is not proof.

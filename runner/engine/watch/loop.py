@@ -1,4 +1,4 @@
-"""Apply, again and again, at the moments that planning names, until nothing goes on by itself. Knows no files, no screen.
+"""Runs apply again at the moments that planning names, until nothing goes on by itself. Knows no files, no screen.
 
 Each pass is a whole run with its own lock, so that people may settle doubts and edit files in between.
 """

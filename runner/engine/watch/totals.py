@@ -1,4 +1,4 @@
-"""What a watch remembers from pass to pass: their sum as one result, and the orders that it leaves alone."""
+"""Adds up the passes of a watch, and keeps which orders it leaves alone for a while."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Reads a counts file: what the pages show now, by link. For `policy.refill.when: drop`."""
+"""Reads a counts file: the present count of each page, by link, for `policy.refill.when: drop`."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The id of an order that names none: readable, and of service and page alone, so that rows may be moved and inserted freely."""
+"""Derives the id of an order without one from service and page, so that rows may be moved and inserted freely."""
 
 import re
 import unicodedata

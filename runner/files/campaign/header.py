@@ -1,4 +1,4 @@
-"""Everything of a campaign but its orders: budget, policy, links, renames. Takes what the schema has accepted."""
+"""Reads everything of a campaign but its orders: budget, policy, links, renames."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal

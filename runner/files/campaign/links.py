@@ -1,4 +1,4 @@
-"""Which links may be ordered for: inside one of a campaign's prefixes, and written so that no panel reads them otherwise.
+"""Checks links: inside one of the campaign's prefixes, and written so that no panel reads them otherwise.
 
 Pure. Panels decode links once or twice and resolve dots, so whatever could mean another page then is refused here.
 """

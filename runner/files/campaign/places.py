@@ -1,4 +1,4 @@
-"""Finds where in the files a field of a listed order stands. Files are read again, and only when there is something to say."""
+"""Finds the place of an order's field in the files, by reading them again; used only when there is a message."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Takes rows that are written plainly out of a YAML file before libyaml reads it: no event has to be made for them.
+"""Takes plainly written rows out of a YAML file before libyaml reads it, which saves their events.
 
 Proves nothing by itself: the row before each run is left in, and libyaml must find it where the reader expects a row.
 """

@@ -1,4 +1,4 @@
-"""Rows of a campaign, from YAML or CSV, checked and made into orders; ids, and what must be unique.
+"""Checks the rows of a campaign and makes orders of them; ids, and what must be unique.
 
 The hot part of reading: knows neither format, asks for places only when something is wrong.
 """

@@ -1,4 +1,4 @@
-"""Warns of orders whose links are probably one page, in all campaigns that are read together. It changes nothing that is bought."""
+"""Warns of orders, in all campaigns read together, whose links are probably one page. Changes nothing."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Reads YAML from libyaml's event stream: small parts as nodes with places, a long list of orders row by row.
+"""Reads YAML from libyaml's events: small parts as nodes with places, the list of orders row by row.
 
 Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is reported.
 """

@@ -1,4 +1,4 @@
-"""CSV files in other forms than ours, and what csv finds wrong, in words with the remedy. Pure; knows no campaign."""
+"""Recognises CSV files in other forms than ours, and says what to change. Pure."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""The fast half of PyYAML, which some installations lack."""
+"""Imports the fast half of PyYAML, which some installations lack."""
 
 from runner.core.errors import RunnerError
 

@@ -1,4 +1,4 @@
-"""A small piece of a document with its places: headers, rows that need a message. Never a whole file of orders."""
+"""Nodes: small parts of a document with their places, for headers and for messages about rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a piece of text means as a value: YAML's core schema without surprises, CSV cells, amounts, times and rates.
+"""Turns scalars into values: YAML's core schema without surprises, CSV cells, amounts, times, rates.
 
 Pure; knows no files and no places.
 """

@@ -1,4 +1,4 @@
-"""One regular file read once, in pieces: hashed, kept under a size cap and proven to be UTF-8 text on the way.
+"""Reads a regular file once, in pieces: hashed, capped in size, proven to be UTF-8.
 
 Knows nothing of YAML or CSV.
 """

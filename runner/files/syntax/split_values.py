@@ -1,4 +1,4 @@
-"""Numbers with commas inside braces: YAML ends a value at a comma, and reads the rest of the number as keys. Pure."""
+"""Recognises numbers that a comma inside braces splits into several YAML entries. Pure."""
 
 import re
 from collections.abc import Iterator

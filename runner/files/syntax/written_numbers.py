@@ -1,4 +1,4 @@
-"""Numbers as people and spreadsheets write them, turned into what the files take: advice for a message, never a value. Pure."""
+"""Turns numbers as people and spreadsheets write them into ours, as advice in a message, never as a value. Pure."""
 
 import re
 

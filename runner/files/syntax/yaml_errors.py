@@ -1,4 +1,4 @@
-"""Why a YAML document can't be read, in our words with a fix. Pure."""
+"""Explains why a YAML document can't be read, with a remedy. Pure."""
 
 import re
 

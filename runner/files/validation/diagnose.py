@@ -1,4 +1,4 @@
-"""Turns what jsonschema finds into words for people: field, what was found, what to write, and its place.
+"""Turns the findings of jsonschema into messages: the field, what was found, what to write, and the place.
 
 The schemas carry the words themselves (`errorMessage`, `examples`), so that editors show the same.
 """

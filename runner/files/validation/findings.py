@@ -1,4 +1,4 @@
-"""Diagnostics of one campaign while its files are read, file by file, with a cap on each.
+"""Collects diagnostics while files are read, file by file, up to a cap for each.
 
 Only collects; the words come from those who find.
 """

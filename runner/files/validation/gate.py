@@ -1,4 +1,4 @@
-"""The schemas at work: jsonschema-rs says quickly that all is well, jsonschema says what is wrong.
+"""Validates against the schemas: jsonschema-rs says quickly that all is well, jsonschema says what is wrong.
 
 Where the quick one says no, or can't tell (it raises on what JSON has no word for), the other one decides.
 """

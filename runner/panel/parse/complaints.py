@@ -1,4 +1,4 @@
-"""What an answer complains of: error texts and codes wherever they stand, and what kind of trouble that is. Pure."""
+"""Finds error texts and codes in an answer, and says what kind of trouble they are. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Finds the JSON in an answer, whatever stands ahead of it. Knows no fields; never raises, never recurses on its own.
+"""Finds the JSON in an answer, whatever precedes it. Never raises; bounds depth and number of elements.
 
 Bounded whatever a panel sends: in characters by the transport, in values and in the length of a number here, in depth by
 the interpreter, which gives up before its stack is full.

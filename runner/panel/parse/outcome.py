@@ -1,4 +1,4 @@
-"""What the answer to one `add` proves. Pure and total: whatever is no proof is a doubt, and nothing here raises.
+"""Says what the answer to one `add` proves. Pure and total: whatever is no proof is a doubt.
 
 The rules: docs/protocol.md, Add. When in doubt about a rule: IN_DOUBT costs a person a look, a wrong
 REFUSED or NOT_SENT costs a second purchase.

@@ -1,4 +1,4 @@
-"""A panel's price list while it is read: a service that is listed more than once counts by the worse of what is said. Pure."""
+"""A price list while it is read: of a service that is listed more than once, the worse entry counts. Pure."""
 
 from collections.abc import Iterable, Mapping
 

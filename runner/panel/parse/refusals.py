@@ -1,4 +1,4 @@
-"""How a panel's text is held against the texts that prove a refusal, and what else it may complain of. Pure.
+"""Compares a panel's text with the texts that prove a refusal. Pure.
 
 A text that is missed costs a person a look; a text that matches wrongly costs a second purchase. So: whole phrases,
 few words around them, and none of the words that panels use when something was bought after all.

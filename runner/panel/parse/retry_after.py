@@ -1,4 +1,4 @@
-"""How long a panel asks to wait. Pure: dates are compared with the answer's own `Date`, never with our clock."""
+"""Reads how long a panel asks to wait; dates are compared with the answer's own `Date`. Pure."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Single values as panels write them: ids, amounts, whole numbers, flags, words. Pure; None means *it does not say*."""
+"""Reads single values as panels write them: ids, amounts, whole numbers, flags, words. None means unknown. Pure."""
 
 import re
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What an answer means that speaks of no order by its id: that the call was taken, or nothing. Pure."""
+"""Reads answers that name no order: the call was taken, or nothing is known. Pure."""
 
 from runner.panel.parse.json_text import Json
 from runner.panel.parse.values import fold_word

@@ -1,4 +1,4 @@
-"""Which connection a request goes out on: once, and an order only on one that is known to be alive. Over aiohttp's pool."""
+"""Chooses the connection of a request: one each, and for an order only one that is known to be alive."""
 
 import select
 from collections import deque

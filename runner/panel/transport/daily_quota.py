@@ -1,4 +1,4 @@
-"""Counts the calls of one kind by UTC day, on top of those that earlier runs made. Nothing here knows of requests."""
+"""Counts calls of one kind by UTC day, earlier runs included."""
 
 from collections.abc import Mapping
 from datetime import UTC, date

@@ -1,4 +1,4 @@
-"""Bytes of an answer into text, at once or piece by piece, by charsets that are known to be harmless. Never fails."""
+"""Decodes the bytes of an answer, at once or in pieces, by charsets known to be harmless. Never fails."""
 
 import codecs
 import re

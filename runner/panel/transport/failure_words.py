@@ -1,4 +1,4 @@
-"""What the network or the library says about a request that failed, in plain words. Pure."""
+"""Explains a failed request in plain words. Pure."""
 
 import errno
 import ssl

@@ -1,4 +1,4 @@
-"""Spaces the starts of one kind of call on one panel. Time is an argument; nothing here knows of requests."""
+"""Spaces the starts of one kind of call on one panel. Time is an argument."""
 
 import asyncio
 from datetime import datetime, timedelta

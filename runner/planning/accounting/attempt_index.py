@@ -1,4 +1,4 @@
-"""What the state remembers, looked up and indexed for one planning pass. Decides nothing about money or actions."""
+"""Indexes what the state remembers of attempts, once for each planning pass."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the balance of each panel confirms of the books: whether money is missing, came in, or can't be told. Pure."""
+"""Says for each panel whether the balance agrees with the books: money is missing, came in, or can't be told. Pure."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal

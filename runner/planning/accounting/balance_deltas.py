@@ -1,4 +1,4 @@
-"""How a balance moved from look to look, beside what was bought meanwhile: who else moved it, and when. Pure."""
+"""Compares how a balance moved between two looks with what was bought meanwhile. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence

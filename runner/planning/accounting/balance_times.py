@@ -1,4 +1,4 @@
-"""Since when balances are known, for plans that ask no panel. Pure."""
+"""Says since when balances are known, for plans that ask no panel. Pure."""
 
 from collections.abc import Collection, Iterator
 

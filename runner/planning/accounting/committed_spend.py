@@ -1,4 +1,4 @@
-"""What past purchases took of the budgets, in the currency of each budget. Pure.
+"""Sums what past purchases took of each budget, in its currency. Pure.
 
 Known charges count as they are, the others at the expected price, doubts at full price. Money that a panel says it paid
 back counts as paid back once the balance confirms it. Amounts in other currencies are never added.

@@ -1,4 +1,4 @@
-"""Whether an amount that no book explains is the money of orders of which nobody knows whether they exist. Pure.
+"""Says whether an unexplained amount can be the money of orders in doubt. Pure.
 
 What is gone from a balance may have paid for orders in doubt: then it is one loss at most, and not two. What came in may be
 no deposit but the price of orders that were given up, count as spent and were never placed.

@@ -1,4 +1,4 @@
-"""Charges, refunds, reservations and the balance, reconciled, with one line *unexplained*. Pure.
+"""The ledger: charges, refunds, reservations and the balance, with one line *unexplained*. Pure.
 
 The one place that says what an attempt has cost; guards and reports use it.
 """

@@ -1,4 +1,4 @@
-"""The state as of a period: what was marked, seen and asked for in it. Pure; the books of it are made as of all."""
+"""Cuts the state to a period: what was marked, seen and asked for in it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What happened, event by event, with the money of each: as far as the state keeps it. Pure."""
+"""Lists events with the money of each, as far as the state keeps it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

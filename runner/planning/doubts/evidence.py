@@ -1,4 +1,4 @@
-"""What speaks for and against an order in doubt: a proposal with its reasons, never an action. Pure.
+"""Weighs what speaks for and against an order in doubt: a proposal with its reasons, never an action. Pure.
 
 The balance is evidence only where nobody else spends it (`exclusive: true`) and once a late order had time to appear.
 Evidence is for the person who looks: that an order was not placed only the panel's own order list can tell.

@@ -1,4 +1,4 @@
-"""Signs that an order declared not placed was executed after all. Pure; a warning, never an action."""
+"""Finds signs that an order declared not placed was executed after all. Pure; a warning, never an action."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

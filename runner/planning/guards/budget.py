@@ -1,4 +1,4 @@
-"""Caps on what a plan may spend: budgets, balance, --max-cost. Pure; the plan is checked whole, before its first action."""
+"""Caps on a whole plan, checked before its first action: budgets, balance, --max-cost. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

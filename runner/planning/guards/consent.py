@@ -1,4 +1,4 @@
-"""What a person agreed to when a watch asked, and what of a later plan goes beyond it. Pure.
+"""Compares a later plan with what a person agreed to when a watch asked. Pure.
 
 Agreed are the lines as they are listed, under the budgets and policies of their campaign, at the prices then seen:
 orders that wait, instalments and purchases that a policy asks for need no second question. Cancellations always do,

@@ -1,4 +1,4 @@
-"""How many orders one run may buy or cancel: `policy.max_new` and `policy.max_cancel`. Pure."""
+"""Limits how many orders one run may buy or cancel: `policy.max_new` and `policy.max_cancel`. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

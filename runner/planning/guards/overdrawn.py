@@ -1,4 +1,4 @@
-"""Budgets that are overdrawn: more was taken than they allow, because a panel charged more than expected. Pure."""
+"""Finds overdrawn budgets: a panel charged more than was expected. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What keeps a whole panel from being bought on: old data, another currency, money that is gone, unconfirmed orders. Pure.
+"""Forbids buying on a whole panel: old data, another currency, missing money, unconfirmed orders. Pure.
 
 What is remembered is for showing. Before money goes out, the panel and its balance must say now what the state says.
 """

@@ -1,4 +1,4 @@
-"""Holds purchases of services that are no longer what was looked at: dearer, renamed, of another type, without a flag. Pure.
+"""Forbids buying services that have changed: dearer, renamed, of another type, without a flag. Pure.
 
 What was looked at is the saved plan that is applied; else how the service was listed when `runner plan` was last run or
 the service last bought, whichever is later. So `runner plan` is the look that lets a changed service be bought again.

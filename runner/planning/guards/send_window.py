@@ -1,4 +1,4 @@
-"""How many orders may be out before their panel has shown what it takes for them. Pure.
+"""Limits how many orders may be out before their panel has shown what it charges. Pure.
 
 The window opens as TCP's slow start does: a few orders first, and with each confirmed order some more. It opens only
 while it is what holds the run up, so that a slow panel never has more unconfirmed orders than its pace needs.

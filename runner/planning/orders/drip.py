@@ -1,4 +1,4 @@
-"""Drip done by the runner: each of an order's runs is an order of its own on the panel, sent when it is due. Pure.
+"""Drips that the runner does: each run of the order is an order on the panel, sent when it is due. Pure.
 
 An instalment is due `interval` minutes after the former one was sent; what was missed is never made up for in a burst.
 """

@@ -1,4 +1,4 @@
-"""What was edited in the line of an order that was bought. Pure: says what differs, not what to do about it."""
+"""Says what was edited in the line of an order that was bought. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

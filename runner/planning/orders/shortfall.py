@@ -1,4 +1,4 @@
-"""What a panel left undelivered, and which of it is bought again: each attempt once, as the policies say. Pure.
+"""Says what a panel left undelivered, and which of it may be bought again: each attempt once. Pure.
 
 How much is missing is known only from a number that can be true: what remains, of the very status that ended the order.
 An order that ended without one may be delivered, so nothing is bought again on its account.

@@ -1,4 +1,4 @@
-"""What keeps listed orders from being bought as they are written: each cause once, with the number of its orders. Pure."""
+"""Collects what keeps listed orders from being bought as written: each cause once, with its number of orders. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a panel would charge for an order, and whether its catalogue sells it like that. Pure; knows no state."""
+"""Prices an order by the catalogue, and says whether the panel sells it as written. Pure; knows no state."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What to say of services that a panel lists more than once, with different words. Pure."""
+"""Tells of services that a panel lists more than once, with different words. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""To how many decimals a panel rounds its charges, as far as charges have shown. Pure."""
+"""Finds to how many decimals a panel rounds its charges, by the charges seen. Pure."""
 
 from collections.abc import Iterable
 from decimal import Decimal

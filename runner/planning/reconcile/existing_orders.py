@@ -1,4 +1,4 @@
-"""Decides on the orders of a campaign that were tried before, and on its drips: what each step costs, what it waits for. Pure."""
+"""Decides on orders that were tried before, and on drips: the next action, its cost, what it waits for. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime

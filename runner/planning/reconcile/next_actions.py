@@ -1,4 +1,4 @@
-"""What comes next for an order that was bought, or is dripped: the policies on changes and shortfalls. Pure.
+"""The next action for an order that was bought or is dripped: policies on changes and shortfalls. Pure.
 
 Knows no prices: what a step costs, and whether it can be bought now, `further` finds out.
 """

@@ -1,4 +1,4 @@
-"""What is asked of one pass, and the plan that it means. Pure."""
+"""The request for a plan, and the plan that is made of it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The plan: what is listed against what is recorded. Pure: files, state, prices and balances in, decisions out."""
+"""Compares what is listed with what is recorded, and makes the plan. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Orders of one campaign that ask for the same: a million of them share a handful of prices and decisions. Pure."""
+"""Groups orders of a campaign that ask for the same: a million of them share a few prices and decisions. Pure."""
 
 from runner.core.attempts import Attempt
 from runner.core.orders import Order

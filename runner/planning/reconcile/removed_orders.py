@@ -1,4 +1,4 @@
-"""Orders that were bought and are no longer listed: kept, forgotten, protected, or cancelled with `--prune`. Pure.
+"""Decides on orders that are no longer listed: kept, forgotten, protected, or cancelled with `--prune`. Pure.
 
 Only campaigns that are given are looked at, and only of these what the selection takes: what is not seen is not cancelled.
 """

@@ -1,4 +1,4 @@
-"""New orders that look like renames of orders that vanished: held until a person says which, as a rename never buys. Pure.
+"""Holds new orders that look like renames of missing ones, until a person says which. Pure.
 
 A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
 campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are merged.

@@ -1,4 +1,4 @@
-"""Replacing an order that was edited: what has to be cancelled before it may be bought anew. Pure."""
+"""Says what has to be cancelled before an edited order may be bought anew. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""New orders for what is probably the page of one that vanished, written in another way: told, never held. Pure."""
+"""Tells of new orders for a page that was probably bought under another spelling of its link. Pure."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Whether asking a panel to cancel is of use, and what came of it. Pure. Only `status` tells whether it was cancelled."""
+"""Says whether asking to cancel is of use, and what came of it by the latest status. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which refills are due, and why the others are not. Pure: policies, state, prices and counts in, decisions out."""
+"""Says which refills are due, and why the others are not. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

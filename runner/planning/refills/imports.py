@@ -1,4 +1,4 @@
-"""Which listed orders are meant by a list of orders that were bought elsewhere, and whether they may be imported. Pure."""
+"""Matches a list of orders bought elsewhere with listed orders, and says whether they may be imported. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How the refills of each service fared: a sum for reports. Pure."""
+"""Sums how the refills of each service ended, for reports. Pure."""
 
 from collections import Counter
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Whether anything still goes on by itself, or a person is needed, after a pass of a watch. Pure."""
+"""Says after a pass whether anything still goes on by itself, or a person is needed. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How long orders take, by what they took so far: when a live one should be done, and whether it stalls. Pure.
+"""Estimates when a live order is done, and whether it stalls, by how long others took. Pure.
 
 A service's own history is the time from placed to first seen completed of its last 50 orders, without the time that a
 drip-feed plans for. For a larger order it counts in proportion, for a smaller one as it is.

@@ -1,4 +1,4 @@
-"""What was asked against what there is, order by order. Pure."""
+"""The status of each order: what was asked against what there is. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""When the status of each order is asked for next, and what goes into the calls that are due. Pure.
+"""Says when the status of each order is asked for next, and fills the calls that are due. Pure.
 
 Counted from the last look. The table holds for `watch`; `plan`, `apply` and `status --refresh` ask for all that is live,
 and for final ones that are due. What is short and may be bought again is in each call that has room.

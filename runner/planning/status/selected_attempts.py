@@ -1,4 +1,4 @@
-"""Which recorded attempts a command by hand acts on. Pure."""
+"""Chooses the recorded attempts that a command by hand acts on. Pure."""
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase

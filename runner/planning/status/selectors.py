@@ -1,4 +1,4 @@
-"""Which orders `--select` and `--exclude` mean. Pure: patterns in, a selector out; bound to a state, it chooses."""
+"""Parses `--select` and `--exclude` into a selector that is bound to the state. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

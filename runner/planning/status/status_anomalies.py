@@ -1,4 +1,4 @@
-"""What is odd about statuses just seen, against what was known before. Pure; remarks for people, never an action."""
+"""Finds what is odd about statuses just seen, against what was known. Pure; remarks, never an action."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple

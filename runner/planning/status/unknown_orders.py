@@ -1,4 +1,4 @@
-"""A warning of orders that their panel no longer knows. Pure."""
+"""Warns of orders that their panel no longer knows. Pure."""
 
 from runner.core.attempts import Attempt
 from runner.core.snapshot import Recorded

@@ -1,4 +1,4 @@
-"""When a watch should look again: the earliest moment at which something can have changed. Pure."""
+"""Finds the earliest moment at which something can have changed, for a watch to wake up. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Listeners that are not for eyes: the jsonl event stream, and several listeners as one; what a jsonl report ends with."""
+"""Writes events as JSON lines, joins several listeners into one, and ends a jsonl report."""
 
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""`services --diff`: what a panel lists otherwise than before, as text and as a document."""
+"""`services --diff`: how a price list differs from the former one, as text and as a document."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The charts of the HTML report as numbers from 0 to 100 and words: the template draws them. Pure.
+"""Computes the charts of the HTML report as numbers from 0 to 100; the template draws them. Pure.
 
 Drawn here as SVG and not by a chart library: they follow dark and light, print sharp, and need no script to be seen.
 """

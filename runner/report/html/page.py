@@ -1,4 +1,4 @@
-"""The report as one HTML file under a megabyte: no request to anywhere, and nothing in it runs but our own script.
+"""Writes the report as one HTML file under a megabyte that loads nothing and runs only our own script.
 
 What a panel or a file said is escaped by Jinja or stands in a JSON block that a script writes as text. The Content
 Security Policy allows this very script and this very style, by their hashes.

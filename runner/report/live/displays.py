@@ -1,4 +1,4 @@
-"""The two faces of progress: a live display for a terminal, lines for a pipe. Both only read the tally."""
+"""Displays of progress: redrawn in place on a terminal, lines on a pipe. Both read the tally."""
 
 import threading
 from collections import deque

@@ -1,4 +1,4 @@
-"""Text of a watch's end: what came of the orders, what was bought meanwhile, the money, and why it ended."""
+"""Text at the end of a watch: what came of the orders, what was bought, the money, and why it ended."""
 
 from runner.core.errors import ExitCode
 from runner.engine.watch.loop import Ended, WatchResult

@@ -1,4 +1,4 @@
-"""A watch off a terminal: one line a pass on stderr, and lines for what can't wait. Each thing is said once."""
+"""Shows a watch on a pipe: one line a pass on stderr, and urgent lines at once."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A watch on a terminal: one picture that is redrawn in place, as wide and as high as the terminal is at that moment."""
+"""Shows a watch on a terminal: one table that is redrawn in place and fits the terminal."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""What the screens of a watch show after a pass: numbers by campaign, and the money. Pure; knows no terminal."""
+"""What the screens of a watch show after a pass: numbers by campaign, and the money. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence

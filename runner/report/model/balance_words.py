@@ -1,4 +1,4 @@
-"""What a balance and what is unexplained of it mean, in words: the same on a screen, in HTML and in Markdown. Pure."""
+"""Explains a balance and what is unexplained of it, the same on screens, in HTML and in Markdown. Pure."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal

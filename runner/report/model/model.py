@@ -1,4 +1,4 @@
-"""What a report tells, whatever it is written as: one model, built once for each command. Values only.
+"""The report model: everything that any report tells, as values.
 
 Amounts are exact and never added over currencies. Text is as it was stored: each writer escapes for its own format.
 """

@@ -1,4 +1,4 @@
-"""How it ended, in one sentence with the next step: for reports that people open after the terminal is gone. Pure."""
+"""Says in one sentence how a run ended, and the next step. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence

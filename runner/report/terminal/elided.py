@@ -1,4 +1,4 @@
-"""Table cells that know how they may be cut when the column is too narrow. The only module that imports rich at its top."""
+"""Table cells that say how they may be cut in a narrow column. The only module that imports rich at its top."""
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult

@@ -1,4 +1,4 @@
-"""What colours mean, in one place. No rich here: a style is a name that rich understands."""
+"""Names styles by what they mean; rich understands the names."""
 
 from enum import StrEnum
 from typing import NamedTuple

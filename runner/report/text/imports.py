@@ -1,4 +1,4 @@
-"""What `runner import` took in: the document of `--format json` (`import.schema.json`) and the text."""
+"""Text and JSON of `runner import`: what was recorded."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

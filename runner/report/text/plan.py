@@ -1,4 +1,4 @@
-"""Text of `plan`: what a person needs to decide in ten seconds, and at the end the verdict and the next command."""
+"""Text of `plan`: what a person needs to decide in ten seconds, the verdict, and the next command."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

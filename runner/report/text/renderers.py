@@ -1,4 +1,4 @@
-"""The text side of every command, in one place to import from: `render_…(subject, screen)`."""
+"""Collects the renderers of all commands, `render_…(subject, screen)`, to import from one place."""
 
 from runner.report.terminal.screen import Screen
 from runner.report.text.apply import render_apply

@@ -1,4 +1,4 @@
-"""Text and JSON of `state`: what is remembered, what a repair would change, and whether all is well."""
+"""Text and JSON of `state`: what is remembered, what a repair would change, what is wrong."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Text of `status`: every order, what was asked against what there is."""
+"""Text of `status`: for every order what was asked and what there is."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A file that takes up space until the disk is full: then it goes, and outcomes in flight can still be recorded."""
+"""Keeps disk space in reserve: on a full disk the file is deleted, so that outcomes can still be recorded."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What SQLite and the operating system say, in plain words. Pure."""
+"""Errors of SQLite and the operating system in plain words. Pure."""
 
 _SAID = (  # a part of the message -> our words
     ("database is locked", "another program holds it"),

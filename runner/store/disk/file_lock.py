@@ -1,4 +1,4 @@
-"""A lock on the database file itself, so that two paths to one file (a bind mount, say) never have a run each.
+"""Locks the database file itself, so that two paths to one file never have a run each.
 
 It is an flock on a descriptor of our own. SQLite locks with fcntl, which the kernel keeps apart from flock. But fcntl has
 a trap: when a process closes any descriptor of a file, all fcntl locks that it holds on that file are gone, those of an

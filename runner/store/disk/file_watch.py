@@ -1,4 +1,4 @@
-"""Notices, before and after each commit, that the files under an open database are no longer the ones it was opened with.
+"""Notices, before and after each commit, that the files of an open database were replaced or written by others.
 
 A database that was copied over or moved away, or whose WAL was deleted, still takes commits; they are lost.
 """

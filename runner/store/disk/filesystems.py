@@ -1,4 +1,4 @@
-"""Which file systems a state may live on: those whose locks and fsync hold. Pure, but for reading the mount table."""
+"""Says which file systems a state may live on: those whose locks and fsync hold."""
 
 import re
 from collections.abc import Iterable, Iterator

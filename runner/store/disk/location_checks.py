@@ -1,4 +1,4 @@
-"""Whether the state's place on disk can be trusted with purchases: a local disk, files that are ours, each with one name."""
+"""Refuses unsafe places for a state: network disks, files with two names, files of other users."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""The lock that keeps two runs apart: an OS lock on a file that is never deleted, with its holder's name in it.
+"""The lock that keeps two runs apart: an OS lock on a file that is never deleted and names its holder.
 
 The database itself is locked with it (`file_lock`): the file beside it is another one where a path leads to the same
 database by a way of its own. The system drops both when their holder dies, so there are no stale locks; the text inside

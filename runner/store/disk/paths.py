@@ -1,4 +1,4 @@
-"""Where the state lives on disk, and how private it is. No database, no lock."""
+"""The paths of a state, and private permissions for them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whether a database is whole: its pages, its indexes, its references, and the rules that its tables keep. Changes nothing."""
+"""Checks whether a database is whole: pages, indexes, references, and rules of its tables. Changes nothing."""
 
 import sqlite3
 

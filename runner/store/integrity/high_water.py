@@ -1,4 +1,4 @@
-"""The high-water mark: how far the state has come, written after each commit, outside of the database.
+"""The high-water mark: how far the state has come, written outside of the database after each commit.
 
 One file has two slots, written in turn, each with a checksum of its own. A mark may lag behind the database, after a power
 failure for instance; it never leads. A database that does not hold what its mark tells of has lost something.

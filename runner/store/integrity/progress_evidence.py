@@ -1,4 +1,4 @@
-"""What tells, outside of the database, how far the state had come; and whether the database holds all of that.
+"""Collects what tells, outside of the database, how far the state had come, and compares the two.
 
 The evidence: `lineage.json`, and the high-water marks beside the database and outside of its folder. Which files are there
 proves nothing; what the database holds does.

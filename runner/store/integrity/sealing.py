@@ -1,4 +1,4 @@
-"""The seal of a database file: a digest of all that a clean end left in it. One wrong bit, and it is another one."""
+"""The seal of a database file: a digest after a clean end, which one wrong bit changes."""
 
 import hashlib
 

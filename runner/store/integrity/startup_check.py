@@ -1,4 +1,4 @@
-"""What a start looks at before it trusts the state: is it whole, and is all of it there?
+"""Checks at the start of a run that the state is whole, and that all of it is there.
 
 Content decides, not which files there are. A note in the database says that a run has it open; a clean end takes the note
 back, and seals the file (`sealing`). Where there is no seal, every page is looked at.

@@ -1,4 +1,4 @@
-"""Reads SQLite's write-ahead log to its very end: how far its commits go, and whether more of them lie behind damage.
+"""Reads SQLite's write-ahead log to its very end, also behind damage.
 
 SQLite itself stops at the first frame that is wrong and takes all before it for the whole log: one wrong bit and every
 later commit is gone without a word. The format: https://www.sqlite.org/fileformat2.html#walformat. Changes nothing.

@@ -1,4 +1,4 @@
-"""Database rows to the words of the domain, fast: a no-op plan of 10,000 orders has half a second for everything."""
+"""Turns rows of attempts into values, fast enough for plans of 10,000 orders."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What each operation does to the tables. No transactions here: the writer decides what belongs together.
+"""Statements for marks, outcomes, runs, renames, catalogues and balances. No transactions here.
 
 Marks and settles are compiled once and run with plain tuples; the rest is ordinary SQLAlchemy Core.
 """

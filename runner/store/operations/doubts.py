@@ -1,4 +1,4 @@
-"""What evidence and decisions do to the tables; beside `statements`, in the same transactions."""
+"""Statements for evidence and decisions about doubts. No transactions here."""
 
 from sqlalchemy import Connection, insert, select, update
 

@@ -1,4 +1,4 @@
-"""What the journal can be told, as data: made by coroutines, carried out by the writer. Tuples, as marks are hot."""
+"""The operations that the journal takes, as data: made by coroutines, carried out by the writer."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""What a label does to the tables, and how labels are read. No transactions here, as in `statements`."""
+"""Statements for labels of balances, and reading them. No transactions here."""
 
 import sqlite3
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What operations on long lives do to the tables, and how that is read. No transactions here, as in `statements`."""
+"""Statements for imports, protected orders, missing abilities and counted calls, and reading them."""
 
 import sqlite3
 from datetime import date

@@ -1,4 +1,4 @@
-"""What a panel listed when: written when a price list differs from the one before, read by plans and `services --diff`."""
+"""Records price lists that differ from the one before, and reads them."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence

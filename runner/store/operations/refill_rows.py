@@ -1,4 +1,4 @@
-"""Rows of refills and cancellations to the words of the domain. Plain sqlite3, as in `queries`."""
+"""Turns rows of refills and cancellations into values."""
 
 import sqlite3
 

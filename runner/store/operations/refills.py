@@ -1,4 +1,4 @@
-"""What each operation on refills and cancellations does to the tables. No transactions here, as in `statements`."""
+"""Statements for refills and cancellations. No transactions here."""
 
 from datetime import datetime
 

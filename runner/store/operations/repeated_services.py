@@ -1,4 +1,4 @@
-"""Services that a panel lists more than once, as the list last seen had them. Written with it, in the writer's transaction."""
+"""Records and reads services that a panel lists more than once."""
 
 import sqlite3
 from collections.abc import Iterable

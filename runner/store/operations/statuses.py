@@ -1,4 +1,4 @@
-"""What the statuses of orders do to the tables. No transactions here, as in `statements`.
+"""Statements for the statuses of orders. No transactions here.
 
 A final status speaks for itself: money follows from it, so what it leaves out is unknown, and no older answer fills the
 gap. While an order is worked on, its last known numbers are kept, to be shown.

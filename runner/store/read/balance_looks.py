@@ -1,4 +1,4 @@
-"""The looks at balances that the state holds, in the order they were recorded. Plain sqlite3, read-only, as `queries`.
+"""Reads the looks at balances, in the order in which they were recorded.
 
 A look at which the panel named no currency (`XXX`) is taken to be in the one it named before, or else after.
 """

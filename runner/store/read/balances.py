@@ -1,4 +1,4 @@
-"""How the balances moved: read for reports that draw it, and for nothing else. Plain sqlite3, as all queries."""
+"""Reads how balances moved, for the charts of reports."""
 
 from collections.abc import Collection
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The read side of doubts: decisions for every read of the state, evidence only for who asks. Plain sqlite3, read-only."""
+"""Reads decisions, and the evidence about doubts."""
 
 import sqlite3
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""What the state remembers of panels, read alone: a client needs it before the first call."""
+"""Reads what is remembered of one panel, before the first call to it."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""The runs that a state holds. Plain sqlite3, read-only, as `queries`."""
+"""Reads the runs that a state holds."""
 
 from runner.core.snapshot import Run
 from runner.core.values.clock import from_text

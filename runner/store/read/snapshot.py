@@ -1,4 +1,4 @@
-"""The read side: everything remembered, in one read of the database. Plain sqlite3, as SQLAlchemy takes 0.45 s to import.
+"""Reads everything that is remembered, at one moment. Plain sqlite3: SQLAlchemy takes 0.45 s to import.
 
 Nothing here writes or checkpoints (see `reading`).
 """

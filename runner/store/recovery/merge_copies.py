@@ -1,4 +1,4 @@
-"""What one copy of the state knows and another does not, and how its attempts get there.
+"""Merges the attempts and decisions that one copy of the state has and another lacks.
 
 A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then as
 placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts, and seen

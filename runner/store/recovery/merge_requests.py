@@ -1,4 +1,4 @@
-"""What was asked about attempts, and seen of them, after a copy was made: refills, cancellations, evidence, balances, labels.
+"""Merges refills, cancellations, evidence, balances and labels recorded after a copy was made.
 
 Only ever added: a refill asked for since counts against its spacing and its number, and is not asked for again.
 """

@@ -1,4 +1,4 @@
-"""What panels said of placed orders after a copy was made: the later word counts, so that no window begins anew."""
+"""Merges the later statuses of placed orders, so that no waiting period begins anew."""
 
 import sqlite3
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Repairs of the state that a person asks for: another address for an order's attempts, or none. Nothing is ever deleted.
+"""Repairs that a person asks for: attempts move to another address, or to none. Nothing is deleted.
 
 A forgotten order keeps its attempts, its money and its place in the campaign's budget, under an id that no file can list.
 """

@@ -1,4 +1,4 @@
-"""Puts a copy of the state in the place of the present one, without forgetting what only the present one knows.
+"""Restores a copy of the state, and keeps what only the present state knows.
 
 A copy that is older than reality begins a new epoch: every other copy of the former one is refused from then on.
 """

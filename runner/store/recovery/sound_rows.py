@@ -1,4 +1,4 @@
-"""Which rows of a damaged database still make sense: a page can be read, and what is in it be rubbish."""
+"""Tells which rows of a damaged database still make sense."""
 
 import sqlite3
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Looks the whole state over: the file, the tables, the guards in them, the lineage, and who may read it. Changes nothing."""
+"""Verifies the whole state: file, tables, triggers, lineage, permissions. Changes nothing."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""Which schemas this version knows. Free of imports that cost time: readers look here too."""
+"""The schema revisions that this version knows. Cheap to import, as readers need it."""
 
 from collections.abc import Sequence
 

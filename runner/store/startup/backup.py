@@ -1,4 +1,4 @@
-"""Copies of the database, made before anything changes it. Made by SQLite itself, so they are whole."""
+"""Makes whole copies of the database by SQLite's own means, before anything changes it."""
 
 import os
 import re

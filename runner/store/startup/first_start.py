@@ -1,4 +1,4 @@
-"""May a state begin here? A missing state looks like a new one, so a new one is somebody's explicit act.
+"""Says whether a new state may begin: a missing one looks the same, so a new one is an explicit act.
 
 A run that speaks with real panels goes on with a state that has been begun for them; else it needs a permit (`runner init`)
 or `--new-state`, and no trace of an older life. The sandbox sells nothing: a state that knows it alone begins by itself,

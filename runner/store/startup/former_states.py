@@ -1,4 +1,4 @@
-"""Traces of an older life: files that tell that a project had a state, before a new one begins. Reads; changes nothing."""
+"""Finds traces of a former state before a new one begins. Changes nothing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Opens the state for writing: privately, in the right lineage, with the newest schema, and durably or not at all."""
+"""Opens the state for writing: private, of the right lineage, with the newest schema, durable or not at all."""
 
 import sqlite3
 import uuid

@@ -1,4 +1,4 @@
-"""Carries what the emergency file holds into the database, at the start of a run: placed orders, that is, not doubts.
+"""Carries outcomes from the spill file into the database at the start of a run.
 
 So do the answers to refill requests: a refill with the panel's id is followed, one without is only counted.
 """

@@ -1,4 +1,4 @@
-"""Tells the files of states from others, by what they are and where they lie: nothing else may be written over them."""
+"""Recognises the files of states, so that nothing else is written over them."""
 
 import os
 from collections.abc import Iterable

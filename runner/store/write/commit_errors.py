@@ -1,4 +1,4 @@
-"""What an error of a commit says: whether one operation's own data caused it, and in which words its caller is told."""
+"""Tells whether one operation's own data made a commit fail, and words the error."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""How many operations one commit of the journal takes, from how busy the loop's thread is. Commits nothing itself."""
+"""Decides how many operations one commit takes, by how busy the loop's thread is."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Refuses the mark of an order for a page that is being sent, or is in doubt, under another spelling of its link.
+"""Refuses a mark for a page that is being sent or in doubt under another spelling of its link.
 
 The unique index on unsettled sends compares links as texts. Plans are made by page: this is the second line, as the index is.
 """

@@ -1,4 +1,4 @@
-"""The last place for what a panel answered and the database does not take: a file of fixed size, written in place.
+"""The spill file: keeps answers that the database can't take, in place, in a file of fixed size.
 
 It needs no new space on the disk. The next start carries what it holds into the database, and empties it.
 """

@@ -1,4 +1,4 @@
-"""The writer: carries out batches of operations, each batch in one durable transaction. No threads, no asyncio.
+"""The writer: carries out batches of operations, each in one durable transaction. No threads, no asyncio.
 
 A batch is a group commit; where the database refuses it, each operation gets a transaction of its own, so that only
 the offending one fails and no neighbour's outcome is lost. On a full disk nothing is marked any more, and outcomes are
