@@ -42,4 +42,4 @@ Listener = Callable[[Event], None]
 
 
 def no_op(_event: Event) -> None:
-    """A listener that does not listen."""
+    """A listener that ignores every event."""

@@ -78,7 +78,7 @@ class RefillWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefillPolicy:
-    """Refill wishes of a campaign."""
+    """The refill policy of a campaign."""
 
     when: RefillWhen = RefillWhen.NEVER
     every: timedelta = timedelta(hours=24)

@@ -71,7 +71,7 @@ class RefillSeen(NamedTuple):
 
 
 class CancelState(StrEnum):
-    """What a panel made of one wish to cancel. Only `status` tells whether it was cancelled, and what came back."""
+    """What a panel made of one request to cancel. Only `status` tells whether it was cancelled, and what came back."""
 
     RECORDED = "recorded"  # the request was taken
     REFUSED = "refused"  # it said why not
@@ -79,7 +79,7 @@ class CancelState(StrEnum):
 
 
 class CancelRequest(NamedTuple):
-    """One wish to cancel, with its answer."""
+    """One request to cancel, with its answer."""
 
     attempt_id: int
     asked_at: datetime

@@ -134,10 +134,10 @@ class Panel(Protocol):
         """Send one order, once, and say what the answer proves. Never raises for anything that the network does."""
 
     async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
-        """Ask for refills, once: what became of each wish. Never raises for anything that the network does."""
+        """Ask for refills, once: what became of each request. Never raises for anything that the network does."""
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
         """Statuses by refill id; ids that the panel left out are absent. A read: raises as reads do."""
 
     async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
-        """Ask to cancel, which may be repeated: what became of each wish. Never raises for what the network does."""
+        """Ask to cancel, which may be repeated: what became of each request. Never raises for what the network does."""

@@ -90,7 +90,7 @@ def old_lists(session: Session, recorded: Recorded) -> list[str]:
 
 
 def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
-    """A list of tomorrow is old too: the clock was put back, and nobody knows since when it has been so."""
+    """A list with a future time counts as old: the clock was put back, so its age is unknown."""
     return not timedelta() <= now - catalogue.fetched_at < age
 
 

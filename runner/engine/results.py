@@ -43,8 +43,8 @@ class CancelResult(NamedTuple):
     message: str
 
 
-class Wished(StrEnum):
-    """What became of one wish of `runner refill` or `runner cancel`."""
+class RequestOutcome(StrEnum):
+    """What became of one request of `runner refill` or `runner cancel`."""
 
     WOULD = "would"  # a dry run: it would be asked for
     HELD = "held"  # not asked for: a rule is against it
@@ -55,12 +55,12 @@ class Wished(StrEnum):
     NOT_SENT = "not_sent"  # not asked for: proof that no byte left, or the run ended before
 
 
-class WishResult(NamedTuple):
+class RequestResult(NamedTuple):
     """One order that a person wished something for."""
 
     order: str  # address
     panel_order_id: str
-    outcome: Wished
+    outcome: RequestOutcome
     refill_id: str | None  # with REQUESTED
     message: str
 

@@ -8,7 +8,7 @@ from runner.core.errors import Interrupted
 
 
 class Stop:
-    """One run's wish to end. `request()` is what a signal handler calls; safe to call again."""
+    """A request to end one run. `request()` is what a signal handler calls; safe to call again."""
 
     def __init__(self) -> None:
         self.requested = False

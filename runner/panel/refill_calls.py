@@ -47,14 +47,14 @@ class UpkeepCalls:
         self._redact = redact
 
     async def refill(self, order_ids: Iterable[str]) -> dict[str, RefillAnswer]:
-        """What became of each wish, in calls of 100. No wish is repeated once a byte of it may have left."""
-        wishes = tuple(dict.fromkeys(order_ids))
+        """What became of each request, in calls of 100. No request is repeated once a byte of it may have left."""
+        requests = tuple(dict.fromkeys(order_ids))
         found: dict[str, RefillAnswer] = {}
         hopeless = "this panel has no refills" if "refill" in self._reader.capabilities.missing else ""
-        for batch in batches(wishes):
+        for batch in batches(requests):
             hopeless = hopeless or await self._refill(batch, found)
         if hopeless:
-            # A panel without refills will not have them later: each wish is answered, or all would be made again and again.
+            # A panel without refills will not have them later: each request is answered, or all would be made again and again.
             missing = "refill" in self._reader.capabilities.missing
             left = RefillAnswer(
                 kind=RefillKind.REFUSED if missing else RefillKind.NOT_SENT,
@@ -62,11 +62,11 @@ class UpkeepCalls:
                 message=hopeless,
                 stops_panel=True,
             )
-            found |= {order_id: left for order_id in wishes if order_id not in found}
+            found |= {order_id: left for order_id in requests if order_id not in found}
         return found
 
     async def _refill(self, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:
-        """One call, or one for each id, noted in `found`; what stands in the way of all further wishes, or nothing."""
+        """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or nothing."""
         capabilities = self._reader.capabilities
         if len(order_ids) > 1 and "refill" not in capabilities.singly:
             wished = await self._ask_refill(order_ids)
@@ -125,7 +125,7 @@ class UpkeepCalls:
         return found
 
     async def cancel(self, order_ids: Iterable[str]) -> dict[str, CancelAnswer]:
-        """What became of each wish, in calls of 100. Repeated while no answer comes, as cancelling twice changes nothing.
+        """What became of each request, in calls of 100. Repeated while no answer comes, as cancelling twice changes nothing.
 
         A panel that does not take the list is asked once more for each order alone.
         """
@@ -141,7 +141,7 @@ class UpkeepCalls:
         return found
 
     async def _cancel(self, order_ids: tuple[str, ...], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
-        """One call, or one for each id, noted in `found`; what stands in the way of all further wishes, or None."""
+        """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
         capabilities = self._reader.capabilities
         try:
             if _CANCEL not in capabilities.singly:
@@ -182,14 +182,14 @@ class UpkeepCalls:
 
 
 def _cancel_refused(trouble: Trouble) -> CancelAnswer:
-    """What became of one wish of which the whole answer is an error."""
+    """What became of one request of which the whole answer is an error."""
     if trouble.kind is TroubleKind.UNREADABLE:
         return CancelAnswer(kind=CancelKind.UNKNOWN, message=trouble.message)
     return refill_answers.cancel_of_error(trouble.message, trouble.message)
 
 
 def _note(trouble: Trouble, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> str:
-    """Note what trouble means for these wishes; its message if further wishes would meet the same."""
+    """Note what trouble means for these requests; its message if further requests would meet the same."""
     if trouble.kind not in _HOPELESS:
         found |= dict.fromkeys(order_ids, RefillAnswer(kind=RefillKind.UNKNOWN, message=trouble.message))
         return ""

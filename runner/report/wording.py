@@ -116,7 +116,7 @@ def period_words(period: Period | None) -> str:
 
 
 def rate_lowered_words(event: Event) -> str:
-    """What a panel's wish for fewer orders means: until when it gets none, and how many after that."""
+    """What a panel's request for fewer orders means: until when it gets none, and how many after that."""
     panel, rate = event.facts.get("panel"), event.facts.get("per_minute")
     until = from_text(str(event.facts["until"]))
     return f"{panel} asks for less: no order until {to_the_second(until)}, then at most {rate} a minute"

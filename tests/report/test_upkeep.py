@@ -11,19 +11,19 @@ from jsonschema import Draft7Validator
 
 from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.results import RefillResult, Wished, WishResult
+from runner.engine.results import RefillResult, RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.documents.markdown import to_markdown
 from runner.report.documents.refill_json import cancel_document, refill_document
 from runner.report.html.page import to_html
 from runner.report.terminal.screen import Screen
-from runner.report.text.renderers import render_apply, render_requests, render_wishes
+from runner.report.text.renderers import render_apply, render_request_results, render_requests
 from tests.report.models import a_model
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-FOR_REFILLS = [one for one in Wished if one is not Wished.RECORDED]
-FOR_CANCELS = [one for one in Wished if one is not Wished.REQUESTED]
+FOR_REFILLS = [one for one in RequestOutcome if one is not RequestOutcome.RECORDED]
+FOR_CANCELS = [one for one in RequestOutcome if one is not RequestOutcome.REQUESTED]
 
 
 def text_of(render, *subjects, terminal=False):
@@ -33,7 +33,7 @@ def text_of(render, *subjects, terminal=False):
 
 
 def results(*outcomes):
-    return [WishResult(f"spring/o{n}", str(n), one, None, "why") for n, one in enumerate(outcomes)]
+    return [RequestResult(f"spring/o{n}", str(n), one, None, "why") for n, one in enumerate(outcomes)]
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,23 @@ def test_every_outcome_fits_its_schema_and_no_other_key_does(name, document, out
 
 
 def test_wishes_are_listed_and_counted():
-    text = text_of(render_wishes, "refill", results(Wished.REQUESTED, Wished.HELD, Wished.NOT_SENT))
+    text = text_of(
+        render_request_results,
+        "refill",
+        results(RequestOutcome.REQUESTED, RequestOutcome.HELD, RequestOutcome.NOT_SENT),
+    )
     assert text.splitlines()[-1] == "Partly done: 1 refill asked for, 1 held, 1 not sent."
     assert "spring/o1" in text
-    done = text_of(render_wishes, "cancellation", results(Wished.RECORDED, Wished.RECORDED), terminal=True)
+    done = text_of(
+        render_request_results, "cancellation", results(RequestOutcome.RECORDED, RequestOutcome.RECORDED), terminal=True
+    )
     assert "Done: 2 cancellations asked for." in done
     assert "runner status --refresh" in done
     assert "Dry run: 1 refill would be asked for; nothing was sent." in text_of(
-        render_wishes, "refill", results(Wished.WOULD, Wished.HELD)
+        render_request_results, "refill", results(RequestOutcome.WOULD, RequestOutcome.HELD)
     )
-    assert text_of(render_wishes, "refill", []) == "Nothing to do: no refill is due.\n"
-    many = text_of(render_wishes, "refill", results(*[Wished.REQUESTED] * 25), terminal=True)
+    assert text_of(render_request_results, "refill", []) == "Nothing to do: no refill is due.\n"
+    many = text_of(render_request_results, "refill", results(*[RequestOutcome.REQUESTED] * 25), terminal=True)
     assert "5 more" in many
 
 

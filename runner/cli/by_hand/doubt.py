@@ -83,7 +83,7 @@ def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -
     wanted = read_id(order_id.strip())
     if wanted is None:
         raise InvalidInput(f"{order_id!r} is no order id", "copy the id from the panel's order list")
-    _settle(Settings(**flags), _Wish(address, DecisionKind.ADOPT, _worded(reason), wanted, force=force))
+    _settle(Settings(**flags), _DecisionRequest(address, DecisionKind.ADOPT, _worded(reason), wanted, force=force))
 
 
 @doubt.command("not-placed")
@@ -99,7 +99,7 @@ def not_placed(address: str, reason: str, checked: bool, **flags: Any) -> None: 
     """ADDR was never placed, as the panel's order list shows: the next apply buys it."""
     from runner.core.doubts import DecisionKind
 
-    _settle(Settings(**flags), _Wish(address, DecisionKind.NOT_PLACED, _worded(reason), checked=checked))
+    _settle(Settings(**flags), _DecisionRequest(address, DecisionKind.NOT_PLACED, _worded(reason), checked=checked))
 
 
 @doubt.command()
@@ -109,11 +109,11 @@ def abandon(address: str, reason: str, **flags: Any) -> None:  # noqa: ANN401  #
     """Nobody can tell whether ADDR was placed: it counts as spent and is never bought again."""
     from runner.core.doubts import DecisionKind
 
-    _settle(Settings(**flags), _Wish(address, DecisionKind.ABANDON, _worded(reason)))
+    _settle(Settings(**flags), _DecisionRequest(address, DecisionKind.ABANDON, _worded(reason)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _DecisionRequest:
     """One decision as it was typed."""
 
     address: str
@@ -124,16 +124,16 @@ class _Wish:
     checked: bool = False
 
 
-def _settle(settings: Settings, wish: _Wish) -> None:
+def _settle(settings: Settings, request: _DecisionRequest) -> None:
     from runner.cli.io.inputs import start_logging
     from runner.cli.io.report_files import claim
 
     claim(settings)
     start_logging(settings)
-    asyncio.run(_record(settings, wish))
+    asyncio.run(_record(settings, request))
 
 
-async def _record(settings: Settings, wish: _Wish) -> None:
+async def _record(settings: Settings, request: _DecisionRequest) -> None:
     """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
     from runner.cli.io.inputs import need_profiles
     from runner.core.doubts import DecisionKind
@@ -152,22 +152,22 @@ async def _record(settings: Settings, wish: _Wish) -> None:
     paths = StatePaths.at(settings.state)
     check(paths)
     if not paths.db.exists():  # the lock would make its directory
-        raise _nothing_here(settings, wish.address)
-    with await acquire(paths, f"doubt {wish.kind.replace('_', '-')}", clock, settings.lock_timeout) as lock:
+        raise _nothing_here(settings, request.address)
+    with await acquire(paths, f"doubt {request.kind.replace('_', '-')}", clock, settings.lock_timeout) as lock:
         check(paths)
         recorded = read_state(paths, lock_is_free=True)
-        case = find(recorded, wish.address)
+        case = find(recorded, request.address)
         seen: StatusSeen | None = None
         misfits: Sequence[str] = ()
         is_forced = is_new = False
-        if not is_decided(case, wish.kind, wish.order_id):
-            if wish.kind is DecisionKind.ADOPT:
-                seen, misfits = await _asked(settings, wish, case, recorded, clock.now())
-            elif wish.kind is DecisionKind.NOT_PLACED:
+        if not is_decided(case, request.kind, request.order_id):
+            if request.kind is DecisionKind.ADOPT:
+                seen, misfits = await _asked(settings, request, case, recorded, clock.now())
+            elif request.kind is DecisionKind.NOT_PLACED:
                 ((evidence, weighing),) = _weighed(settings, need_profiles(settings), recorded, [case.attempt])
-                is_forced = check_looked(case, weighing, evidence.settle, clock.now(), checked=wish.checked)
-        decision = _decision(wish, clock.now(), forced=is_forced or bool(misfits))
-        choice = Choice(wish.kind, decision, wish.order_id)
+                is_forced = check_looked(case, weighing, evidence.settle, clock.now(), checked=request.checked)
+        decision = _decision(request, clock.now(), forced=is_forced or bool(misfits))
+        choice = Choice(request.kind, decision, request.order_id)
         if case.decided is None:
             backup(paths, clock)
             async with open_journal(paths, lock, clock) as journal:
@@ -176,7 +176,7 @@ async def _record(settings: Settings, wish: _Wish) -> None:
 
 
 async def _asked(
-    settings: Settings, wish: _Wish, case: "Case", recorded: "Recorded", now: datetime
+    settings: Settings, request: _DecisionRequest, case: "Case", recorded: "Recorded", now: datetime
 ) -> "tuple[StatusSeen | None, Sequence[str]]":
     """What the panel says about the id, and what was forced."""
     from runner.cli.composition import open_panels
@@ -187,20 +187,22 @@ async def _asked(
     profiles = need_profiles(settings)
     if name != SANDBOX and name not in profiles:
         raise InvalidInput(
-            f"{settings.panels} has no panel {name}, where {wish.address} was sent",
+            f"{settings.panels} has no panel {name}, where {request.address} was sent",
             "put its profile back, or name the file with --panels",
         )
     async with open_panels(settings, (name,), profiles) as panels:
-        seen, misfits = await check_adoption(case, wish.order_id or "", panels[name], recorded, now, force=wish.force)
+        seen, misfits = await check_adoption(
+            case, request.order_id or "", panels[name], recorded, now, force=request.force
+        )
     return seen, misfits
 
 
-def _decision(wish: _Wish, at: datetime, *, forced: bool) -> "Decision":
+def _decision(request: _DecisionRequest, at: datetime, *, forced: bool) -> "Decision":
     from runner.cli.process.prompts import who
     from runner.core.doubts import Decision
 
     user, host = who()
-    return Decision(wish.reason, user, host, at, forced)
+    return Decision(request.reason, user, host, at, forced)
 
 
 def _worded(reason: str) -> str:

@@ -24,7 +24,7 @@ _LONGEST = 100  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelWish:
+class LabelRequest:
     """What was typed."""
 
     panel: str
@@ -35,10 +35,10 @@ class LabelWish:
     force: bool  # though nothing like it is unexplained
 
 
-def read_wish(
+def read_request(
     names: tuple[str, ...], text: str, amount: Decimal | None, *, yes: bool, no_input: bool, force: bool
-) -> LabelWish:
-    """The options as a wish; UsageError if they make none."""
+) -> LabelRequest:
+    """The options as a request; UsageError if they make none."""
     from runner.cli.process.prompts import may_ask
 
     if len(names) != 1:
@@ -53,30 +53,30 @@ def read_wish(
         raise UsageError(
             "--label, and nobody to ask how much", "add --amount 50.00, or --yes for all that is unexplained"
         )
-    return LabelWish(
+    return LabelRequest(
         panel=names[0], text=words, amount=amount, may_label=yes or not can_ask, may_ask=can_ask, force=force
     )
 
 
-def label_balance(settings: Settings, wish: LabelWish) -> "BalanceSeen":
+def label_balance(settings: Settings, request: LabelRequest) -> "BalanceSeen":
     """Look at the balance, and record the label; what was seen. Raises `Interrupted` if the user says no."""
-    return asyncio.run(_label(settings, wish))
+    return asyncio.run(_label(settings, request))
 
 
-async def _label(settings: Settings, wish: LabelWish) -> "BalanceSeen":
+async def _label(settings: Settings, request: LabelRequest) -> "BalanceSeen":
     from runner.cli.composition import end_run, open_session
     from runner.cli.io.inputs import Inputs, need_profiles
 
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())
-    async with open_session(settings, inputs, "balance --label", panels=(wish.panel,)) as session:
-        recorded = await _refreshed(session, wish.panel)
+    async with open_session(settings, inputs, "balance --label", panels=(request.panel,)) as session:
+        recorded = await _refreshed(session, request.panel)
         out = settings.stderr() if settings.format == "json" else settings.stdout()
-        label = _choose(settings, wish, recorded, session, out)
+        label = _choose(settings, request, recorded, session, out)
         if label is not None:
             await session.journal.label_balance(label)
-            _tell(label, _account(await session.journal.recorded(), wish.panel), out)
+            _tell(label, _account(await session.journal.recorded(), request.panel), out)
         await end_run(session, ExitCode.OK)
-    return recorded.last_balances[wish.panel]
+    return recorded.last_balances[request.panel]
 
 
 async def _refreshed(session: "Session", name: str) -> "Recorded":
@@ -104,7 +104,7 @@ def _account(recorded: "Recorded", panel: str) -> "Account":
 
 
 def _choose(
-    settings: Settings, wish: LabelWish, recorded: "Recorded", session: "Session", out: "Screen"
+    settings: Settings, request: LabelRequest, recorded: "Recorded", session: "Session", out: "Screen"
 ) -> "BalanceLabel | None":
     """The label to record; None, and why, if there is nothing to explain."""
     from runner.cli.process import signals
@@ -115,14 +115,14 @@ def _choose(
     from runner.store.disk.paths import StatePaths
     from runner.store.read.balance_looks import read_readings
 
-    account, last = _account(recorded, wish.panel), recorded.last_balances[wish.panel]
+    account, last = _account(recorded, request.panel), recorded.last_balances[request.panel]
     currency = last.balance.currency
     unlabelled = -(account.unexplained or Decimal(0))  # came in, and no book or label shows it
-    if not unlabelled and not wish.force:
-        out.line(f"Nothing is unexplained at {wish.panel}: there is nothing to label.")
+    if not unlabelled and not request.force:
+        out.line(f"Nothing is unexplained at {request.panel}: there is nothing to label.")
         return None
-    amount = unlabelled if wish.amount is None else wish.amount
-    if account.races and not wish.force:
+    amount = unlabelled if request.amount is None else request.amount
+    if account.races and not request.force:
         left = unlabelled - sum((race.missing for race in account.races), Decimal(0))
         if amount > left:
             rest = f"label the other {plain(left)} with --amount {plain(left)}; or " if left > 0 else ""
@@ -131,24 +131,26 @@ def _choose(
             )
     if not amount:
         raise UsageError("--force needs an --amount", "name what came in, or went out: --amount=-5.00")
-    if amount * unlabelled < 0 and not wish.force:
+    if amount * unlabelled < 0 and not request.force:
         raise InvalidInput(
-            f"{moved(amount, currency)}? At {wish.panel} {moved(unlabelled, currency)} unexplained; nothing was labelled",
+            f"{moved(amount, currency)}? At {request.panel} {moved(unlabelled, currency)} unexplained; nothing was labelled",
             "look at runner report; to label it all the same, add --force",
         )
-    first = recorded.first_balances[wish.panel]
-    if not wish.may_label:
-        told = f"At {wish.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
+    first = recorded.first_balances[request.panel]
+    if not request.may_label:
+        told = f"At {request.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
         with signals.asking():
-            agreed = click.confirm(f'Label that {moved(amount, currency)} as "{wish.text}"?', default=False, err=True)
+            agreed = click.confirm(
+                f'Label that {moved(amount, currency)} as "{request.text}"?', default=False, err=True
+            )
         if not agreed:
             raise Interrupted("not confirmed; nothing was labelled")
-    reading = shown_first(recorded, read_readings(StatePaths.at(settings.state), wish.panel), amount) or last
+    reading = shown_first(recorded, read_readings(StatePaths.at(settings.state), request.panel), amount) or last
     user, host = who()
     return BalanceLabel(
-        panel=wish.panel,
-        text=wish.text,
+        panel=request.panel,
+        text=request.text,
         amount=amount,
         currency=currency,
         reading=reading.number or 0,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.cli.io.inputs import Inputs
     from runner.core.attempts import Attempt
     from runner.core.snapshot import Recorded
-    from runner.engine.results import Wished, WishResult
+    from runner.engine.results import RequestOutcome, RequestResult
     from runner.engine.session import Session
     from runner.planning.refills.due_refills import DueRefill
     from runner.planning.status.selected_attempts import Chosen
@@ -102,7 +102,7 @@ def cancel(
     from runner.cli.io.inputs import Inputs, need_profiles, start_logging
     from runner.cli.io.report_files import claim
     from runner.engine.cancel import cancel_orders
-    from runner.engine.results import Wished, WishResult
+    from runner.engine.results import RequestOutcome, RequestResult
     from runner.planning.refills.cancels import too_late
     from runner.planning.refills.due_refills import service_of
     from runner.report.documents.refill_json import cancel_document
@@ -117,20 +117,22 @@ def cancel(
     asking = [one for one in chosen.attempts if one.id not in held]
     panels = {one.panel for one in asking}
     _need_panels(settings, panels, inputs.profiles)
-    results = [_row(one, Wished.HELD, held[one.id]) for one in chosen.attempts if one.id in held]
+    results = [_row(one, RequestOutcome.HELD, held[one.id]) for one in chosen.attempts if one.id in held]
 
-    async def carry_out(session: "Session") -> "list[WishResult]":
+    async def carry_out(session: "Session") -> "list[RequestResult]":
         asked = await cancel_orders(session, asking)
-        done = [WishResult(one.order, one.panel_order_id, Wished(one.state), None, one.message) for one in asked]
+        done = [
+            RequestResult(one.order, one.panel_order_id, RequestOutcome(one.state), None, one.message) for one in asked
+        ]
         told = {one.panel_order_id for one in asked}
-        return done + [_row(one, Wished.NOT_SENT, _ENDED) for one in asking if one.panel_order_id not in told]
+        return done + [_row(one, RequestOutcome.NOT_SENT, _ENDED) for one in asking if one.panel_order_id not in told]
 
     stopped = False
     too_many = excess(asking, recorded, max_cancel)
     if too_many and not dry_run:
         raise GuardRefused(f"{'; '.join(too_many)}; nothing was sent", CHOICES)
     if dry_run:
-        results += [_row(one, Wished.WOULD, "") for one in asking]
+        results += [_row(one, RequestOutcome.WOULD, "") for one in asking]
     elif asking:
         _consent(f"Ask to cancel {len(asking)} order(s)?", panels, yes=yes, no_input=no_input)
         asked, stopped = asyncio.run(_in_session(settings, inputs, "cancel", panels, carry_out))
@@ -153,19 +155,19 @@ class _Round:
     names: Sequence[str]
     counts: Mapping[str, int] | None
 
-    def rehearse(self, recorded: "Recorded", now: datetime) -> "list[WishResult]":
+    def rehearse(self, recorded: "Recorded", now: datetime) -> "list[RequestResult]":
         """What would be asked for, and what is held, as far as the state knows."""
-        from runner.engine.results import Wished, WishResult
+        from runner.engine.results import RequestOutcome, RequestResult
 
         due, held = self._decide(recorded, now)
-        would = [WishResult(one.order, one.panel_order_id, Wished.WOULD, None, one.reason) for one in due]
+        would = [RequestResult(one.order, one.panel_order_id, RequestOutcome.WOULD, None, one.reason) for one in due]
         return held + would
 
-    async def carry_out(self, session: "Session") -> "list[WishResult]":
+    async def carry_out(self, session: "Session") -> "list[RequestResult]":
         """Look first, so that nothing is asked for on old knowledge; then ask, once."""
         from runner.engine.refill import ask_refills
         from runner.engine.refresh import refresh
-        from runner.engine.results import Wished, WishResult
+        from runner.engine.results import RequestOutcome, RequestResult
 
         await session.journal.doubt_left_overs(session.clock.now())
         await refresh(session, await session.journal.recorded(), campaigns=self.inputs.campaigns)
@@ -174,17 +176,18 @@ class _Round:
             here = [one for one in due if one.panel == name]
             asked = await ask_refills(session, panel, here)
             results += [
-                WishResult(one.order, one.panel_order_id, Wished(one.state), one.refill_id, one.message)
+                RequestResult(one.order, one.panel_order_id, RequestOutcome(one.state), one.refill_id, one.message)
                 for one in asked
             ]
             results += [
-                WishResult(one.order, one.panel_order_id, Wished.NOT_SENT, None, _ENDED) for one in here[len(asked) :]
+                RequestResult(one.order, one.panel_order_id, RequestOutcome.NOT_SENT, None, _ENDED)
+                for one in here[len(asked) :]
             ]
         return results
 
-    def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[WishResult]]":
+    def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[RequestResult]]":
         """What may be asked for; and, of orders that were named, what may not."""
-        from runner.engine.results import Wished
+        from runner.engine.results import RequestOutcome
         from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
         from runner.planning.status.selected_attempts import choose
 
@@ -196,12 +199,12 @@ class _Round:
             return found.due, []
         every = {one.name: one.policy.refill.every for one in self.inputs.campaigns}
         due: list[DueRefill] = []
-        held: list[WishResult] = []
+        held: list[RequestResult] = []
         for one in choose(recorded, self.names).attempts:
             former = recorded.refills.get(one.id, ())
             pause = every.get(one.campaign, RefillPolicy().every)
             if why := hindrance(one, former, pause, service_of(recorded, one), now):
-                held.append(_row(one, Wished.HELD, why))
+                held.append(_row(one, RequestOutcome.HELD, why))
             else:
                 due.append(DueRefill(one.address, one.id, one.panel, one.panel_order_id or "", "named by hand"))
         return due, held
@@ -212,9 +215,9 @@ async def _in_session(
     inputs: "Inputs",
     command: str,
     panels: Collection[str],
-    carry_out: "Callable[[Session], Coroutine[Any, Any, list[WishResult]]]",
-) -> "tuple[list[WishResult], bool]":
-    """What became of the wishes, and whether the run was interrupted."""
+    carry_out: "Callable[[Session], Coroutine[Any, Any, list[RequestResult]]]",
+) -> "tuple[list[RequestResult], bool]":
+    """What became of the requests, and whether the run was interrupted."""
     from runner.cli.composition import end_run, open_session
     from runner.cli.io.listener import listener
 
@@ -265,29 +268,32 @@ def _consent(question: str, panels: Collection[str], *, yes: bool, no_input: boo
         raise Interrupted("not confirmed; nothing was sent")
 
 
-def _row(attempt: "Attempt", outcome: "Wished", message: str) -> "WishResult":
-    from runner.engine.results import WishResult
+def _row(attempt: "Attempt", outcome: "RequestOutcome", message: str) -> "RequestResult":
+    from runner.engine.results import RequestResult
 
-    return WishResult(attempt.address, attempt.panel_order_id or "", outcome, None, message)
+    return RequestResult(attempt.address, attempt.panel_order_id or "", outcome, None, message)
 
 
 def _show(
-    settings: Settings, code: ExitCode, noun: str, results: "Sequence[WishResult]", document: "Mapping[str, object]"
+    settings: Settings, code: ExitCode, noun: str, results: "Sequence[RequestResult]", document: "Mapping[str, object]"
 ) -> ExitCode:
     from runner.cli.io.report_files import Result, publish
     from runner.report.documents.as_json import write_json
-    from runner.report.text.renderers import render_wishes
+    from runner.report.text.renderers import render_request_results
 
     told = Result(
-        as_json=lambda out: write_json(out, document), as_text=lambda screen: render_wishes(noun, results, screen)
+        as_json=lambda out: write_json(out, document),
+        as_text=lambda screen: render_request_results(noun, results, screen),
     )
     return publish(settings, code, told)
 
 
-def _exit_code(results: "Sequence[WishResult]", chosen: "Chosen", *, dry_run: bool) -> ExitCode:
+def _exit_code(results: "Sequence[RequestResult]", chosen: "Chosen", *, dry_run: bool) -> ExitCode:
     """14 if something that was asked for, or named one by one, did not come to its end; a glob may mean too much."""
-    from runner.engine.results import Wished
+    from runner.engine.results import RequestOutcome
 
-    missed = (Wished.REFUSED, Wished.UNKNOWN, Wished.NOT_SENT)
-    failed = any(one.outcome in missed or (one.outcome is Wished.HELD and one.order in chosen.named) for one in results)
+    missed = (RequestOutcome.REFUSED, RequestOutcome.UNKNOWN, RequestOutcome.NOT_SENT)
+    failed = any(
+        one.outcome in missed or (one.outcome is RequestOutcome.HELD and one.order in chosen.named) for one in results
+    )
     return ExitCode.PARTLY if failed and not dry_run else ExitCode.OK

@@ -107,7 +107,7 @@ def balance(
 
     With --label, say why the balance of one PANEL moved by what `runner report` calls unexplained: a top-up, say.
     """
-    from runner.cli.by_hand.label import label_balance, read_wish
+    from runner.cli.by_hand.label import label_balance, read_request
     from runner.cli.io.output import show
     from runner.report.documents.as_json import balance_document, write_json
     from runner.report.text.renderers import render_balances
@@ -118,9 +118,9 @@ def balance(
             raise UsageError("--amount, --yes and --force go with --label", 'add --label "top-up"')
         found = asyncio.run(_balances(settings, names))
     else:
-        wish = read_wish(names, label, amount, yes=yes, no_input=no_input, force=force)
+        request = read_request(names, label, amount, yes=yes, no_input=no_input, force=force)
         _chosen(settings, names)  # complains of a name that panels.yaml does not have
-        found = [label_balance(settings, wish)]
+        found = [label_balance(settings, request)]
     show(
         settings,
         lambda stream: write_json(stream, balance_document(found)),

@@ -57,7 +57,7 @@ def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def draining(wish: "Stop") -> Iterator[None]:
+def draining(run: "Stop") -> Iterator[None]:
     """While a run goes on: the first signal asks it to end, the next one ends the process now."""
     import asyncio  # 30 ms that --help does without
 
@@ -67,11 +67,11 @@ def draining(wish: "Stop") -> Iterator[None]:
     def stop(number: int) -> None:
         nonlocal asked_at
         now = time.monotonic()
-        if not wish.requested:
+        if not run.requested:
             asked_at = now
-            wish.request()
+            run.request()
         elif _is_another(number, now - asked_at):
-            leave(wish.in_flight)
+            leave(run.in_flight)
 
     former = {number: signal.getsignal(number) for number in endings()}
     for number in former:

@@ -56,7 +56,7 @@ class _Refused(NamedTuple):
 
 
 class Backoff:
-    """Orders that this watch leaves alone: refused ones, and all of a panel for a while after a doubt, or at its own wish.
+    """Orders that this watch leaves alone: refused ones, and all of a panel for a while after a doubt, or at its own request.
 
     A panel may block an address that repeats a bad request: only what may pass by itself (no funds, too many requests,
     another order at work on the page) is tried again, less and less often and not for ever. And a panel that loses

@@ -30,7 +30,7 @@ def budget(values: Mapping[str, str]) -> Budget:
 
 
 def policy(values: Mapping[str, Any]) -> Policy:
-    """The wishes of `policy:`, with the defaults of Policy for what is left out."""
+    """The settings of `policy:`, with the defaults of Policy for what is left out."""
     usual = Policy()
     return Policy(
         on_change=OnChange(values.get("on_change", usual.on_change)),

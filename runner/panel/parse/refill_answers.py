@@ -16,11 +16,11 @@ _WRAPPERS = ("data", "result", "response")
 
 
 class RefillKind(StrEnum):
-    """What a panel made of one wish for a refill."""
+    """What a panel made of one request for a refill."""
 
     REQUESTED = "requested"  # it gave a refill id
     REFUSED = "refused"  # it said why not
-    NOT_SENT = "not_sent"  # the wish provably never left
+    NOT_SENT = "not_sent"  # the request provably never left
     UNKNOWN = "unknown"  # it may have been recorded: not asked again before the next interval
 
 
@@ -34,13 +34,13 @@ class Finality(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefillAnswer:
-    """One order's wish for a refill."""
+    """One order's request for a refill."""
 
     kind: RefillKind
     refill_id: str | None = None  # with REQUESTED
     finality: Finality | None = None  # with REFUSED
     message: str = ""
-    stops_panel: bool = False  # not about this order: further wishes would meet the same (key, rate, no such action)
+    stops_panel: bool = False  # not about this order: further requests would meet the same (key, rate, no such action)
 
 
 class RefillState(StrEnum):
@@ -65,7 +65,7 @@ class RefillStatusAnswer:
 
 
 class CancelKind(StrEnum):
-    """What a panel made of one wish to cancel. Only `status` tells whether it was cancelled."""
+    """What a panel made of one request to cancel. Only `status` tells whether it was cancelled."""
 
     RECORDED = "recorded"  # the request was taken
     REFUSED = "refused"  # it said why not
@@ -74,11 +74,11 @@ class CancelKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAnswer:
-    """One order's wish to be cancelled."""
+    """One order's request to be cancelled."""
 
     kind: CancelKind
     message: str = ""
-    stops_panel: bool = False  # not about this order: further wishes would meet the same
+    stops_panel: bool = False  # not about this order: further requests would meet the same
 
 
 _STATES = {
@@ -147,7 +147,7 @@ _NOT_CANCELLED = re.compile(
 
 
 def parse_refills(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, RefillAnswer] | Trouble:
-    """What became of each wish, for every id asked; an id the panel left out is UNKNOWN."""
+    """What became of each request, for every id asked; an id the panel left out is UNKNOWN."""
     entries = _entries(text, order_ids, ("order", "order_id", "id"), "refill", redact)
     if isinstance(entries, Trouble):
         return entries
@@ -213,7 +213,7 @@ def _refill_status(entry: Json, redact: Redact) -> RefillStatusAnswer | None:
 
 
 def parse_cancels(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, CancelAnswer] | Trouble:
-    """What became of each wish, for every id asked. A success of the whole call is one for each of them."""
+    """What became of each request, for every id asked. A success of the whole call is one for each of them."""
     entries = _entries(text, order_ids, ("order", "order_id", "id"), "cancel", redact)
     if isinstance(entries, Trouble):
         return entries

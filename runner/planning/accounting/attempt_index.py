@@ -145,7 +145,7 @@ class Taken:
         self.returned: dict[Billed, Decimal] = {}  # what the panels say they paid back
 
     def add(self, attempts: Sequence[Attempt], recorded: Recorded, since: datetime | None = None) -> None:
-        """Add what attempts marked since then have committed; a mark of tomorrow (a clock put back) counts too."""
+        """Add what attempts marked since then have committed; a mark with a future time (the clock was put back) counts too."""
         for attempt in attempts:
             if (since is None or attempt.marked_at >= since) and (booked := book(attempt)) is not None:
                 panel = attempt.panel

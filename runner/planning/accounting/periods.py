@@ -36,9 +36,9 @@ def in_period(
         if (asked := [one for one in several if holds(one.asked_at)])
     }
     cancels = {
-        attempt_id: wishes
+        attempt_id: requests
         for attempt_id, several in recorded.cancels.items()
-        if (wishes := [one for one in several if holds(one.asked_at)])
+        if (requests := [one for one in several if holds(one.asked_at)])
     }
     return replace(
         recorded,

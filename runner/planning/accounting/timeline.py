@@ -152,7 +152,7 @@ class _Story:
             panel=attempt.panel,
             currency=currency_at(attempt, changes) if changes else self._currencies.get(attempt.panel),
         )
-        yield base._replace(run_id=attempt.run_id, amount=attempt.expected_charge, text=_wish(attempt))
+        yield base._replace(run_id=attempt.run_id, amount=attempt.expected_charge, text=_requested(attempt))
         base = base._replace(cause=attempt.marked_at)
         if attempt.settled_at is not None or attempt.state is AttemptState.IN_DOUBT:
             yield _outcome(base, attempt, decided, answer)
@@ -186,7 +186,7 @@ def _seen_at(attempt: Attempt) -> datetime:
     return attempt.final_at or attempt.checked_at or attempt.marked_at
 
 
-def _wish(attempt: Attempt) -> str:
+def _requested(attempt: Attempt) -> str:
     drip = f", {attempt.runs} runs every {attempt.interval} min" if attempt.runs else ""
     kind = "" if attempt.kind == "initial" else f" ({attempt.kind.value.replace('_', ' ')})"
     return f"service {attempt.service}, {attempt.quantity} units{drip}, {attempt.link}{kind}"

@@ -126,10 +126,10 @@ def drop_of(attempt: Attempt, counts: Mapping[str, int], threshold: Decimal = ZE
 class RefillRound:
     """Collects what is due while a plan is made, and what must be said about it."""
 
-    def __init__(self, recorded: Recorded, wish: RefillInputs) -> None:
+    def __init__(self, recorded: Recorded, inputs: RefillInputs) -> None:
         self.due: list[DueRefill] = []
         self._recorded = recorded
-        self._wish = wish
+        self._inputs = inputs
         # By campaign: completed orders that can't be compared, and whether there are counts to compare them with.
         self._uncounted: dict[str, tuple[int, bool]] = {}
 
@@ -142,8 +142,8 @@ class RefillRound:
 
     def look_at(self, order: Order, attempts: Sequence[Attempt], campaign: Campaign) -> str:
         """Note what is due of one satisfied order; the reason for its line in the plan, empty if nothing is."""
-        policy, wish = campaign.policy.refill, self._wish
-        if policy.when is RefillWhen.NEVER or (wish.only is not None and order.address not in wish.only):
+        policy, inputs = campaign.policy.refill, self._inputs
+        if policy.when is RefillWhen.NEVER or (inputs.only is not None and order.address not in inputs.only):
             return ""
         reasons = []
         for attempt in attempts:
@@ -157,7 +157,7 @@ class RefillRound:
     def _reason(self, attempt: Attempt, campaign: Campaign) -> str:
         policy = campaign.policy.refill
         former = self._recorded.refills.get(attempt.id, ())
-        now = self._wish.now
+        now = self._inputs.now
         # Before any text is made: the two most frequent of the cases below, which say why.
         if attempt.status is not _COMPLETED or _REFILL in self._recorded.lacking.get(attempt.panel, ()):
             return ""
@@ -170,7 +170,7 @@ class RefillRound:
         due = due_words(former, policy.max)
         if policy.when is not RefillWhen.DROP:
             return due
-        counts = campaign.counts if self._wish.counts is None else self._wish.counts
+        counts = campaign.counts if self._inputs.counts is None else self._inputs.counts
         drop = None if counts is None else drop_of(attempt, counts, policy.threshold)
         if drop is None or drop.shown is None:
             orders, _ = self._uncounted.get(campaign.name, (0, True))

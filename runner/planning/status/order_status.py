@@ -287,5 +287,5 @@ def _dripped(standing: Standing, order: Order, bought: Sequence[Attempt], now: d
 
 
 def is_lost(attempt: Attempt) -> bool:
-    """True if a live order has not been known for long. A final one that vanishes is nobody's loss: panels tidy up."""
+    """True if a live order has not been known for long. A final one that vanishes is ignored: panels purge finished orders."""
     return attempt.missing_in_a_row >= LOST_AFTER and attempt.is_live

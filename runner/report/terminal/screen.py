@@ -28,7 +28,9 @@ _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that
 _GAP = 2  # columns between columns
 _NAME_SHARE = 0.4
 _LEAST_WRAPPED, _LEAST_CUT = 16, 12  # columns: less of a cell that goes on, or loses a part, can't be read
-_LONGEST_KEPT = 30  # columns: a longer cell that should be kept is nobody's count or moment, and gives way to amounts
+_LONGEST_KEPT = (
+    30  # columns: a longer cell that should be kept is neither a count nor a time, and is cut before amounts are
+)
 _BELOW = 4  # columns that a cell below its row is indented
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")  # of a command line; quoted parts hold together
 _CONTINUED = " \\"  # the shell reads the next line as a part of this one

@@ -6,7 +6,7 @@ from itertools import islice
 
 from runner.core.refills import CancelState, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.results import CancelResult, RefillResult, Wished, WishResult
+from runner.engine.results import CancelResult, RefillResult, RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.terminal.screen import Column, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good
@@ -15,19 +15,19 @@ from runner.report.wording import REFILL_TITLES, count, refill_cells, words
 _FIRST = 20  # listed on a terminal
 _FIRST_PIPED = 1000  # the same off a terminal, where people grep
 _STYLES = {
-    Wished.WOULD: Style.PLAIN,
-    Wished.HELD: Style.ATTENTION,
-    Wished.REQUESTED: Style.GOOD,
-    Wished.RECORDED: Style.GOOD,
-    Wished.REFUSED: Style.BAD,
-    Wished.UNKNOWN: Style.BAD,
-    Wished.NOT_SENT: Style.ATTENTION,
+    RequestOutcome.WOULD: Style.PLAIN,
+    RequestOutcome.HELD: Style.ATTENTION,
+    RequestOutcome.REQUESTED: Style.GOOD,
+    RequestOutcome.RECORDED: Style.GOOD,
+    RequestOutcome.REFUSED: Style.BAD,
+    RequestOutcome.UNKNOWN: Style.BAD,
+    RequestOutcome.NOT_SENT: Style.ATTENTION,
 }
-_MISSED = frozenset({Wished.HELD, Wished.REFUSED, Wished.UNKNOWN, Wished.NOT_SENT})
+_MISSED = frozenset({RequestOutcome.HELD, RequestOutcome.REFUSED, RequestOutcome.UNKNOWN, RequestOutcome.NOT_SENT})
 
 
-def render_wishes(noun: str, results: Sequence[WishResult], out: Screen) -> None:
-    """Each order with what became of the wish, and one line that counts them. `noun`: refill, cancellation."""
+def render_request_results(noun: str, results: Sequence[RequestResult], out: Screen) -> None:
+    """Each order with what became of the request, and one line that counts them. `noun`: refill, cancellation."""
     if not results:
         out.line(f"Nothing to do: no {noun} is due.")
         return
@@ -53,16 +53,16 @@ def render_wishes(noun: str, results: Sequence[WishResult], out: Screen) -> None
     _last_line(noun, results, out)
 
 
-def _last_line(noun: str, results: Sequence[WishResult], out: Screen) -> None:
+def _last_line(noun: str, results: Sequence[RequestResult], out: Screen) -> None:
     counts = Counter(one.outcome for one in results)
-    if counts[Wished.WOULD]:
-        out.line(f"Dry run: {count(counts[Wished.WOULD], noun)} would be asked for; nothing was sent.")
+    if counts[RequestOutcome.WOULD]:
+        out.line(f"Dry run: {count(counts[RequestOutcome.WOULD], noun)} would be asked for; nothing was sent.")
         return
-    taken = counts[Wished.REQUESTED] + counts[Wished.RECORDED]
+    taken = counts[RequestOutcome.REQUESTED] + counts[RequestOutcome.RECORDED]
     missed = [f"{number:,} {words(outcome)}" for outcome, number in counts.items() if outcome in _MISSED]
     told = ", ".join([f"{count(taken, noun)} asked for", *missed])
     out.line(bad(f"Partly done: {told}.") if missed else good(f"Done: {told}."))
-    if counts[Wished.RECORDED]:
+    if counts[RequestOutcome.RECORDED]:
         out.line("The panel took the request; whether it is cancelled and refunded, the order's status will tell:")
         out.line(command("runner status --refresh"), indent=2)
 

@@ -28,11 +28,11 @@ def evidence_row(settle: Settle) -> tuple[str | int | None, ...] | None:
     return (settle.attempt_id, outcome.http_status, outcome.size, outcome.answer[:LONGEST_ANSWER], reason)
 
 
-def decide(connection: Connection, wish: Deciding) -> int:
+def decide(connection: Connection, request: Deciding) -> int:
     """Settle a doubt: 1 if recorded now, 0 if the very same decision stood already. DecisionRefused otherwise."""
-    kind, state = _MEANINGS[type(wish)]
-    panel_order_id = wish.panel_order_id if isinstance(wish, Adopt) else None
-    made = _made(connection, wish.attempt_id)
+    kind, state = _MEANINGS[type(request)]
+    panel_order_id = request.panel_order_id if isinstance(request, Adopt) else None
+    made = _made(connection, request.attempt_id)
     if made is not None:
         if (made.kind, made.panel_order_id) == (kind, panel_order_id):
             return 0
@@ -41,16 +41,16 @@ def decide(connection: Connection, wish: Deciding) -> int:
         )
     changed = connection.execute(
         update(attempts)
-        .where(attempts.c.id == wish.attempt_id, attempts.c.state == AttemptState.IN_DOUBT)
+        .where(attempts.c.id == request.attempt_id, attempts.c.state == AttemptState.IN_DOUBT)
         .values(state=state, panel_order_id=panel_order_id)
     )
     if changed.rowcount != 1:
-        raise DecisionRefused(f"attempt {wish.attempt_id} is not in doubt", "see `runner doubt list`")
-    by = wish.decision
+        raise DecisionRefused(f"attempt {request.attempt_id} is not in doubt", "see `runner doubt list`")
+    by = request.decision
     connection.execute(
         insert(decisions),
         {
-            "attempt_id": wish.attempt_id,
+            "attempt_id": request.attempt_id,
             "kind": kind.value,
             "panel_order_id": panel_order_id,
             "reason": by.reason,

@@ -17,7 +17,9 @@ _ASKING, _REQUESTED, _UNKNOWN = (
 _OVER = (RefillState.COMPLETED.value, RefillState.REJECTED.value)
 _REFILL_FACTS = ("state", "refill_id", "finality", "message", "answered_at", "checked_at")
 
-_Name = tuple[Key, str, int]  # of a request: its attempt, when it was asked, the how manieth of that moment
+_Name = tuple[
+    Key, str, int
+]  # of a request: its attempt, when it was asked, its ordinal among the requests of that moment
 
 
 class Further(NamedTuple):
