@@ -201,17 +201,14 @@ async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission
 
 
 def _purchases(plan: Plan, recorded: Recorded, actions: Sequence[Action]) -> list[Purchase]:
-    return [
-        Purchase(
-            action.order,
-            action.panel,
-            recorded.catalogues[action.panel].services[action.order.service].rate,
-            action.cost,
-            plan.parts.get(action.order.key),
-        )
-        for action in actions
-        if action.cost is not None
-    ]
+    found = []
+    for action in actions:
+        order, key = action.order, action.order.key
+        if action.cost is None:
+            raise AssertionError(f"{order.address} is to be bought and has no price")
+        rate = recorded.catalogues[action.panel].services[order.service].rate
+        found.append(Purchase(order, action.panel, rate, action.cost, plan.parts.get(key)))
+    return found
 
 
 def _balance_before(panel: str, committed: Committed) -> Decimal | None:
