@@ -1,8 +1,9 @@
 """The state as planning sees it: everything recorded, read at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt
@@ -45,3 +46,11 @@ class Recorded:
     protected: frozenset[tuple[str, str]] = frozenset()  # (campaign, order id) once listed with `protect: true`
     lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)  # panel -> abilities it showed not to have
     status_calls: Mapping[tuple[str, date], int] = field(default_factory=dict)  # (panel, UTC day) -> calls made
+
+    def each(self) -> Iterator[Attempt]:
+        """Every attempt: those of an order one after the other, orders as they were first marked."""
+        return chain.from_iterable(self.attempts.values())
+
+    def by_id(self) -> dict[int, Attempt]:
+        """Every attempt, by its id."""
+        return {attempt.id: attempt for attempt in self.each()}

@@ -116,9 +116,7 @@ def open_refills(recorded: Recorded, panel: str) -> list[Refill]:
     """The refills of a panel that are not over, each with the panel's id of it."""
     if not recorded.refills:
         return []
-    owners: dict[int, Attempt] = {
-        attempt.id: attempt for attempts in recorded.attempts.values() for attempt in attempts
-    }
+    owners: dict[int, Attempt] = recorded.by_id()
     return [
         one
         for attempt_id, requests in recorded.refills.items()

@@ -219,10 +219,9 @@ def _balance_before(panel: str, committed: Committed) -> Decimal | None:
 
 def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:
     owned: dict[str, set[str]] = {}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            if attempt.panel_order_id is not None:
-                owned.setdefault(attempt.panel, set()).add(attempt.panel_order_id)
+    for attempt in recorded.each():
+        if attempt.panel_order_id is not None:
+            owned.setdefault(attempt.panel, set()).add(attempt.panel_order_id)
     return owned
 
 
@@ -234,7 +233,7 @@ def _conclude(session: Session, plan: Plan, recorded: Recorded, results: list[Or
         for action in plan.of_kind(ActionKind.IN_DOUBT)
         if action.order.address not in tried
     ]
-    doubts = sum(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
+    doubts = sum(attempt.is_open_doubt for attempt in recorded.each())
     doubts = max(doubts, _count(results)[OutcomeKind.IN_DOUBT])
     untried = wanted - len(tried)
     code = plan.exit_code

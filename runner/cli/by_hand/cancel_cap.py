@@ -23,7 +23,7 @@ def excess(asking: "Sequence[Attempt]", recorded: "Recorded", option: str | None
 
     given = None if option is None else _limit(option)
     wanted = Counter(one.campaign for one in asking)
-    live = Counter(one.campaign for attempts in recorded.attempts.values() for one in attempts if one.is_live)
+    live = Counter(one.campaign for one in recorded.each() if one.is_live)
     campaigns = {} if given is not None else _listed()
     found = []
     for name, number in wanted.items():

@@ -44,9 +44,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
-    open_doubts = sorted(
-        (one for several in recorded.attempts.values() for one in several if one.is_open_doubt), key=lambda one: one.id
-    )
+    open_doubts = sorted((one for one in recorded.each() if one.is_open_doubt), key=lambda one: one.id)
     doubts = _weighed(settings, _known_profiles(settings), recorded, open_doubts)
     _show(settings, doubts, lambda screen: render_doubts(doubts, screen, _flags(settings)))
     show_warnings(settings, [*nothing_known(settings), *late_signs_in(recorded)])

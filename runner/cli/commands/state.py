@@ -42,8 +42,7 @@ def list_(globs: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  # clic
     found = sorted(
         (
             attempt
-            for attempts in recorded.attempts.values()
-            for attempt in attempts
+            for attempt in recorded.each()
             if not globs or any(fnmatchcase(attempt.address, glob) for glob in globs)
         ),
         key=lambda attempt: attempt.id,
@@ -182,7 +181,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
         done = carry_out(paths, plan, reason, SystemClock())
         render_restoration(done, settings.stdout(), done=True)
         recorded = read_state(paths, lock_is_free=True)
-    doubt = any(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
+    doubt = any(attempt.is_open_doubt for attempt in recorded.each())
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
 

@@ -165,7 +165,7 @@ def _in_period(settings: Settings, recorded: "Recorded", period: "Period") -> "R
 
 
 def _exit_code(recorded: "Recorded") -> ExitCode:
-    doubt = any(attempt.is_open_doubt for attempts in recorded.attempts.values() for attempt in attempts)
+    doubt = any(attempt.is_open_doubt for attempt in recorded.each())
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
 

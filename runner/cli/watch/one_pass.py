@@ -255,8 +255,7 @@ def _spent(recorded: Recorded, runs: set[str]) -> Decimal:
     """What counts against --max-cost: all that these runs have bought, or may have; refunds give nothing back to it."""
     bought = (
         (attempt, booked)
-        for attempts in recorded.attempts.values()
-        for attempt in attempts
+        for attempt in recorded.each()
         if attempt.run_id in runs and (booked := book(attempt)) is not None
     )
     return sum((booked.committed + paid_back(attempt, booked) for attempt, booked in bought), ZERO)

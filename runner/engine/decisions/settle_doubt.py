@@ -93,13 +93,12 @@ async def check_adoption(
     `KeyRejected` if the panel does not say.
     """
     attempt = case.attempt
-    for attempts in recorded.attempts.values():
-        for other in attempts:
-            if other.panel == attempt.panel and other.panel_order_id == panel_order_id:
-                raise GuardRefused(
-                    f"order {panel_order_id} on {attempt.panel} is {other.address} already: nothing was changed",
-                    f"look for another id: runner doubt show {attempt.address}",
-                )
+    for other in recorded.each():
+        if other.panel == attempt.panel and other.panel_order_id == panel_order_id:
+            raise GuardRefused(
+                f"order {panel_order_id} on {attempt.panel} is {other.address} already: nothing was changed",
+                f"look for another id: runner doubt show {attempt.address}",
+            )
     answers = await panel.statuses({panel_order_id: attempt.id}, at)
     seen = next(iter(answers), None)
     misfits = misfits_of(panel_order_id, seen, attempt.expected_charge, attempt.units)

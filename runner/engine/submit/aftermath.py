@@ -39,9 +39,7 @@ def aftermath(
     session: Session, campaigns: Sequence[Campaign], recorded: Recorded, submissions: Sequence["Submission"]
 ) -> Aftermath:
     """Judge what was bought by what it was charged."""
-    attempts = {
-        one.id: one for several in recorded.attempts.values() for one in several if one.run_id == session.run_id
-    }
+    attempts = {one.id: one for one in recorded.each() if one.run_id == session.run_id}
     warnings: list[str] = []
     is_overcharged = False
     committed = committed_now(session, campaigns, recorded, session.clock.now())
@@ -61,8 +59,7 @@ def with_charges(results: Sequence[OrderResult], session: Session, recorded: Rec
     """The results with what each order was charged in the place of what was expected, where that is known."""
     charges = {
         (one.address, one.panel_order_id): max(one.charge or ZERO, one.first_charge)
-        for several in recorded.attempts.values()
-        for one in several
+        for one in recorded.each()
         if one.run_id == session.run_id and one.first_charge is not None
     }
     found = ((one, charges.get((one.order, one.panel_order_id), one.cost)) for one in results)

@@ -109,8 +109,7 @@ class Backoff:
         )
         doubted = {
             attempt.panel
-            for attempts in passed.recorded.attempts.values()
-            for attempt in attempts
+            for attempt in passed.recorded.each()
             if attempt.state is AttemptState.IN_DOUBT and attempt.run_id == passed.result.run_id
         }
         for panel in doubted:
@@ -172,12 +171,7 @@ class WatchTotals:
                 self._missed[one.order] = one
         if passed.fatal is not None:
             return  # nobody knows what the state holds
-        doubtful = {
-            attempt.address
-            for attempts in passed.recorded.attempts.values()
-            for attempt in attempts
-            if attempt.is_open_doubt
-        }
+        doubtful = {attempt.address for attempt in passed.recorded.each() if attempt.is_open_doubt}
         settled = [
             address
             for address, one in self._missed.items()

@@ -36,7 +36,7 @@ def balance_deltas(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Itera
         return
     declared = {one.attempt_id for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
     attempts = sorted(
-        (one for several in recorded.attempts.values() for one in several if one.panel == readings[0].panel),
+        (one for one in recorded.each() if one.panel == readings[0].panel),
         key=lambda one: one.id,
     )
     ids = [one.id for one in attempts]

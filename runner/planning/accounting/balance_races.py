@@ -53,10 +53,9 @@ def races(recorded: Recorded, panel: str) -> list[Race]:
     if not looks:
         return []
     sent: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for attempts in recorded.attempts.values():
-        for one in attempts:
-            if one.panel == panel and one.run_id in looks and one.state is AttemptState.PLACED:
-                sent[one.run_id].append(one)
+    for one in recorded.each():
+        if one.panel == panel and one.run_id in looks and one.state is AttemptState.PLACED:
+            sent[one.run_id].append(one)
     found = (_race(sent[run_id], *ends, recorded.labels) for run_id, ends in looks.items() if run_id in sent)
     return [race for race in found if race is not None]
 

@@ -235,20 +235,19 @@ def make_ledger(
     }
     changes = recorded.currency_changes
     known = {panel for panel in recorded.last_balances if panels is None or panel in panels}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            panel = attempt.panel
-            booked = book(attempt) if panels is None or panel in panels else None
-            if booked is None:
-                continue
-            known.add(panel)
-            day = attempt.marked_at.astimezone(UTC).date().isoformat()
-            currency = currency_at(attempt, changes[panel]) if panel in changes else named.get(panel)
-            group = _Group(attempt.campaign, panel, attempt.service, day, currency)
-            groups[group].add(booked)
-            window = windows.get(panel)
-            if window is not None:
-                window.see(attempt, booked)
+    for attempt in recorded.each():
+        panel = attempt.panel
+        booked = book(attempt) if panels is None or panel in panels else None
+        if booked is None:
+            continue
+        known.add(panel)
+        day = attempt.marked_at.astimezone(UTC).date().isoformat()
+        currency = currency_at(attempt, changes[panel]) if panel in changes else named.get(panel)
+        group = _Group(attempt.campaign, panel, attempt.service, day, currency)
+        groups[group].add(booked)
+        window = windows.get(panel)
+        if window is not None:
+            window.see(attempt, booked)
     accounts = [_account(panel, named.get(panel), recorded, windows.get(panel)) for panel in sorted(known)]
     labels = [label for label in recorded.labels if label.panel in known]
     return _ledger(groups, accounts, labels)

@@ -92,7 +92,7 @@ def _is_about(run: Run, names: set[str], campaigns: set[str]) -> bool:
 def latest(recorded: Recorded, runs: Iterable[Run], most: int, period: Period | None = None) -> list[HistoryEvent]:
     """The latest events of all, in time order: of orders, runs and labels."""
     story = _Story(recorded)
-    attempts: Iterable[Attempt] = (one for several in recorded.attempts.values() for one in several)
+    attempts: Iterable[Attempt] = (one for one in recorded.each())
     if period is None or period.until is None:  # an event that is among the latest is of an attempt that is
         attempts = sorted(nlargest(most, attempts, key=story.last_moment), key=lambda one: one.id)
     several = (

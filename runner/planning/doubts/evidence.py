@@ -114,12 +114,7 @@ def gather(
     first, last = kept.balance_before, recorded.last_balances.get(attempt.panel)
     if last is not None and (last.seen_at < (attempt.settled_at or now) or _was_seen_before(last, attempt)):
         last = None
-    others = (
-        one
-        for attempts in recorded.attempts.values()
-        for one in attempts
-        if one.panel == attempt.panel and one.id != attempt.id
-    )
+    others = (one for one in recorded.each() if one.panel == attempt.panel and one.id != attempt.id)
     for other in others:
         if other.panel_order_id is not None:
             if other.id < attempt.id and (before is None or other.id > before.id):

@@ -16,9 +16,7 @@ def late_signs_in(recorded: Recorded) -> tuple[str, ...]:
     declared = {one.attempt_id for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
     if not declared:
         return ()
-    panels = {
-        attempt.panel for attempts in recorded.attempts.values() for attempt in attempts if attempt.id in declared
-    }
+    panels = {attempt.panel for attempt in recorded.each() if attempt.id in declared}
     return late_signs(recorded, make_ledger(recorded, panels=panels))
 
 
@@ -27,7 +25,7 @@ def late_signs(recorded: Recorded, ledger: Ledger) -> tuple[str, ...]:
     declared = {one.attempt_id: one for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
     if not declared:
         return ()
-    attempts = {one.id: one for several in recorded.attempts.values() for one in several}
+    attempts = recorded.by_id()
     accounts = {account.panel: account for account in ledger.accounts}
     signs = []
     for attempt_id, decided in declared.items():

@@ -78,13 +78,12 @@ class _Looked:
         if self._bought is None:
             changed = self._recorded.service_changes
             self._bought = {}
-            for attempts in self._recorded.attempts.values():
-                for attempt in attempts:
-                    key = (attempt.panel, attempt.service)
-                    if attempt.is_imported:  # it was bought elsewhere: nobody looked at a price here
-                        continue
-                    if key in changed and (key not in self._bought or attempt.marked_at > self._bought[key]):
-                        self._bought[key] = attempt.marked_at
+            for attempt in self._recorded.each():
+                key = (attempt.panel, attempt.service)
+                if attempt.is_imported:  # it was bought elsewhere: nobody looked at a price here
+                    continue
+                if key in changed and (key not in self._bought or attempt.marked_at > self._bought[key]):
+                    self._bought[key] = attempt.marked_at
         return self._bought
 
 

@@ -110,12 +110,11 @@ class Standings:
         self._recorded = recorded
         self._owned: dict[tuple[str, str], Attempt] = {}
         self._doubts: dict[tuple[str, str, str], Attempt] = {}
-        for attempts in recorded.attempts.values():
-            for one in attempts:
-                if one.panel_order_id is not None:
-                    self._owned[one.panel, one.panel_order_id] = one
-                elif one.state in DOUBTFUL:
-                    self._doubts[one.panel, one.service, page_key(one.link)] = one
+        for one in recorded.each():
+            if one.panel_order_id is not None:
+                self._owned[one.panel, one.panel_order_id] = one
+            elif one.state in DOUBTFUL:
+                self._doubts[one.panel, one.service, page_key(one.link)] = one
 
     def obstacle(self, bought: Bought) -> Obstacle | None:
         """Why it may not be imported; None if it may, an obstacle without a message if it is imported already."""

@@ -34,12 +34,11 @@ def refill_rates(recorded: Recorded, period: Period | None = None) -> list[Refil
     if not recorded.refills:
         return []
     counts: dict[str, Counter[RefillState]] = {}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            for one in recorded.refills.get(attempt.id, ()):
-                if one.state is RefillState.NOT_SENT or (period is not None and not period.holds(one.asked_at)):
-                    continue
-                counts.setdefault(f"{attempt.panel}/{attempt.service}", Counter())[one.state] += 1
+    for attempt in recorded.each():
+        for one in recorded.refills.get(attempt.id, ()):
+            if one.state is RefillState.NOT_SENT or (period is not None and not period.holds(one.asked_at)):
+                continue
+            counts.setdefault(f"{attempt.panel}/{attempt.service}", Counter())[one.state] += 1
     return [_rate(name, states) for name, states in sorted(counts.items())]
 
 

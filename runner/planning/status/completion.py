@@ -109,12 +109,7 @@ def outlook_of(
 
 def _flying(recorded: Recorded) -> set[tuple[str, str, str]]:
     """(panel, service, page) of all that is worked on: what waits for it need not wait for ever."""
-    return {
-        (one.panel, one.service, page_key(one.link))
-        for attempts in recorded.attempts.values()
-        for one in attempts
-        if one.is_live and not is_lost(one)
-    }
+    return {(one.panel, one.service, page_key(one.link)) for one in recorded.each() if one.is_live and not is_lost(one)}
 
 
 def _moves(

@@ -99,18 +99,17 @@ class DeliveryTimes:
 
 def _collected(recorded: Recorded) -> dict[tuple[str, str], deque[tuple[int, float]]]:
     samples: dict[tuple[str, str], deque[tuple[int, float]]] = {}
-    for attempts in recorded.attempts.values():
-        for one in attempts:
-            # Without an answer to its `add` it was imported, or adopted after a crash: nobody knows when it was placed.
-            if one.state is not _PLACED or one.status is not _COMPLETED or one.phase is None:
-                continue
-            if one.final_at is None:
-                continue
-            took = (one.final_at - _placed(one) - _planned(one)).total_seconds()
-            key = (one.panel, one.service)
-            if (known := samples.get(key)) is None:
-                known = samples[key] = deque(maxlen=_LAST)
-            known.append((max(one.quantity, 1), max(took, 0.0)))
+    for one in recorded.each():
+        # Without an answer to its `add` it was imported, or adopted after a crash: nobody knows when it was placed.
+        if one.state is not _PLACED or one.status is not _COMPLETED or one.phase is None:
+            continue
+        if one.final_at is None:
+            continue
+        took = (one.final_at - _placed(one) - _planned(one)).total_seconds()
+        key = (one.panel, one.service)
+        if (known := samples.get(key)) is None:
+            known = samples[key] = deque(maxlen=_LAST)
+        known.append((max(one.quantity, 1), max(took, 0.0)))
     return samples
 
 

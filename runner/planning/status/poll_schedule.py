@@ -129,14 +129,13 @@ def next_poll(recorded: Recorded, now: datetime, terms: PollTerms | None = None)
     """
     terms = terms or PollTerms()
     soonest: dict[str, datetime] = {}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            wanted = _wanted(attempt, recorded, now)
-            if wanted is None or (wanted.is_final and max(now, wanted.due) >= _end(attempt, terms)):
-                continue
-            known = soonest.get(attempt.panel)
-            if known is None or wanted.due < known:
-                soonest[attempt.panel] = wanted.due
+    for attempt in recorded.each():
+        wanted = _wanted(attempt, recorded, now)
+        if wanted is None or (wanted.is_final and max(now, wanted.due) >= _end(attempt, terms)):
+            continue
+        known = soonest.get(attempt.panel)
+        if known is None or wanted.due < known:
+            soonest[attempt.panel] = wanted.due
     used_up = {panel for panel, most in terms.calls_per_day.items() if calls_made(recorded, panel, now) >= most}
     tomorrow = next_day(now)
     return min((max(at, tomorrow) if panel in used_up else at for panel, at in soonest.items()), default=None)

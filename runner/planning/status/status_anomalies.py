@@ -29,9 +29,8 @@ class Words:
     def is_new(self, word: str, panel: str) -> bool:
         """True the first time that a panel says a word."""
         while self._unread:
-            for attempts in self._unread.pop().attempts.values():
-                for one in attempts:
-                    self._known.setdefault(one.panel, set()).add(one.status_text)
+            for one in self._unread.pop().each():
+                self._known.setdefault(one.panel, set()).add(one.status_text)
         words = self._known.setdefault(panel, set())
         if word in words:
             return False
@@ -50,9 +49,7 @@ class Sightings:
 
     def __init__(self, recorded: Recorded, words: Words | None = None) -> None:
         """`words` are those that a whole run shares."""
-        self._before: Mapping[int, Attempt] = {
-            one.id: one for attempts in recorded.attempts.values() for one in attempts
-        }
+        self._before: Mapping[int, Attempt] = recorded.by_id()
         self._words = words or Words()
         self._words.learn(recorded)
 

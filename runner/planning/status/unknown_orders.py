@@ -10,10 +10,9 @@ _NAMED = 3  # addresses in a warning
 def lost_words(recorded: Recorded) -> tuple[str, ...]:
     """One sentence for each panel that no longer knows live orders, in the order of the first of each."""
     lost: dict[str, list[Attempt]] = {}
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            if attempt.missing_in_a_row and is_lost(attempt):  # of nearly all it is 0: no call for each
-                lost.setdefault(attempt.panel, []).append(attempt)
+    for attempt in recorded.each():
+        if attempt.missing_in_a_row and is_lost(attempt):  # of nearly all it is 0: no call for each
+            lost.setdefault(attempt.panel, []).append(attempt)
     return tuple(_words(panel, several) for panel, several in lost.items())
 
 

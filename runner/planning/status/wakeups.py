@@ -64,13 +64,12 @@ def next_day(now: datetime, guards: Iterable[str]) -> Iterator[Moment]:
 
 def settling(recorded: Recorded, profiles: Mapping[str, PanelProfile], now: datetime) -> Iterator[Moment]:
     """When what was lost can no longer appear, of each doubt that still may."""
-    for attempts in recorded.attempts.values():
-        for one in attempts:
-            if one.is_open_doubt:
-                profile = profiles.get(one.panel)
-                over = (one.settled_at or one.marked_at) + (timedelta() if profile is None else profile.settle)
-                if over > now:
-                    yield Moment(over, f"{one.address}, which can no longer appear by itself")
+    for one in recorded.each():
+        if one.is_open_doubt:
+            profile = profiles.get(one.panel)
+            over = (one.settled_at or one.marked_at) + (timedelta() if profile is None else profile.settle)
+            if over > now:
+                yield Moment(over, f"{one.address}, which can no longer appear by itself")
 
 
 def _foreseen(recorded: Recorded, campaigns: Sequence[Campaign], now: datetime, polls: PollTerms) -> Iterator[Moment]:

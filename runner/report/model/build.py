@@ -263,10 +263,9 @@ def _progress(rows: Iterable[OrderRow]) -> list[Progress]:
 
 
 def _purchases(recorded: Recorded) -> Iterator[Purchase]:
-    for attempts in recorded.attempts.values():
-        for attempt in attempts:
-            if (booked := book(attempt)) is not None:
-                yield attempt.panel, attempt.marked_at, booked.spent, booked.committed
+    for attempt in recorded.each():
+        if (booked := book(attempt)) is not None:
+            yield attempt.panel, attempt.marked_at, booked.spent, booked.committed
 
 
 def _purchases_of(rows: Iterable[OrderRow]) -> Iterator[Purchase]:

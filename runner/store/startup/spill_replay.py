@@ -38,7 +38,7 @@ def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> s
 def _merge_outcomes(
     writer: Writer, emergency: EmergencyFile, paths: StatePaths, records: Sequence[SpilledOutcome]
 ) -> list[str]:
-    known = {one.id: one for several in read_state(paths).attempts.values() for one in several}
+    known = read_state(paths).by_id()
     done: list[int] = []
     told: list[str] = []
     for record in records:
