@@ -18,11 +18,17 @@ from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_learnt
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
+from runner.files.panels import read_key
 from runner.panel.capabilities import CapabilityChange
 from runner.panel.client import PanelClient
 from runner.report.terminal.style import attention
+from runner.sandbox.settings import SandboxSettings
+from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
+from runner.store.integrity.progress_evidence import check
+from runner.store.read.panel_memory import read_panel_memory
 from runner.store.run_ids import new_run_id
+from runner.store.startup.first_start import admit, holds_permit, make_permit, take_permit
 
 SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
 _BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability they use
@@ -39,8 +45,6 @@ async def open_panels(
 
     `on_note` hears until when a panel asks to wait; None: stderr does.
     """
-    from runner.files.panels import read_key
-
     clock = SystemClock()
     note = on_note or (lambda text: settings.stderr().line(attention("note:"), text))
 
@@ -70,7 +74,6 @@ async def open_panels(
 async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
     """The built-in panel beside the state, so that the next run meets the same orders."""
     from runner.sandbox.serve import SandboxServer
-    from runner.sandbox.settings import SandboxSettings
 
     book = StatePaths.at(settings.state).sandbox
     async with SandboxServer(book, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()) as server:
@@ -95,11 +98,8 @@ async def open_session(
     missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
     `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until after it. `copies`: make a backup; None: if the command is apply.
     """
-    from runner.store.disk.lock import acquire
-    from runner.store.integrity.progress_evidence import check
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
-    from runner.store.startup.first_start import admit
 
     clock = SystemClock()
     paths = StatePaths.at(settings.state)
@@ -146,16 +146,12 @@ async def open_session(
 
 def about_to_begin(paths: StatePaths, clock: Clock) -> None:
     """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
-    from runner.store.startup.first_start import holds_permit, make_permit
-
     if not holds_permit(paths):
         make_permit(paths, clock)
 
 
 def begun(settings: Settings, paths: StatePaths) -> str:
     """Nothing may begin another state for this project any more; what to tell of this one."""
-    from runner.store.startup.first_start import take_permit
-
     for place in (paths, StatePaths.at(settings.project / STATE)):
         take_permit(place)
     return f"a new state begins: {paths.db}"
@@ -163,8 +159,6 @@ def begun(settings: Settings, paths: StatePaths) -> str:
 
 def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
     """Tell the clients what the state knows of their panels; what a person asks for by hand is tried all the same."""
-    from runner.store.read.panel_memory import read_panel_memory
-
     for name, client in clients.items():
         lacking, calls = read_panel_memory(paths, name)
         by_hand = {command} & _BY_HAND

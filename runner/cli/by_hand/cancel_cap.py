@@ -3,24 +3,22 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from runner.cli.arguments.project import project
+from runner.core.attempts import Attempt
 from runner.core.errors import InvalidInput, UsageError
-from runner.core.orders import USUAL_MAX_CANCEL, Limit
-
-if TYPE_CHECKING:
-    from runner.core.attempts import Attempt
-    from runner.core.orders import Campaign
-    from runner.core.snapshot import Recorded
+from runner.core.orders import USUAL_MAX_CANCEL, Campaign, Limit
+from runner.core.snapshot import Recorded
+from runner.files.campaigns import find_campaigns, load_campaigns
+from runner.files.syntax.scalars import fraction
+from runner.planning.guards.order_limits import too_many_cancelled
 
 CHOICES = "cancel fewer, or allow it with --max-cancel 100% or policy.max_cancel"
 _OPTION = re.compile(r"[0-9]{1,9}|[0-9]{1,4}(\.[0-9]{1,6})?%")
 
 
-def excess(asking: "Sequence[Attempt]", recorded: "Recorded", option: str | None) -> list[str]:
+def excess(asking: Sequence[Attempt], recorded: Recorded, option: str | None) -> list[str]:
     """Why cancelling all of `asking` is too much, in a line for each campaign; empty if it may be done."""
-    from runner.planning.guards.order_limits import too_many_cancelled
-
     given = None if option is None else _limit(option)
     wanted = Counter(one.campaign for one in asking)
     live = Counter(one.campaign for one in recorded.each() if one.is_live)
@@ -41,16 +39,11 @@ def excess(asking: "Sequence[Attempt]", recorded: "Recorded", option: str | None
 def _limit(option: str) -> Limit:
     if not _OPTION.fullmatch(option):
         raise UsageError(f"--max-cancel {option}: neither a number nor a share", "write it like 50 or 30%")
-    from runner.files.syntax.scalars import fraction
-
     return Limit(share=fraction(option)) if option.endswith("%") else Limit(number=int(option))
 
 
-def _listed() -> "dict[str, Campaign]":
+def _listed() -> dict[str, Campaign]:
     """The campaigns of campaigns/*.yaml that can be read: a broken one, or none, stops no cancel."""
-    from runner.cli.arguments.project import project
-    from runner.files.campaigns import find_campaigns, load_campaigns
-
     try:
         paths = find_campaigns((), project())
     except InvalidInput:

@@ -10,15 +10,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.arguments.options import COLOR, DEBUG, LOCK, LOG_FILE, PANELS, STATE, Settings, format_option, options
+from runner.cli.io.inputs import need_profiles, start_logging
+from runner.cli.io.output import show_warnings
+from runner.cli.io.report_files import claim
+from runner.cli.io.snapshot import nothing_known
+from runner.cli.process.prompts import who
+from runner.core.attempts import Attempt, StatusSeen
+from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, InvalidInput
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import SystemClock
+from runner.core.values.text import clean
+from runner.files.panels import load_panels
+from runner.panel.parse.values import read_id
+from runner.planning.accounting.balance_deltas import other_spending
+from runner.planning.doubts.evidence import gather, weigh
+from runner.planning.doubts.late_execution import late_signs_in
+from runner.report.documents.as_json import write_json
+from runner.report.documents.doubt_json import doubts_document
+from runner.report.terminal.screen import Screen
+from runner.store.disk.lock import acquire, is_free
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.progress_evidence import check
+from runner.store.read.balance_looks import read_readings
+from runner.store.read.doubts import read_kept
+from runner.store.read.snapshot import read_state
+from runner.store.run_ids import new_run_id
 
 if TYPE_CHECKING:
-    from runner.core.attempts import Attempt, StatusSeen
-    from runner.core.doubts import Decision, DecisionKind
-    from runner.core.snapshot import Recorded
     from runner.engine.decisions.settle_doubt import Case
-    from runner.report.terminal.screen import Screen
     from runner.report.text.doubt import Weighed
 
 _ADDRESS = click.argument("address", metavar="ADDR")
@@ -37,9 +58,6 @@ def doubt() -> None:
 @options(*_LOOKING)
 def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """List every order in doubt. Exit 15 while there are any."""
-    from runner.cli.io.output import show_warnings
-    from runner.cli.io.snapshot import nothing_known
-    from runner.planning.doubts.late_execution import late_signs_in
     from runner.report.text.renderers import render_doubts
 
     settings = Settings(**flags)
@@ -58,7 +76,6 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     from runner.engine.decisions.settle_doubt import find
     from runner.report.text.renderers import render_doubt
-    from runner.store.disk.paths import StatePaths
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -75,9 +92,6 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
 @click.option("--force", is_flag=True, help="Adopt although something does not fit; never an id that is yours already.")
 def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """ADDR was placed: it is order ID on the panel. The panel is asked whether that fits."""
-    from runner.core.doubts import DecisionKind
-    from runner.panel.parse.values import read_id
-
     wanted = read_id(order_id.strip())
     if wanted is None:
         raise InvalidInput(f"{order_id!r} is no order id", "copy the id from the panel's order list")
@@ -95,8 +109,6 @@ def adopt(address: str, order_id: str, reason: str, force: bool, **flags: Any) -
 )
 def not_placed(address: str, reason: str, checked: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """ADDR was never placed, as the panel's order list shows: the next apply buys it."""
-    from runner.core.doubts import DecisionKind
-
     _settle(Settings(**flags), _DecisionRequest(address, DecisionKind.NOT_PLACED, _worded(reason), checked=checked))
 
 
@@ -105,8 +117,6 @@ def not_placed(address: str, reason: str, checked: bool, **flags: Any) -> None: 
 @options(*_SETTLING)
 def abandon(address: str, reason: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Nobody can tell whether ADDR was placed: it counts as spent and is never bought again."""
-    from runner.core.doubts import DecisionKind
-
     _settle(Settings(**flags), _DecisionRequest(address, DecisionKind.ABANDON, _worded(reason)))
 
 
@@ -115,7 +125,7 @@ class _DecisionRequest:
     """One decision as it was typed."""
 
     address: str
-    kind: "DecisionKind"
+    kind: DecisionKind
     reason: str
     order_id: str | None = None  # with ADOPT
     force: bool = False
@@ -123,9 +133,6 @@ class _DecisionRequest:
 
 
 def _settle(settings: Settings, request: _DecisionRequest) -> None:
-    from runner.cli.io.inputs import start_logging
-    from runner.cli.io.report_files import claim
-
     claim(settings)
     start_logging(settings)
     asyncio.run(_record(settings, request))
@@ -133,17 +140,9 @@ def _settle(settings: Settings, request: _DecisionRequest) -> None:
 
 async def _record(settings: Settings, request: _DecisionRequest) -> None:
     """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
-    from runner.cli.io.inputs import need_profiles
-    from runner.core.doubts import DecisionKind
-    from runner.core.values.clock import SystemClock
     from runner.engine.decisions.settle_doubt import Choice, check_looked, find, is_decided, record
     from runner.report.text.renderers import render_settled
-    from runner.store.disk.lock import acquire
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
     from runner.store.journal import open_journal
-    from runner.store.read.snapshot import read_state
-    from runner.store.run_ids import new_run_id
     from runner.store.startup.backup import backup
 
     clock = SystemClock()
@@ -174,11 +173,10 @@ async def _record(settings: Settings, request: _DecisionRequest) -> None:
 
 
 async def _asked(
-    settings: Settings, request: _DecisionRequest, case: "Case", recorded: "Recorded", now: datetime
-) -> "tuple[StatusSeen | None, Sequence[str]]":
+    settings: Settings, request: _DecisionRequest, case: "Case", recorded: Recorded, now: datetime
+) -> tuple[StatusSeen | None, Sequence[str]]:
     """What the panel says about the id, and what was forced."""
     from runner.cli.composition import open_panels
-    from runner.cli.io.inputs import need_profiles
     from runner.engine.decisions.settle_doubt import check_adoption
 
     name = case.attempt.panel
@@ -195,17 +193,12 @@ async def _asked(
     return seen, misfits
 
 
-def _decision(request: _DecisionRequest, at: datetime, *, forced: bool) -> "Decision":
-    from runner.cli.process.prompts import who
-    from runner.core.doubts import Decision
-
+def _decision(request: _DecisionRequest, at: datetime, *, forced: bool) -> Decision:
     user, host = who()
     return Decision(request.reason, user, host, at, forced)
 
 
 def _worded(reason: str) -> str:
-    from runner.core.values.text import clean
-
     words = clean(reason, _LONGEST_REASON)
     if not words:
         raise InvalidInput("--reason is empty", "say in a few words how you know")
@@ -218,27 +211,16 @@ def _nothing_here(settings: Settings, address: str) -> InvalidInput:
     )
 
 
-def _remembered(settings: Settings) -> "Recorded":
+def _remembered(settings: Settings) -> Recorded:
     """The state as it is; marks that no living run owns are shown as the doubts they are."""
-    from runner.store.disk.lock import is_free
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
-    from runner.store.read.snapshot import read_state
-
     paths = StatePaths.at(settings.state)
     check(paths)
     return read_state(paths, lock_is_free=is_free(paths))
 
 
 def _weighed(
-    settings: Settings, profiles: Mapping[str, PanelProfile], recorded: "Recorded", attempts: "list[Attempt]"
+    settings: Settings, profiles: Mapping[str, PanelProfile], recorded: Recorded, attempts: list[Attempt]
 ) -> "list[Weighed]":
-    from runner.planning.accounting.balance_deltas import other_spending
-    from runner.planning.doubts.evidence import gather, weigh
-    from runner.store.disk.paths import StatePaths
-    from runner.store.read.balance_looks import read_readings
-    from runner.store.read.doubts import read_kept
-
     if not attempts:
         return []
     paths = StatePaths.at(settings.state)
@@ -263,8 +245,6 @@ def _weighed(
 
 def _known_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     """Those without errors: a slip in panels.yaml is no reason to hide what may have been bought."""
-    from runner.files.panels import load_panels
-
     return load_panels(Path(settings.panels))[0]
 
 
@@ -273,10 +253,8 @@ def _profile(profiles: Mapping[str, PanelProfile], name: str) -> PanelProfile:
     return profiles.get(name) or PanelProfile(name=name, url="", key=KeySource(), exclusive=name == SANDBOX)
 
 
-def _show(settings: Settings, doubts: "list[Weighed]", as_text: "Callable[[Screen], None]") -> None:
+def _show(settings: Settings, doubts: "list[Weighed]", as_text: Callable[[Screen], None]) -> None:
     from runner.cli.io.output import show
-    from runner.report.documents.as_json import write_json
-    from runner.report.documents.doubt_json import doubts_document
 
     show(settings, lambda stream: write_json(stream, doubts_document(doubts)), as_text)
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.cli.arguments.options import Settings
+from runner.cli.io.inputs import need_profiles, show_diagnostics
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
+from runner.core.imports import BoughtRow
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
-
-if TYPE_CHECKING:
-    from runner.core.imports import BoughtRow
+from runner.files.campaigns import find_campaigns, load_campaigns
+from runner.panel.parse.values import read_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Generated:
     path: Path
     draft: Path
     campaign: Campaign
-    rows: "Sequence[BoughtRow]"
+    rows: Sequence[BoughtRow]
     profiles: Mapping[str, PanelProfile]
 
     def keep(self) -> None:
@@ -44,10 +44,9 @@ class Generated:
             raise InvalidInput(f"{self.path}: {error.strerror}", "name a file that you may write") from error
 
 
-def read_rows(path: Path) -> "tuple[list[BoughtRow], list[Diagnostic]]":
+def read_rows(path: Path) -> tuple[list[BoughtRow], list[Diagnostic]]:
     """The rows of a list, and all that is wrong with it."""
     from runner.files.import_list import load_bought
-    from runner.panel.parse.values import read_id
 
     rows, found = load_bought(path, read_id)
     return rows, list(found)
@@ -61,8 +60,6 @@ def columns_of(path: Path) -> list[str]:
 
 def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
     """Every finding on stderr, and exit 10, if there are any."""
-    from runner.cli.io.inputs import show_diagnostics
-
     if found:
         show_diagnostics(settings, sorted(found))
         raise InvalidInput(f"--from {path} has errors; nothing was imported", "mend them, then run the command again")
@@ -71,9 +68,7 @@ def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
 @contextmanager
 def generated(settings: Settings, source: Path, path: Path, head: Head) -> Iterator[Generated]:
     """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
-    from runner.cli.io.inputs import need_profiles, show_diagnostics
     from runner.files.campaign_writer import campaign_lines, named_rows
-    from runner.files.campaigns import load_campaigns
 
     profiles = need_profiles(settings)
     if head.panel != SANDBOX and head.panel not in profiles:
@@ -118,15 +113,13 @@ def generated(settings: Settings, source: Path, path: Path, head: Head) -> Itera
 
 def _others(settings: Settings, path: Path) -> list[Path]:
     """The campaign files there are: the new one's name must not be theirs."""
-    from runner.files.campaigns import find_campaigns
-
     try:
         return [one for one in find_campaigns(settings.files, settings.project) if one.resolve() != path.resolve()]
     except InvalidInput:  # none yet
         return []
 
 
-def _placed(one: Diagnostic, source: Path, above: int, rows: "Sequence[BoughtRow]") -> Diagnostic:
+def _placed(one: Diagnostic, source: Path, above: int, rows: Sequence[BoughtRow]) -> Diagnostic:
     """What is wrong with a line that was written, told of the row that it was written from."""
     row = one.line - above - 1
     if 0 <= row < len(rows):

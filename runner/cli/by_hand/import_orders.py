@@ -24,14 +24,26 @@ from runner.cli.arguments.options import (
     options,
 )
 from runner.cli.by_hand.import_file import Generated, Head, columns_of, generated, read_rows, refuse
+from runner.cli.io.inputs import Inputs, beginning, need_inputs, start_logging
+from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.process.prompts import who
+from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, UsageError
-from runner.core.orders import Campaign, PanelProfile
+from runner.core.imports import Bought, BoughtRow
+from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.values.clock import SystemClock
+from runner.core.values.text import clean
+from runner.panel.parse.values import read_id
+from runner.planning.refills.imports import Imported, Listed
+from runner.report.documents.as_json import write_json
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.progress_evidence import check as check_lineage
+from runner.store.read.snapshot import read_state
+from runner.store.run_ids import new_run_id
+from runner.store.startup.first_start import admit
 
 if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
-    from runner.core.imports import Bought, BoughtRow
-    from runner.core.orders import Order
     from runner.engine.decisions.import_orders import Checked
 
 _LONGEST_REASON = 500  # characters
@@ -86,9 +98,6 @@ def import_(
     The panel is asked whether it fits. Nothing is recorded unless all fit. Repeating it changes nothing. Exit 10 for an
     order that is not listed, 11 if something does not fit.
     """
-    from runner.cli.io.inputs import need_inputs, start_logging
-    from runner.cli.io.report_files import claim
-
     if listed_in is None and (generate or campaign or panel or links):
         raise UsageError("--generate, --campaign, --panel and --link go with --from", "name the list with --from")
     if force and not reason.strip():
@@ -138,12 +147,9 @@ class _Round:
         settings: Settings,
         profiles: Mapping[str, PanelProfile],
         campaigns: Sequence[Campaign],
-        wanted: "Sequence[Bought]",
+        wanted: Sequence[Bought],
     ) -> ExitCode:
         """Check, record, show."""
-        from runner.cli.io.report_files import Result, publish
-        from runner.planning.refills.imports import Imported
-        from runner.report.documents.as_json import write_json
         from runner.report.text.imports import import_document, render_import
 
         checked = asyncio.run(self._carried_out(settings, profiles, campaigns, wanted))
@@ -170,22 +176,13 @@ class _Round:
         settings: Settings,
         profiles: Mapping[str, PanelProfile],
         campaigns: Sequence[Campaign],
-        wanted: "Sequence[Bought]",
+        wanted: Sequence[Bought],
     ) -> "list[Checked]":
         """Look and check under the lock, so that a refusal leaves no trace in the state; then backup, then record."""
         from runner.cli.composition import about_to_begin, begun, open_panels
-        from runner.cli.io.inputs import Inputs, beginning
-        from runner.cli.process.prompts import who
         from runner.engine.decisions.import_orders import Signed, check, record
-        from runner.planning.refills.imports import Imported
-        from runner.store.disk.lock import acquire
-        from runner.store.disk.paths import StatePaths
-        from runner.store.integrity.progress_evidence import check as check_lineage
         from runner.store.journal import open_journal
-        from runner.store.read.snapshot import read_state
-        from runner.store.run_ids import new_run_id
         from runner.store.startup.backup import backup
-        from runner.store.startup.first_start import admit
 
         clock = SystemClock()
         paths = StatePaths.at(settings.state)
@@ -226,21 +223,14 @@ class _Round:
 
 
 def _done(one: "Checked") -> "Checked":
-    from runner.planning.refills.imports import Imported
-
     return one._replace(outcome=Imported.IMPORTED) if one.outcome is Imported.WOULD else one
 
 
 def _left(one: "Checked") -> "Checked":
-    from runner.planning.refills.imports import Imported
-
     return one._replace(outcome=Imported.LEFT) if one.outcome is Imported.WOULD else one
 
 
-def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> "Bought":
-    from runner.panel.parse.values import read_id
-    from runner.planning.refills.imports import Listed
-
+def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> Bought:
     wanted = read_id(order_id.strip())
     if wanted is None:
         raise InvalidInput(f"{order_id!r} is no order id", "copy the id from the panel's order list")
@@ -250,11 +240,8 @@ def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> "Bought"
     return found
 
 
-def _many(settings: Settings, path: Path, inputs: "Inputs", campaign: str | None) -> "list[Bought]":
+def _many(settings: Settings, path: Path, inputs: Inputs, campaign: str | None) -> list[Bought]:
     """The listed order of each row; every wrong row on stderr, and exit 10."""
-    from runner.core.diagnostics import Diagnostic
-    from runner.planning.refills.imports import Listed
-
     if campaign is not None and campaign not in {one.name for one in inputs.campaigns}:
         raise InvalidInput(f"no file holds a campaign {campaign}", "correct --campaign, or name its file")
     rows, found = read_rows(path)
@@ -270,13 +257,9 @@ def _many(settings: Settings, path: Path, inputs: "Inputs", campaign: str | None
     return bought
 
 
-def _bought(order: "Order", panel: str, row: "BoughtRow") -> "Bought":
-    from runner.core.imports import Bought
-
+def _bought(order: Order, panel: str, row: BoughtRow) -> Bought:
     return Bought(order, panel, row.order_id)
 
 
 def _cleaned(reason: str) -> str:
-    from runner.core.values.text import clean
-
     return clean(reason, _LONGEST_REASON)

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.arguments.options import Settings
+from runner.cli.io.inputs import Inputs, need_profiles
+from runner.cli.process import signals
+from runner.cli.process.prompts import may_ask, who
+from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
+from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import plain
 from runner.core.values.text import clean
+from runner.planning.accounting.balance_deltas import shown_first
+from runner.planning.accounting.ledger import Account, make_ledger
+from runner.report.terminal.screen import Screen
+from runner.report.terminal.style import attention, good
+from runner.report.text.ledger import moved
+from runner.store.disk.paths import StatePaths
+from runner.store.read.balance_looks import read_readings
 
 if TYPE_CHECKING:
-    from runner.core.catalogue import BalanceLabel, BalanceSeen
-    from runner.core.snapshot import Recorded
     from runner.engine.session import Session
-    from runner.planning.accounting.ledger import Account
-    from runner.report.terminal.screen import Screen
 
 _LONGEST = 100  # characters
 
@@ -39,8 +47,6 @@ def read_request(
     names: tuple[str, ...], text: str, amount: Decimal | None, *, yes: bool, no_input: bool, force: bool
 ) -> LabelRequest:
     """The options as a request; UsageError if they make none."""
-    from runner.cli.process.prompts import may_ask
-
     if len(names) != 1:
         raise UsageError("--label is about one panel", 'name it: runner balance PANEL --label "top-up"')
     words = clean(text, _LONGEST)
@@ -58,14 +64,13 @@ def read_request(
     )
 
 
-def label_balance(settings: Settings, request: LabelRequest) -> "BalanceSeen":
+def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
     """Look at the balance, and record the label; what was seen. Raises `Interrupted` if the user says no."""
     return asyncio.run(_label(settings, request))
 
 
-async def _label(settings: Settings, request: LabelRequest) -> "BalanceSeen":
+async def _label(settings: Settings, request: LabelRequest) -> BalanceSeen:
     from runner.cli.composition import end_run, open_session
-    from runner.cli.io.inputs import Inputs, need_profiles
 
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())
     async with open_session(settings, inputs, "balance --label", panels=(request.panel,)) as session:
@@ -79,7 +84,7 @@ async def _label(settings: Settings, request: LabelRequest) -> "BalanceSeen":
     return recorded.last_balances[request.panel]
 
 
-async def _refreshed(session: "Session", name: str) -> "Recorded":
+async def _refreshed(session: "Session", name: str) -> Recorded:
     """The state with the present balance, and with the statuses behind it: a refund that came is no top-up."""
     from runner.engine.refresh import refresh_balance, refresh_statuses
 
@@ -97,24 +102,14 @@ async def _refreshed(session: "Session", name: str) -> "Recorded":
     return await session.journal.recorded()
 
 
-def _account(recorded: "Recorded", panel: str) -> "Account":
-    from runner.planning.accounting.ledger import make_ledger
-
+def _account(recorded: Recorded, panel: str) -> Account:
     return make_ledger(recorded, panels=(panel,)).accounts[0]
 
 
 def _choose(
-    settings: Settings, request: LabelRequest, recorded: "Recorded", session: "Session", out: "Screen"
-) -> "BalanceLabel | None":
+    settings: Settings, request: LabelRequest, recorded: Recorded, session: "Session", out: Screen
+) -> BalanceLabel | None:
     """The label to record; None, and why, if there is nothing to explain."""
-    from runner.cli.process import signals
-    from runner.cli.process.prompts import who
-    from runner.core.catalogue import BalanceLabel
-    from runner.planning.accounting.balance_deltas import shown_first
-    from runner.report.text.ledger import moved
-    from runner.store.disk.paths import StatePaths
-    from runner.store.read.balance_looks import read_readings
-
     account, last = _account(recorded, request.panel), recorded.last_balances[request.panel]
     currency = last.balance.currency
     unlabelled = -(account.unexplained or Decimal(0))  # came in, and no book or label shows it
@@ -161,10 +156,7 @@ def _choose(
     )
 
 
-def _tell(label: "BalanceLabel", account: "Account", out: "Screen") -> None:
-    from runner.report.terminal.style import attention, good
-    from runner.report.text.ledger import moved
-
+def _tell(label: BalanceLabel, account: Account, out: Screen) -> None:
     out.line(
         good("Labelled:"),
         f"{moved(label.amount, label.currency)}, first seen {to_the_minute(label.seen_at)}: {label.text}.",

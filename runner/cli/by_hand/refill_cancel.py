@@ -22,18 +22,28 @@ from runner.cli.arguments.options import (
     format_option,
     options,
 )
+from runner.cli.by_hand.cancel_cap import CHOICES, excess
+from runner.cli.io.inputs import Inputs, need_counts, need_inputs, need_profiles, start_logging
+from runner.cli.io.listener import listener
+from runner.cli.io.report_files import Result, claim, publish
+from runner.core.attempts import Attempt
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
+from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
+from runner.engine.results import RequestOutcome, RequestResult
+from runner.planning.refills.cancels import too_late
+from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
+from runner.planning.status.selected_attempts import Chosen, choose
+from runner.report.documents.as_json import write_json
+from runner.report.documents.refill_json import cancel_document, refill_document
+from runner.store.disk.lock import is_free
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.progress_evidence import check
+from runner.store.read.snapshot import read_state
 
 if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
-    from runner.core.attempts import Attempt
-    from runner.core.snapshot import Recorded
-    from runner.engine.results import RequestOutcome, RequestResult
     from runner.engine.session import Session
-    from runner.planning.refills.due_refills import DueRefill
-    from runner.planning.status.selected_attempts import Chosen
 
 _YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _NO_INPUT = click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; needs --yes.")
@@ -57,10 +67,6 @@ def refill(
     Without ADDR, of the orders that are due. Never while a refill of an order is open, and never within
     policy.refill.every (24h) of the last request. Exit 10 for an address that is not placed, 14 if some were refused.
     """
-    from runner.cli.io.inputs import need_counts, need_inputs, start_logging
-    from runner.cli.io.report_files import claim
-    from runner.report.documents.refill_json import refill_document
-
     settings = Settings(**flags)
     inputs = need_inputs(settings)
     claim(settings, inputs, read=[counts])
@@ -98,14 +104,7 @@ def cancel(
     A panel's yes means that the request was taken: whether the order is cancelled and refunded, its status tells later.
     More than policy.max_cancel (30%) of 10 or more live orders of a campaign are refused whole, with exit 11. Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
     """
-    from runner.cli.by_hand.cancel_cap import CHOICES, excess
-    from runner.cli.io.inputs import Inputs, need_profiles, start_logging
-    from runner.cli.io.report_files import claim
     from runner.engine.cancel import cancel_orders
-    from runner.engine.results import RequestOutcome, RequestResult
-    from runner.planning.refills.cancels import too_late
-    from runner.planning.refills.due_refills import service_of
-    from runner.report.documents.refill_json import cancel_document
 
     settings = Settings(**flags)
     claim(settings)
@@ -119,7 +118,7 @@ def cancel(
     _need_panels(settings, panels, inputs.profiles)
     results = [_row(one, RequestOutcome.HELD, held[one.id]) for one in chosen.attempts if one.id in held]
 
-    async def carry_out(session: "Session") -> "list[RequestResult]":
+    async def carry_out(session: "Session") -> list[RequestResult]:
         asked = await cancel_orders(session, asking)
         done = [
             RequestResult(one.order, one.panel_order_id, RequestOutcome(one.state), None, one.message) for one in asked
@@ -151,23 +150,20 @@ _ENDED = "not asked for: this run ended before"
 class _Round:
     """One `runner refill`: decided on what is remembered, or on what the panels say now."""
 
-    inputs: "Inputs"
+    inputs: Inputs
     names: Sequence[str]
     counts: Mapping[str, int] | None
 
-    def rehearse(self, recorded: "Recorded", now: datetime) -> "list[RequestResult]":
+    def rehearse(self, recorded: Recorded, now: datetime) -> list[RequestResult]:
         """What would be asked for, and what is held, as far as the state knows."""
-        from runner.engine.results import RequestOutcome, RequestResult
-
         due, held = self._decide(recorded, now)
         would = [RequestResult(one.order, one.panel_order_id, RequestOutcome.WOULD, None, one.reason) for one in due]
         return held + would
 
-    async def carry_out(self, session: "Session") -> "list[RequestResult]":
+    async def carry_out(self, session: "Session") -> list[RequestResult]:
         """Look first, so that nothing is asked for on old knowledge; then ask, once."""
         from runner.engine.refill import ask_refills
         from runner.engine.refresh import refresh
-        from runner.engine.results import RequestOutcome, RequestResult
 
         await session.journal.doubt_left_overs(session.clock.now())
         await refresh(session, await session.journal.recorded(), campaigns=self.inputs.campaigns)
@@ -185,12 +181,8 @@ class _Round:
             ]
         return results
 
-    def _decide(self, recorded: "Recorded", now: datetime) -> "tuple[list[DueRefill], list[RequestResult]]":
+    def _decide(self, recorded: Recorded, now: datetime) -> tuple[list[DueRefill], list[RequestResult]]:
         """What may be asked for; and, of orders that were named, what may not."""
-        from runner.engine.results import RequestOutcome
-        from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
-        from runner.planning.status.selected_attempts import choose
-
         if not self.names:
             found = RefillRound(recorded, RefillInputs(now=now, counts=self.counts))
             found.look_at_all(self.inputs.campaigns)
@@ -212,14 +204,13 @@ class _Round:
 
 async def _in_session(
     settings: Settings,
-    inputs: "Inputs",
+    inputs: Inputs,
     command: str,
     panels: Collection[str],
     carry_out: "Callable[[Session], Coroutine[Any, Any, list[RequestResult]]]",
-) -> "tuple[list[RequestResult], bool]":
+) -> tuple[list[RequestResult], bool]:
     """What became of the requests, and whether the run was interrupted."""
     from runner.cli.composition import end_run, open_session
-    from runner.cli.io.listener import listener
 
     with listener(settings) as listen:
         async with open_session(settings, inputs, command, listen, panels=sorted(panels)) as session:
@@ -228,21 +219,14 @@ async def _in_session(
     return results, session.stop.requested
 
 
-def _remembered(settings: Settings) -> "Recorded":
-    from runner.store.disk.lock import is_free
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
-    from runner.store.read.snapshot import read_state
-
+def _remembered(settings: Settings) -> Recorded:
     paths = StatePaths.at(settings.state)
     check(paths)
     return read_state(paths, lock_is_free=is_free(paths))
 
 
-def _chosen(recorded: "Recorded", names: Sequence[str]) -> "Chosen":
+def _chosen(recorded: Recorded, names: Sequence[str]) -> Chosen:
     """What the names mean; InvalidInput if one of them means nothing that is placed."""
-    from runner.planning.status.selected_attempts import choose
-
     chosen = choose(recorded, names)
     if chosen.wrong:
         raise InvalidInput(f"{'; '.join(chosen.wrong)}; nothing was sent", "runner status lists the addresses")
@@ -268,17 +252,13 @@ def _consent(question: str, panels: Collection[str], *, yes: bool, no_input: boo
         raise Interrupted("not confirmed; nothing was sent")
 
 
-def _row(attempt: "Attempt", outcome: "RequestOutcome", message: str) -> "RequestResult":
-    from runner.engine.results import RequestResult
-
+def _row(attempt: Attempt, outcome: RequestOutcome, message: str) -> RequestResult:
     return RequestResult(attempt.address, attempt.panel_order_id or "", outcome, None, message)
 
 
 def _show(
-    settings: Settings, code: ExitCode, noun: str, results: "Sequence[RequestResult]", document: "Mapping[str, object]"
+    settings: Settings, code: ExitCode, noun: str, results: Sequence[RequestResult], document: Mapping[str, object]
 ) -> ExitCode:
-    from runner.cli.io.report_files import Result, publish
-    from runner.report.documents.as_json import write_json
     from runner.report.text.renderers import render_request_results
 
     told = Result(
@@ -288,10 +268,8 @@ def _show(
     return publish(settings, code, told)
 
 
-def _exit_code(results: "Sequence[RequestResult]", chosen: "Chosen", *, dry_run: bool) -> ExitCode:
+def _exit_code(results: Sequence[RequestResult], chosen: Chosen, *, dry_run: bool) -> ExitCode:
     """14 if something that was asked for, or named one by one, did not come to its end; a glob may mean too much."""
-    from runner.engine.results import RequestOutcome
-
     missed = (RequestOutcome.REFUSED, RequestOutcome.UNKNOWN, RequestOutcome.NOT_SENT)
     failed = any(
         one.outcome in missed or (one.outcome is RequestOutcome.HELD and one.order in chosen.named) for one in results

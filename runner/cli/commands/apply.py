@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,19 +25,30 @@ from runner.cli.arguments.options import (
 )
 from runner.cli.arguments.project import from_here, in_project
 from runner.cli.commands.plan import next_command
+from runner.cli.io.inputs import Inputs, located, need_counts, need_inputs, others, show_diagnostics, start_logging
+from runner.cli.io.listener import listener
+from runner.cli.io.output import show_warnings
+from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.snapshot import balance_history, remembered
 from runner.cli.process import signals
 from runner.cli.process.prompts import may_ask, to_do
+from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, PlanStale, StateRefused, UsageError
 from runner.core.events import EventType
 from runner.core.orders import SANDBOX
-
-if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
-    from runner.engine.results import ApplyResult
-    from runner.planning.plan import Plan
-    from runner.planning.reconcile.plan_request import PlanRequest
-    from runner.report.documents.plan_file import PlanFile
-    from runner.report.model.model import ReportModel
+from runner.engine.results import ApplyResult
+from runner.planning.fingerprint import differences
+from runner.planning.plan import Plan
+from runner.planning.reconcile.plan_request import PlanRequest
+from runner.planning.status.order_status import make_standings
+from runner.planning.status.selectors import only
+from runner.report.documents.as_json import apply_chunks
+from runner.report.documents.plan_file import PlanFile, load_plan
+from runner.report.model.build import apply_model
+from runner.report.model.model import ReportModel
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.lineage import noted
+from runner.store.integrity.progress_evidence import check
 
 
 @click.command()
@@ -58,10 +69,6 @@ def apply(
 
     Asks on a terminal; elsewhere it needs --yes or a saved plan. The sandbox needs neither. Running it again is safe.
     """
-    from runner.cli.io.inputs import need_counts, need_inputs, others, start_logging
-    from runner.cli.io.report_files import claim
-    from runner.planning.reconcile.plan_request import PlanRequest
-
     settings = Settings(**flags)
     given = settings.files
     saved = _saved_plan(settings, prune=prune)
@@ -96,7 +103,7 @@ def apply(
         return ExitCode.IN_DOUBT
 
 
-def _saved_plan(settings: Settings, *, prune: bool) -> "PlanFile | None":
+def _saved_plan(settings: Settings, *, prune: bool) -> PlanFile | None:
     """The plan file, if the one FILE is one."""
     plans = [name for name in settings.files if name.endswith(".json")]
     if not plans:
@@ -106,17 +113,13 @@ def _saved_plan(settings: Settings, *, prune: bool) -> "PlanFile | None":
             "a saved plan stands alone: no other files, no --select, no --exclude, no --prune",
             "name nothing but the plan; or leave it out, and the files are planned anew",
         )
-    from runner.report.documents.plan_file import load_plan
-
     return load_plan(Path(plans[0]))
 
 
-def _for_saved(settings: Settings, saved: "PlanFile") -> Settings:
+def _for_saved(settings: Settings, saved: PlanFile) -> Settings:
     """The orders of a saved plan are those that it names: their statuses, by which it may have chosen, go on changing."""
     selection = None
     if saved.select or saved.exclude:
-        from runner.planning.status.selectors import only
-
         selection = only(one.order for one in saved.saved.actions)
     return replace(settings, files=tuple(map(from_here, saved.saved.digests)), selection=selection)
 
@@ -128,7 +131,7 @@ class _Consent:
     """Sees the fresh plan before the first action, and says whether to begin."""
 
     def __init__(
-        self, settings: Settings, saved: "PlanFile | None", *, prune: bool, may_act: bool, may_ask: bool
+        self, settings: Settings, saved: PlanFile | None, *, prune: bool, may_act: bool, may_ask: bool
     ) -> None:
         self._settings = settings
         self._saved = saved
@@ -142,20 +145,14 @@ class _Consent:
         """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
         if self._saved is None:
             return
-        from runner.store.disk.paths import StatePaths
-        from runner.store.integrity.lineage import noted
-        from runner.store.integrity.progress_evidence import check
-
         paths = StatePaths.at(self._settings.state)
         check(paths)
         present, saved = noted(paths), self._saved.saved
         if present is None or (present.lineage, present.serial) != (saved.lineage, saved.serial):
             raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
 
-    def need_fresh(self, plan: "Plan") -> None:
+    def need_fresh(self, plan: Plan) -> None:
         """The saved plan, if there is one, must say what `plan` does. Also asked where nothing is left to be done."""
-        from runner.planning.fingerprint import differences
-
         if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
             return
         # The serial was compared when the lock was taken; since then this very run has written.
@@ -164,7 +161,7 @@ class _Consent:
         if changes := differences(self._saved.saved, fresh):
             raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", _AGAIN)
 
-    def __call__(self, plan: "Plan") -> bool:
+    def __call__(self, plan: Plan) -> bool:
         """True to begin. Raises `PlanStale`, `Interrupted` or `GuardRefused`; nothing has been sent then."""
         if self._saved is not None:
             self.need_fresh(plan)
@@ -176,7 +173,6 @@ class _Consent:
                 f"{to_do(plan.purchases(), plan.refills, plan.cancels)} and nobody to ask; nothing was sent",
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
-        from runner.cli.io.output import show_warnings
         from runner.report.text.renderers import render_plan
 
         self.pause()
@@ -189,7 +185,7 @@ class _Consent:
         return True
 
 
-def _question(plan: "Plan") -> str:
+def _question(plan: Plan) -> str:
     cancels = f"ask to cancel {len(plan.cancels):,} order(s)" if plan.cancels else ""
     if plan.purchases():
         return f"Place these orders, and {cancels}?" if cancels else "Place these orders?"
@@ -198,9 +194,8 @@ def _question(plan: "Plan") -> str:
     return f"{cancels.capitalize()}?"
 
 
-async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, request: "PlanRequest") -> "ApplyResult":
+async def _apply(settings: Settings, inputs: Inputs, asking: _Consent, request: PlanRequest) -> ApplyResult:
     from runner.cli.composition import end_run, open_session
-    from runner.cli.io.listener import listener
     from runner.engine.run import apply as run_pass
 
     with listener(settings) as listen:
@@ -219,36 +214,25 @@ async def _apply(settings: Settings, inputs: "Inputs", asking: _Consent, request
     return result
 
 
-def _has_acted(result: "ApplyResult") -> bool:
+def _has_acted(result: ApplyResult) -> bool:
     plan = result.plan
     return bool(plan.purchases() or plan.refills or plan.cancels)
 
 
-def _not_recorded(result: "ApplyResult", error: StateRefused) -> "ApplyResult":
+def _not_recorded(result: ApplyResult, error: StateRefused) -> ApplyResult:
     """What to show of a run whose end the state did not take: all of it, but never as a success."""
-    from runner.core.attempts import OutcomeKind
-
     if not result.in_doubt and all(order.outcome is OutcomeKind.NOT_SENT for order in result.orders):
         raise StateRefused(f"{error.message}; nothing was bought", error.hint) from error
     return replace(result, exit_code=result.exit_code or ExitCode.FAILURE)
 
 
-def _show(settings: Settings, inputs: "Inputs", result: "ApplyResult") -> ExitCode:
-    from runner.cli.io.inputs import located, show_diagnostics
-    from runner.cli.io.output import show_warnings
-    from runner.cli.io.report_files import Result, publish
-    from runner.report.documents.as_json import apply_chunks
+def _show(settings: Settings, inputs: Inputs, result: ApplyResult) -> ExitCode:
     from runner.report.text.renderers import render_apply, render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(apply_chunks(result))
 
-    def model() -> "ReportModel":
-        from runner.cli.io.snapshot import balance_history, remembered
-        from runner.planning.status.order_status import make_standings
-        from runner.planning.status.selectors import only
-        from runner.report.model.build import apply_model
-
+    def model() -> ReportModel:
         recorded, now = remembered(settings), datetime.now(UTC)
         chosen = settings.selection
         if chosen is not None and chosen.needs_state:  # the run has changed the statuses by which it chose

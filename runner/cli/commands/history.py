@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from runner.cli.arguments.options import COLOR, DEBUG, STATE, Settings, format_option, options
-from runner.cli.arguments.periods import SINCE, UNTIL
+from runner.cli.arguments.periods import SINCE, UNTIL, read_period
+from runner.cli.io.output import show
+from runner.cli.io.snapshot import remembered
+from runner.planning.accounting.timeline import latest, of_order
+from runner.report.documents.as_json import write_json
+from runner.report.text.history import history_document, history_lines, render_history
+from runner.store.disk.paths import StatePaths
+from runner.store.read.doubts import read_kept
+from runner.store.read.runs import read_runs
 
 _USUAL = 50  # events of all orders
 
@@ -23,15 +31,6 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
     Runs, marks, outcomes, decisions, refills, cancellations and labels as they were recorded; of statuses and charges
     the last one, and the first charge.
     """
-    from runner.cli.arguments.periods import read_period
-    from runner.cli.io.output import show
-    from runner.cli.io.snapshot import remembered
-    from runner.planning.accounting.timeline import latest, of_order
-    from runner.report.documents.as_json import write_json
-    from runner.report.text.history import history_document, history_lines, render_history
-    from runner.store.disk.paths import StatePaths
-    from runner.store.read.doubts import read_kept
-    from runner.store.read.runs import read_runs
     from runner.store.recovery.repair import attempts_of, parse_address
 
     settings = Settings(**flags)

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from runner.cli.arguments.project import STATE
+from runner.cli.main import cli
 from runner.core.errors import InvalidInput
+from runner.core.values.clock import SystemClock
+from runner.files.validation.schemas import sample_path, schema_names, schema_text
+from runner.store.disk.paths import StatePaths
+from runner.store.startup.first_start import Standing, holds_permit, make_permit, refuse_traces
+from runner.store.startup.state_files import belongs_to_a_state
 
 IGNORED = ("/state/*", "!/state/lineage.json")
 
@@ -31,11 +37,6 @@ def init(folder: Path) -> None:
 
     Also allows the first run that speaks with a real panel to begin the state there: only where no state ever was.
     """
-    from runner.core.values.clock import SystemClock
-    from runner.files.validation.schemas import sample_path, schema_names, schema_text
-    from runner.store.disk.paths import StatePaths
-    from runner.store.startup.first_start import Standing, holds_permit, make_permit, refuse_traces
-
     paths = StatePaths.at(folder / STATE)
     standing = refuse_traces(paths, folder)
     files = {f"campaigns/{name}": sample_path(name).read_text(encoding="utf-8") for name in ("demo.yaml", "posts.csv")}
@@ -84,8 +85,6 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
 
 def _ignore(path: Path) -> None:
     """The database is not for git; lineage.json, which tells a wrong database from the right one, is."""
-    from runner.store.startup.state_files import belongs_to_a_state
-
     if belongs_to_a_state(path, ()):
         raise InvalidInput(f"{path} is a file of a state", "remove that link")
     present = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -106,8 +105,6 @@ def _ignore(path: Path) -> None:
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:
     """Print the JSON schema NAME; without a name, list them."""
-    from runner.files.validation.schemas import schema_names, schema_text
-
     if name is None:
         click.echo("\n".join(schema_names()))
         return
@@ -121,8 +118,6 @@ def schema(name: str | None) -> None:
 def completion(shell: str) -> None:
     """Print the completion script for SHELL; e.g. runner completion bash >> ~/.bashrc."""
     from click.shell_completion import get_completion_class
-
-    from runner.cli.main import cli
 
     found = get_completion_class(shell)
     if found is not None:

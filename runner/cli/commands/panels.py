@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,11 +22,21 @@ from runner.cli.arguments.options import (
     options,
 )
 from runner.cli.arguments.periods import read_period
+from runner.cli.io.inputs import need_profiles, start_logging
+from runner.cli.io.output import show, show_warnings
+from runner.cli.io.report_files import claim
+from runner.cli.io.snapshot import remembered
+from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.errors import UsageError
 from runner.core.orders import SANDBOX
-
-if TYPE_CHECKING:
-    from runner.core.catalogue import BalanceSeen, Catalogue
+from runner.core.values.clock import SystemClock
+from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
+from runner.planning.pricing.repeated_services import words_of
+from runner.report.documents.as_json import balance_document, services_document, write_json
+from runner.report.documents.services_diff import diff_document, render_diff
+from runner.report.terminal.style import attention
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.price_history import price_history
 
 NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
 ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, PATIENCE, COLOR, DEBUG, LOG_FILE)
@@ -50,9 +60,6 @@ def services(
     **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
-    from runner.cli.io.output import show, show_warnings
-    from runner.planning.pricing.repeated_services import words_of
-    from runner.report.documents.as_json import services_document, write_json
     from runner.report.text.renderers import render_services
 
     settings = Settings(**flags)
@@ -108,8 +115,6 @@ def balance(
     With --label, say why the balance of one PANEL moved by what `runner report` calls unexplained: a top-up, say.
     """
     from runner.cli.by_hand.label import label_balance, read_request
-    from runner.cli.io.output import show
-    from runner.report.documents.as_json import balance_document, write_json
     from runner.report.text.renderers import render_balances
 
     settings = Settings(**flags)
@@ -129,14 +134,6 @@ def balance(
 
 
 def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | None) -> None:
-    from runner.cli.io.output import show
-    from runner.cli.io.snapshot import remembered
-    from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
-    from runner.report.documents.as_json import write_json
-    from runner.report.documents.services_diff import diff_document, render_diff
-    from runner.store.disk.paths import StatePaths
-    from runner.store.operations.price_history import price_history
-
     known = remembered(settings).catalogues
     history = price_history(StatePaths.at(settings.state))
     compared = []
@@ -154,11 +151,9 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
     )
 
 
-async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catalogue]":
+async def _catalogues(settings: Settings, names: tuple[str, ...]) -> list[Catalogue]:
     from runner.cli.composition import open_panels
-    from runner.core.values.clock import SystemClock
     from runner.engine.bookkeeping import lacking_words
-    from runner.report.terminal.style import attention
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:
@@ -169,10 +164,8 @@ async def _catalogues(settings: Settings, names: tuple[str, ...]) -> "list[Catal
         return found
 
 
-async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[BalanceSeen]":
+async def _balances(settings: Settings, names: tuple[str, ...]) -> list[BalanceSeen]:
     from runner.cli.composition import open_panels
-    from runner.core.catalogue import BalanceSeen
-    from runner.core.values.clock import SystemClock
 
     profiles, chosen = _chosen(settings, names)
     async with open_panels(settings, chosen, profiles) as panels:
@@ -184,9 +177,6 @@ async def _balances(settings: Settings, names: tuple[str, ...]) -> "list[Balance
 
 def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
     """Profiles by name, and the panels to ask."""
-    from runner.cli.io.inputs import need_profiles, start_logging
-    from runner.cli.io.report_files import claim
-
     claim(settings)
     start_logging(settings)
     profiles = need_profiles(settings)

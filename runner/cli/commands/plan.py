@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,14 +24,41 @@ from runner.cli.arguments.options import (
     options,
 )
 from runner.cli.arguments.project import in_project
+from runner.cli.io.inputs import (
+    Inputs,
+    beginning,
+    located,
+    need_counts,
+    need_inputs,
+    others,
+    show_diagnostics,
+    start_logging,
+)
+from runner.cli.io.listener import listener
+from runner.cli.io.output import show_warnings
+from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.snapshot import balance_history, remembered
 from runner.core.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
-    from runner.planning.plan import Plan
-    from runner.planning.reconcile.plan_request import PlanRequest
-    from runner.planning.what_if import WhatIf
-    from runner.report.model.model import ReportModel
+from runner.planning.accounting.balance_times import remembered_balances
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.fingerprint import checksum
+from runner.planning.guards.price_guard import PriceTerms
+from runner.planning.plan import Plan
+from runner.planning.reconcile.plan_request import PlanRequest, plan_of
+from runner.planning.refills.due_refills import RefillInputs
+from runner.planning.status.order_status import make_standings
+from runner.planning.what_if import FORMS, WhatIf, parse
+from runner.report.documents.as_json import plan_chunks
+from runner.report.documents.plan_file import save_plan
+from runner.report.model.build import plan_model
+from runner.report.model.model import ReportModel
+from runner.report.text.plan import render_plan, render_verdict
+from runner.store.disk.lock import is_free
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.lineage import noted
+from runner.store.integrity.progress_evidence import check
+from runner.store.read.snapshot import read_state
+from runner.store.startup.first_start import admit
 
 
 @click.command()
@@ -64,9 +91,6 @@ def plan(
 
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
-    from runner.cli.io.inputs import need_counts, need_inputs, start_logging
-    from runner.cli.io.report_files import claim
-
     settings = Settings(**flags)
     what_if = _what_if(questions, out)
     inputs = need_inputs(settings)
@@ -84,13 +108,11 @@ def plan(
     next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
     code = show_plan(settings, inputs, made, next_line, code)
     if out is not None:
-        from runner.report.documents.plan_file import save_plan
-
         save_plan(out, made, settings.select, settings.exclude, prune=prune)
     return code
 
 
-def plan_exit_code(made: "Plan", *, detailed: bool) -> ExitCode:
+def plan_exit_code(made: Plan, *, detailed: bool) -> ExitCode:
     """10 and 11 win over 15, and 15 over 2."""
     if made.exit_code is not ExitCode.OK:
         return made.exit_code
@@ -110,26 +132,14 @@ def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -
     return " ".join(words) + settings.places
 
 
-def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str, code: ExitCode) -> ExitCode:
+def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, code: ExitCode) -> ExitCode:
     """The plan on stdout in the format asked for, and in every --report file; the exit code."""
-    from runner.cli.io.inputs import located, show_diagnostics
-    from runner.cli.io.output import show_warnings
-    from runner.cli.io.report_files import Result, publish
-    from runner.planning.fingerprint import checksum
-    from runner.report.documents.as_json import plan_chunks
-    from runner.report.text.plan import render_plan, render_verdict
-
     made = located(made, inputs.campaigns)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(plan_chunks(made, checksum(made)))
 
-    def model() -> "ReportModel":
-        from runner.cli.io.snapshot import balance_history, remembered
-        from runner.planning.accounting.ledger import make_ledger
-        from runner.planning.status.order_status import make_standings
-        from runner.report.model.build import plan_model
-
+    def model() -> ReportModel:
         recorded, now = remembered(settings), datetime.now(UTC)
         selection = settings.bound(inputs.campaigns, recorded, now)
         return plan_model(
@@ -154,7 +164,7 @@ def show_plan(settings: Settings, inputs: "Inputs", made: "Plan", next_line: str
     return code
 
 
-def _currencies(made: "Plan") -> dict[str, str | None]:
+def _currencies(made: Plan) -> dict[str, str | None]:
     return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
 
 
@@ -164,13 +174,10 @@ class _Asked:
 
     max_cost: Decimal | None
     counts: Mapping[str, int] | None
-    what_if: "WhatIf | None"
+    what_if: WhatIf | None
     prune: bool
 
-    def request(self, settings: Settings, inputs: "Inputs", *, is_look: bool) -> "PlanRequest":
-        from runner.cli.io.inputs import others
-        from runner.planning.reconcile.plan_request import PlanRequest
-
+    def request(self, settings: Settings, inputs: Inputs, *, is_look: bool) -> PlanRequest:
         return PlanRequest(
             campaigns=inputs.campaigns,
             selection=settings.selection,
@@ -183,12 +190,10 @@ class _Asked:
         )
 
 
-def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
+def _what_if(questions: tuple[str, ...], out: Path | None) -> WhatIf | None:
     """The questions of --what-if; None if there is none."""
     if not questions:
         return None
-    from runner.planning.what_if import FORMS, parse
-
     if out is not None:
         raise UsageError("--what-if is a question: its plan can't be saved", "leave out --out, or --what-if")
     try:
@@ -197,19 +202,8 @@ def _what_if(questions: tuple[str, ...], out: Path | None) -> "WhatIf | None":
         raise UsageError(f"--what-if {error}", f"ask {FORMS}") from error
 
 
-def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
+def _from_memory(settings: Settings, inputs: Inputs, asked: _Asked) -> Plan:
     import gc
-
-    from runner.cli.io.inputs import beginning
-    from runner.planning.accounting.balance_times import remembered_balances
-    from runner.planning.guards.price_guard import PriceTerms
-    from runner.planning.reconcile.plan_request import plan_of
-    from runner.planning.refills.due_refills import RefillInputs
-    from runner.store.disk.lock import is_free
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
-    from runner.store.read.snapshot import read_state
-    from runner.store.startup.first_start import admit
 
     gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
     paths = StatePaths.at(settings.state)
@@ -223,12 +217,9 @@ def _from_memory(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
     return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
 
 
-async def _refreshed(settings: Settings, inputs: "Inputs", asked: _Asked) -> "Plan":
+async def _refreshed(settings: Settings, inputs: Inputs, asked: _Asked) -> Plan:
     from runner.cli.composition import end_run, open_session
-    from runner.cli.io.listener import listener
     from runner.engine.run import prepare
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.lineage import noted
 
     is_look = asked.what_if is None
     with listener(settings) as listen:

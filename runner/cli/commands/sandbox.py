@@ -8,6 +8,10 @@ import click
 
 from runner.cli.arguments.options import Amount
 from runner.cli.arguments.project import from_here
+from runner.core.errors import UsageError
+from runner.core.values.clock import SystemClock
+from runner.sandbox.settings import CancelBy, DuplicateLinks, SandboxSettings
+from runner.store.startup.state_files import is_reserved
 
 
 @click.group()
@@ -66,11 +70,7 @@ def serve(
 
     Takes POST with a form or JSON, fields in the address too, and GET for what only reads.
     """
-    from runner.core.errors import UsageError
-    from runner.core.values.clock import SystemClock
     from runner.sandbox.serve import serve_forever
-    from runner.sandbox.settings import CancelBy, DuplicateLinks, SandboxSettings
-    from runner.store.startup.state_files import is_reserved
 
     book = db or Path(from_here("state/sandbox.db"))
     if is_reserved(book):

@@ -12,11 +12,15 @@ import click
 
 from runner.cli.arguments.options import COLOR, DEBUG, LOCK, STATE, Settings, format_option, options
 from runner.core.errors import ExitCode, InvalidInput, StateRefused, UsageError
+from runner.core.snapshot import Recorded
+from runner.core.values.clock import SystemClock
+from runner.report.documents.as_json import write_json
+from runner.store.disk.lock import StateLock, acquire, holder_of, is_alive, is_free
+from runner.store.disk.paths import StatePaths
+from runner.store.integrity.progress_evidence import check
+from runner.store.read.snapshot import read_state
 
 if TYPE_CHECKING:
-    from runner.core.snapshot import Recorded
-    from runner.store.disk.lock import StateLock
-    from runner.store.disk.paths import StatePaths
     from runner.store.recovery.repair import Move
 
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
@@ -126,9 +130,6 @@ def rm(address: str, accepted: bool, reason: str, dry_run: bool, **flags: Any) -
 @options(*_CHANGING)
 def backup(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """Copy the state into the backups directory now; print the copy's path."""
-    from runner.core.values.clock import SystemClock
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
     from runner.store.startup.backup import backup as make_backup
 
     settings = Settings(**flags)
@@ -155,10 +156,7 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
     What only the present state knows is carried over, as doubts, as far as it can be read. A copy that is older than
     the lineage knows needs --accept-loss and --reason: what was bought since and can't be carried over is unknown.
     """
-    from runner.core.values.clock import SystemClock
     from runner.report.text.state import render_restoration
-    from runner.store.disk.paths import StatePaths
-    from runner.store.read.snapshot import read_state
     from runner.store.recovery.restore import plan_restore
     from runner.store.recovery.restore import restore as carry_out
 
@@ -190,7 +188,6 @@ def restore(file: Path, accept_loss: bool, reason: str, dry_run: bool, **flags: 
 def verify(**flags: Any) -> int:  # noqa: ANN401  # same
     """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
     from runner.report.text.state import render_verified
-    from runner.store.disk.paths import StatePaths
     from runner.store.recovery.verify import verify as look_over
 
     settings = Settings(**flags)
@@ -211,8 +208,6 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     Refused while a process holds it; else a name left by a killed run is taken off. Never breaks a lock.
     """
     from runner.report.text.state import render_unlocked
-    from runner.store.disk.lock import holder_of, is_alive, is_free
-    from runner.store.disk.paths import StatePaths
 
     settings = Settings(**flags)
     paths = StatePaths.at(settings.state)
@@ -233,12 +228,7 @@ def unlock(dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     render_unlocked(holder, settings.stdout(), cleared=not dry_run)
 
 
-def _recorded(settings: Settings) -> "Recorded":
-    from runner.store.disk.lock import is_free
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
-    from runner.store.read.snapshot import read_state
-
+def _recorded(settings: Settings) -> Recorded:
     paths = StatePaths.at(settings.state)
     check(paths)
     return read_state(paths, lock_is_free=is_free(paths))
@@ -246,9 +236,6 @@ def _recorded(settings: Settings) -> "Recorded":
 
 def _need_state(settings: Settings, address: str) -> None:
     """InvalidInput if there is no state, before a lock makes its directory. StateRefused if there should be one."""
-    from runner.store.disk.paths import StatePaths
-    from runner.store.integrity.progress_evidence import check
-
     paths = StatePaths.at(settings.state)
     check(paths)
     if not paths.db.exists():
@@ -259,20 +246,15 @@ def _need_state(settings: Settings, address: str) -> None:
 
 
 @contextmanager
-def _locked(settings: Settings, command: str) -> "Iterator[tuple[StatePaths, StateLock]]":
-    from runner.core.values.clock import SystemClock
-    from runner.store.disk.lock import acquire
-    from runner.store.disk.paths import StatePaths
-
+def _locked(settings: Settings, command: str) -> Iterator[tuple[StatePaths, StateLock]]:
     paths = StatePaths.at(settings.state)
     with asyncio.run(acquire(paths, command, SystemClock(), settings.lock_timeout)) as lock:
         yield paths, lock
 
 
 def _carry_out(
-    settings: Settings, paths: "StatePaths", lock: "StateLock", moves: "Sequence[Move]", what: str, *, dry_run: bool
+    settings: Settings, paths: StatePaths, lock: StateLock, moves: "Sequence[Move]", what: str, *, dry_run: bool
 ) -> None:
-    from runner.core.values.clock import SystemClock
     from runner.report.text.state import render_moves
     from runner.store.recovery.repair import repairing
 
@@ -285,6 +267,4 @@ def _carry_out(
 
 
 def _write(document: Mapping[str, object]) -> None:
-    from runner.report.documents.as_json import write_json
-
     write_json(sys.stdout, document)

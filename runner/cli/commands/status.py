@@ -3,7 +3,7 @@
 import gc
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -21,14 +21,29 @@ from runner.cli.arguments.options import (
     format_option,
     options,
 )
-from runner.cli.arguments.periods import SINCE, UNTIL
+from runner.cli.arguments.periods import SINCE, UNTIL, read_period
+from runner.cli.io.inputs import need_inputs, start_logging
+from runner.cli.io.listener import listener
+from runner.cli.io.money_warnings import listed_money_warnings, money_warnings
+from runner.cli.io.output import show_warnings
+from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.snapshot import balance_history, nothing_known, remembered
 from runner.core.errors import ExitCode
-
-if TYPE_CHECKING:
-    from runner.core.snapshot import Recorded
-    from runner.planning.accounting.periods import Period
-    from runner.report.model.model import ReportModel
-    from runner.report.terminal.screen import Screen
+from runner.core.snapshot import Recorded
+from runner.planning.accounting.ledger import make_ledger
+from runner.planning.accounting.periods import Period, in_period
+from runner.planning.doubts.late_execution import late_signs, late_signs_in
+from runner.planning.refills.refill_rates import refill_rates
+from runner.planning.status.order_status import make_standings
+from runner.report.documents.as_json import report_document, status_chunks, write_json
+from runner.report.model.build import report_model, status_model
+from runner.report.model.model import ReportModel
+from runner.report.terminal.screen import Screen
+from runner.report.text.ledger import render_report
+from runner.report.text.refills import render_requests
+from runner.report.text.status import render_status
+from runner.store.disk.paths import StatePaths
+from runner.store.read.balance_looks import read_ends
 
 TABLES = ("day", "service", "campaign", "panel")
 
@@ -38,16 +53,6 @@ TABLES = ("day", "service", "campaign", "panel")
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
-    from runner.cli.io.inputs import need_inputs, start_logging
-    from runner.cli.io.money_warnings import money_warnings
-    from runner.cli.io.output import show_warnings
-    from runner.cli.io.report_files import Result, claim, publish
-    from runner.cli.io.snapshot import balance_history, nothing_known, remembered
-    from runner.planning.doubts.late_execution import late_signs_in
-    from runner.planning.status.order_status import make_standings
-    from runner.report.documents.as_json import status_chunks
-    from runner.report.text.status import render_status
-
     settings = Settings(**flags)
     inputs = need_inputs(settings)
     claim(settings, inputs)
@@ -67,10 +72,7 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(status_chunks(standings))
 
-    def model() -> "ReportModel":
-        from runner.planning.accounting.ledger import make_ledger
-        from runner.report.model.build import status_model
-
+    def model() -> ReportModel:
         ledger = make_ledger(recorded, panels=inputs.panels)
         return status_model(
             standings,
@@ -100,18 +102,6 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     Of a period: the orders sent in it, with all they cost until now, and what is unexplained between the first and the
     last look at the balance inside it.
     """
-    from runner.cli.arguments.periods import read_period
-    from runner.cli.io.money_warnings import listed_money_warnings
-    from runner.cli.io.output import show_warnings
-    from runner.cli.io.report_files import Result, claim, publish
-    from runner.cli.io.snapshot import balance_history, nothing_known, remembered
-    from runner.planning.accounting.ledger import make_ledger
-    from runner.planning.doubts.late_execution import late_signs
-    from runner.planning.refills.refill_rates import refill_rates
-    from runner.report.documents.as_json import report_document, write_json
-    from runner.report.text.ledger import render_report
-    from runner.report.text.refills import render_requests
-
     gc.disable()  # this process ends soon, and a row for each order makes no cycle: half the time of a large report
     settings = Settings(**flags)
     period = read_period(since, until, datetime.now(UTC))
@@ -130,13 +120,11 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         write_json(stream, report_document(ledger, period, panels=by == "panel"))
 
-    def as_text(screen: "Screen") -> None:
+    def as_text(screen: Screen) -> None:
         render_report(ledger, screen, by, period)
         render_requests(recorded, rates, screen)
 
-    def model() -> "ReportModel":
-        from runner.report.model.build import report_model
-
+    def model() -> ReportModel:
         balances = balance_history(settings, {account.panel for account in ledger.accounts})
         balances = [one for one in balances if period is None or period.holds(one.seen_at)]
         now = datetime.now(UTC)
@@ -156,23 +144,17 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
     return code
 
 
-def _in_period(settings: Settings, recorded: "Recorded", period: "Period") -> "Recorded":
-    from runner.planning.accounting.periods import in_period
-    from runner.store.disk.paths import StatePaths
-    from runner.store.read.balance_looks import read_ends
-
+def _in_period(settings: Settings, recorded: Recorded, period: Period) -> Recorded:
     return in_period(recorded, period, *read_ends(StatePaths.at(settings.state), *period))
 
 
-def _exit_code(recorded: "Recorded") -> ExitCode:
+def _exit_code(recorded: Recorded) -> ExitCode:
     doubt = any(attempt.is_open_doubt for attempt in recorded.each())
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
 
 async def _refresh(settings: Settings) -> None:
     from runner.cli.composition import end_run, open_session
-    from runner.cli.io.inputs import need_inputs
-    from runner.cli.io.listener import listener
     from runner.engine.refresh import refresh
 
     inputs = need_inputs(settings)

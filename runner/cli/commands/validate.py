@@ -5,7 +5,13 @@ from typing import Any
 import click
 
 from runner.cli.arguments.options import COLOR, DEBUG, FILES, NO_CI, PANELS, Settings, format_option, options
+from runner.cli.io import ci
+from runner.cli.io.inputs import read_inputs
+from runner.cli.io.output import show
+from runner.core.diagnostics import Severity
 from runner.core.errors import ExitCode
+from runner.report.documents.as_json import validate_document, write_json
+from runner.report.text.lists import Validation, render_validation
 
 
 @click.command()
@@ -15,20 +21,12 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
 
     Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
     """
-    from runner.cli.io import ci
-    from runner.cli.io.inputs import read_inputs
-    from runner.cli.io.output import show
-    from runner.core.diagnostics import Severity
-    from runner.report.text.lists import Validation, render_validation
-
     settings = Settings(**flags)
     inputs, diagnostics = read_inputs(settings)
     orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
     found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        from runner.report.documents.as_json import validate_document, write_json
-
         write_json(stream, validate_document(diagnostics))
 
     show(settings, as_json, lambda screen: render_validation(found, screen))

@@ -24,23 +24,33 @@ from runner.cli.arguments.options import (
     format_option,
     options,
 )
+from runner.cli.io.inputs import Inputs, located, need_inputs, show_diagnostics, start_logging
+from runner.cli.io.listener import listener
+from runner.cli.io.output import show_warnings
+from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.snapshot import balance_history
 from runner.cli.process.prompts import may_ask
-from runner.core.errors import ExitCode, Interrupted, UsageError
+from runner.cli.process.signals import draining
+from runner.core.errors import ExitCode, Interrupted, RunnerError, UsageError
+from runner.core.events import Event, EventType, Listener
 from runner.core.orders import SANDBOX
+from runner.core.values.clock import SystemClock, to_text
+from runner.engine.watch.totals import PassResult
+from runner.planning.plan import Plan
+from runner.planning.status.completion import Outlook, Until
+from runner.planning.status.order_status import make_standings
+from runner.planning.status.wakeups import Moment, Pace
+from runner.report.documents.as_json import apply_chunks
+from runner.report.live.watch_lines import WatchDisplay, WatchLines
+from runner.report.live.watch_table import WatchTable
+from runner.report.live.watch_view import Rates, WatchView, view_of
+from runner.report.model.build import apply_model
+from runner.report.model.model import ReportModel
+from runner.report.text.plan import render_plan, render_verdict
 
 if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
     from runner.cli.watch.one_pass import WatchFlags
-    from runner.core.errors import RunnerError
-    from runner.core.events import Listener
     from runner.engine.watch.loop import WatchResult, WatchTerms
-    from runner.engine.watch.totals import PassResult
-    from runner.planning.plan import Plan
-    from runner.planning.status.completion import Outlook
-    from runner.planning.status.wakeups import Moment, Pace
-    from runner.report.live.watch_lines import WatchDisplay
-    from runner.report.live.watch_view import WatchView
-    from runner.report.model.model import ReportModel
 
 _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass asks for all that is live
 
@@ -78,11 +88,8 @@ def watch(
     Files are read before each pass, and the state is free between them: edit, settle doubts, top up meanwhile.
     Buying needs what apply needs: an answer on a terminal, else --yes; the sandbox needs neither.
     """
-    from runner.cli.io.inputs import need_inputs, start_logging
-    from runner.cli.io.report_files import claim
     from runner.cli.watch.one_pass import WatchFlags
     from runner.engine.watch.loop import WatchTerms
-    from runner.planning.status.completion import Until
 
     settings = Settings(**flags)
     if any(name.endswith(".json") for name in settings.files):
@@ -108,9 +115,7 @@ def watch(
         return ExitCode.IN_DOUBT
 
 
-def _pace(inputs: "Inputs", min_pause: timedelta | None, max_pause: timedelta | None) -> "Pace":
-    from runner.planning.status.wakeups import Pace
-
+def _pace(inputs: Inputs, min_pause: timedelta | None, max_pause: timedelta | None) -> Pace:
     usual = Pace()
     if set(inputs.panels) <= {SANDBOX}:  # a minute of its time is a second of ours, and asking it costs nothing
         usual = Pace(floor=timedelta(seconds=1), ceiling=timedelta(seconds=5))
@@ -127,7 +132,7 @@ class _Watching:
     """One `runner watch`: joins the passes, the loop around them and the display."""
 
     def __init__(
-        self, settings: Settings, inputs: "Inputs", terms: "WatchTerms", *, may_act: bool, may_ask: bool
+        self, settings: Settings, inputs: Inputs, terms: "WatchTerms", *, may_act: bool, may_ask: bool
     ) -> None:
         self._settings = settings
         self._inputs = inputs
@@ -138,11 +143,8 @@ class _Watching:
 
     async def run(self, flags: "WatchFlags") -> "WatchResult":
         """To the end of the watch. Raises what its first pass raises."""
-        from runner.cli.io.listener import listener
-        from runner.cli.process.signals import draining
         from runner.cli.watch.consent import Consent, TerminalLine
         from runner.cli.watch.one_pass import Passes
-        from runner.core.values.clock import SystemClock
         from runner.engine.stopping import Stop
         from runner.engine.watch.loop import Watch
 
@@ -171,13 +173,10 @@ class _Watching:
                 line.close()
                 self._inputs = passes.inputs
 
-    def _seen(self, view: "WatchView") -> None:
+    def _seen(self, view: WatchView) -> None:
         self._view = view
 
-    def _display(self) -> "WatchDisplay":
-        from runner.report.live.watch_lines import WatchLines
-        from runner.report.live.watch_table import WatchTable
-
+    def _display(self) -> WatchDisplay:
         out = self._settings.stderr()
         if out.is_terminal and not self._settings.quiet:
             names = [one.name for one in self._inputs.campaigns]
@@ -187,12 +186,7 @@ class _Watching:
 
     def tell(self, watched: "WatchResult") -> ExitCode:
         """The end of it on stdout and in reports; the exit code."""
-        from runner.cli.io.inputs import located, show_diagnostics
-        from runner.cli.io.output import show_warnings
-        from runner.cli.io.report_files import Result, publish
-        from runner.report.documents.as_json import apply_chunks
         from runner.report.live.watch_end import render_watch
-        from runner.report.text.plan import render_verdict
 
         result = watched.result
         if result is None or watched.last is None:
@@ -220,11 +214,8 @@ class _Watching:
         show_warnings(self._settings, dict.fromkeys([*plan.warnings, *result.warnings]))
         return code
 
-    def _model(self, watched: "WatchResult") -> "ReportModel":
-        from runner.cli.io.snapshot import balance_history
-        from runner.planning.status.order_status import make_standings
+    def _model(self, watched: "WatchResult") -> ReportModel:
         from runner.report.live.watch_end import verdict_of
-        from runner.report.model.build import apply_model
 
         result, last = watched.result, watched.last
         if result is None or last is None:
@@ -247,20 +238,15 @@ class _Watching:
 class _Heard:
     """Hands what the loop tells to the display and to whoever reads events."""
 
-    def __init__(self, display: "WatchDisplay", listen: "Listener", seen: "Callable[[WatchView], None]") -> None:
-        from runner.report.live.watch_view import Rates
-
+    def __init__(self, display: WatchDisplay, listen: Listener, seen: Callable[[WatchView], None]) -> None:
         self._display = display
         self._listen = listen
         self._seen = seen
         self._rates = Rates()
         self._run_id = ""
 
-    def passed(self, number: int, passed: "PassResult", outlook: "Outlook") -> None:
+    def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
         """Show what it left."""
-        from runner.cli.io.inputs import located
-        from runner.report.live.watch_view import view_of
-
         self._run_id = passed.result.run_id
         view = view_of(number, passed, outlook, datetime.now(UTC), self._rates)
         self._seen(view)
@@ -271,15 +257,12 @@ class _Heard:
         for problem in located(plan, passed.campaigns).problems:
             self._display.say(str(problem))
 
-    def failed(self, error: "RunnerError", times: int) -> None:
+    def failed(self, error: RunnerError, times: int) -> None:
         """Show why."""
         self._display.failed(error, times)
 
-    def waiting(self, moment: "Moment") -> None:
+    def waiting(self, moment: Moment) -> None:
         """Show for how long."""
-        from runner.core.events import Event, EventType
-        from runner.core.values.clock import to_text
-
         now = datetime.now(UTC)
         self._display.waiting(moment, now)
         facts = {"until": to_text(moment.at), "why": moment.why}
@@ -289,16 +272,13 @@ class _Heard:
 class _Questions:
     """Shows a plan on the terminal and asks for a yes, while the watch goes on behind it."""
 
-    def __init__(self, settings: Settings, display: "WatchDisplay", line: Any) -> None:  # noqa: ANN401  # imported late
+    def __init__(self, settings: Settings, display: WatchDisplay, line: Any) -> None:  # noqa: ANN401  # imported late
         self._settings = settings
         self._display = display
         self._line = line
 
-    def __call__(self, plan: "Plan", answered: Callable[[bool], None]) -> None:
+    def __call__(self, plan: Plan, answered: Callable[[bool], None]) -> None:
         """Ask; whatever is no yes is a no."""
-        from runner.cli.io.output import show_warnings
-        from runner.report.text.plan import render_plan
-
         self._display.pause()
         out = self._settings.stderr()
         render_plan(plan, out, "")

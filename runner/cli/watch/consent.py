@@ -7,16 +7,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from runner.cli.process.prompts import to_do
 from runner.core.errors import GuardRefused, RunnerError
 from runner.core.orders import SANDBOX, Campaign
+from runner.core.snapshot import Recorded
 from runner.planning.guards.consent import Approval, Beyond
 from runner.planning.plan import Plan
-
-if TYPE_CHECKING:
-    from runner.core.snapshot import Recorded
 
 _MOST = 4096  # bytes of an answer
 
@@ -66,8 +64,8 @@ class Consent:
         return self._ask is not None
 
     def question(
-        self, plan: Plan, beyond: Beyond, recorded: "Recorded", wake: Callable[[], None]
-    ) -> "asyncio.Future[bool] | None":
+        self, plan: Plan, beyond: Beyond, recorded: Recorded, wake: Callable[[], None]
+    ) -> asyncio.Future[bool] | None:
         """Ask, unless the same is being asked or was answered; the answer to come. `wake` is called with a yes."""
         about = frozenset(f"{one.order.address} {one.order.terms} {one.cost}" for one in beyond.purchases)
         about |= {f"refill {one.order} {one.attempt_id}" for one in beyond.refills}

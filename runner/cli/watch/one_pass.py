@@ -30,6 +30,7 @@ from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.engine.watch.loop import LONGEST_BUSY, LONGEST_OUTAGE, OUTAGE
 from runner.engine.watch.totals import Backoff, Outage, PassResult
+from runner.files.campaign.counts import load_counts
 from runner.planning.accounting.ledger import book, make_ledger, paid_back
 from runner.planning.reconcile.plan_request import PlanRequest
 from runner.planning.status.selectors import Selector, only
@@ -243,8 +244,6 @@ class Passes:
         path = self.flags.counts
         if path is None or (self._counts is not None and not path.is_file()):
             return self._counts  # a pipe can be read once
-        from runner.files.campaign.counts import load_counts
-
         counts, found = load_counts(path)
         if found:
             raise InvalidInput(f"--counts {path} has errors: {found[0]}", "mend them")
