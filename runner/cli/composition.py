@@ -15,7 +15,7 @@ from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.values.clock import Clock, SystemClock, to_the_second
 from runner.core.values.text import Secret
-from runner.engine.bookkeeping import record_learnt
+from runner.engine.bookkeeping import record_capabilities
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.files.panels import read_key
@@ -169,7 +169,7 @@ async def end_run(session: Session, code: ExitCode) -> None:
     """Record how the run ended, and tell it: the last event."""
     with suppress(
         RunnerError
-    ):  # what was learnt of the panels can be learnt again; the end is recorded, or says why not
-        await record_learnt(session)
+    ):  # what was found out about panels can be found out again; the end is recorded, or says why not
+        await record_capabilities(session)
     await session.journal.end_run(session.run_id, code, session.clock.now())
     session.tell(EventType.RUN_FINISHED, exit_code=int(code))

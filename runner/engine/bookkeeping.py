@@ -31,15 +31,15 @@ def lacking_words(panel: str, lacking: Iterable[str]) -> Iterator[str]:
         yield words.format(panel=panel, action=ability.removeprefix("multi_"))
 
 
-async def record_learnt(session: Session) -> None:
+async def record_capabilities(session: Session) -> None:
     """Put what is new into the state, and tell what a panel lacks: it is not tried again until the state forgets it."""
     for name, panel in session.panels.items():
-        learnt = panel.learnt()
-        if learnt.lacking:
-            await session.journal.note_lacking(name, sorted(learnt.lacking), session.clock.now())
-        for words in lacking_words(name, learnt.lacking):
+        found = panel.capability_changes()
+        if found.lacking:
+            await session.journal.note_lacking(name, sorted(found.lacking), session.clock.now())
+        for words in lacking_words(name, found.lacking):
             session.tell(EventType.NOTE, message=words)
-        for day, calls in learnt.status_calls.items():
+        for day, calls in found.status_calls.items():
             await session.journal.count_status_calls(name, day, calls)
 
 

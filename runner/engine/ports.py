@@ -182,5 +182,5 @@ class Panel(PanelReads, PanelOrders, PanelRequests, Protocol):
     def profile(self) -> PanelProfile:
         """How this panel is spoken to."""
 
-    def learnt(self) -> CapabilityChange:
+    def capability_changes(self) -> CapabilityChange:
         """What the state should remember of it that is new since the last time this was asked."""

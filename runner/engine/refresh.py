@@ -11,12 +11,12 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.engine.batching import in_batches
-from runner.engine.bookkeeping import record_learnt
+from runner.engine.bookkeeping import record_capabilities
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
 from runner.engine.session import Session
 from runner.planning.status.poll_schedule import Poll, due_polls, next_day, terms_of
-from runner.planning.status.status_anomalies import Sightings
+from runner.planning.status.status_anomalies import StatusAnomalies
 
 CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (docs/protocol.md, Services)
 BUYING_AGE = timedelta(minutes=5)  # nothing is bought by an older list
@@ -33,15 +33,15 @@ async def refresh(
     nothing may be bought unseen.
     """
     polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
-    sightings = Sightings(recorded, session.words)
+    anomalies = StatusAnomalies(recorded, session.words)
     async with session.stop.interruptible():
         await asyncio.gather(
             *(
-                _refresh_panel(session, panel, polls.get(name, ()), recorded, sightings, adaptive=adaptive)
+                _refresh_panel(session, panel, polls.get(name, ()), recorded, anomalies, adaptive=adaptive)
                 for name, panel in session.panels.items()
             )
         )
-    await record_learnt(session)
+    await record_capabilities(session)
 
 
 async def _refresh_panel(
@@ -49,7 +49,7 @@ async def _refresh_panel(
     panel: Panel,
     polls: Sequence[Poll],
     recorded: Recorded,
-    sightings: Sightings,
+    anomalies: StatusAnomalies,
     *,
     adaptive: bool,
 ) -> None:
@@ -59,7 +59,7 @@ async def _refresh_panel(
     known = recorded.catalogues.get(panel.profile.name)
     if known is None or not adaptive or _is_older(known, CATALOGUE_AGE, session.clock.now()):
         await _refresh_catalogue(session, panel, known=known is not None)
-    await refresh_statuses(session, panel, polls, sightings)
+    await refresh_statuses(session, panel, polls, anomalies)
     await refresh_refills(session, panel, recorded)
 
 
@@ -111,11 +111,11 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
 
 
 async def refresh_statuses(
-    session: Session, panel: Panel, polls: Iterable[Poll], sightings: Sightings | None = None
+    session: Session, panel: Panel, polls: Iterable[Poll], anomalies: StatusAnomalies | None = None
 ) -> None:
     """Ask for `polls`, (panel order id, attempt id), in ceil(n/100) calls, and record each batch as it comes.
 
-    In their order, as far as the day's calls go: a note tells of the rest. `sightings` remark on what is odd.
+    In their order, as far as the day's calls go: a note tells of the rest. `anomalies` remark on what is odd.
     """
     wanted = list(polls)
     asked = 0
@@ -131,7 +131,7 @@ async def refresh_statuses(
             await session.journal.see_statuses(seen)
             session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
             name = panel.profile.name
-            odd = session.words.of_new_orders(seen, name) if sightings is None else sightings.remarks(seen)
+            odd = session.words.of_new_orders(seen, name) if anomalies is None else anomalies.remarks(seen)
             for remark in odd:
                 session.tell(EventType.NOTE, remark.order, message=remark.message)
 

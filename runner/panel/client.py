@@ -89,14 +89,14 @@ class PanelClient:
         """What the panel turned out not to have."""
         return self._reader.capabilities
 
-    def remember(self, learnt: CapabilityChange) -> None:
-        """Take over what earlier runs learnt: what is lacking is not tried again, calls count against the day's limit."""
-        self._reader.capabilities.remember(learnt.lacking - {KEEP_ALIVE})
-        self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in learnt.lacking
-        self._status_calls.remember(learnt.status_calls)
+    def remember(self, known: CapabilityChange) -> None:
+        """Take over what earlier runs found out: what is lacking is not tried again, calls count against the day's limit."""
+        self._reader.capabilities.remember(known.lacking - {KEEP_ALIVE})
+        self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in known.lacking
+        self._status_calls.remember(known.status_calls)
         self._known = self._lacking()
 
-    def learnt(self) -> CapabilityChange:
+    def capability_changes(self) -> CapabilityChange:
         """What is new since the last time this was asked, or since it was told to remember."""
         lacking = self._lacking()
         new, self._known = lacking - self._known, lacking

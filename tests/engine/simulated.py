@@ -44,7 +44,7 @@ class SimulatedPanel:
         self.calls_left: int | None = None  # status calls of the day
         self.say: Callable[[str], dict[str, object]] = lambda _panel_id: {}  # what a status says besides the usual
 
-    def learnt(self) -> CapabilityChange:
+    def capability_changes(self) -> CapabilityChange:
         lacking, self.lacks = frozenset(self.lacks), set()
         return CapabilityChange(lacking, {})
 

@@ -8,7 +8,7 @@ import pytest
 from runner.core.attempts import LiveStatus
 from runner.core.events import EventType
 from runner.core.orders import Policy, RefillPolicy
-from runner.engine.bookkeeping import record_learnt
+from runner.engine.bookkeeping import record_capabilities
 from runner.engine.refresh import BUYING_AGE, CATALOGUE_AGE, refresh
 from runner.engine.run import PlanRequest, apply, prepare
 from tests.engine.simulated import campaign
@@ -205,6 +205,6 @@ async def test_what_a_panel_lacks_is_recorded_and_told_once(buy, look, panel, op
     ]
     async with open_run() as session:
         events.clear()
-        await record_learnt(session)
+        await record_capabilities(session)
         assert (await session.journal.recorded()).lacking == {"sim": {"cancel", "multi_status"}}
     assert notes(events) == []

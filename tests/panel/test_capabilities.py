@@ -29,13 +29,13 @@ async def test_a_panel_without_lists_is_learnt_once_and_remembered_by_the_next_c
     panel = await serve(refused, one, one, one, one)
     first = await client_of(panel.url)
     await first.statuses({"1": 1, "2": 2}, AT)
-    assert first.learnt() == CapabilityChange(frozenset({"multi_status"}), {})
-    assert first.learnt() == NOTHING
+    assert first.capability_changes() == CapabilityChange(frozenset({"multi_status"}), {})
+    assert first.capability_changes() == NOTHING
     second = await client_of(panel.url)
     second.remember(CapabilityChange(frozenset({"multi_status"}), {}))
     assert len(await second.statuses({"1": 1, "2": 2}, AT)) == 2
     assert ["orders" in form for form in panel.forms] == [True, False, False, False, False]
-    assert second.learnt() == NOTHING, "it is nothing new"
+    assert second.capability_changes() == NOTHING, "it is nothing new"
 
 
 async def test_a_panel_known_to_have_no_cancel_or_refill_is_not_asked_again(serve, client_of):
@@ -54,7 +54,7 @@ async def test_that_a_panel_has_no_statuses_at_all_is_never_believed(serve, clie
     with pytest.raises(PanelUnreachable):
         await first.statuses({"1": 1}, AT)
     second = await client_of(panel.url)
-    second.remember(first.learnt())
+    second.remember(first.capability_changes())
     assert len(await second.statuses({"1": 1}, AT)) == 1
 
 
@@ -67,13 +67,13 @@ async def test_status_calls_of_a_limited_day_are_counted_repeats_and_all(serve, 
     await client.statuses({"1": 1}, AT)
     await client.balance()
     assert client.polls_left() == 300
-    assert client.learnt().status_calls == {TODAY: 2}
-    assert client.learnt() == NOTHING
+    assert client.capability_changes().status_calls == {TODAY: 2}
+    assert client.capability_changes() == NOTHING
     assert client.polls_left() == 300, "what is recorded still counts"
     clock.advance(3600)
     assert client.polls_left() == 1000, "a new day"
     await client.statuses({"1": 1}, AT)
-    assert client.learnt().status_calls == {date(2026, 1, 2): 1}
+    assert client.capability_changes().status_calls == {date(2026, 1, 2): 1}
 
 
 async def test_a_used_up_day_is_never_less_than_nothing_and_a_panel_without_lists_has_one_order_a_call(
@@ -91,4 +91,4 @@ async def test_without_a_limit_nothing_is_counted(serve, client_of, answer):
     client = await client_of(panel.url)
     await client.statuses({"1": 1}, AT)
     assert client.polls_left() is None
-    assert client.learnt() == NOTHING
+    assert client.capability_changes() == NOTHING

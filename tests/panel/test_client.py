@@ -476,7 +476,7 @@ async def test_a_panel_that_reads_one_id_is_found_out_and_remembered(serve, clie
     found = await client.cancel(["1", "2", "3"])
     assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
     assert [form.get("order") for form in panel.forms] == [None, "1", "2", "3"]
-    assert client.learnt().lacking == {"multi_cancel"}
+    assert client.capability_changes().lacking == {"multi_cancel"}
     await client.cancel(["4"])
     assert (panel.forms[-1]["order"], len(panel.forms)) == ("4", 5)
 
@@ -540,14 +540,14 @@ async def test_a_list_answered_with_nothing_costs_one_more_call_and_proves_nothi
     seen = await client.statuses({"1": 11, "2": 22, "3": 33}, AT)
     assert [one.error for one in seen] == ["Incorrect order ID"]
     assert len(panel.forms) == 2
-    assert client.learnt().lacking == frozenset()
+    assert client.capability_changes().lacking == frozenset()
 
 
 async def test_a_list_answered_with_null_by_a_panel_that_reads_one_id_is_remembered(serve, client_of, answer):
     panel = await serve(answer(None), answer({"status": "Completed"}), answer({"status": "Completed"}))
     client = await client_of(panel.url)
     assert len(await client.statuses({"1": 11, "2": 22}, AT)) == 2
-    assert client.learnt().lacking == {"multi_status"}
+    assert client.capability_changes().lacking == {"multi_status"}
 
 
 @pytest.mark.parametrize("body", ["null", "0", "false", "{}", '{"status": "success", "message": "ok"}'])

@@ -190,16 +190,16 @@ async def test_the_client_remembers_a_panel_that_breaks_its_promises(serve, say,
     panel = await serve(hung_up, hung_up, hung_up)
     client = await client_of(panel.url)
     await client.balance()
-    assert client.learnt().lacking == frozenset()
+    assert client.capability_changes().lacking == frozenset()
     await settled()
     await client.balance()
-    assert client.learnt().lacking == {KEEP_ALIVE}
-    assert client.learnt().lacking == frozenset(), "told once"
+    assert client.capability_changes().lacking == {KEEP_ALIVE}
+    assert client.capability_changes().lacking == frozenset(), "told once"
     later = await client_of(panel.url)
     later.remember(CapabilityChange(frozenset({KEEP_ALIVE}), {}))
     await later.balance()
     assert "connection: close" in panel.heads[-1].lower()
-    assert later.learnt().lacking == frozenset()
+    assert later.capability_changes().lacking == frozenset()
 
 
 async def test_a_profile_may_say_so_from_the_start(serve, say, client_of):
@@ -208,7 +208,7 @@ async def test_a_profile_may_say_so_from_the_start(serve, say, client_of):
     await client.balance()
     await client.balance()
     assert panel.connections == 2
-    assert client.learnt().lacking == frozenset(), "what the profile says is no news"
+    assert client.capability_changes().lacking == frozenset(), "what the profile says is no news"
 
 
 async def test_a_read_takes_no_connection_that_was_idle_for_long(serve, say, transport_to, monkeypatch):

@@ -159,14 +159,14 @@ async def test_the_client_reads_to_an_end_in_any_shape(serve, client_of, answer,
     client = await client_of(panel.url)
     assert len((await client.services(AT)).services) == 200
     assert [form.get("offset") for form in panel.forms] == [None, "100", "200"]
-    assert client.learnt().lacking == frozenset()
+    assert client.capability_changes().lacking == frozenset()
 
 
 async def test_the_client_learns_that_a_list_looks_cut_and_asks_no_more(serve, client_of, answer):
     panel = await serve(*[answer(page(1, 100))] * 3)
     client = await client_of(panel.url)
     assert len((await client.services(AT)).services) == 100
-    assert client.learnt().lacking == {OFFSET}
+    assert client.capability_changes().lacking == {OFFSET}
     await client.services(AT)
     assert [form.get("offset") for form in panel.forms] == [None, "100", None]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
-from runner.planning.status.status_anomalies import Sightings, Words
+from runner.planning.status.status_anomalies import StatusAnomalies, Words
 from runner.planning.status.unknown_orders import lost_words
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
@@ -19,7 +19,7 @@ def odd(attempt_id=1, word="Brewing"):
 
 
 def remarks(recorded, *answers):
-    return [(one.order, one.message) for one in Sightings(recorded).remarks(answers)]
+    return [(one.order, one.message) for one in StatusAnomalies(recorded).remarks(answers)]
 
 
 def test_a_word_that_is_not_known_is_told_the_first_time_a_panel_says_it():
@@ -39,8 +39,8 @@ def test_a_word_that_the_state_holds_already_is_not_told_again_but_on_another_pa
 
 
 def test_one_look_at_several_batches_tells_a_word_once():
-    sightings = Sightings(recorded_with(an_attempt(an_order("a")), an_attempt(an_order("b"))))
-    assert [len(list(sightings.remarks([odd(n)]))) for n in (1, 2)] == [1, 0]
+    anomalies = StatusAnomalies(recorded_with(an_attempt(an_order("a")), an_attempt(an_order("b"))))
+    assert [len(list(anomalies.remarks([odd(n)]))) for n in (1, 2)] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_words_of_orders_just_placed_are_told_once_for_all_of_them_and_not_again
     first = list(words.of_new_orders([odd(7), odd(8)], "sandbox"))
     assert [(one.order, "`Brewing`" in one.message) for one in first] == [(None, True)]
     assert list(words.of_new_orders([odd(9)], "sandbox")) == []
-    assert list(Sightings(recorded_with(an_attempt()), words).remarks([odd(1)])) == []
+    assert list(StatusAnomalies(recorded_with(an_attempt()), words).remarks([odd(1)])) == []
     assert len(list(words.of_new_orders([odd(9)], "other"))) == 1
 
 

@@ -159,7 +159,7 @@ async def _catalogues(settings: Settings, names: tuple[str, ...]) -> list[Catalo
     async with open_panels(settings, chosen, profiles) as panels:
         found = [await panel.services(SystemClock().now()) for panel in panels.values()]
         for name, panel in panels.items():
-            for words in lacking_words(name, panel.learnt().lacking):
+            for words in lacking_words(name, panel.capability_changes().lacking):
                 settings.stderr().line(attention("note:"), words)
         return found
 

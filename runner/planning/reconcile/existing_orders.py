@@ -38,7 +38,7 @@ class ExistingOrders:
     """The orders of one campaign that are not simply new; lines go to the `actions` of the plan as they are decided."""
 
     def __init__(
-        self, campaign: Campaign, past: PlanContext, lots: PriceGroups, actions: Actions, problems: Problems
+        self, campaign: Campaign, past: PlanContext, groups: PriceGroups, actions: Actions, problems: Problems
     ) -> None:
         self.ok = 0
         self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
@@ -47,7 +47,7 @@ class ExistingOrders:
         self.to_come = ZERO  # what drips cost that are under way, beyond what is due now
         self._campaign = campaign
         self._past = past
-        self._lots = lots
+        self._groups = groups
         self._actions = actions
         self._problems = problems
         self._doubtful = past.history.doubtful[campaign.name]
@@ -106,8 +106,8 @@ class ExistingOrders:
             self._hold("on_change", Action(order, ActionKind.BLOCKED, step.reason, None, panel))
             return True
         terms = order if part is None else part
-        lot = self._lots[order.service, terms.quantity, terms.runs, terms.interval]
-        offer = lot.offer
+        group = self._groups[order.service, terms.quantity, terms.runs, terms.interval]
+        offer = group.offer
         if step.kind is ActionKind.REORDER and (why := step.hindrance or offer.message):
             self._short.setdefault(why, []).append(order.address)
             return False
@@ -116,7 +116,7 @@ class ExistingOrders:
             self._actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
             return True
         kind, reason = step.kind, self._priced(step, offer)
-        if kind is not ActionKind.WAIT and (holder := self._holder(order, step, lot, attempts)):
+        if kind is not ActionKind.WAIT and (holder := self._holder(order, step, group, attempts)):
             kind, reason = ActionKind.WAIT, holder if part is None else f"{reason}; {holder}"
         if part is not None and part.kind is AttemptKind.INSTALMENT:
             self.to_come += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
@@ -124,13 +124,13 @@ class ExistingOrders:
                 return True
         if kind is ActionKind.WAIT:
             if part is not None and part.kind is AttemptKind.REPLACEMENT:  # it keeps its place in the queue meanwhile
-                lot.links.setdefault(page_key(order.link), order)
+                group.links.setdefault(page_key(order.link), order)
         else:
             if risen := self._risen(order, step, offer, attempts):
                 self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 return True
-            lot.links[page_key(order.link)] = order
-            lot.orders += 1
+            group.links[page_key(order.link)] = order
+            group.orders += 1
             self.cancels += step.cancels
         if part is not None:
             self.parts[order.key] = part
@@ -153,13 +153,13 @@ class ExistingOrders:
         seen = self._past.recorded.last_balances.get(self._campaign.panel)
         return with_currency(amount, None if seen is None else seen.balance.currency)
 
-    def _holder(self, order: Order, step: NextAction, lot: PriceGroup, attempts: Sequence[Attempt]) -> str:
+    def _holder(self, order: Order, step: NextAction, group: PriceGroup, attempts: Sequence[Attempt]) -> str:
         """Why an order has to wait for what is in flight for its service and link; empty if it need not.
 
         A replacement does not wait for what it is about to cancel, only for orders of others.
         """
         page = page_key(order.link)
-        holder = lot.links.get(page)
+        holder = group.links.get(page)
         if holder is None:
             return ""
         panel, service = self._campaign.panel, order.service
@@ -172,7 +172,7 @@ class ExistingOrders:
                     "a later apply places it"
                 )
         if not isinstance(holder, str):
-            holder = lot.links[page] = wait_for(holder)  # all orders that wait for it share one text
+            holder = group.links[page] = wait_for(holder)  # all orders that wait for it share one text
         return holder
 
     def _risen(self, order: Order, step: NextAction, offer: Offer, attempts: Sequence[Attempt]) -> str:

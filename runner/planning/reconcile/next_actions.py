@@ -1,6 +1,6 @@
 """The next action for an order that was bought or is dripped: policies on changes and shortfalls. Pure.
 
-Knows no prices: what a step costs, and whether it can be bought now, `further` finds out.
+Knows no prices: what a step costs, and whether it can be bought now, `existing_orders` finds out.
 """
 
 from collections.abc import Iterator, Sequence

@@ -181,8 +181,8 @@ class _Draft:
         offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
         doubtful = self.history.doubtful[name]
         unlisted = self.history.bought[name] | doubtful
-        lots = PriceGroups(offers, flights)
-        further = ExistingOrders(campaign, self._past, lots, self.actions, self.problems)
+        groups = PriceGroups(offers, flights)
+        further = ExistingOrders(campaign, self._past, groups, self.actions, self.problems)
         drips = campaign.drips
         are_keys = campaign.link_form is not LinkForm.ANY
         for order in campaign.orders:
@@ -197,8 +197,8 @@ class _Draft:
             if attempts or (drips and order.id in drips):
                 further.add(order, known_id, attempts)
                 continue
-            lot = lots[(service, quantity, runs, interval)]
-            offer, links = lot.offer, lot.links
+            group = groups[(service, quantity, runs, interval)]
+            offer, links = group.offer, group.links
             if offer.code:
                 self.problems.add(order, offer)
                 append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
@@ -211,10 +211,10 @@ class _Draft:
                 append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
                 continue
             links[page] = order
-            lot.orders += 1
-            decision = lot.decision
+            group.orders += 1
+            decision = group.decision
             if decision is None:
-                decision = lot.decision = self.actions.share(
+                decision = group.decision = self.actions.share(
                     Action(order, ActionKind.PLACE, _NOT_BOUGHT, offer.cost, panel)
                 )
             add(order, decision)
@@ -227,9 +227,9 @@ class _Draft:
         self.notes += self.unlisted.look_at(campaign, unlisted - doubtful, unlisted & doubtful)
         return Wanted(
             campaign=campaign,
-            orders=sum(one.orders for one in lots.values()),
-            cost=sum((one.offer.cost * one.orders for one in lots.values() if one.offer.cost is not None), ZERO),
-            unpriced=sum(one.orders for one in lots.values() if one.offer.cost is None),
+            orders=sum(one.orders for one in groups.values()),
+            cost=sum((one.offer.cost * one.orders for one in groups.values() if one.offer.cost is not None), ZERO),
+            unpriced=sum(one.orders for one in groups.values() if one.offer.cost is None),
         )
 
 

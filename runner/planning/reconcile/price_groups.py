@@ -20,7 +20,7 @@ class PriceGroup:
 
 
 class PriceGroups(dict[Terms, PriceGroup]):
-    """The lots of one campaign by terms, made on first use."""
+    """The groups of one campaign by terms, made on first use."""
 
     __slots__ = ("_flights", "_offers")
 
@@ -30,5 +30,5 @@ class PriceGroups(dict[Terms, PriceGroup]):
         self._flights = flights
 
     def __missing__(self, terms: Terms) -> PriceGroup:
-        lot = self[terms] = PriceGroup(self._offers[terms], self._flights[terms[0]])
-        return lot
+        group = self[terms] = PriceGroup(self._offers[terms], self._flights[terms[0]])
+        return group

@@ -44,7 +44,7 @@ class Words:
                 yield Remark(None, _unknown(one.status_text, panel, "orders", "keep their last known status"))
 
 
-class Sightings:
+class StatusAnomalies:
     """Compares the statuses of one refresh with the state before it."""
 
     def __init__(self, recorded: Recorded, words: Words | None = None) -> None:

@@ -1,6 +1,6 @@
 """Reads everything that is remembered, at one moment. Plain sqlite3: SQLAlchemy takes 0.45 s to import.
 
-Nothing here writes or checkpoints (see `reading`).
+Nothing here writes or checkpoints (see `connection.reading`).
 """
 
 import gc

@@ -2,7 +2,7 @@
 
 A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then as
 placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts, and seen
-of them, is in `carrying_requests`.
+of them, is in `merge_requests`.
 """
 
 import sqlite3

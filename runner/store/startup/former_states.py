@@ -21,7 +21,7 @@ _DEPTH = 2  # folders below the project that are looked into
 _MOST = 20_000  # files and folders that are looked at
 _GIT_PATIENCE = 5.0  # seconds
 
-BEGUN = "begun_for_panels"  # a key of `meta`: see `beginning`
+BEGUN = "begun_for_panels"  # a key of `meta`: see `first_start`
 
 
 class Known(NamedTuple):
