@@ -22,7 +22,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._seconds = 0.0
         self._order = random.Random(seed)
         self._selector = self
-        self.set_exception_handler(lambda _loop, _context: None)  # a crash leaves tasks that nobody asks
+        self.mistakes: list[Exception] = []
+        self.set_exception_handler(self._keep_mistakes)
+
+    def _keep_mistakes(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A crash leaves tasks that nobody asks. But a callback that could not even be called is a fault of ours."""
+        error = context.get("exception")
+        if isinstance(error, TypeError | NameError | AttributeError):
+            self.mistakes.append(error)
 
     def time(self) -> float:
         return self._seconds
@@ -91,3 +98,5 @@ def run_on(loop: SimulatedLoop, main: Coroutine[Any, Any, T]) -> T:
         return loop.run_until_complete(main)
     finally:
         loop.close()
+        if loop.mistakes:  # no broken promise: a planted bug that fails like this was not found
+            raise RuntimeError("code under the loop is wrong in itself") from loop.mistakes[0]

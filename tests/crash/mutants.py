@@ -10,6 +10,7 @@ import pytest
 from runner.core.attempts import Outcome, OutcomeKind
 from runner.core.errors import ExitCode
 from runner.engine import run as engine_run
+from runner.engine.submit.confirmations import Bought
 from runner.engine.submit.worker import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
@@ -40,10 +41,12 @@ def mark_after_send(patch: pytest.MonkeyPatch) -> dict[str, Any]:
         session, attempt = self._session, new_attempt(purchase, purchase.cost)
         self._allowance.take(attempt)
         session.stop.in_flight += 1
+        self.confirmations.mark(attempt.expected_charge)
         outcome = await self._panel.add(attempt, self._owned_ids)
         attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
         recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
-        recording.add_done_callback(partial(self._recorded, purchase, attempt_id, outcome))
+        bought = Bought(purchase, attempt_id, attempt.expected_charge)
+        recording.add_done_callback(partial(self._recorded, bought, outcome))
         self._react(attempt, outcome)
         return _Sent(outcome, recording)
 
