@@ -1,4 +1,4 @@
-"""The result of one apply."""
+"""Results of an apply, and of refills and cancellations asked for by hand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

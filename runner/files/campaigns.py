@@ -66,7 +66,7 @@ def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
 def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
     """Read and check all of `paths`; every error of every file at once, none raised."""
     from runner.files.campaign.campaign_file import read_campaign  # yaml and the schema gate: only when reading
-    from runner.files.campaign.similar_orders import similar_orders
+    from runner.files.similar_orders import similar_orders
 
     campaigns: list[Campaign] = []
     diagnostics: list[Diagnostic] = []

@@ -1,4 +1,4 @@
-"""What a client found out about its panel and the state is to remember."""
+"""What a client found out about its panel, for the state to remember."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""The client of one panel: the ten calls in the words of the domain. Knows no sockets and no JSON."""
+"""The client of one panel: the calls of the API in the words of the domain. Knows no sockets and no JSON."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""The request forms of the ten calls, as (name, value) pairs. The transport adds the key."""
+"""The request forms of the API, as (name, value) pairs. The transport adds the key."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

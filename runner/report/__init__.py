@@ -1,5 +1,5 @@
 """Tells: plans, progress, results and ledgers, for people and for programs.
 
-Not here: decisions, sums that planning makes, I/O except to a given stream.
+Not here: decisions, sums that planning makes, and files, except for saved plans and the page's own templates.
 Begin at `model/model.py` (`ReportModel`), `wording.Amounts`.
 """

@@ -15,7 +15,7 @@ from runner.engine.submit.worker import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
 from runner.planning.reconcile import planner as diff
-from runner.store.operations import attempts as statements
+from runner.store.operations import doubts
 from tests.crash.journal import SimulatedJournal
 from tests.crash.world import SimulatedTransport
 
@@ -77,7 +77,7 @@ def left_overs_sent_again(patch: pytest.MonkeyPatch) -> dict[str, Any]:
         )
         return []
 
-    patch.setattr(statements, "doubt_left_overs", forget)
+    patch.setattr(doubts, "doubt_left_overs", forget)
     return {}
 
 

@@ -12,8 +12,8 @@ from runner.engine.decisions.import_orders import Signed, check, record
 from runner.engine.run import apply as run_pass
 from runner.engine.submit.worker import new_attempt
 from runner.planning.allowance import Purchase
+from runner.planning.orders.imports import Imported
 from runner.planning.reconcile.plan_request import PlanRequest
-from runner.planning.refills.imports import Imported
 from tests.engine.simulated import campaign
 
 

@@ -9,8 +9,8 @@ from runner.core.diagnostics import Severity
 from runner.core.values.links import LinkForm, page_key
 from runner.core.values.similar_links import loose_key
 from runner.files.campaign.links import LinkRules
-from runner.files.campaign.similar_orders import SHOWN, similar_orders
 from runner.files.campaigns import load_campaigns
+from runner.files.similar_orders import SHOWN, similar_orders
 from tests.planning.builders import a_campaign, an_order
 
 PAGE = "https://example.com/our-brand/p/"

@@ -4,7 +4,7 @@ import pytest
 
 from runner.core.attempts import AttemptState
 from runner.core.imports import Bought, BoughtRow
-from runner.planning.refills.imports import Listed, Standings
+from runner.planning.orders.imports import Listed, Standings
 from tests.planning.builders import LINK, a_campaign, an_attempt, an_order, recorded_with
 
 A, B = an_order("a"), an_order("b", service="2", runs=2, interval=60)

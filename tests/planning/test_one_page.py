@@ -10,10 +10,10 @@ from runner.core.imports import Bought, BoughtRow
 from runner.core.orders import OnChange, RefillPolicy, RefillWhen
 from runner.core.values.links import page_key
 from runner.planning.guards.consent import Approval
+from runner.planning.orders.imports import Listed, Standings
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.refills.due_refills import RefillInputs
-from runner.planning.refills.imports import Listed, Standings
 from runner.planning.status.completion import outlook_of
 from runner.planning.status.order_status import Sync, make_standings
 from tests.planning.builders import (

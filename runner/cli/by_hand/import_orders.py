@@ -34,7 +34,7 @@ from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.values.clock import SystemClock
 from runner.core.values.text import clean
 from runner.panel.parse.values import read_id
-from runner.planning.refills.imports import Imported, Listed
+from runner.planning.orders.imports import Imported, Listed
 from runner.report.documents.as_json import write_json
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths

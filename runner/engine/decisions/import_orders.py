@@ -22,8 +22,8 @@ from runner.engine.decisions.recording import run_of_its_own
 from runner.engine.decisions.settle_doubt import misfits_of
 from runner.engine.ports import Journal, Panel
 from runner.planning.accounting.ledger import make_ledger
+from runner.planning.orders.imports import Imported, Standings
 from runner.planning.pricing.quote import charge_for
-from runner.planning.refills.imports import Imported, Standings
 
 _BEFORE = "bought elsewhere before the first look at this balance"
 

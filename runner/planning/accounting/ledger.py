@@ -37,7 +37,7 @@ class LedgerLine(NamedTuple):
     orders: int  # attempts counted
     spent: Decimal  # known charges net of refunds
     refunded: Decimal
-    reserved: Decimal  # expected charge of what is marked or placed and not yet charged
+    reserved: Decimal  # expected charge of what is placed and live, and shows no charge yet
     in_doubt: Decimal  # expected charge of what may have been bought
 
     @property

@@ -1,4 +1,4 @@
-"""Finds overdrawn budgets: a panel charged more than was expected. Pure."""
+"""Finds budgets of which more is used than they allow. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""Refills and cancellations that are due or of no use, and orders bought elsewhere.
+"""Refills and cancellations that are due, of no use, or over.
 
 Not here: asking a panel.
-Begin at `due_refills.DueRefill`, `cancels.cannot_cancel`, `imports.Imported`.
+Begin at `due_refills.DueRefill`, `cancels.cannot_cancel`.
 """

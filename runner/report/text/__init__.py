@@ -1,5 +1,5 @@
-"""The text of each command, as lines and tables on a screen.
+"""Text of each command, and the JSON of the small ones, as lines, tables and documents.
 
-Not here: documents for programs, live displays.
+Not here: the large documents for programs, live displays.
 Begin at `plan.render_plan`, `apply.render_apply`, `status.render_status`.
 """

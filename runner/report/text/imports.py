@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from runner.engine.decisions.import_orders import Checked
-from runner.planning.refills.imports import Imported
+from runner.planning.orders.imports import Imported
 from runner.report.terminal.screen import Column, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, bad, command, dim, good
 from runner.report.wording import count, words

@@ -1,10 +1,9 @@
-"""Statements for marks, outcomes, runs, renames, catalogues and balances. No transactions here.
+"""Statements for runs, marks, outcomes, renames, catalogues and balances. No transactions here.
 
 Marks and settles are compiled once and run with plain tuples; the rest is ordinary SQLAlchemy Core.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import (
@@ -21,10 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from runner.core.attempts import Attempt, AttemptState, NewAttempt, OutcomeKind
+from runner.core.attempts import AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
 from runner.core.values.clock import to_text
-from runner.store.operations.attempt_rows import LEFT_OVER, attempts_from
 from runner.store.operations.kinds import BeginRun, EndRun, Mark, RenameRefused, Settle
 from runner.store.operations.order_flags import move_protection
 from runner.store.operations.price_history import note_changes
@@ -113,22 +111,6 @@ def end_run(connection: Connection, end: EndRun) -> None:
     connection.execute(
         update(runs).where(runs.c.id == end.run_id).values(ended_at=to_text(end.at), exit_code=end.exit_code)
     )
-
-
-def doubt_left_overs(connection: Connection, at: datetime) -> list[Attempt]:
-    """Every attempt in `sending` is in doubt from now on; those attempts."""
-    columns = [attempts.c[name] for name in Attempt._fields]
-    sending = attempts.c.state == AttemptState.SENDING
-    left = list(connection.execute(select(attempts.c.id).where(sending).order_by(attempts.c.id)).scalars())
-    if not left:
-        return []
-    connection.execute(
-        update(attempts).where(sending).values(state=AttemptState.IN_DOUBT, settled_at=to_text(at), message=LEFT_OVER)
-    )
-    in_doubt = select(*columns).where(attempts.c.state == AttemptState.IN_DOUBT, attempts.c.id >= left[0])
-    turned = set(left)
-    rows = (tuple(row) for row in connection.execute(in_doubt.order_by(attempts.c.id)))
-    return [attempt for attempt in attempts_from(rows) if attempt.id in turned]
 
 
 _MOVED = (

@@ -1,10 +1,13 @@
-"""Statements for evidence and decisions about doubts. No transactions here."""
+"""Statements for left-overs, which become doubts, and for evidence and decisions about them. No transactions here."""
+
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from runner.core.attempts import AttemptState, OutcomeKind
+from runner.core.attempts import Attempt, AttemptState, OutcomeKind
 from runner.core.doubts import Decided, Decision, DecisionKind
 from runner.core.values.clock import from_text, to_text
+from runner.store.operations.attempt_rows import LEFT_OVER, attempts_from
 from runner.store.operations.kinds import Abandon, Adopt, Deciding, DecisionRefused, NotPlaced, Settle
 from runner.store.schema.tables import attempts, decisions
 
@@ -17,6 +20,22 @@ _MEANINGS: dict[type[Deciding], tuple[DecisionKind, AttemptState]] = {
     NotPlaced: (DecisionKind.NOT_PLACED, AttemptState.NOT_SENT),
     Abandon: (DecisionKind.ABANDON, AttemptState.ABANDONED),
 }
+
+
+def doubt_left_overs(connection: Connection, at: datetime) -> list[Attempt]:
+    """Every attempt in `sending` is in doubt from now on; those attempts."""
+    columns = [attempts.c[name] for name in Attempt._fields]
+    sending = attempts.c.state == AttemptState.SENDING
+    left = list(connection.execute(select(attempts.c.id).where(sending).order_by(attempts.c.id)).scalars())
+    if not left:
+        return []
+    connection.execute(
+        update(attempts).where(sending).values(state=AttemptState.IN_DOUBT, settled_at=to_text(at), message=LEFT_OVER)
+    )
+    in_doubt = select(*columns).where(attempts.c.state == AttemptState.IN_DOUBT, attempts.c.id >= left[0])
+    turned = set(left)
+    rows = (tuple(row) for row in connection.execute(in_doubt.order_by(attempts.c.id)))
+    return [attempt for attempt in attempts_from(rows) if attempt.id in turned]
 
 
 def evidence_row(settle: Settle) -> tuple[str | int | None, ...] | None:

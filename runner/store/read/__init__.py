@@ -1,4 +1,4 @@
-"""Everything that is remembered, in one read of the database each. Plain sqlite3, read-only.
+"""Readers: each function is one read of the database, plain sqlite3, read-only.
 
 Not here: writing, locks.
 Begin at `snapshot.read_state`, `balance_looks.read_readings`, `doubts.read_kept`.

@@ -1,4 +1,4 @@
-"""Makes whole copies of the database by SQLite's own means, before anything changes it."""
+"""Makes whole copies of the database by SQLite's own means, for whoever is about to change it."""
 
 import os
 import re

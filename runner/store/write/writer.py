@@ -311,7 +311,7 @@ class Writer:
                 attempts.end_run(connection, operation)
             case DoubtLeftOvers(at):
                 refills.give_up_left_overs(connection, at)
-                return attempts.doubt_left_overs(connection, at)
+                return doubts.doubt_left_overs(connection, at)
             case Rename(moves):
                 return attempts.rename(connection, moves, self._run_id)
             case SeeStatuses(seen):
