@@ -96,7 +96,8 @@ async def open_session(
 
     `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
     missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
-    `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until after it. `copies`: make a backup; None: if the command is apply.
+    `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until
+    after it. `copies`: make a backup; None: if the command is apply.
     """
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup

@@ -27,10 +27,10 @@ async def refresh(
 ) -> None:
     """Bring catalogue, balance, statuses and open refills of every panel of the session up to date in the journal.
 
-    All live orders are asked for and the final ones that are due (`planning.status.poll_schedule`). With `adaptive` of the live ones
-    too only those that are due, and the price list is read once an hour: `refresh_prices` before buying. `campaigns` tell
-    how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for the first panel that can't be read:
-    nothing may be bought unseen.
+    All live orders are asked for and the final ones that are due (`planning.status.poll_schedule`). With `adaptive`
+    of the live ones too only those that are due, and the price list is read once an hour: `refresh_prices` before
+    buying. `campaigns` tell how long final orders are looked at. Raises `PanelUnreachable` or `KeyRejected` for the
+    first panel that can't be read: nothing may be bought unseen.
     """
     polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
     anomalies = StatusAnomalies(recorded, session.words)

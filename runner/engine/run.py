@@ -141,8 +141,8 @@ def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: R
 async def _with_prices_of_today(session: Session, request: PlanRequest, plan: Plan, recorded: Recorded) -> Recorded:
     """Read the price lists anew if it took long to agree, or to get so far; the state as it is then.
 
-    Raises `PanelUnreachable` if a list can't be read, and `PlanStale` if the plan would not buy just the same any more. Not for the pass of a watch: it has just read
-    them, and waits for nobody.
+    Raises `PanelUnreachable` if a list can't be read, and `PlanStale` if the plan would not buy just the same any
+    more. Not for the pass of a watch: it has just read them, and waits for nobody.
     """
     if request.adaptive or not await refresh_prices(session, recorded):
         return recorded

@@ -21,7 +21,8 @@ _Sold = tuple[str, str, str]  # panel, service and page, loosely
 def similar_orders(campaigns: Sequence[Campaign]) -> list[Diagnostic]:
     """A warning for each further spelling of a page that is ordered already, of one service on one panel. Linear.
 
-    It stands at the later of the two orders and names the earlier one. Of many, the first are told and the rest counted.
+    It stands at the later of the two orders and names the earlier one. Of many, the first are told and the rest
+    counted.
     """
     if not _may_be_some(campaigns):
         return []

@@ -1,7 +1,7 @@
 """Reads a price list that comes in pages, by `offset`.
 
-A page that can't be read means that the list was not read: a part of it, taken for the whole, would look as if all other
-services had gone.
+A page that can't be read means that the list was not read: a part of it, taken for the whole, would look as if all
+other services had gone.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

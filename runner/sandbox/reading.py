@@ -15,8 +15,9 @@ _BAD_BODY = (ValueError, RecursionError, ConnectionError)  # no UTF-8, no JSON, 
 async def fields_of(request: web.BaseRequest, query: str) -> dict[str, str] | None:
     """The fields by name; None for what no panel understands.
 
-    A POST may carry them in a form (urlencoded or multipart) or a JSON object, in the address, or in both: the body then
-    wins. A GET has the address only. A field that is given twice in the same place could mean either: understood by none.
+    A POST may carry them in a form (urlencoded or multipart) or a JSON object, in the address, or in both: the body
+    then wins. A GET has the address only. A field that is given twice in the same place could mean either: understood
+    by none.
     """
     fields = _pairs(query) if query else {}
     if fields is None or request.method == "GET":

@@ -36,7 +36,8 @@ def check_loopback(host: str) -> str:
 class SandboxServer:
     """A panel for the length of an `async with`, on the caller's loop.
 
-    Raises UsageError for a host that isn't loopback or a port that is taken, StateRefused for a book that can't be used.
+    Raises UsageError for a host that isn't loopback or a port that is taken, StateRefused for a book that can't be
+    used.
     """
 
     def __init__(

@@ -101,8 +101,9 @@ def cancel(
 ) -> int:
     """Ask to cancel the orders ADDR (campaign/id, or a glob). May be repeated.
 
-    A panel's yes means that the request was taken: whether the order is cancelled and refunded, its status tells later.
-    More than policy.max_cancel (30%) of 10 or more live orders of a campaign are refused whole, with exit 11. Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
+    A panel's yes means that the request was taken: whether the order is cancelled and refunded, its status tells
+    later. More than policy.max_cancel (30%) of 10 or more live orders of a campaign are refused whole, with exit 11.
+    Exit 10 for an address that is not placed, 14 if some were refused or it is too late.
     """
     from runner.engine.cancel import cancel_orders
 

@@ -85,7 +85,8 @@ def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
 def mv(address: str, new_address: str, dry_run: bool, **flags: Any) -> None:  # noqa: ANN401  # same
     """Give the attempts of order ADDR the address NEWADDR, in this or another campaign. Nothing is bought or merged.
 
-    Two names without a slash are campaigns: every order of the first gets the second's name, if that has bought nothing.
+    Two names without a slash are campaigns: every order of the first gets the second's name, if that has bought
+    nothing.
     """
     from runner.store.recovery.repair import parse_address, plan_campaign_move, plan_move
 

@@ -1,7 +1,7 @@
 """Lists every file that a command writes, and refuses those that are a state or an input.
 
-Files are compared as the system knows them, so that links and other spellings are no way around. Checked before anything
-is opened for writing.
+Files are compared as the system knows them, so that links and other spellings are no way around. Checked before
+anything is opened for writing.
 """
 
 import os

@@ -49,7 +49,8 @@ def claim(
 ) -> None:
     """Before anything is done: UsageError for an output that is another file of ours, InvalidInput for one that can't be.
 
-    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read beside campaigns and panels.
+    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read beside campaigns and
+    panels.
     """
     plan = [] if out is None else [Output(f"--out {out}", out)]
     others = [] if new is None else [Output(f"--generate {new}", new, replaces=False)]

@@ -1,8 +1,9 @@
 """Turns signals that end a process into requests to stop: the first drains the run, the second ends it.
 
-A closed ssh sends SIGHUP, `kill` SIGTERM, a quit key SIGQUIT, a CPU limit SIGXCPU: whatever it is, an order that was sent is
-waited for. Left alone are SIGKILL and SIGSTOP, which can't be caught; signals that pause a process (SIGTSTP and its like);
-SIGSEGV, SIGBUS, SIGFPE and SIGILL, after which nothing can be trusted; and SIGPIPE and SIGXFSZ, which Python ignores.
+A closed ssh sends SIGHUP, `kill` SIGTERM, a quit key SIGQUIT, a CPU limit SIGXCPU: whatever it is, an order that was
+sent is waited for. Left alone are SIGKILL and SIGSTOP, which can't be caught; signals that pause a process (SIGTSTP
+and its like); SIGSEGV, SIGBUS, SIGFPE and SIGILL, after which nothing can be trusted; and SIGPIPE and SIGXFSZ, which
+Python ignores.
 """
 
 import os

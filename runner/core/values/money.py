@@ -87,7 +87,8 @@ def round_down(amount: Decimal, places: int) -> Decimal:
 def same_amount(a: Decimal, b: Decimal) -> bool:
     """True if two amounts differ by no more than panels' rounding.
 
-    Half a unit of the coarser side's last decimal plus 0.0001 relative (docs/protocol.md, Money: charges are rounded to 2-5 decimals).
+    Half a unit of the coarser side's last decimal plus 0.0001 relative (docs/protocol.md, Money: charges are rounded
+    to 2-5 decimals).
     """
     exponents = [e for e in (a.as_tuple().exponent, b.as_tuple().exponent) if isinstance(e, int)]
     half_unit = Decimal(5).scaleb(max(min(e, 0) for e in exponents) - 1)

@@ -21,8 +21,8 @@ _BEFORE_QUERY = re.compile(r"[?&](?:utm_|fbclid|gclid|msclkid|igsh|mibextid|si\b
 def loose_key(key: str) -> str:
     """What is equal for links that are probably one page.
 
-    Gone are the scheme, `www.`, `m.` and `mobile.`, slashes and an index page at the end of the path, and parameters that
-    only track; the other parameters are sorted, and a `+` in them is a space.
+    Gone are the scheme, `www.`, `m.` and `mobile.`, slashes and an index page at the end of the path, and parameters
+    that only track; the other parameters are sorted, and a `+` in them is a space.
     """
     site, path, query = _parts(key)
     if query:

@@ -1,7 +1,8 @@
 """Limits how many orders are out before a charge or the balance confirms their price, and judges each charge.
 
-Nothing is bought faster than it is confirmed: `planning.guards.send_window` bounds what is out. Only reads, and only what will be read
-anyway: the charges of what was bought, a hundred orders a call, and where a panel shows none, the balance.
+Nothing is bought faster than it is confirmed: `planning.guards.send_window` bounds what is out. Only reads, and only
+what will be read anyway: the charges of what was bought, a hundred orders a call, and where a panel shows none, the
+balance.
 """
 
 import asyncio

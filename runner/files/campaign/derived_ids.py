@@ -26,7 +26,8 @@ _SITE_ALONE = re.compile(r"://[^/\n]*\n").search  # it has no name
 def derived_id(service: str, link: str) -> str:
     """`press-kit-ce4b8f01d2a3`: what the page is called, and a hash of service and page; the hash alone if it has no name.
 
-    The same for all spellings of a page. At most `LONGEST` characters, all of them letters of a to z, digits and dashes.
+    The same for all spellings of a page. At most `LONGEST` characters, all of them letters of a to z, digits and
+    dashes.
     """
     key = page_key(link)
     return _joined(_slug(key), blake2b(f"{service}\n{key}".encode(), digest_size=_HASH_BYTES).hexdigest())

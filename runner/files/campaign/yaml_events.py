@@ -1,6 +1,7 @@
 """Reads YAML from libyaml's events: small parts as nodes with places, the list of orders row by row.
 
-Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is reported.
+Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is
+reported.
 """
 
 from collections import deque

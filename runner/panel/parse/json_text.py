@@ -1,7 +1,7 @@
 """Finds the JSON in an answer, whatever precedes it. Never raises; bounds depth and number of elements.
 
-Bounded whatever a panel sends: in characters by the transport, in values and in the length of a number here, in depth by
-the interpreter, which gives up before its stack is full.
+Bounded whatever a panel sends: in characters by the transport, in values and in the length of a number here, in depth
+by the interpreter, which gives up before its stack is full.
 """
 
 import json

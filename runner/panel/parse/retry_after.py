@@ -18,8 +18,8 @@ _RESETS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")  # many
 def asked_to_wait(headers: Mapping[str, str], *, is_rate_limit: bool = True) -> float | None:
     """Seconds from `Retry-After`, else, of a rate limit, from a reset header; None if the answer does not say.
 
-    Each may be a number of seconds, an HTTP date, an ISO 8601 date, or seconds or milliseconds since 1970. Never negative,
-    and at most a century.
+    Each may be a number of seconds, an HTTP date, an ISO 8601 date, or seconds or milliseconds since 1970. Never
+    negative, and at most a century.
     """
     sent = _moment(headers.get("date", ""))
     for name in (*_RETRY_AFTER, *_RESETS) if is_rate_limit else _RETRY_AFTER:

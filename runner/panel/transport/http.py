@@ -165,8 +165,8 @@ async def _read_on(
 ) -> str:
     """The text of an answer that comes in pieces, of which `chunk` is the first; no further than just beyond `cap` bytes.
 
-    Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned into text at
-    once too: the time-out counts while that goes on, and there is no second copy of a large body.
+    Counted as it arrives, after decompression; the library inflates no more than its buffer at once. Turned into text
+    at once too: the time-out counts while that goes on, and there is no second copy of a large body.
     """
     pieces = [decoder.decode(chunk)]
     while progress.received <= cap and not content.at_eof() and (chunk := await content.readany()):

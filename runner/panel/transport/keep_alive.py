@@ -1,7 +1,8 @@
 """Remembers how long a panel was seen to keep its connections. Pure.
 
 An order that is sent into a closing connection is in doubt, though the panel never read it. So an order goes out on a
-connection that was used before only if another one was seen to live longer: after as many answers, and idle for as long.
+connection that was used before only if another one was seen to live longer: after as many answers, and idle for as
+long.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Compares the fall of a balance with orders whose charge is not shown. Pure.
 
-The balance of a panel is one number for many orders, may be read while others are on the way, and may be spent by others
-too. So a fall confirms at most what it covers, and a fall beyond all that was ordered confirms nothing.
+The balance of a panel is one number for many orders, may be read while others are on the way, and may be spent by
+others too. So a fall confirms at most what it covers, and a fall beyond all that was ordered confirms nothing.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 """Finds runs in which a panel took less than it charged, since its own balance writes raced. Pure.
 
-Told apart from a deposit by what one run shows: the balance fell between its first look and its last, by a whole number of
-orders less than what those sent in between were charged, and some of them were sent before others were answered.
+Told apart from a deposit by what one run shows: the balance fell between its first look and its last, by a whole
+number of orders less than what those sent in between were charged, and some of them were sent before others were
+answered.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Says whether an unexplained amount can be the money of orders in doubt. Pure.
 
-What is gone from a balance may have paid for orders in doubt: then it is one loss at most, and not two. What came in may be
-no deposit but the price of orders that were given up, count as spent and were never placed.
+What is gone from a balance may have paid for orders in doubt: then it is one loss at most, and not two. What came in
+may be no deposit but the price of orders that were given up, count as spent and were never placed.
 """
 
 from collections.abc import Sequence

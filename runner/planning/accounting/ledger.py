@@ -339,8 +339,8 @@ def _races(panel: str, recorded: Recorded, unexplained: Decimal, tolerance: Deci
 def _unexplained(window: _Window, labelled: Decimal) -> Decimal:
     """What the balance lost between two looks and neither a book nor a label shows.
 
-    Nothing is made of less than the window's tolerance; coarser rounding of many charges does add up to an amount that is
-    shown.
+    Nothing is made of less than the window's tolerance; coarser rounding of many charges does add up to an amount
+    that is shown.
     """
     first, last, between = window.first, window.last, window.between
     if first.is_same_look(last):  # one look brackets nothing

@@ -100,8 +100,8 @@ def exceeded_caps(
 ) -> tuple[list[Cap], list[Refusal]]:
     """The caps that what is wanted does not fit under, and a refusal for a cap that can't be applied at all.
 
-    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels that are
-    one account share its balance.
+    A cap under which nothing is planned is never exceeded. `asked` is the amount of `--what-if budget=`. Panels that
+    are one account share its balance.
     """
     balances, history, accounts = committed.balances, committed.history, committed.accounts
     buying = [one for one in wanted if one.orders]

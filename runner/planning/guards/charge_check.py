@@ -52,8 +52,8 @@ def known_charge(charge: Decimal | None, status: LiveStatus) -> Decimal | None:
 def check_charge(one: Observed, profile: PanelProfile) -> Mischarge | None:
     """What is wrong with a charge; None if it is the listed price times the accepted factor, or no price is listed.
 
-    Right is what differs by no more than 1 % and half a unit of the coarser decimal, the expected charge rounded down or up
-    to the decimals of the charge, and with a rounded price list what its rounding may hide.
+    Right is what differs by no more than 1 % and half a unit of the coarser decimal, the expected charge rounded down
+    or up to the decimals of the charge, and with a rounded price list what its rounding may hide.
     """
     expected = charge_for(one.service, one.rate, one.units, profile)
     if expected is None or one.panel_order_id in profile.accepted_charges:
@@ -102,8 +102,8 @@ def observed_in(attempt: Attempt) -> Observed | None:
 def mischarges(recorded: Recorded, profiles: Mapping[str, PanelProfile]) -> dict[tuple[str, str], Mischarge]:
     """The services of panels with a profile that are charged wrongly, by panel and id.
 
-    The newest run whose charges are known speaks for a service, with each of its orders: they were on their way together. So
-    does each order that the panel corrected upwards after it had shown another charge.
+    The newest run whose charges are known speaks for a service, with each of its orders: they were on their way
+    together. So does each order that the panel corrected upwards after it had shown another charge.
     """
     latest_first = list(reversed(list(recorded.attempts.values())))
     newest: dict[tuple[str, str], Attempt] = {}

@@ -36,8 +36,8 @@ def hold_new(
 ) -> list[Refusal]:
     """Turn purchases beyond a campaign's `max_new` into blocked ones, in place; a refusal for each campaign.
 
-    A share is one of the orders that were bought, were given up, or may exist. What carries such an order on, as `parts`
-    tell, is no new one.
+    A share is one of the orders that were bought, were given up, or may exist. What carries such an order on, as
+    `parts` tell, is no new one.
     """
     refusals = []
     for campaign in campaigns:

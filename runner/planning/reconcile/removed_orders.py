@@ -1,6 +1,7 @@
 """Decides on orders that are no longer listed: kept, forgotten, protected, or cancelled with `--prune`. Pure.
 
-Only campaigns that are given are looked at, and only of these what the selection takes: what is not seen is not cancelled.
+Only campaigns that are given are looked at, and only of these what the selection takes: what is not seen is not
+cancelled.
 """
 
 from collections.abc import Callable, Iterable, Sequence

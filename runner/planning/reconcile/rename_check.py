@@ -1,7 +1,8 @@
 """Holds new orders that look like renames of missing ones, until a person says which. Pure.
 
 A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
-campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are merged.
+campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are
+merged.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -33,9 +34,9 @@ def hold_renamed(
 ) -> list[Refusal]:
     """Turn new orders for the service and link of one that vanished into blocked ones, in place; a refusal for each campaign.
 
-    `gone` are purchases that given campaigns list no longer. `others` names the campaigns of files that are not given; it
-    is asked only when the state knows a campaign that is not given, and without it no campaign can have vanished. Linear,
-    and nothing at all where nothing vanished.
+    `gone` are purchases that given campaigns list no longer. `others` names the campaigns of files that are not
+    given; it is asked only when the state knows a campaign that is not given, and without it no campaign can have
+    vanished. Linear, and nothing at all where nothing vanished.
     """
     counts = actions.counts()
     if not any(counts[kind] for kind in _NEW):

@@ -1,7 +1,7 @@
 """Says when the status of each order is asked for next, and fills the calls that are due. Pure.
 
-Counted from the last look. The table holds for `watch`; `plan`, `apply` and `status --refresh` ask for all that is live,
-and for final ones that are due. What is short and may be bought again is in each call that has room.
+Counted from the last look. The table holds for `watch`; `plan`, `apply` and `status --refresh` ask for all that is
+live, and for final ones that are due. What is short and may be bought again is in each call that has room.
 
 ==================================  ==================
 order                               asked again after
@@ -86,8 +86,8 @@ def due_polls(
 ) -> Mapping[str, Sequence[Poll]]:
     """By panel, the orders to ask for now, the most urgent first; `everything`: of the live ones all, due or not.
 
-    The last call of a panel is filled, as it goes out anyway: with what is short and may be bought again, and with those
-    due soonest, once half of their time has passed.
+    The last call of a panel is filled, as it goes out anyway: with what is short and may be bought again, and with
+    those due soonest, once half of their time has passed.
     """
     terms = terms or PollTerms()
     due: dict[str, list[_Wanted]] = {}

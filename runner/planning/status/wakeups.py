@@ -44,8 +44,8 @@ def next_moment(
 ) -> Moment:
     """The earliest of all that can be foreseen, never before the floor nor after the ceiling of `pace`.
 
-    `more` are moments that the caller knows of; `polls` are the terms of `planning.status.poll_schedule`, those of `campaigns` unless
-    given. Orders that wait for others are placed when a poll finds those final.
+    `more` are moments that the caller knows of; `polls` are the terms of `planning.status.poll_schedule`, those of
+    `campaigns` unless given. Orders that wait for others are placed when a poll finds those final.
     """
     pace = pace or Pace()
     earliest, latest = now + pace.floor, now + pace.ceiling

@@ -14,7 +14,8 @@ from runner.report.model.model import OrderRow, ReportModel
 class EventLines:
     """Writes one event per line and flushes it: what happened is still there after a kill.
 
-    A reader that goes away never stops a run that is spending money: `broken` then holds why, and nothing more is written.
+    A reader that goes away never stops a run that is spending money: `broken` then holds why, and nothing more is
+    written.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -1,10 +1,11 @@
 """Locks the database file itself, so that two paths to one file never have a run each.
 
-It is an flock on a descriptor of our own. SQLite locks with fcntl, which the kernel keeps apart from flock. But fcntl has
-a trap: when a process closes any descriptor of a file, all fcntl locks that it holds on that file are gone, those of an
-open SQLite connection among them, and another process may then take the WAL away under it. So a descriptor that was
-opened here is never closed: one for each file that this process has met, until it ends. The kernel drops the flock with
-the process, however that ends; and as long as the descriptor is open, no other file gets this one's number.
+It is an flock on a descriptor of our own. SQLite locks with fcntl, which the kernel keeps apart from flock. But fcntl
+has a trap: when a process closes any descriptor of a file, all fcntl locks that it holds on that file are gone, those
+of an open SQLite connection among them, and another process may then take the WAL away under it. So a descriptor that
+was opened here is never closed: one for each file that this process has met, until it ends. The kernel drops the
+flock with the process, however that ends; and as long as the descriptor is open, no other file gets this one's
+number.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """The high-water mark: how far the state has come, written outside of the database after each commit.
 
-One file has two slots, written in turn, each with a checksum of its own. A mark may lag behind the database, after a power
-failure for instance; it never leads. A database that does not hold what its mark tells of has lost something.
+One file has two slots, written in turn, each with a checksum of its own. A mark may lag behind the database, after a
+power failure for instance; it never leads. A database that does not hold what its mark tells of has lost something.
 """
 
 import errno
@@ -141,8 +141,8 @@ class HighWaterMarks:
     def __init__(self, paths: StatePaths, family: str) -> None:
         """Of the state of that lineage. What they say stays until `begin`.
 
-        StateRefused if the one beside the database can't be written. StateLocked if another copy of the same state is open
-        for writing: the outer mark is one for all copies.
+        StateRefused if the one beside the database can't be written. StateLocked if another copy of the same state is
+        open for writing: the outer mark is one for all copies.
         """
         self._beside = paths.high_water
         self._here = place_of(paths)

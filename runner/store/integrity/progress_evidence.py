@@ -1,7 +1,7 @@
 """Collects what tells, outside of the database, how far the state had come, and compares the two.
 
-The evidence: `lineage.json`, and the high-water marks beside the database and outside of its folder. Which files are there
-proves nothing; what the database holds does.
+The evidence: `lineage.json`, and the high-water marks beside the database and outside of its folder. Which files are
+there proves nothing; what the database holds does.
 """
 
 import sqlite3
@@ -199,8 +199,8 @@ def _accept(paths: StatePaths) -> str:
 def check(paths: StatePaths) -> str | None:
     """StateRefused unless the database holds all that is known of it; a note worth showing, or None.
 
-    With no evidence at all, none is a fresh project. A database without its lineage file is accepted, if the marks agree:
-    it is itself the proof of what was bought; the journal writes the file anew.
+    With no evidence at all, none is a fresh project. A database without its lineage file is accepted, if the marks
+    agree: it is itself the proof of what was bought; the journal writes the file anew.
     """
     evidence = gather(paths)
     if not paths.db.exists():

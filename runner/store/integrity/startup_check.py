@@ -1,7 +1,7 @@
 """Checks at the start of a run that the state is whole, and that all of it is there.
 
-Content decides, not which files there are. A note in the database says that a run has it open; a clean end takes the note
-back, and seals the file (`sealing`). Where there is no seal, every page is looked at.
+Content decides, not which files there are. A note in the database says that a run has it open; a clean end takes the
+note back, and seals the file (`sealing`). Where there is no seal, every page is looked at.
 """
 
 import sqlite3
@@ -49,7 +49,8 @@ def is_noted(connection: sqlite3.Connection, key: str) -> bool:
 def refuse_if_unsound(paths: StatePaths) -> Lineage | None:
     """StateRefused if the database is damaged, or does not hold all that is known of it. Its lineage; None if it is empty.
 
-    Call it with the lock held. Costs a read of the database file; after an unclean stop, a look at every page and entry.
+    Call it with the lock held. Costs a read of the database file; after an unclean stop, a look at every page and
+    entry.
     """
     if not paths.db.exists():
         return None

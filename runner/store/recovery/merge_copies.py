@@ -1,8 +1,8 @@
 """Merges the attempts and decisions that one copy of the state has and another lacks.
 
-A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then as
-placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts, and seen
-of them, is in `merge_requests`.
+A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then
+as placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts,
+and seen of them, is in `merge_requests`.
 """
 
 import sqlite3

@@ -1,6 +1,7 @@
 """Repairs that a person asks for: attempts move to another address, or to none. Nothing is deleted.
 
-A forgotten order keeps its attempts, its money and its place in the campaign's budget, under an id that no file can list.
+A forgotten order keeps its attempts, its money and its place in the campaign's budget, under an id that no file can
+list.
 """
 
 import re

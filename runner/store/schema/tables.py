@@ -1,6 +1,7 @@
 """The tables of the state, for SQLAlchemy Core. What exists on disk is made by migrations/; a test compares the two.
 
-Times are ISO text (`core.values.clock.to_text`), amounts decimal text: SQLite has neither type, and a float is no money.
+Times are ISO text (`core.values.clock.to_text`), amounts decimal text: SQLite has neither type, and a float is no
+money.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """Says whether a new state may begin: a missing one looks the same, so a new one is an explicit act.
 
-A run that speaks with real panels goes on with a state that has been begun for them; else it needs a permit (`runner init`)
-or `--new-state`, and no trace of an older life. The sandbox sells nothing: a state that knows it alone begins by itself,
-and is not yet begun for real panels.
+A run that speaks with real panels goes on with a state that has been begun for them; else it needs a permit (`runner
+init`) or `--new-state`, and no trace of an older life. The sandbox sells nothing: a state that knows it alone begins
+by itself, and is not yet begun for real panels.
 """
 
 import json

@@ -26,8 +26,8 @@ _REQUESTS = """
 def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> str | None:
     """Settle every left-over mark whose outcome was noted, and empty the file; what the user should know, or None.
 
-    An id that the state refuses becomes part of a doubt's message. A record of a run that this state does not know stays
-    in the file and is told at every start: something was bought that only the file remembers.
+    An id that the state refuses becomes part of a doubt's message. A record of a run that this state does not know
+    stays in the file and is told at every start: something was bought that only the file remembers.
     """
     outcomes, refills = emergency.kept(), emergency.kept_refills()
     told = [*(_merge_outcomes(writer, emergency, paths, outcomes) if outcomes else ())]

@@ -1,6 +1,7 @@
 """Refuses a mark for a page that is being sent or in doubt under another spelling of its link.
 
-The unique index on unsettled sends compares links as texts. Plans are made by page: this is the second line, as the index is.
+The unique index on unsettled sends compares links as texts. Plans are made by page: this is the second line, as the
+index is.
 """
 
 import sqlite3
