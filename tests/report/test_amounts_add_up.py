@@ -23,8 +23,9 @@ from runner.report.html.page import to_html
 from runner.report.live.watch_lines import pass_line
 from runner.report.live.watch_view import MoneyView, WatchView
 from runner.report.model.build import report_model
+from runner.report.text.apply import render_apply
 from runner.report.text.ledger import render_report
-from runner.report.text.renderers import render_apply, render_plan
+from runner.report.text.plan import render_plan
 from runner.report.text.status import render_status
 from tests.planning.builders import NOW, an_attempt, an_order, recorded_with
 from tests.report.conftest import make_action, make_applied, make_plan, make_result, make_standing, written

@@ -8,7 +8,7 @@ from runner.core.errors import ExitCode
 from runner.core.refills import CancelState
 from runner.engine.results import CancelResult
 from runner.planning.plan import DueCancel, Refusal
-from runner.report.text.renderers import render_apply
+from runner.report.text.apply import render_apply
 
 PLACED, REFUSED = OutcomeKind.PLACED, OutcomeKind.REFUSED
 NOT_SENT, IN_DOUBT = OutcomeKind.NOT_SENT, OutcomeKind.IN_DOUBT

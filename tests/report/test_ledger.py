@@ -9,7 +9,7 @@ import pytest
 from runner.core.catalogue import BalanceLabel
 from runner.planning.accounting.ledger import Account
 from runner.planning.accounting.periods import Period
-from runner.report.text.renderers import render_report
+from runner.report.text.ledger import render_report
 
 
 def line_of(text, word):

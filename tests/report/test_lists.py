@@ -3,7 +3,7 @@
 import re
 
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.report.text.renderers import Validation, render_balances, render_services, render_validation
+from runner.report.text.lists import Validation, render_balances, render_services, render_validation
 
 ERROR = Diagnostic("campaigns/a.yaml", 4, 3, "minimum", "orders[2].quantity: 0 is less than 1")
 WARNING = Diagnostic("campaigns/b.yaml", 9, 1, "wide-link", "this prefix allows a whole host", Severity.WARNING)

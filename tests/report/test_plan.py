@@ -7,7 +7,7 @@ import pytest
 from runner.core.catalogue import Balance
 from runner.core.diagnostics import Diagnostic
 from runner.planning.plan import ActionKind, PanelMoney, Refusal
-from runner.report.text.renderers import render_plan, render_verdict
+from runner.report.text.plan import render_plan, render_verdict
 
 
 def test_a_small_plan_lists_every_order_with_its_price(make, write):

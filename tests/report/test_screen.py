@@ -15,7 +15,9 @@ from runner.planning.status.order_status import Standings
 from runner.report.terminal.elided import shorten
 from runner.report.terminal.screen import Column, Fit, Screen
 from runner.report.terminal.style import bad
-from runner.report.text.renderers import render_plan, render_services, render_status
+from runner.report.text.lists import render_services
+from runner.report.text.plan import render_plan
+from runner.report.text.status import render_status
 from runner.report.wording import count, duration, money
 
 EVIL = "\x1b[31mred\x1b]0;title\x07 [red]markup[/red] \u202egpj.exe\u200b\nsecond\rline\x9b2J :smile: [link=x]"
@@ -168,7 +170,7 @@ def test_several_cells_below_a_row_say_what_they_are(write):
 
 
 def test_help_does_not_pay_for_rich():
-    code = "import sys, runner.report.text.renderers, runner.report.live.progress, runner.report.documents.as_json; print('rich' in sys.modules)"
+    code = "import sys, runner.report.text.apply, runner.report.text.doubt, runner.report.text.lists, runner.report.text.status, runner.report.live.progress, runner.report.documents.as_json; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

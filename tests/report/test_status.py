@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from runner.planning.status.order_status import Health, Standings, Sync
-from runner.report.text.renderers import render_status
+from runner.report.text.status import render_status
 
 
 def standings(*orders):

@@ -17,7 +17,8 @@ from runner.report.documents.markdown import to_markdown
 from runner.report.documents.refill_json import cancel_document, refill_document
 from runner.report.html.page import to_html
 from runner.report.terminal.screen import Screen
-from runner.report.text.renderers import render_apply, render_request_results, render_requests
+from runner.report.text.apply import render_apply
+from runner.report.text.refills import render_request_results, render_requests
 from tests.report.models import a_model
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

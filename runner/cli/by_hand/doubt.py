@@ -58,7 +58,7 @@ def doubt() -> None:
 @options(*_LOOKING)
 def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
     """List every order in doubt. Exit 15 while there are any."""
-    from runner.report.text.renderers import render_doubts
+    from runner.report.text.doubt import render_doubts
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -75,7 +75,7 @@ def list_(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
 def show(address: str, **flags: Any) -> None:  # noqa: ANN401  # same
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     from runner.engine.decisions.settle_doubt import find
-    from runner.report.text.renderers import render_doubt
+    from runner.report.text.doubt import render_doubt
 
     settings = Settings(**flags)
     recorded = _remembered(settings)
@@ -141,7 +141,7 @@ def _settle(settings: Settings, request: _DecisionRequest) -> None:
 async def _record(settings: Settings, request: _DecisionRequest) -> None:
     """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
     from runner.engine.decisions.settle_doubt import Choice, check_looked, find, is_decided, record
-    from runner.report.text.renderers import render_settled
+    from runner.report.text.doubt import render_settled
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
 

@@ -260,7 +260,7 @@ def _row(attempt: Attempt, outcome: RequestOutcome, message: str) -> RequestResu
 def _show(
     settings: Settings, code: ExitCode, noun: str, results: Sequence[RequestResult], document: Mapping[str, object]
 ) -> ExitCode:
-    from runner.report.text.renderers import render_request_results
+    from runner.report.text.refills import render_request_results
 
     told = Result(
         as_json=lambda out: write_json(out, document),

@@ -173,7 +173,7 @@ class _Consent:
                 f"{to_do(plan.purchases(), plan.refills, plan.cancels)} and nobody to ask; nothing was sent",
                 "add --yes, or save a plan with runner plan --out plan.json and apply that",
             )
-        from runner.report.text.renderers import render_plan
+        from runner.report.text.plan import render_plan
 
         self.pause()
         render_plan(plan, self._settings.stderr(), next_command(self._settings, None, prune=self._prune))
@@ -227,7 +227,8 @@ def _not_recorded(result: ApplyResult, error: StateRefused) -> ApplyResult:
 
 
 def _show(settings: Settings, inputs: Inputs, result: ApplyResult) -> ExitCode:
-    from runner.report.text.renderers import render_apply, render_verdict
+    from runner.report.text.apply import render_apply
+    from runner.report.text.plan import render_verdict
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
         stream.writelines(apply_chunks(result))

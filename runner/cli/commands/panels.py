@@ -60,7 +60,7 @@ def services(
     **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
-    from runner.report.text.renderers import render_services
+    from runner.report.text.lists import render_services
 
     settings = Settings(**flags)
     if since is not None and not diff:
@@ -115,7 +115,7 @@ def balance(
     With --label, say why the balance of one PANEL moved by what `runner report` calls unexplained: a top-up, say.
     """
     from runner.cli.by_hand.label import label_balance, read_request
-    from runner.report.text.renderers import render_balances
+    from runner.report.text.lists import render_balances
 
     settings = Settings(**flags)
     if label is None:
