@@ -267,7 +267,7 @@ def test_a_report_that_fails_afterwards_hides_no_exit_code(
     def no_space(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.cli.io.report_files.write_csv", no_space)
+    monkeypatch.setattr("runner.report.documents.csv_report.write_csv", no_space)
     ran = project.run("apply", "--yes", "--report", "csv=out/a.csv", "--report", "json=out/a.json")
     assert ran.code == code
     assert "--report csv=out/a.csv was not written: No space left on device" in ran.err
@@ -286,7 +286,7 @@ def test_an_older_report_stays_whole_until_the_new_one_is(project: Project, monk
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("runner.cli.io.report_files.write_csv", half)
+        patched.setattr("runner.report.documents.csv_report.write_csv", half)
         assert project.run("apply", "--yes", "--report", "csv=report.csv").code == 1
     assert path.read_text() == "the old one"
     assert project.run("status", "--report", "csv=report.csv").code == 0

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.cli.arguments.options import Settings
 from runner.core.diagnostics import Diagnostic
-from runner.report.documents.github import MOST_ANNOTATIONS, Annotation, of_diagnostics, of_model, output_lines, outputs
-from runner.report.documents.markdown import SUMMARY_LIMIT, for_step_summary
-from runner.report.model.model import ReportModel
-from runner.store.startup.state_files import belongs_to_a_state
+
+if TYPE_CHECKING:
+    from runner.report.documents.github import Annotation
+    from runner.report.model.model import ReportModel
 
 NO_CI = "BULK_RUNNER_NO_CI"
 _COMMANDS = frozenset({"validate", "plan", "apply", "watch", "status", "report"})
@@ -29,8 +30,11 @@ def is_active(settings: Settings, environ: Mapping[str, str] = os.environ) -> bo
     return not settings.no_ci and environ.get("GITHUB_ACTIONS") == "true"
 
 
-def tell(model: ReportModel) -> None:
+def tell(model: "ReportModel") -> None:
     """Everything about a finished command."""
+    from runner.report.documents.github import of_model, output_lines, outputs
+    from runner.report.documents.markdown import SUMMARY_LIMIT, for_step_summary
+
     _annotate(of_model(model))
 
     def summary(size: int) -> str:
@@ -55,6 +59,8 @@ def tell(model: ReportModel) -> None:
 def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: int = 0) -> None:
     """Findings in files; `more` lines are kept free for what follows."""
     if is_active(settings):
+        from runner.report.documents.github import MOST_ANNOTATIONS, of_diagnostics
+
         _annotate(of_diagnostics(diagnostics)[: MOST_ANNOTATIONS - more])
 
 
@@ -63,6 +69,8 @@ def tell_failure(arguments: Collection[str], message: str, hint: str, code: int)
     off = "--no-ci" in arguments or bool(os.environ.get(NO_CI)) or os.environ.get("GITHUB_ACTIONS") != "true"
     if off or not _COMMANDS.intersection(arguments):
         return
+    from runner.report.documents.github import Annotation, output_lines
+
     _annotate(
         [Annotation("error", f"runner ended with exit code {code}", f"{message}{f'; next: {hint}' * bool(hint)}")]
     )
@@ -73,13 +81,15 @@ def tell_failure(arguments: Collection[str], message: str, hint: str, code: int)
 
 
 def _append(file: Path, text: str) -> None:
+    from runner.store.startup.state_files import belongs_to_a_state
+
     if belongs_to_a_state(file, ()):
         raise OSError(errno.EPERM, "that is a file of a state")
     with file.open("a", encoding="utf-8") as stream:
         stream.write(text)
 
 
-def _annotate(annotations: Iterable[Annotation]) -> None:
+def _annotate(annotations: "Iterable[Annotation]") -> None:
     with suppress(OSError):
         for one in annotations:
             sys.stderr.write(f"{one._replace(file=_in_workspace(one.file))}\n")

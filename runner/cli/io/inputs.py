@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.cli.arguments.options import Settings
 from runner.cli.arguments.project import homes
@@ -14,12 +15,11 @@ from runner.cli.process.streams import note_lost
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
-from runner.files.campaign.counts import load_counts
-from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
-from runner.files.panels import load_panels, read_panels
-from runner.planning.plan import Plan
-from runner.report.text.lists import render_diagnostics
-from runner.store.startup.first_start import Beginning
+
+if TYPE_CHECKING:
+    from runner.planning.plan import Plan
+    from runner.store.startup.first_start import Beginning
+
 
 _BEGINNING = frozenset({"apply", "watch", "plan", "import …"})  # commands that take --new-state
 
@@ -41,6 +41,9 @@ class Inputs:
 
 def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """Campaigns and profiles with every diagnostic, errors among them."""
+    from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
+    from runner.files.panels import read_panels
+
     paths = find_campaigns(settings.files, settings.project)
     loaded = load_campaigns(paths)
     profiles, found, listed = read_panels(Path(settings.panels))
@@ -69,6 +72,8 @@ def need_inputs(settings: Settings) -> Inputs:
 
 def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
+    from runner.files.panels import load_panels
+
     profiles, found = load_panels(Path(settings.panels))
     if any(one.severity is Severity.ERROR for one in found):
         show_diagnostics(settings, found)
@@ -80,6 +85,8 @@ def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | No
     """Present counts by page (`page_key`), of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
     if path is None:
         return None
+    from runner.files.campaign.counts import load_counts
+
     counts, found = load_counts(path)
     if found:
         show_diagnostics(settings, found)
@@ -91,6 +98,8 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
     """Names the campaigns of campaigns/*.yaml where FILES name some of all there are; files are read when it is asked."""
 
     def names() -> Collection[str]:
+        from runner.files.campaigns import find_campaigns, load_campaigns
+
         if not settings.files:
             return ()
         try:
@@ -102,8 +111,10 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
     return names
 
 
-def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> Beginning:
+def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> "Beginning":
     """What a run says of itself that will write the state; `panels`: those that it speaks with, if not of the campaigns."""
+    from runner.store.startup.first_start import Beginning
+
     names = inputs.panels if panels is None else panels
     return Beginning(
         panels=frozenset(names) - {SANDBOX},
@@ -117,10 +128,12 @@ def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collecti
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
     """One line each on stderr."""
+    from runner.report.text.lists import render_diagnostics
+
     render_diagnostics(diagnostics, settings.stderr())
 
 
-def located(plan: Plan, campaigns: Collection[Campaign]) -> Plan:
+def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
     """The same plan, its problems at the very values that they are about."""
     if not plan.problems:
         return plan

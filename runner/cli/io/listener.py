@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from runner.cli.arguments.options import Settings
 from runner.cli.io.report_files import event_files
 from runner.core.events import Listener
-from runner.report.documents.event_lines import EventLines, together
-from runner.report.live.progress import Progress
-from runner.report.live.watch_lines import WatchDisplay
 
 if TYPE_CHECKING:
+    from runner.report.live.progress import Progress
+    from runner.report.live.watch_lines import WatchDisplay
+
     Display = Progress | WatchDisplay
 
 
@@ -22,6 +22,9 @@ def listener(settings: Settings, display: "Display | None" = None) -> Iterator[L
 
     `display` takes the place of the usual one.
     """
+    from runner.report.documents.event_lines import EventLines, together
+    from runner.report.live.progress import Progress
+
     display = Progress(settings.stderr(), quiet=settings.quiet) if display is None else display
     with display as shown, event_files(settings) as files:
         streams = [sys.stdout, *files] if settings.format == "jsonl" else files

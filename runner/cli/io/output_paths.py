@@ -9,16 +9,15 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.cli.arguments.options import Settings
 from runner.cli.arguments.project import STATE, from_here
-from runner.cli.io.inputs import Inputs
 from runner.core.errors import InvalidInput, UsageError
 from runner.core.orders import KeySource, PanelProfile
-from runner.files.campaigns import find_campaigns, load_campaigns
-from runner.files.panels import load_panels
-from runner.store.disk.paths import StatePaths
-from runner.store.startup.state_files import belongs_to_a_state
+
+if TYPE_CHECKING:
+    from runner.cli.arguments.options import Settings
+    from runner.cli.io.inputs import Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,16 @@ class Output:
 
 
 def refuse_overwriting(
-    settings: Settings, inputs: Inputs | None = None, *, outputs: Sequence[Output] = (), read: Iterable[Path] = ()
+    settings: "Settings", inputs: "Inputs | None" = None, *, outputs: Sequence[Output] = (), read: Iterable[Path] = ()
 ) -> None:
     """UsageError if an output of the command is a file of a state, an input file, or another output of it.
 
     `outputs`: those beside reports and log; `read`: what it reads beside campaigns and panels. Without `inputs` the
     campaigns are looked at only if an output lies where they are.
     """
+    from runner.store.disk.paths import StatePaths
+    from runner.store.startup.state_files import belongs_to_a_state
+
     outputs = [*outputs, *of_settings(settings)]
     if not outputs:
         return
@@ -60,7 +62,7 @@ def refuse_overwriting(
                 raise UsageError(f"{output.flag}: that is {name}, which the runner reads", "name another file")
 
 
-def of_settings(settings: Settings) -> list[Output]:
+def of_settings(settings: "Settings") -> list[Output]:
     """Reports and the log."""
     found = [Output(f"--report {kind}={path}", path) for kind, path in settings.reports]
     return [*found, *([Output(f"--log-file {settings.log_file}", settings.log_file)] if settings.log_file else [])]
@@ -75,7 +77,7 @@ def _shared(former: Output, output: Output) -> str:
 class _Known:
     """The files that a command reads, or that another one of the same project would."""
 
-    def __init__(self, settings: Settings, inputs: Inputs | None, read: Iterable[Path]) -> None:
+    def __init__(self, settings: "Settings", inputs: "Inputs | None", read: Iterable[Path]) -> None:
         self._settings = settings
         self._loaded = inputs is not None and not settings.files
         names = [*settings.files, settings.panels, *(one[1:] for one in settings.select if one.startswith("@"))]
@@ -105,11 +107,15 @@ class _Known:
         return path.resolve().is_relative_to(folder) or path.stat().st_nlink > 1
 
 
-def _profiles(settings: Settings) -> Mapping[str, PanelProfile]:
+def _profiles(settings: "Settings") -> Mapping[str, PanelProfile]:
+    from runner.files.panels import load_panels
+
     return load_panels(Path(settings.panels))[0]
 
 
-def _campaign_files(settings: Settings) -> Sequence[str]:
+def _campaign_files(settings: "Settings") -> Sequence[str]:
+    from runner.files.campaigns import find_campaigns, load_campaigns
+
     try:
         return load_campaigns(find_campaigns((), settings.project)).files
     except InvalidInput:  # there are none

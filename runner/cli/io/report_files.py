@@ -10,22 +10,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from runner.cli.arguments.options import Settings
 from runner.cli.io import ci
-from runner.cli.io.inputs import Inputs
 from runner.cli.io.output import show
 from runner.cli.io.output_paths import Output, refuse_overwriting
 from runner.core.errors import ExitCode, InvalidInput, RunnerError, UsageError
-from runner.report.documents.csv_report import write_csv
-from runner.report.documents.event_lines import model_lines
-from runner.report.documents.junit import write_junit
-from runner.report.documents.markdown import to_markdown
-from runner.report.html.page import write_html
-from runner.report.model.model import ReportModel
-from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import attention
+
+if TYPE_CHECKING:
+    from runner.cli.io.inputs import Inputs
+    from runner.report.model.model import ReportModel
+    from runner.report.terminal.screen import Screen
 
 _HINT = "name a file you may write"
 
@@ -34,14 +31,14 @@ _HINT = "name a file you may write"
 class Result:
     """What a command has to tell."""
 
-    as_text: Callable[[Screen], None]
+    as_text: "Callable[[Screen], None]"
     as_json: Callable[[TextIO], None]
-    model: Callable[[], ReportModel] | None = None  # made only if a report wants it; None: text and JSON alone
+    model: "Callable[[], ReportModel] | None" = None  # made only if a report wants it; None: text and JSON alone
 
 
 def claim(
     settings: Settings,
-    inputs: Inputs | None = None,
+    inputs: "Inputs | None" = None,
     *,
     out: Path | None = None,
     new: Path | None = None,
@@ -114,8 +111,10 @@ def event_files(settings: Settings) -> Iterator[list[TextIO]]:
                 file.close()
 
 
-def _write(kind: str, target: Path, result: Result, make: Callable[[], ReportModel] | None) -> None:
+def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportModel] | None") -> None:
     if kind in ("text", "json"):
+        from runner.report.terminal.screen import Screen
+
         with _whole(target) as stream:
             if kind == "json":
                 result.as_json(stream)
@@ -126,9 +125,13 @@ def _write(kind: str, target: Path, result: Result, make: Callable[[], ReportMod
         raise UsageError(f"this command has no {kind} report")
     model = make()
     if kind == "jsonl":
+        from runner.report.documents.event_lines import model_lines
+
         with target.open("a", encoding="utf-8") as stream:
             stream.writelines(model_lines(model))
     elif kind == "junit":
+        from runner.report.documents.junit import write_junit
+
         with _whole(target) as stream:
             write_junit(stream, model)
     else:
@@ -136,7 +139,11 @@ def _write(kind: str, target: Path, result: Result, make: Callable[[], ReportMod
             _writers()[kind](stream, model)
 
 
-def _writers() -> dict[str, Callable[[TextIO, ReportModel], object]]:
+def _writers() -> "dict[str, Callable[[TextIO, ReportModel], object]]":
+    from runner.report.documents.csv_report import write_csv
+    from runner.report.documents.markdown import to_markdown
+    from runner.report.html.page import write_html
+
     return {
         "csv": write_csv,
         "html": write_html,
