@@ -11,7 +11,6 @@ from runner.cli.arguments.periods import SINCE, UNTIL, read_period
 from runner.cli.io.output import show
 from runner.cli.io.snapshot import remembered
 from runner.planning.accounting.timeline import latest, of_order
-from runner.report.documents.as_json import write_json
 from runner.report.text.history import history_document, history_lines, render_history
 from runner.store.disk.paths import StatePaths
 from runner.store.read.doubts import read_kept
@@ -50,6 +49,8 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
         if flags["format"] == "jsonl":
             stream.writelines(history_lines(events))
         else:
+            from runner.report.documents.as_json import write_json
+
             write_json(stream, history_document(events))
 
     show(

@@ -14,7 +14,6 @@ from runner.cli.arguments.options import COLOR, DEBUG, LOCK, STATE, Settings, fo
 from runner.core.errors import ExitCode, InvalidInput, StateRefused, UsageError
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
-from runner.report.documents.as_json import write_json
 from runner.store.disk.lock import StateLock, acquire, holder_of, is_alive, is_free
 from runner.store.disk.paths import StatePaths
 from runner.store.integrity.progress_evidence import check
@@ -268,4 +267,6 @@ def _carry_out(
 
 
 def _write(document: Mapping[str, object]) -> None:
+    from runner.report.documents.as_json import write_json
+
     write_json(sys.stdout, document)

@@ -10,7 +10,6 @@ from runner.cli.io.inputs import read_inputs
 from runner.cli.io.output import show
 from runner.core.diagnostics import Severity
 from runner.core.errors import ExitCode
-from runner.report.documents.as_json import validate_document, write_json
 from runner.report.text.lists import Validation, render_validation
 
 
@@ -27,6 +26,8 @@ def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by na
     found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
 
     def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
+        from runner.report.documents.as_json import validate_document, write_json
+
         write_json(stream, validate_document(diagnostics))
 
     show(settings, as_json, lambda screen: render_validation(found, screen))
