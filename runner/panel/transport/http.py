@@ -1,4 +1,4 @@
-"""Sends one form and says how far it got. The only place that opens sockets and that puts the key into a request.
+"""Sends one form and says how far it got. The only place that puts the key into a request, and has sockets opened for it.
 
 Nothing here retries, follows a redirect, keeps a cookie or reads the environment, and nothing here knows what an
 answer means.
