@@ -50,3 +50,12 @@ def test_a_slow_disk_does_not_count_as_time_to_spare():
     clocks = Clocks()
     size = of(clocks)
     assert set(sizes(clocks, 0.95, 50, size, commit_takes=0.5)) == {LARGEST}
+
+
+def test_a_busy_thread_waits_for_more_calm_turns_than_one_with_time_to_spare():
+    clocks = Clocks()
+    size = of(clocks)
+    sizes(clocks, 0.95, 50, size)
+    assert size.calm == 3
+    sizes(clocks, 0.3, 50, size)
+    assert size.calm == 1

@@ -16,6 +16,7 @@ from runner.store.integrity.lineage import noted
 from runner.store.journal import open_journal
 from runner.store.operations.kinds import MarkRefused
 from runner.store.read.snapshot import read_state
+from runner.store.write.group_size import LARGEST
 from tests.store.making import IN_DOUBT, NOW, attempts_of, new_attempt, placed
 
 
@@ -39,6 +40,17 @@ async def test_fifty_coroutines_share_their_commits_and_lose_nothing(journal, pa
     assert {key[1]: one.panel_order_id for key, (one,) in recorded.attempts.items()} == {
         f"order-{n}": f"p{n}" for n in range(50)
     }
+
+
+async def test_what_a_busy_loop_tells_a_turn_apart_is_committed_together(journal, monkeypatch):
+    monkeypatch.setattr(journal._size, "limit", LARGEST)  # as while the thread computes all the time
+    before = (await journal.recorded()).serial
+    first = asyncio.ensure_future(journal.mark(new_attempt(1), "run-1", NOW))
+    for _ in range(3):  # one turn to tell it, and two that tell nothing
+        await asyncio.sleep(0)
+    second = asyncio.ensure_future(journal.mark(new_attempt(2), "run-1", NOW))
+    await asyncio.gather(first, second)
+    assert (await journal.recorded()).serial == before + 1
 
 
 async def test_the_first_of_a_burst_go_on_before_the_rest_of_it_is_committed(journal, paths):
