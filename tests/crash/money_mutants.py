@@ -13,11 +13,10 @@ from runner.engine.submit.price_list import PriceList
 from runner.planning.accounting.balance_check import Fall
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.allowance import Allowance
-from runner.planning.guards import charge_check
-from runner.planning.guards import panel_guards as account_guards
+from runner.planning.guards import charge_check, panel_guards
 from runner.planning.guards.send_window import Window
-from runner.planning.reconcile import planner as diff
-from runner.store.operations import statuses as status_statements
+from runner.planning.reconcile import planner
+from runner.store.operations import statuses
 from tests.crash.mutants import Plant
 
 
@@ -76,7 +75,7 @@ def a_mischarged_run_ends_well(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def later_runs_forget_mischarges(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Charges are judged while buying, and not before the next run buys."""
-    patch.setattr(diff, "hold_mischarged", lambda *_: [])
+    patch.setattr(planner, "hold_mischarged", lambda *_: [])
     return {}
 
 
@@ -100,7 +99,7 @@ def earlier_orders_are_forgotten(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def remembered_prices(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A price list that can't be read is replaced by the last one, for buying too."""
-    patch.setattr(account_guards, "_old_prices", _nothing)
+    patch.setattr(panel_guards, "_old_prices", _nothing)
     return {}
 
 
@@ -130,19 +129,19 @@ def a_deposit_confirms_refunds(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def any_currency(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """An account that bills in another currency is bought from, amounts compared as numbers."""
-    patch.setattr(account_guards, "_other_currency", _nothing)
+    patch.setattr(panel_guards, "_other_currency", _nothing)
     return {}
 
 
 def nobody_watches_the_balance(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Money that leaves an exclusive account without us holds nothing."""
-    patch.setattr(account_guards, "_unexplained", _nothing)
+    patch.setattr(panel_guards, "_unexplained", _nothing)
     return {}
 
 
 def overdrawn_budgets_go_on(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Past charges count at the expected price in later runs."""
-    book = diff.History.__init__.__globals__["book"]
+    book = planner.History.__init__.__globals__["book"]
 
     def as_expected(attempt: Any) -> Any:
         if attempt.state is AttemptState.PLACED and attempt.first_charge is not None:
@@ -155,9 +154,7 @@ def overdrawn_budgets_go_on(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def stale_remains(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A field that a final status leaves out keeps what an earlier status said."""
-    patch.setattr(
-        status_statements, "_STATUS", status_statements._STATUS.replace("WHEN :is_final = 1 THEN :remains", "")
-    )
+    patch.setattr(statuses, "_STATUS", statuses._STATUS.replace("WHEN :is_final = 1 THEN :remains", ""))
     return {}
 
 

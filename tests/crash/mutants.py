@@ -14,7 +14,7 @@ from runner.engine.submit.confirmations import Bought
 from runner.engine.submit.worker import Submission, _Sent, new_attempt
 from runner.panel.client import PanelClient
 from runner.panel.exchange import Answer, Exchange
-from runner.planning.reconcile import planner as diff
+from runner.planning.reconcile import planner
 from runner.store.operations import doubts
 from tests.crash.journal import SimulatedJournal
 from tests.crash.world import SimulatedTransport
@@ -127,7 +127,7 @@ def unknown_answer_is_a_refusal(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def forgetful_planner(patch: pytest.MonkeyPatch) -> None:
     """Not a mutant by itself: planning forgets what was bought, so that only the database's own guards are left."""
-    make_plan = diff.make_plan
+    make_plan = planner.make_plan
 
     def forget(campaigns: Any, recorded: Any, **rest: Any) -> Any:
         from dataclasses import replace

@@ -3,6 +3,7 @@
 Doubts settled rightly and wrongly, and old copies of the state, too.
 """
 
+import asyncio
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from runner.core.orders import OnChange, OnShort, Policy, RefillPolicy, RefillWh
 from runner.store.operations.kinds import Abandon, Adopt, NotPlaced
 from tests.crash.books import HOUR
 from tests.crash.harness import LINK, RunEnd, World, campaign
+from tests.crash.loop import SimulatedLoop, run_on
 from tests.crash.promises import check, check_recovered
 from tests.crash.upkeep_world import UpkeepFault
 from tests.crash.world import Fault, When
@@ -222,3 +224,14 @@ def test_every_promise_holds_through_many_long_histories(fast_folder, template, 
             max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_a_callback_that_cannot_be_called_is_told_and_is_no_broken_promise():
+    loop = SimulatedLoop(seed=1)
+
+    async def main() -> None:
+        loop.call_soon(lambda missing: missing)
+        await asyncio.sleep(1)
+
+    with pytest.raises(RuntimeError, match="wrong in itself"):
+        run_on(loop, main())

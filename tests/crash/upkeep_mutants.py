@@ -12,7 +12,7 @@ from runner.panel.client import PanelClient
 from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
 from runner.planning.accounting import ledger
 from runner.planning.reconcile.removed_orders import RemovedOrders
-from runner.store.operations import refills as upkeep_statements
+from runner.store.operations import refills
 from runner.store.operations.kinds import AskRefills
 from tests.crash.journal import SimulatedJournal
 from tests.crash.mutants import Plant
@@ -75,13 +75,13 @@ def left_over_refill_not_counted(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     def forget(connection: Any, _at: Any) -> None:
         connection.exec_driver_sql("UPDATE refills SET state = 'not_sent' WHERE state = 'asking'")
 
-    patch.setattr(upkeep_statements, "give_up_left_overs", forget)
+    patch.setattr(refills, "give_up_left_overs", forget)
     return {}
 
 
 def left_over_refill_kept_open(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request that a crash left behind stays open for ever, and with it the order without refills."""
-    patch.setattr(upkeep_statements, "give_up_left_overs", lambda _connection, _at: None)
+    patch.setattr(refills, "give_up_left_overs", lambda _connection, _at: None)
     return {}
 
 
@@ -93,7 +93,7 @@ def interval_from_the_mark(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def cancel_believed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request to cancel that was taken is booked as cancelled and paid back, before any status says so."""
-    note = upkeep_statements._cancels
+    note = refills._cancels
 
     def believe(connection: Any, see: Any) -> None:
         note(connection, see)
@@ -103,7 +103,7 @@ def cancel_believed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
                     "UPDATE attempts SET status = 'canceled', charge = '0' WHERE id = ?", (request.attempt_id,)
                 )
 
-    patch.setattr(upkeep_statements, "_cancels", believe)
+    patch.setattr(refills, "_cancels", believe)
     return {}
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind
-from runner.engine import batching as batches
+from runner.engine import batching
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
-from runner.planning.orders import shortfall as reorders
-from runner.planning.reconcile import next_actions as life
+from runner.planning.orders import shortfall
+from runner.planning.reconcile import next_actions
 from runner.planning.reconcile.removed_orders import RemovedOrders
-from runner.planning.refills import due_refills as refills
-from runner.planning.status import poll_schedule as polling
+from runner.planning.refills import due_refills
+from runner.planning.status import poll_schedule
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -34,50 +34,50 @@ def sends_again_what_was_lost(patch: pytest.MonkeyPatch) -> None:
 
 def refills_every_hour(patch: pytest.MonkeyPatch) -> None:
     """`every` is taken for an hour."""
-    look_at = refills.RefillRound.look_at
+    look_at = due_refills.RefillRound.look_at
 
     def hasty(self: Any, order: Any, attempts: Any, campaign: Any) -> str:
         policy = replace(campaign.policy.refill, every=timedelta(hours=1))
         return look_at(self, order, attempts, replace(campaign, policy=replace(campaign.policy, refill=policy)))
 
-    patch.setattr(refills.RefillRound, "look_at", hasty)
+    patch.setattr(due_refills.RefillRound, "look_at", hasty)
 
 
 def refills_without_end(patch: pytest.MonkeyPatch) -> None:
     """`max` and the window are not looked at."""
-    patch.setattr(refills, "objection", lambda *_: "")
+    patch.setattr(due_refills, "objection", lambda *_: "")
 
 
 def refills_every_loss(patch: pytest.MonkeyPatch) -> None:
     """The threshold of a drop is not looked at."""
-    drop_of = refills.drop_of
-    patch.setattr(refills, "drop_of", lambda attempt, counts, _threshold: drop_of(attempt, counts, Decimal(0)))
+    drop_of = due_refills.drop_of
+    patch.setattr(due_refills, "drop_of", lambda attempt, counts, _threshold: drop_of(attempt, counts, Decimal(0)))
 
 
 def asks_one_by_one(patch: pytest.MonkeyPatch) -> None:
     """Statuses are asked for in calls of ten."""
-    patch.setattr(batches, "BATCH", 10)
+    patch.setattr(batching, "BATCH", 10)
 
 
 def never_looks_at_final_orders(patch: pytest.MonkeyPatch) -> None:
     """A final status is believed for ever."""
-    patch.setattr(polling, "FINAL_PERIOD", timedelta(days=1000))
+    patch.setattr(poll_schedule, "FINAL_PERIOD", timedelta(days=1000))
 
 
 def tops_up_the_whole(patch: pytest.MonkeyPatch) -> None:
     """A raised quantity is bought whole, and not the difference."""
-    top_up = life._top_up
+    top_up = next_actions._top_up
 
     def whole(edited: Any, recorded: Any) -> Any:
         step = top_up(edited, recorded)
         return step if step.part is None else step._replace(part=step.part._replace(quantity=edited.order.quantity))
 
-    patch.setattr(life, "_top_up", whole)
+    patch.setattr(next_actions, "_top_up", whole)
 
 
 def reorders_the_whole(patch: pytest.MonkeyPatch) -> None:
     """Of a partial delivery all is bought again."""
-    patch.setattr(reorders, "_missing", lambda attempt: attempt.units)
+    patch.setattr(shortfall, "_missing", lambda attempt: attempt.units)
 
 
 def forgets_what_is_protected(patch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
 from runner.core.catalogue import Service
-from runner.panel.parse import refill_answers as upkeep
+from runner.panel.parse import refill_answers
 from runner.panel.parse.answers import (
     BalanceAnswer,
     ServicesAnswer,
@@ -289,7 +289,12 @@ BODIES = st.recursive(
 def test_every_reader_reads_any_text_without_raising(text):
     assert isinstance(parse_services(text, str), ServicesAnswer | Trouble)
     assert isinstance(parse_balance(text, str), BalanceAnswer | UnclearBalance | Trouble)
-    for parse in (parse_statuses, upkeep.parse_refills, upkeep.parse_refill_statuses, upkeep.parse_cancels):
+    for parse in (
+        parse_statuses,
+        refill_answers.parse_refills,
+        refill_answers.parse_refill_statuses,
+        refill_answers.parse_cancels,
+    ):
         for ids in (("1",), ("1", "2")):
             found = parse(text, ids, str)
             assert isinstance(found, Trouble) or set(found) <= set(ids)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.core.errors import StateLocked, StateRefused
-from runner.store.disk import file_lock
-from runner.store.disk import location_checks as place
+from runner.store.disk import file_lock, location_checks
 from runner.store.disk.lock import acquire, is_free
 from runner.store.disk.paths import StatePaths
 from runner.store.read.snapshot import read_state
@@ -31,7 +30,7 @@ sys.stdin.readline()
 @pytest.fixture
 def two_names(writer, paths, tmp_path, monkeypatch):
     """A second folder in which the same database lies, as a bind mount of the file would have it: no link is counted."""
-    monkeypatch.setattr(place, "refuse_second_names", lambda _: None)
+    monkeypatch.setattr(location_checks, "refuse_second_names", lambda _: None)
     writer.close()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "runner.db").hardlink_to(paths.db)
@@ -124,12 +123,12 @@ def test_a_file_with_two_names_is_refused(writer, paths, tmp_path, clock, name):
     writer.commit([a_mark()])
     (tmp_path / "second").hardlink_to(paths.db.with_name(name))
     with pytest.raises(StateRefused, match=r"has 2 names \(hard links\)") as refusal:
-        place.refuse_unsafe_place(paths)
+        location_checks.refuse_unsafe_place(paths)
     assert "-samefile" in refusal.value.hint
     with pytest.raises(StateRefused, match="has 2 names"):
         read_state(paths)
     (tmp_path / "second").unlink()
-    place.refuse_unsafe_place(paths)
+    location_checks.refuse_unsafe_place(paths)
 
 
 def test_a_database_that_is_mounted_by_itself_is_refused(writer, paths, tmp_path, monkeypatch):
@@ -137,9 +136,9 @@ def test_a_database_that_is_mounted_by_itself_is_refused(writer, paths, tmp_path
     table.write_text(
         f"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:1 /x/runner.db {paths.db.resolve()} rw - ext4 /dev/a rw\n"
     )
-    monkeypatch.setattr(place, "refuse_mounted_alone", lambda files: _refuse_mounted_alone(files, table))
+    monkeypatch.setattr(location_checks, "refuse_mounted_alone", lambda files: _refuse_mounted_alone(files, table))
     with pytest.raises(StateRefused, match="is mounted as a single file"):
-        place.refuse_unsafe_place(paths)
+        location_checks.refuse_unsafe_place(paths)
 
 
-_refuse_mounted_alone = place.refuse_mounted_alone
+_refuse_mounted_alone = location_checks.refuse_mounted_alone
