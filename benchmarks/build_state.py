@@ -16,6 +16,7 @@ from benchmarks.panel_server import FIRST_ID
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, Outcome, OutcomeKind, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
 from runner.core.errors import ExitCode
+from runner.core.operations import BeginRun, EndRun, Mark, SeeBalance, SeeCatalogue, SeeStatuses, Settle
 from runner.core.orders import Order
 from runner.core.values.clock import SystemClock
 from runner.core.values.money import expected_charge
@@ -37,12 +38,12 @@ def _catalogue(now: datetime) -> Catalogue:
 async def _place(journal: Journal, orders: Sequence[Order], panel_ids: "count[int]", now: datetime) -> None:
     """All of them placed and live, as the first poll after a purchase finds them."""
     marks = (_new_attempt(order) for order in orders)
-    attempts = await asyncio.gather(*(journal.mark(mark, RUN_ID, now) for mark in marks))
+    attempts = await asyncio.gather(*(journal.record(Mark(mark, RUN_ID, now)) for mark in marks))
     outcomes = (Outcome(OutcomeKind.PLACED, str(next(panel_ids))) for _ in orders)
     await asyncio.gather(
-        *(journal.settle(attempt, outcome, now) for attempt, outcome in zip(attempts, outcomes, strict=True))
+        *(journal.record(Settle(attempt, outcome, now)) for attempt, outcome in zip(attempts, outcomes, strict=True))
     )
-    await journal.see_statuses([_seen(attempt, now) for attempt in attempts])
+    await journal.record(SeeStatuses([_seen(attempt, now) for attempt in attempts]))
 
 
 def _new_attempt(order: Order) -> NewAttempt:
@@ -67,13 +68,13 @@ async def build(state: str, campaign: str | None) -> None:
     with await acquire(paths, "benchmark", clock) as lock:
         async with open_journal(paths, lock, clock) as journal:
             now = clock.now()
-            await journal.begin_run(RUN_ID, "apply", now)
-            await journal.see_catalogue(_catalogue(now))
+            await journal.record(BeginRun(RUN_ID, "apply", now))
+            await journal.record(SeeCatalogue(_catalogue(now)))
             balance = Balance(amount=Decimal(99_999_999), currency="USD")
-            await journal.see_balance(BalanceSeen(panel=PANEL, balance=balance, seen_at=now))
+            await journal.record(SeeBalance(BalanceSeen(panel=PANEL, balance=balance, seen_at=now)))
             for start in range(0, len(orders), _CHUNK):
                 await _place(journal, orders[start : start + _CHUNK], panel_ids, now)
-            await journal.end_run(RUN_ID, ExitCode.OK, clock.now())
+            await journal.record(EndRun(RUN_ID, ExitCode.OK, clock.now()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from benchmarks.orders import ALLOWED, CAMPAIGN, KEY, LINK, PANEL, QUANTITY, SERVICE
 from runner.core.errors import ExitCode
+from runner.core.operations import BeginRun, EndRun
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy
 from runner.core.values.clock import SystemClock
 from runner.core.values.text import Secret
@@ -37,7 +38,7 @@ async def open_session(url: str, parallel: int, state: str) -> AsyncIterator[Ses
         stack.callback(lock.release)
         panel = await stack.enter_async_context(PanelClient(profile, key, clock=clock, rng=random.Random(1)))
         journal = await stack.enter_async_context(open_journal(paths, lock, clock))
-        await journal.begin_run(run_id, "benchmark", clock.now())
+        await journal.record(BeginRun(run_id, "benchmark", clock.now()))
         yield Session(run_id=run_id, journal=journal, panels={PANEL: panel}, clock=clock)
 
 
@@ -66,7 +67,7 @@ async def measure_apply(url: str, orders: int, parallel: int, state: str) -> dic
     async with open_session(url, parallel, state) as session:
         wall, cpu = time.perf_counter(), time.process_time()
         result = await apply(session, wish, lambda _plan: True)
-        await session.journal.end_run(session.run_id, result.exit_code, session.clock.now())
+        await session.journal.record(EndRun(session.run_id, result.exit_code, session.clock.now()))
         took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     if result.exit_code is not ExitCode.OK or result.placed != orders:
         raise SystemExit(f"{result.placed} of {orders} orders placed, exit code {result.exit_code}")

@@ -12,6 +12,7 @@ from runner.cli.io.inputs import Inputs, beginning
 from runner.cli.process.signals import draining
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.events import Event, EventType, Listener, no_op
+from runner.core.operations import BeginRun, EndRun
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.values.clock import Clock, SystemClock, to_the_second
 from runner.core.values.text import Secret
@@ -129,7 +130,7 @@ async def open_session(
         if begins:
             about_to_begin(paths, clock)
         journal = await stack.enter_async_context(open_journal(paths, lock, clock, begins=begins))
-        await journal.begin_run(run_id, command, clock.now())
+        await journal.record(BeginRun(run_id, command, clock.now()))
         _remember(paths, clients, command)
         session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop)
         session.tell(EventType.RUN_STARTED, command=command)
@@ -172,5 +173,5 @@ async def end_run(session: Session, code: ExitCode) -> None:
         RunnerError
     ):  # what was found out about panels can be found out again; the end is recorded, or says why not
         await record_capabilities(session)
-    await session.journal.end_run(session.run_id, code, session.clock.now())
+    await session.journal.record(EndRun(session.run_id, code, session.clock.now()))
     session.tell(EventType.RUN_FINISHED, exit_code=int(code))

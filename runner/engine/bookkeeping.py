@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.core.events import EventType
+from runner.core.operations import CountStatusCalls, NoteLacking, Protect, Rename, Unprotect
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.engine.session import Session
@@ -36,11 +37,11 @@ async def record_capabilities(session: Session) -> None:
     for name, panel in session.panels.items():
         found = panel.capability_changes()
         if found.lacking:
-            await session.journal.note_lacking(name, sorted(found.lacking), session.clock.now())
+            await session.journal.record(NoteLacking(name, sorted(found.lacking), session.clock.now()))
         for words in lacking_words(name, found.lacking):
             session.tell(EventType.NOTE, message=words)
         for day, calls in found.status_calls.items():
-            await session.journal.count_status_calls(name, day, calls)
+            await session.journal.record(CountStatusCalls(name, day, calls))
 
 
 async def note_protections(session: Session, request: PlanRequest, recorded: Recorded) -> None:
@@ -48,7 +49,7 @@ async def note_protections(session: Session, request: PlanRequest, recorded: Rec
     now, held = session.clock.now(), recorded.protected
     wanted = {(one.name, order_id) for one in request.campaigns for order_id in one.protected}
     if new := sorted(wanted - held):
-        await session.journal.protect(new, now)
+        await session.journal.record(Protect(new, now))
     names = {name for name, _ in held}
     selection = request.selected(recorded, now) if names else None
     let_go = [
@@ -59,7 +60,7 @@ async def note_protections(session: Session, request: PlanRequest, recorded: Rec
         if order.key in held and order.key not in wanted and (selection is None or selection(order))
     ]
     if let_go:
-        await session.journal.unprotect(let_go)
+        await session.journal.record(Unprotect(let_go))
 
 
 async def rename(session: Session, campaigns: Sequence[Campaign], recorded: Recorded) -> Recorded:
@@ -70,7 +71,7 @@ async def rename(session: Session, campaigns: Sequence[Campaign], recorded: Reco
     moves = [*_having_attempts(_moves(campaigns), recorded)]
     if not moves:
         return recorded
-    await session.journal.rename(moves)
+    await session.journal.record(Rename(moves))
     for campaign, former, new in moves:
         session.tell(
             EventType.NOTE, f"{campaign}/{new}", message=f"{campaign}/{former} is {campaign}/{new} from now on"

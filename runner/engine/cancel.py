@@ -10,6 +10,7 @@ from dataclasses import replace
 from runner.core.attempts import Attempt
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
+from runner.core.operations import SeeCancels
 from runner.core.refills import CancelRequest, CancelState
 from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
@@ -100,7 +101,7 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], resul
         requests.append(CancelRequest(one.attempt_id, at, state, message))
     unrecorded = ""
     try:
-        await session.journal.see_cancels(requests)
+        await session.journal.record(SeeCancels(requests))
     except RunnerError as error:
         unrecorded = f"the answer could not be recorded ({error.message})"
     for one, request in zip(batch, requests, strict=True):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from runner.core.attempts import Attempt
 from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
 from runner.core.events import EventType
+from runner.core.operations import AskRefills, SeeRefills, SettleRefills
 from runner.core.refills import Finality, Refill, RefillSeen, RefillSettled, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.batching import in_batches
@@ -55,7 +56,7 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], resul
     """One mark, one call, one record for all of a batch; False if there is no use in going on."""
     journal, clock = session.journal, session.clock
     try:
-        ids = await journal.ask_refills([one.attempt_id for one in batch], clock.now())
+        ids = await journal.record(AskRefills([one.attempt_id for one in batch], clock.now()))
     except RunnerError as error:
         settled = [RefillSettled(0, RefillState.NOT_SENT, message=error.message) for _ in batch]
         _tell(session, batch, settled, results)
@@ -63,7 +64,7 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], resul
     answers = await panel.refill([one.panel_order_id for one in batch])
     settled = [_settled(refill, answers.get(one.panel_order_id)) for refill, one in zip(ids, batch, strict=True)]
     try:
-        await journal.settle_refills(settled, clock.now())
+        await journal.record(SettleRefills(settled, clock.now()))
     except RunnerError as error:
         unrecorded = f"the answer could not be recorded ({error.message})"
         settled = [one._replace(state=RefillState.UNKNOWN, message=unrecorded) for one in settled]
@@ -109,7 +110,7 @@ async def refresh_refills(session: Session, panel: Panel, recorded: Recorded) ->
         except PanelUnreachable as error:
             session.tell(EventType.NOTE, message=f"refills could not be followed: {error.message}")
             return
-        await session.journal.see_refills(seen_of(batch, said, session.clock.now()))
+        await session.journal.record(SeeRefills(seen_of(batch, said, session.clock.now())))
 
 
 def open_refills(recorded: Recorded, panel: str) -> list[Refill]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
+from runner.core.operations import SeeBalance, SeeCatalogue, SeeStatuses
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
@@ -67,7 +68,7 @@ async def refresh_balance(session: Session, panel: Panel) -> None:
     """Read and record one panel's balance."""
     balance = await panel.balance()
     seen = BalanceSeen(panel=panel.profile.name, balance=balance, seen_at=session.clock.now())
-    await session.journal.see_balance(seen)
+    await session.journal.record(SeeBalance(seen))
 
 
 async def refresh_prices(session: Session, recorded: Recorded) -> bool:
@@ -107,7 +108,7 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
             EventType.NOTE, message=f"{error.message}; the former price list is shown, and nothing is bought by it"
         )
         return
-    await session.journal.see_catalogue(catalogue)
+    await session.journal.record(SeeCatalogue(catalogue))
 
 
 async def refresh_statuses(
@@ -128,7 +129,7 @@ async def refresh_statuses(
                 return
             asked += len(batch)
             seen = await panel.statuses(dict(batch), session.clock.now())
-            await session.journal.see_statuses(seen)
+            await session.journal.record(SeeStatuses(seen))
             session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
             name = panel.profile.name
             odd = session.words.of_new_orders(seen, name) if anomalies is None else anomalies.remarks(seen)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
+from runner.core.operations import DoubtLeftOvers
 from runner.core.refills import RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import as_recorded
@@ -39,7 +40,7 @@ async def prepare(session: Session, request: PlanRequest) -> tuple[Plan, Recorde
 
     Raises `PanelUnreachable` and `KeyRejected`; nothing has been sent then.
     """
-    for attempt in await session.journal.doubt_left_overs(session.clock.now()):
+    for attempt in await session.journal.record(DoubtLeftOvers(session.clock.now())):
         session.tell(
             EventType.NOTE, attempt.address, message=f"{attempt.address} was being sent when a run broke off: in doubt"
         )

@@ -12,6 +12,14 @@ from typing import Any, TypeVar
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.errors import ExitCode, RunnerError
+from runner.core.operations import (
+    AskRefills,
+    BeginRun,
+    DoubtLeftOvers,
+    EndRun,
+    Mark,
+    Operation,
+)
 from runner.core.orders import Budget, Campaign, Order, PanelProfile, Policy, RefillPolicy, RefillWhen
 from runner.core.snapshot import Recorded
 from runner.core.values.text import Secret
@@ -24,14 +32,6 @@ from runner.planning.refills.cancels import too_late
 from runner.planning.refills.due_refills import service_of
 from runner.store.disk.lock import StateLock, acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import (
-    AskRefills,
-    BeginRun,
-    DoubtLeftOvers,
-    EndRun,
-    Mark,
-    Operation,
-)
 from runner.store.read.snapshot import read_state
 from runner.store.startup.opening import open_writer
 from runner.store.write.writer import Writer
@@ -259,7 +259,7 @@ class World:
         process.lock = await acquire(self.paths, command, self.clock)
         process.writer = _open(self.paths, process.lock, self.clock)
         journal = self.journal_type(self, process.writer, ports, loop)
-        await journal.begin_run(run_id, command, self.clock.now())
+        await journal.record(BeginRun(run_id, command, self.clock.now()))
         profile = PanelProfile(
             name="p",
             url="http://127.0.0.1:1",
@@ -322,10 +322,10 @@ async def _within(opening: Awaitable[Session], carry_out: Callable[[Session], Aw
         done = await carry_out(session)
     except RunnerError as error:
         with suppress(RunnerError):
-            await session.journal.end_run(session.run_id, error.code, session.clock.now())
+            await session.journal.record(EndRun(session.run_id, error.code, session.clock.now()))
         raise
     code = done.exit_code if isinstance(done, ApplyResult) else done
-    await session.journal.end_run(session.run_id, code, session.clock.now())
+    await session.journal.record(EndRun(session.run_id, code, session.clock.now()))
     return done
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind
 from runner.core.errors import ExitCode
+from runner.core.operations import Mark, Settle
 from runner.engine import run as engine_run
 from runner.engine.submit.confirmations import Bought
 from runner.engine.submit.worker import Submission, _Sent, new_attempt
@@ -43,8 +44,8 @@ def mark_after_send(patch: pytest.MonkeyPatch) -> dict[str, Any]:
         session.stop.in_flight += 1
         self.confirmations.mark(attempt.expected_charge)
         outcome = await self._panel.add(attempt, self._owned_ids)
-        attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
-        recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        attempt_id = await session.journal.record(Mark(attempt, session.run_id, session.clock.now()))
+        recording = asyncio.ensure_future(session.journal.record(Settle(attempt_id, outcome, session.clock.now())))
         bought = Bought(purchase, attempt_id, attempt.expected_charge)
         recording.add_done_callback(partial(self._recorded, bought, outcome))
         self._react(attempt, outcome)
@@ -58,11 +59,12 @@ def mark_not_awaited(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The mark is on its way to the disk when the order is sent."""
 
     class Hasty(SimulatedJournal):
-        async def mark(self, attempt: Any, run_id: str, at: Any) -> int:
-            from runner.store.operations.kinds import Mark
+        def record(self, operation: Any) -> Any:
+            recording = super().record(operation)
+            return self._presumed() if isinstance(operation, Mark) else recording
 
+        async def _presumed(self) -> int:
             self._sent = getattr(self, "_sent", self._writer._next_id - 1) + 1
-            self.told(Mark(attempt, run_id, at))
             return self._sent
 
     return {"journal_type": Hasty}

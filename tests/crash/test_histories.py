@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from runner.core.attempts import Attempt
 from runner.core.doubts import Decision
 from runner.core.errors import ExitCode
+from runner.core.operations import Abandon, Adopt, NotPlaced
 from runner.core.orders import OnChange, OnShort, Policy, RefillPolicy, RefillWhen
-from runner.store.operations.kinds import Abandon, Adopt, NotPlaced
 from tests.crash.books import HOUR
 from tests.crash.harness import LINK, RunEnd, World, campaign
 from tests.crash.loop import SimulatedLoop, run_on

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from runner.core.operations import AskRefills, SettleRefills
 from runner.core.refills import CancelState, Refill, RefillState
 from runner.engine import refill as engine_refill
 from runner.engine import run as engine_run
@@ -13,7 +14,6 @@ from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
 from runner.planning.accounting import ledger
 from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.store.operations import refills
-from runner.store.operations.kinds import AskRefills
 from tests.crash.journal import SimulatedJournal
 from tests.crash.mutants import Plant
 
@@ -23,12 +23,12 @@ def refill_recorded_after_asking(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     async def ask(session: Any, panel: Any, batch: Any, results: list[Any]) -> bool:
         answers = await panel.refill([one.panel_order_id for one in batch])
-        ids = await session.journal.ask_refills([one.attempt_id for one in batch], session.clock.now())
+        ids = await session.journal.record(AskRefills([one.attempt_id for one in batch], session.clock.now()))
         settled = [
             engine_refill._settled(refill, answers.get(one.panel_order_id))
             for refill, one in zip(ids, batch, strict=True)
         ]
-        await session.journal.settle_refills(settled, session.clock.now())
+        await session.journal.record(SettleRefills(settled, session.clock.now()))
         engine_refill._tell(session, batch, settled, results)
         return True
 
@@ -40,11 +40,14 @@ def refill_record_not_awaited(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The record of a request is on its way to the disk when the panel is asked."""
 
     class Hasty(SimulatedJournal):
-        async def ask_refills(self, attempt_ids: Any, at: Any) -> Any:
+        def record(self, operation: Any) -> Any:
+            recording = super().record(operation)
+            return self._presumed(len(operation.attempt_ids)) if isinstance(operation, AskRefills) else recording
+
+        async def _presumed(self, asked: int) -> Any:
             last = self._writer._connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM refills").scalar_one()
             self._writer._connection.rollback()
-            self.told(AskRefills(attempt_ids, at))
-            return [last + number for number in range(1, len(attempt_ids) + 1)]
+            return [last + number for number in range(1, asked + 1)]
 
     return {"journal_type": Hasty}
 
@@ -93,7 +96,7 @@ def interval_from_the_mark(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def cancel_believed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request to cancel that was taken is booked as cancelled and paid back, before any status says so."""
-    note = refills._cancels
+    note = refills.see_cancels
 
     def believe(connection: Any, see: Any) -> None:
         note(connection, see)
@@ -103,7 +106,7 @@ def cancel_believed(patch: pytest.MonkeyPatch) -> dict[str, Any]:
                     "UPDATE attempts SET status = 'canceled', charge = '0' WHERE id = ?", (request.attempt_id,)
                 )
 
-    patch.setattr(refills, "_cancels", believe)
+    patch.setattr(refills, "see_cancels", believe)
     return {}
 
 

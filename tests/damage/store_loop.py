@@ -18,11 +18,11 @@ from pathlib import Path
 
 from runner.core.attempts import AttemptState
 from runner.core.errors import RunnerError, StateRefused
+from runner.core.operations import DoubtLeftOvers
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import DoubtLeftOvers
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.core.events import Event
+from runner.core.operations import BeginRun
 from runner.core.values.clock import ManualClock
 from runner.engine.session import Session
 from runner.store.disk.lock import acquire
@@ -42,7 +43,7 @@ def open_run(tmp_path: Path, clock: ManualClock, panel: SimulatedPanel, events: 
         with await acquire(paths, "apply", clock) as lock:
             async with open_journal(paths, lock, clock) as journal:
                 run_id = f"run-{next(runs)}"
-                await journal.begin_run(run_id, "apply", clock.now())
+                await journal.record(BeginRun(run_id, "apply", clock.now()))
                 known = {one.profile.name: one for one in panels or (panel,)}
                 yield Session(run_id=run_id, journal=journal, panels=known, clock=clock, listen=events.append)
 

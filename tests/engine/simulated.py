@@ -1,8 +1,9 @@
 """A panel in memory that implements the engine's port: it keeps what it sold, and answers as a script tells it."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue, Service
@@ -134,3 +135,9 @@ def campaign(
         "orders": orders,
     }
     return Campaign(name=name, panel=panel, links=(LINK,), source="spring.yaml", digest="d", **{**defaults, **parts})  # type: ignore[arg-type]
+
+
+def instead(journal: Any, kind: Any, answer: Callable[[Any], Awaitable[Any]]) -> None:
+    """From now on `answer` says what becomes of operations of that kind; the others are recorded as ever."""
+    record = journal.record
+    journal.record = lambda operation: answer(operation) if isinstance(operation, kind) else record(operation)

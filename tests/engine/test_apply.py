@@ -8,11 +8,12 @@ import pytest
 from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreachable, PlanStale
 from runner.core.events import EventType
+from runner.core.operations import Mark, Settle
 from runner.core.orders import Budget
 from runner.engine.results import ApplyResult
 from runner.engine.run import PlanRequest, apply, prepare
 from runner.engine.session import Session
-from tests.engine.simulated import NOT_SENT, SimulatedPanel, campaign, lost, refused
+from tests.engine.simulated import NOT_SENT, SimulatedPanel, campaign, instead, lost, refused
 
 
 class Killed(BaseException):
@@ -292,22 +293,14 @@ async def test_a_stop_before_the_plan_is_made_sends_nothing(open_run, panel):
 async def test_an_outcome_that_cannot_be_recorded_is_told_with_its_id_and_ends_the_run(open_run, clock):
     panel = SimulatedPanel(clock=clock, parallel=1)
     async with open_run(panel) as session:
-        settle = session.journal.settle
+        record = session.journal.record
 
-        async def fail(attempt_id, outcome, at):
+        async def broken_at_last(operation):
             if panel.adds == 3:
                 raise JournalBroken("disk full")
-            await settle(attempt_id, outcome, at)
+            return await record(operation)
 
-        mark = session.journal.mark
-
-        async def refuse(attempt, run_id, at):
-            if panel.adds == 3:
-                raise JournalBroken("disk full")
-            return await mark(attempt, run_id, at)
-
-        session.journal.settle = fail  # type: ignore[method-assign]
-        session.journal.mark = refuse  # type: ignore[method-assign]
+        instead(session.journal, Mark | Settle, broken_at_last)
         result = await run(session, campaign(10))
     assert (panel.adds, result.exit_code) == (3, ExitCode.IN_DOUBT)
     assert any("23503" in one.message and "keep this line" in one.message for one in result.orders)

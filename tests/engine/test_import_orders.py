@@ -8,6 +8,7 @@ from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.errors import ExitCode, PanelUnreachable, StateRefused
 from runner.core.imports import Bought
+from runner.core.operations import SeeBalance, SeeCatalogue
 from runner.engine.decisions.import_orders import Signed, check, record
 from runner.engine.run import apply as run_pass
 from runner.engine.submit.worker import new_attempt
@@ -89,7 +90,7 @@ async def test_a_panel_whose_price_list_fails_is_judged_by_the_remembered_one_an
         raise PanelUnreachable("no")
 
     async with open_run() as session:
-        await session.journal.see_catalogue(await panel.services(session.clock.now()))
+        await session.journal.record(SeeCatalogue(await panel.services(session.clock.now())))
         monkeypatch.setattr(panel, "services", broken)
         (fits,) = await looked(session, wanted, here)
         assert fits.outcome is Imported.WOULD
@@ -125,7 +126,7 @@ async def test_what_the_first_look_at_a_balance_did_not_show_is_labelled_on_each
         held = {name: Balance(amount=Decimal(50), currency="USD") for name in ("sim", "other")}
         for name, balance in held.items():
             seen = BalanceSeen(panel=name, balance=balance, seen_at=session.clock.now())
-            await session.journal.see_balance(seen)
+            await session.journal.record(SeeBalance(seen))
         await record(session.journal, "run-import", [first, second], signed(session), held)
         recorded = await session.journal.recorded()
     assert [(one.panel, one.amount) for one in recorded.labels] == [("sim", cost), ("other", cost)]

@@ -18,6 +18,7 @@ from runner.core.errors import (
     StateLocked,
     StateRefused,
 )
+from runner.core.operations import Adopt, BeginRun
 from runner.core.orders import Budget, Campaign, Order
 from runner.core.values.clock import ManualClock
 from runner.engine.watch.loop import LOOK, Ended
@@ -195,7 +196,7 @@ def _opener(tmp_path, clock, panel):
         with await acquire(paths, "watch", clock) as lock:
             async with open_journal(paths, lock, clock) as journal:
                 run_id = f"run-{next(numbers)}"
-                await journal.begin_run(run_id, "watch", clock.now())
+                await journal.record(BeginRun(run_id, "watch", clock.now()))
                 known = {one.profile.name: one for one in panels or (panel,)}
                 yield Session(run_id=run_id, journal=journal, panels=known, clock=clock)
 
@@ -279,7 +280,7 @@ async def test_a_doubt_that_a_person_settles_in_between_lets_the_watch_end_well(
                 (doubt,) = (one for several in recorded.attempts.values() for one in several if one.is_open_doubt)
                 (panel_id,) = (key for key, sold in panel.ids.items() if sold.order_id == doubt.order_id)
                 decision = Decision("seen", "anna", "host", world.clock.now())
-                await session.journal.adopt(doubt.id, panel_id, decision)
+                await session.journal.record(Adopt(doubt.id, panel_id, decision))
         return await watch_pass(number, leaving)
 
     world.one_pass = with_a_person

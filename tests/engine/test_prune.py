@@ -7,13 +7,14 @@ import pytest
 from runner.core.attempts import LiveStatus, StatusSeen
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.events import EventType
+from runner.core.operations import Rename, SeeCancels
 from runner.core.orders import Limit, Policy
 from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
 from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import CancelAnswer, CancelKind
 from runner.planning.status.selectors import only
-from tests.engine.simulated import SimulatedPanel, campaign, lost
+from tests.engine.simulated import SimulatedPanel, campaign, instead, lost
 
 ALL = Policy(max_cancel=Limit(number=1000))
 RECORDED = CancelAnswer(kind=CancelKind.RECORDED)
@@ -195,7 +196,7 @@ async def test_an_answer_that_can_not_be_recorded_hides_nothing_of_the_run(open_
         async def broken(_requests):
             raise JournalBroken("disk full")
 
-        session.journal.see_cancels = broken
+        instead(session.journal, SeeCancels, broken)
         files = [campaign(0, orders=[*campaign(1).orders, *campaign(1, start=5).orders], policy=ALL)]
         result = await apply(session, PlanRequest(campaigns=files, prune=True), lambda _plan: True)
     assert (result.placed, result.exit_code, result.cancels) == (1, 14, 0)
@@ -264,5 +265,5 @@ async def test_a_move_that_was_made_already_writes_nothing(open_run, run):
         async def rename(_moves):
             raise RunnerError("renamed in vain")
 
-        session.journal.rename = rename
+        instead(session.journal, Rename, rename)
         assert (await apply(session, PlanRequest(campaigns=[file]), lambda _plan: True)).plan.ok == 1

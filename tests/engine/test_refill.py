@@ -9,6 +9,7 @@ import pytest
 from runner.core.attempts import LiveStatus, StatusSeen
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
+from runner.core.operations import AskRefills, SettleRefills
 from runner.core.orders import Policy, RefillPolicy, RefillWhen
 from runner.core.refills import CancelState, Finality, Refill, RefillState
 from runner.core.snapshot import Recorded
@@ -25,7 +26,7 @@ from runner.panel.parse.refill_answers import (
 )
 from runner.panel.parse.refill_answers import Finality as SaidFinality
 from runner.panel.parse.refill_answers import RefillState as SaidState
-from tests.engine.simulated import SimulatedPanel, campaign, lost
+from tests.engine.simulated import SimulatedPanel, campaign, instead, lost
 
 DAY = 24 * 3600.0
 POLICY = Policy(refill=RefillPolicy(when=RefillWhen.DUE, every=timedelta(hours=24), max=3))
@@ -101,14 +102,14 @@ async def test_every_request_is_marked_before_it_leaves(open_run, panel, run):
         journal = session.journal
         panel.on_refill = lambda: marked.append(len(asked))
         asked: list[int] = []
-        ask = journal.ask_refills
+        record = journal.record
 
-        async def counted(attempt_ids, at):
-            ids = await ask(attempt_ids, at)
+        async def counted(asking):
+            ids = await record(asking)
             asked.extend(ids)
             return ids
 
-        journal.ask_refills = counted
+        instead(journal, AskRefills, counted)
         result = await apply(session, wish(), lambda _plan: True)
     assert marked == [3]
     assert result.refills == 3
@@ -210,10 +211,10 @@ async def test_an_answer_that_can_not_be_recorded_is_told_and_counts_as_asked(op
     await run(1)
     async with open_run() as session:
 
-        async def broken(*_arguments):
+        async def broken(_settling):
             raise PanelUnreachable("disk full")
 
-        session.journal.settle_refills = broken
+        instead(session.journal, SettleRefills, broken)
         result = await apply(session, wish(1), lambda _plan: True)
     (told,) = result.refill_results
     assert told.state is RefillState.UNKNOWN

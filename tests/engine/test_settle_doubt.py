@@ -10,6 +10,7 @@ import pytest
 from runner.core.attempts import Attempt, AttemptState, LiveStatus, StatusSeen
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, PanelUnreachable, StateRefused
+from runner.core.operations import DoubtLeftOvers
 from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_looked, find, is_decided, record
 from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
@@ -147,7 +148,7 @@ async def test_a_left_over_of_a_killed_run_can_be_settled_without_another_apply(
             await run(session, campaign(1))
     panel.add = sell
     async with open_run() as session:
-        await session.journal.doubt_left_overs(session.clock.now())
+        await session.journal.record(DoubtLeftOvers(session.clock.now()))
         case = await case_of(session, "spring/o0")
         assert case.attempt.phase is None
         assert await decide(session, DecisionKind.NOT_PLACED, address="spring/o0")

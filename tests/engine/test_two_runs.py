@@ -8,6 +8,7 @@ import pytest
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, StateLocked, StateRefused
+from runner.core.operations import BeginRun
 from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.store.disk.lock import acquire
@@ -107,14 +108,14 @@ async def test_two_writers_after_a_broken_lock_never_both_send_one_order(clock, 
     wish = PlanRequest(campaigns=[campaign(10)])
     with await acquire(paths, "apply", clock) as first_lock:
         async with open_journal(paths, first_lock, clock) as first:
-            await first.begin_run("run-a", "apply", clock.now())
+            await first.record(BeginRun("run-a", "apply", clock.now()))
             paths.lock.unlink()
             with pytest.raises(StateLocked):  # the database itself is locked too
                 await acquire(paths, "apply", clock)
             first_lock.let_go_of_database()
             with await acquire(paths, "apply", clock) as second_lock:
                 async with open_journal(paths, second_lock, clock) as second:
-                    await second.begin_run("run-b", "apply", clock.now())
+                    await second.record(BeginRun("run-b", "apply", clock.now()))
                     sessions = [
                         Session(run_id=name, journal=journal, panels={"sim": panel}, clock=clock)
                         for name, journal, panel in (("run-a", first, one), ("run-b", second, two))

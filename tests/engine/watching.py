@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from runner.core.attempts import LiveStatus, NewAttempt, Outcome, StatusSeen
 from runner.core.errors import RunnerError
+from runner.core.operations import EndRun
 from runner.core.orders import Campaign
 from runner.core.values.clock import ManualClock
 from runner.engine.run import apply
@@ -99,7 +100,7 @@ class World:
             profiles = {self.panel.profile.name: self.panel.profile}
             whole = replace(request, selection=None)
             next_plan = plan_of(whole, recorded, RefillInputs(now=self.clock.now()), PriceTerms(profiles=profiles))
-            await session.journal.end_run(session.run_id, result.exit_code, self.clock.now())
+            await session.journal.record(EndRun(session.run_id, result.exit_code, self.clock.now()))
         return PassResult(
             result=result,
             recorded=recorded,

@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.core.attempts import Attempt
 from runner.core.doubts import Decision, DecisionKind
 from runner.core.errors import ExitCode, PanelUnreachable
+from runner.core.operations import BeginRun, EndRun
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import ManualClock
@@ -60,28 +61,28 @@ class Operator:
             }
             journal = await stack.enter_async_context(open_journal(self.paths, lock, self.clock))
             run_id = f"run-{self.runs}"
-            await journal.begin_run(run_id, command, self.clock.now())
+            await journal.record(BeginRun(run_id, command, self.clock.now()))
             for name, client in clients.items():
                 lacking, calls = read_panel_memory(self.paths, name)
                 client.remember(CapabilityChange(lacking - {command}, calls))
             try:
                 yield Session(run_id=run_id, journal=journal, panels=clients, clock=self.clock)
             except PanelUnreachable as error:
-                await journal.end_run(run_id, error.code, self.clock.now())
+                await journal.record(EndRun(run_id, error.code, self.clock.now()))
                 raise
 
     async def apply(self, campaigns: Sequence[Campaign], **wishes: object) -> ApplyResult:
         """`runner apply --yes`. Raises `PanelUnreachable`."""
         async with self.session("apply", {one.panel for one in campaigns}) as session:  # type: ignore[arg-type]
             result = await apply(session, PlanRequest(campaigns=campaigns, **wishes), lambda _plan: True)  # type: ignore[arg-type]
-            await session.journal.end_run(session.run_id, result.exit_code, self.clock.now())
+            await session.journal.record(EndRun(session.run_id, result.exit_code, self.clock.now()))
         return result
 
     async def cancel(self, attempts: Sequence[Attempt]) -> None:
         """`runner cancel ADDR…`."""
         async with self.session("cancel", {one.panel for one in attempts}) as session:  # type: ignore[arg-type]
             await cancel_orders(session, attempts)
-            await session.journal.end_run(session.run_id, ExitCode.OK, self.clock.now())
+            await session.journal.record(EndRun(session.run_id, ExitCode.OK, self.clock.now()))
 
     # Doubts
 

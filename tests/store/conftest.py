@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.core.operations import BeginRun
 from runner.core.values.clock import ManualClock
 from runner.store.disk.lock import StateLock, acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import BeginRun
 from runner.store.startup.opening import open_writer
 from runner.store.write.writer import Writer
 from tests.store.making import NOW, a_mark, marks_of

@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from runner.core.attempts import Attempt, AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase
+from runner.core.operations import Mark, Settle
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import Mark, Settle
 from runner.store.read.snapshot import read_state
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

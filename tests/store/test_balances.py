@@ -2,7 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from runner.core.catalogue import Balance, BalanceSeen
-from runner.store.operations.kinds import SeeBalance
+from runner.core.operations import SeeBalance
 from runner.store.read.balances import read_balances
 from tests.store.making import NOW
 

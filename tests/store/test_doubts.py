@@ -10,7 +10,7 @@ from runner.core.attempts import AttemptState, Outcome, OutcomeKind, Phase, Refu
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.doubts import AnswerKept, Decision, DecisionKind
 from runner.core.errors import StateRefused
-from runner.store.operations.kinds import Abandon, Adopt, DecisionRefused, DoubtLeftOvers, NotPlaced, SeeBalance
+from runner.core.operations import Abandon, Adopt, DecisionRefused, DoubtLeftOvers, NotPlaced, SeeBalance
 from runner.store.read.doubts import read_kept
 from runner.store.read.snapshot import read_state
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused

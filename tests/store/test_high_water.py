@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.core.errors import ExitCode, JournalBroken, StateLocked, StateRefused
+from runner.core.operations import BeginRun, EndRun, Import
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths, marks_directory
 from runner.store.integrity.high_water import SLOT, HighWater, HighWaterMarks, read_mark
 from runner.store.integrity.lineage import Lineage, Newest, noted
 from runner.store.integrity.progress_evidence import check
-from runner.store.operations.kinds import BeginRun, EndRun, Import
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup

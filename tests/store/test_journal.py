@@ -11,10 +11,21 @@ import pytest
 from runner.core.attempts import FINAL_STATUSES, AttemptState, LiveStatus, StatusSeen
 from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
 from runner.core.errors import JournalBroken, StateRefused
+from runner.core.operations import (
+    BeginRun,
+    DoubtLeftOvers,
+    EndRun,
+    Mark,
+    MarkRefused,
+    Rename,
+    SeeBalance,
+    SeeCatalogue,
+    SeeStatuses,
+    Settle,
+)
 from runner.store.disk.lock import acquire
 from runner.store.integrity.lineage import noted
 from runner.store.journal import open_journal
-from runner.store.operations.kinds import MarkRefused
 from runner.store.read.snapshot import read_state
 from runner.store.write.group_size import LARGEST
 from tests.store.making import IN_DOUBT, NOW, attempts_of, new_attempt, placed
@@ -23,13 +34,13 @@ from tests.store.making import IN_DOUBT, NOW, attempts_of, new_attempt, placed
 @pytest.fixture
 async def journal(paths, lock, clock):
     async with open_journal(paths, lock, clock) as one:
-        await one.begin_run("run-1", "apply", NOW)
+        await one.record(BeginRun("run-1", "apply", NOW))
         yield one
 
 
 async def buy(journal, order):
-    attempt_id = await journal.mark(new_attempt(order), "run-1", NOW)
-    await journal.settle(attempt_id, placed(f"p{order}"), NOW)
+    attempt_id = await journal.record(Mark(new_attempt(order), "run-1", NOW))
+    await journal.record(Settle(attempt_id, placed(f"p{order}"), NOW))
 
 
 async def test_fifty_coroutines_share_their_commits_and_lose_nothing(journal, paths):
@@ -45,10 +56,10 @@ async def test_fifty_coroutines_share_their_commits_and_lose_nothing(journal, pa
 async def test_what_a_busy_loop_tells_a_turn_apart_is_committed_together(journal, monkeypatch):
     monkeypatch.setattr(journal._size, "limit", LARGEST)  # as while the thread computes all the time
     before = (await journal.recorded()).serial
-    first = asyncio.ensure_future(journal.mark(new_attempt(1), "run-1", NOW))
+    first = asyncio.ensure_future(journal.record(Mark(new_attempt(1), "run-1", NOW)))
     for _ in range(3):  # one turn to tell it, and two that tell nothing
         await asyncio.sleep(0)
-    second = asyncio.ensure_future(journal.mark(new_attempt(2), "run-1", NOW))
+    second = asyncio.ensure_future(journal.record(Mark(new_attempt(2), "run-1", NOW)))
     await asyncio.gather(first, second)
     assert (await journal.recorded()).serial == before + 1
 
@@ -57,7 +68,7 @@ async def test_the_first_of_a_burst_go_on_before_the_rest_of_it_is_committed(jou
     on_disk = []
 
     async def mark(order):
-        await journal.mark(new_attempt(order), "run-1", NOW)
+        await journal.record(Mark(new_attempt(order), "run-1", NOW))
         with closing(sqlite3.connect(paths.db)) as other:
             on_disk.extend(other.execute("SELECT count(*) FROM attempts").fetchone())
 
@@ -69,45 +80,45 @@ async def test_the_first_of_a_burst_go_on_before_the_rest_of_it_is_committed(jou
 
 
 async def test_a_mark_is_on_disk_when_it_returns(journal, paths):
-    attempt_id = await journal.mark(new_attempt(), "run-1", NOW)
+    attempt_id = await journal.record(Mark(new_attempt(), "run-1", NOW))
     with closing(sqlite3.connect(paths.db)) as other:
         assert other.execute("SELECT state FROM attempts WHERE id = ?", (attempt_id,)).fetchone() == ("sending",)
 
 
 async def test_a_refused_mark_raises_for_its_caller_only(journal):
-    await journal.mark(new_attempt(0), "run-1", NOW)
-    marks = (journal.mark(new_attempt(n % 5), "run-1", NOW) for n in range(5))
+    await journal.record(Mark(new_attempt(0), "run-1", NOW))
+    marks = (journal.record(Mark(new_attempt(n % 5), "run-1", NOW)) for n in range(5))
     results = await asyncio.gather(*marks, return_exceptions=True)
     assert [isinstance(result, MarkRefused) for result in results] == [True, False, False, False, False]
 
 
 async def test_a_cancelled_caller_does_not_take_its_record_back(journal, paths):
-    task = asyncio.create_task(journal.mark(new_attempt(), "run-1", NOW))
+    task = asyncio.ensure_future(journal.record(Mark(new_attempt(), "run-1", NOW)))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await journal.mark(new_attempt(2), "run-1", NOW)
+    await journal.record(Mark(new_attempt(2), "run-1", NOW))
     assert [one.order_id for one in attempts_of(paths).values()] == ["order-1", "order-2"]
 
 
 async def test_closing_commits_what_was_told_before(paths, lock, clock):
     async with open_journal(paths, lock, clock) as journal:
-        await journal.begin_run("run-1", "apply", NOW)
-        tasks = [asyncio.create_task(journal.mark(new_attempt(n), "run-1", NOW)) for n in range(20)]
+        await journal.record(BeginRun("run-1", "apply", NOW))
+        tasks = [asyncio.ensure_future(journal.record(Mark(new_attempt(n), "run-1", NOW))) for n in range(20)]
         await asyncio.sleep(0)
     assert sorted(await asyncio.gather(*tasks)) == sorted(attempts_of(paths))
     await journal.close()
     with pytest.raises(JournalBroken, match="closed"):
-        await journal.mark(new_attempt(99), "run-1", NOW)
+        await journal.record(Mark(new_attempt(99), "run-1", NOW))
 
 
 async def test_nothing_is_written_behind_a_journal_that_was_closed_in_the_turn_of_a_wish(paths, lock, clock):
     failures = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
     async with open_journal(paths, lock, clock) as journal:
-        await journal.begin_run("run-1", "apply", NOW)
-        marking = asyncio.create_task(journal.mark(new_attempt(), "run-1", NOW))
+        await journal.record(BeginRun("run-1", "apply", NOW))
+        marking = asyncio.ensure_future(journal.record(Mark(new_attempt(), "run-1", NOW)))
         await asyncio.sleep(0)  # told, and its commit is a turn of the loop away
     closed_at = read_state(paths).serial
     await marking
@@ -120,23 +131,23 @@ async def test_after_a_failed_commit_everybody_waiting_and_everybody_later_is_to
     await buy(journal, 1)
     raw = journal._writer._connection.connection.driver_connection
     raw.execute(f"PRAGMA max_page_count = {raw.execute('PRAGMA page_count').fetchone()[0]}")
-    marks = (journal.mark(new_attempt(f"{n}-{'x' * 500}"), "run-1", NOW) for n in range(2, 60))
+    marks = (journal.record(Mark(new_attempt(f"{n}-{'x' * 500}"), "run-1", NOW)) for n in range(2, 60))
     results = await asyncio.gather(*marks, return_exceptions=True)
     assert {type(result) for result in results} == {JournalBroken}
     raw.execute("PRAGMA max_page_count = 1000000")
     with pytest.raises(JournalBroken, match="full"):
-        await journal.see_statuses([])
+        await journal.record(SeeStatuses([]))
     assert len(attempts_of(paths)) == 1
 
 
 async def test_the_lineage_file_follows_each_run(paths, lock, clock):
     async with open_journal(paths, lock, clock) as journal:
         assert journal.note is None
-        await journal.begin_run("run-1", "apply", NOW)
+        await journal.record(BeginRun("run-1", "apply", NOW))
         begun = noted(paths)
         await buy(journal, 1)
         assert noted(paths) == begun
-        await journal.end_run("run-1", 0, NOW)
+        await journal.record(EndRun("run-1", 0, NOW))
     recorded = read_state(paths)
     assert (recorded.lineage, recorded.serial) == noted(paths)
     assert recorded.serial > begun.serial > 0
@@ -145,8 +156,8 @@ async def test_the_lineage_file_follows_each_run(paths, lock, clock):
 async def test_a_state_survives_its_journal(paths, lock, clock):
     for run in range(3):
         async with open_journal(paths, lock, clock) as journal:
-            await journal.begin_run(f"run-{run}", "apply", NOW)
-            await journal.settle(await journal.mark(new_attempt(run), f"run-{run}", NOW), IN_DOUBT, NOW)
+            await journal.record(BeginRun(f"run-{run}", "apply", NOW))
+            await journal.record(Settle(await journal.record(Mark(new_attempt(run), f"run-{run}", NOW)), IN_DOUBT, NOW))
     assert [one.state for one in attempts_of(paths).values()] == [AttemptState.IN_DOUBT] * 3
     assert sorted(attempts_of(paths)) == [1, 2, 3]
 
@@ -160,10 +171,10 @@ async def test_a_journal_opens_only_under_a_held_lock(paths, clock):
 
 
 async def test_left_overs_and_renames_answer_with_what_they_did(journal):
-    await journal.mark(new_attempt(1), "run-1", NOW)
-    turned = await journal.doubt_left_overs(NOW)
+    await journal.record(Mark(new_attempt(1), "run-1", NOW))
+    turned = await journal.record(DoubtLeftOvers(NOW))
     assert [(one.order_id, one.state) for one in turned] == [("order-1", AttemptState.IN_DOUBT)]
-    assert await journal.rename([("spring", "order-1", "order-a")]) == 1
+    assert await journal.record(Rename([("spring", "order-1", "order-a")])) == 1
 
 
 def seen(**changes):
@@ -182,10 +193,10 @@ def seen(**changes):
 
 async def test_a_status_that_says_less_keeps_what_was_known(journal, paths):
     await buy(journal, 1)
-    await journal.see_statuses([seen()])
+    await journal.record(SeeStatuses([seen()]))
     later = NOW + timedelta(hours=1)
     silent = {"charge": None, "start_count": None, "remains": None, "checked_at": later}
-    await journal.see_statuses([seen(status=LiveStatus.UNKNOWN, status_text="Brewing", **silent)])
+    await journal.record(SeeStatuses([seen(status=LiveStatus.UNKNOWN, status_text="Brewing", **silent)]))
     known = attempts_of(paths)[1]
     assert (known.status, known.status_text, known.checked_at) == (LiveStatus.IN_PROGRESS, "Brewing", later)
     assert (known.charge, known.start_count, known.remains) == (Decimal("0.90"), 10, 157)
@@ -197,7 +208,7 @@ SILENT = {"charge": None, "start_count": None, "remains": None}
 @pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
 async def test_a_final_status_leaves_unknown_what_it_does_not_say(journal, paths, status):
     await buy(journal, 1)
-    await journal.see_statuses([seen(), seen(status=status, **SILENT)])
+    await journal.record(SeeStatuses([seen(), seen(status=status, **SILENT)]))
     known = attempts_of(paths)[1]
     assert (known.status, known.start_count, known.remains) == (status, None, None)
     assert (known.first_charge, known.charge) == (Decimal("0.90"), Decimal("0.90"))
@@ -209,15 +220,15 @@ async def test_a_final_status_leaves_unknown_what_it_does_not_say(journal, paths
 )
 async def test_an_end_without_a_charge_tells_no_refund(journal, paths, former, charge):
     await buy(journal, 1)
-    await journal.see_statuses([seen(charge=Decimal(one)) for one in former])
-    await journal.see_statuses([seen(status=LiveStatus.CANCELED, **SILENT)])
+    await journal.record(SeeStatuses([seen(charge=Decimal(one)) for one in former]))
+    await journal.record(SeeStatuses([seen(status=LiveStatus.CANCELED, **SILENT)]))
     assert attempts_of(paths)[1].charge == (None if charge is None else Decimal(charge))
 
 
 async def test_the_same_end_told_again_with_less_keeps_its_charge_and_not_its_units(journal, paths):
     await buy(journal, 1)
     told = seen(status=LiveStatus.PARTIAL, charge=Decimal("0.63"), remains=300)
-    await journal.see_statuses([seen(), told, seen(status=LiveStatus.PARTIAL, **SILENT)])
+    await journal.record(SeeStatuses([seen(), told, seen(status=LiveStatus.PARTIAL, **SILENT)]))
     known = attempts_of(paths)[1]
     assert (known.first_charge, known.charge, known.remains) == (Decimal("0.90"), Decimal("0.63"), None)
 
@@ -228,8 +239,8 @@ async def test_a_word_that_is_not_understood_changes_nothing_of_an_end_but_a_hig
 ):
     await buy(journal, 1)
     odd = {"status": LiveStatus.UNKNOWN, "status_text": "Brewing", "remains": 700, "start_count": 11}
-    await journal.see_statuses([seen(status=LiveStatus.PARTIAL, remains=300)])
-    await journal.see_statuses([seen(**odd, charge=None if said is None else Decimal(said))])
+    await journal.record(SeeStatuses([seen(status=LiveStatus.PARTIAL, remains=300)]))
+    await journal.record(SeeStatuses([seen(**odd, charge=None if said is None else Decimal(said))]))
     known = attempts_of(paths)[1]
     assert (known.status, known.remains, known.start_count) == (LiveStatus.PARTIAL, 300, 10)
     assert known.charge == Decimal(charge)
@@ -237,7 +248,7 @@ async def test_a_word_that_is_not_understood_changes_nothing_of_an_end_but_a_hig
 
 async def test_an_order_that_goes_on_after_its_end_shows_what_was_known_last(journal, paths):
     await buy(journal, 1)
-    await journal.see_statuses([seen(status=LiveStatus.PARTIAL, remains=300), seen(**SILENT)])
+    await journal.record(SeeStatuses([seen(status=LiveStatus.PARTIAL, remains=300), seen(**SILENT)]))
     known = attempts_of(paths)[1]
     assert (known.status, known.remains, known.final_at) == (LiveStatus.IN_PROGRESS, 300, None)
 
@@ -245,7 +256,7 @@ async def test_an_order_that_goes_on_after_its_end_shows_what_was_known_last(jou
 async def test_the_first_nonzero_charge_is_kept_beside_the_latest(journal, paths):
     await buy(journal, 1)
     for charge in ("0", "0.00", "0.90", "0.27819"):
-        await journal.see_statuses([seen(charge=Decimal(charge))])
+        await journal.record(SeeStatuses([seen(charge=Decimal(charge))]))
     known = attempts_of(paths)[1]
     assert (known.first_charge, known.charge) == (Decimal("0.90"), Decimal("0.27819"))
 
@@ -257,15 +268,15 @@ def missing(minutes):
 
 async def test_answers_that_do_not_know_the_order_are_counted_in_a_row(journal, paths):
     await buy(journal, 1)
-    await journal.see_statuses([seen()])
-    await journal.see_statuses([missing(1), missing(2), missing(31)])
+    await journal.record(SeeStatuses([seen()]))
+    await journal.record(SeeStatuses([missing(1), missing(2), missing(31)]))
     known = attempts_of(paths)[1]
     assert (known.missing_in_a_row, known.status, known.status_text) == (
         2,
         LiveStatus.IN_PROGRESS,
         "Incorrect order ID",
     )
-    await journal.see_statuses([seen()])
+    await journal.record(SeeStatuses([seen()]))
     assert attempts_of(paths)[1].missing_in_a_row == 0
 
 
@@ -273,7 +284,7 @@ async def test_answers_of_one_half_hour_count_once_so_that_three_in_a_row_are_an
     await buy(journal, 1)
     counted = []
     for minutes in range(0, 70, 10):
-        await journal.see_statuses([missing(minutes)])
+        await journal.record(SeeStatuses([missing(minutes)]))
         known = attempts_of(paths)[1]
         counted.append((known.missing_in_a_row, (known.checked_at - NOW).seconds // 60))
     assert counted == [(1, 0), (1, 0), (1, 0), (2, 30), (2, 30), (2, 30), (3, 60)]
@@ -281,7 +292,7 @@ async def test_answers_of_one_half_hour_count_once_so_that_three_in_a_row_are_an
 
 async def test_numbers_beyond_any_database_are_unknown_not_fatal(journal, paths):
     await buy(journal, 1)
-    await journal.see_statuses([seen(), seen(start_count=10**30, remains=-(10**30))])
+    await journal.record(SeeStatuses([seen(), seen(start_count=10**30, remains=-(10**30))]))
     assert (attempts_of(paths)[1].start_count, attempts_of(paths)[1].remains) == (10, 157)
 
 
@@ -307,22 +318,22 @@ async def test_a_catalogue_is_replaced_as_a_whole_and_only_if_it_changed(journal
         return Catalogue(panel="sandbox", services=lines, fetched_at=NOW + timedelta(hours=hours))
 
     other = Catalogue(panel="other", services={"9": service("9")}, fetched_at=NOW)
-    await journal.see_catalogue(other)
+    await journal.record(SeeCatalogue(other))
     first = catalogue(0, service("2"), service("10"))
-    await journal.see_catalogue(first)
+    await journal.record(SeeCatalogue(first))
     assert (await journal.recorded()).catalogues == {"sandbox": first, "other": other}
     assert list((await journal.recorded()).catalogues["sandbox"].services) == ["2", "10"]
-    await journal.see_catalogue(catalogue(1, service("2"), service("10")))
+    await journal.record(SeeCatalogue(catalogue(1, service("2"), service("10"))))
     with closing(sqlite3.connect(paths.db)) as reader:
         lines = reader.execute("SELECT DISTINCT fetched_at FROM services WHERE panel = 'sandbox'").fetchall()
     assert lines == [("2026-01-01T00:00:00.000Z",)]  # not written again
     assert (await journal.recorded()).catalogues["sandbox"].fetched_at == NOW + timedelta(hours=1)
     changed = catalogue(2, service("2", rate=Decimal("0.91"), max=10**30))
-    await journal.see_catalogue(changed)
+    await journal.record(SeeCatalogue(changed))
     assert (await journal.recorded()).catalogues["sandbox"].services == {
         "2": service("2", rate=Decimal("0.91"), max=2**63 - 1)
     }
-    await journal.see_catalogue(catalogue(3))
+    await journal.record(SeeCatalogue(catalogue(3)))
     assert (await journal.recorded()).catalogues["sandbox"].services == {}
 
 
@@ -331,8 +342,8 @@ async def test_the_first_and_the_last_balance_are_remembered(journal):
         return BalanceSeen(panel=panel, balance=Balance(amount=Decimal(amount), currency="USD"), seen_at=NOW)
 
     for amount in ("100.84292", "90", "-0.5"):
-        await journal.see_balance(balance("sandbox", amount))
-    await journal.see_balance(balance("other", "7"))
+        await journal.record(SeeBalance(balance("sandbox", amount)))
+    await journal.record(SeeBalance(balance("other", "7")))
     recorded = await journal.recorded()
     assert recorded.first_balances == {"sandbox": balance("sandbox", "100.84292"), "other": balance("other", "7")}
     assert recorded.last_balances == {"sandbox": balance("sandbox", "-0.5"), "other": balance("other", "7")}

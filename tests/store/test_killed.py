@@ -9,9 +9,9 @@ import time
 import pytest
 
 from runner.core.attempts import AttemptState
+from runner.core.operations import DoubtLeftOvers
 from runner.store.disk.lock import acquire, is_free
 from runner.store.integrity.progress_evidence import check
-from runner.store.operations.kinds import DoubtLeftOvers
 from runner.store.read.snapshot import read_state
 from runner.store.startup.opening import open_writer
 from tests.store.making import NOW, raw
@@ -19,6 +19,7 @@ from tests.store.making import NOW, raw
 MARKS_UNTIL_KILLED = """
 import asyncio, itertools, os, sys
 from runner.core.attempts import Outcome, OutcomeKind
+from runner.core.operations import BeginRun, Mark, Settle
 from runner.core.values.clock import SystemClock
 from runner.store.journal import open_journal
 from runner.store.disk.lock import acquire
@@ -30,14 +31,14 @@ async def main():
     numbers = itertools.count()
     with await acquire(paths, "runner apply", clock) as lock:
         async with open_journal(paths, lock, clock) as journal:
-            await journal.begin_run(run, "apply", clock.now())
+            await journal.record(BeginRun(run, "apply", clock.now()))
 
             async def sender():
                 for n in numbers:
                     order = f"{run}-{n}"
-                    attempt_id = await journal.mark(new_attempt(order), run, clock.now())
+                    attempt_id = await journal.record(Mark(new_attempt(order), run, clock.now()))
                     os.write(1, f"mark order-{order}\\n".encode())
-                    await journal.settle(attempt_id, Outcome(OutcomeKind.PLACED, order), clock.now())
+                    await journal.record(Settle(attempt_id, Outcome(OutcomeKind.PLACED, order), clock.now()))
                     os.write(1, f"done order-{order}\\n".encode())
 
             await asyncio.gather(*(sender() for _ in range(8)))

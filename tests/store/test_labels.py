@@ -10,9 +10,9 @@ import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
+from runner.core.operations import EndRun, LabelBalance, SeeBalance
 from runner.planning.accounting.ledger import make_ledger
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import EndRun, LabelBalance, SeeBalance
 from runner.store.read.balance_looks import read_ends, read_readings
 from runner.store.read.doubts import read_kept
 from runner.store.read.runs import read_runs

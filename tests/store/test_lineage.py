@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from runner.core.errors import ExitCode, StateRefused
+from runner.core.operations import BeginRun, EndRun
 from runner.core.snapshot import Recorded
 from runner.store.integrity.lineage import Lineage, noted, write_lineage
 from runner.store.integrity.progress_evidence import check
-from runner.store.operations.kinds import BeginRun, EndRun
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.startup.backup import backup

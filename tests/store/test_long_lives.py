@@ -11,6 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from runner.core.attempts import LiveStatus, StatusSeen
+from runner.core.operations import (
+    BeginRun,
+    CountStatusCalls,
+    Mark,
+    NoteLacking,
+    Protect,
+    SeeStatuses,
+    Settle,
+    Unprotect,
+)
 from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
 from runner.store.operations.order_flags import BELIEVED_DAYS
@@ -29,8 +39,8 @@ LIVES = [LiveStatus.PENDING, LiveStatus.PROCESSING, LiveStatus.IN_PROGRESS, Live
 @pytest.fixture
 async def journal(paths, lock, clock):
     async with open_journal(paths, lock, clock) as one:
-        await one.begin_run("run-1", "apply", NOW)
-        await one.settle(await one.mark(new_attempt(), "run-1", NOW), placed("p1"), NOW)
+        await one.record(BeginRun("run-1", "apply", NOW))
+        await one.record(Settle(await one.record(Mark(new_attempt(), "run-1", NOW)), placed("p1"), NOW))
         yield one
 
 
@@ -42,7 +52,7 @@ async def looked(journal, paths, *statuses):
         seen = StatusSeen(
             1, status or LiveStatus.UNKNOWN, "word", Decimal(1), None, None, "USD", NOW + hours * HOUR, error
         )
-        await journal.see_statuses([seen])
+        await journal.record(SeeStatuses([seen]))
         at = attempts_of(paths)[1].final_at
         found.append(None if at is None else int((at - NOW) / HOUR))
     return found
@@ -66,23 +76,23 @@ async def test_a_look_that_tells_nothing_changes_nothing(journal, paths):
 
 
 async def test_protections_are_kept_until_they_are_taken_back(journal, paths):
-    await journal.protect([("spring", "a"), ("spring", "b")], NOW)
-    await journal.protect([("spring", "a")], NOW + HOUR)
-    await journal.unprotect([("spring", "b"), ("spring", "never")])
+    await journal.record(Protect([("spring", "a"), ("spring", "b")], NOW))
+    await journal.record(Protect([("spring", "a")], NOW + HOUR))
+    await journal.record(Unprotect([("spring", "b"), ("spring", "never")]))
     assert read_state(paths).protected == {("spring", "a")}
 
 
 async def test_what_a_panel_lacks_is_believed_for_thirty_days_from_when_it_was_last_shown(journal, paths):
-    await journal.note_lacking("sandbox", ["cancel", "multi_status"], NOW)
-    await journal.note_lacking("other", ["refill"], NOW)
-    await journal.note_lacking("sandbox", ["cancel"], NOW + timedelta(days=10))
+    await journal.record(NoteLacking("sandbox", ["cancel", "multi_status"], NOW))
+    await journal.record(NoteLacking("other", ["refill"], NOW))
+    await journal.record(NoteLacking("sandbox", ["cancel"], NOW + timedelta(days=10)))
     assert read_state(paths).lacking == {"sandbox": {"cancel", "multi_status"}, "other": {"refill"}}
     for days, lacking in (
         (BELIEVED_DAYS - 1, {"cancel", "multi_status"}),
         (BELIEVED_DAYS, {"cancel"}),
         (BELIEVED_DAYS + 10, set()),
     ):
-        await journal.begin_run(f"run-of-{days}", "apply", NOW + timedelta(days=days))
+        await journal.record(BeginRun(f"run-of-{days}", "apply", NOW + timedelta(days=days)))
         assert read_panel_memory(paths, "sandbox")[0] == lacking
     assert read_state(paths).lacking == {}
 
@@ -95,7 +105,7 @@ async def test_the_status_calls_of_a_day_add_up_and_only_the_last_day_is_read(jo
         ("other", first, 1),
         ("sandbox", second, 2),
     ):
-        await journal.count_status_calls(panel, day, calls)
+        await journal.record(CountStatusCalls(panel, day, calls))
     assert read_state(paths).status_calls == {("sandbox", second): 2, ("other", first): 1}
     assert read_panel_memory(paths, "other") == (frozenset(), {first: 1})
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from runner.core.catalogue import Catalogue, Service
+from runner.core.operations import BeginRun, EndRun, SeeCatalogue
 from runner.store.disk.paths import StatePaths
 from runner.store.journal import open_journal
 from runner.store.operations.price_history import price_history
@@ -23,7 +24,7 @@ from tests.store.making import NOW
 @pytest.fixture
 async def journal(paths, lock, clock):
     async with open_journal(paths, lock, clock) as one:
-        await one.begin_run("run-1", "apply", NOW)
+        await one.record(BeginRun("run-1", "apply", NOW))
         yield one
 
 
@@ -39,9 +40,9 @@ def listed(hours, *services, panel="sandbox"):
 
 async def test_a_service_is_noted_when_first_seen_and_each_time_it_is_listed_otherwise(journal, paths):
     for hours, rate in ((0, "0.90"), (1, "0.90"), (2, "0.95"), (3, "0.95")):
-        await journal.see_catalogue(listed(hours, service(rate=Decimal(rate)), service("2")))
-    await journal.see_catalogue(listed(4, service("2")))
-    await journal.see_catalogue(listed(5, service("2"), service(name="Likes")))
+        await journal.record(SeeCatalogue(listed(hours, service(rate=Decimal(rate)), service("2"))))
+    await journal.record(SeeCatalogue(listed(4, service("2"))))
+    await journal.record(SeeCatalogue(listed(5, service("2"), service(name="Likes"))))
     history = price_history(paths)
     assert [
         (one.seen_at - NOW, one.service.rate, one.service.name, one.is_listed) for one in history["sandbox", "1"]
@@ -55,17 +56,17 @@ async def test_a_service_is_noted_when_first_seen_and_each_time_it_is_listed_oth
 
 
 async def test_only_services_that_ever_changed_are_read_with_the_state(journal):
-    await journal.see_catalogue(listed(0, service(), service("2")))
+    await journal.record(SeeCatalogue(listed(0, service(), service("2"))))
     assert (await journal.recorded()).service_changes == {}
-    await journal.see_catalogue(listed(1, service(refill=None), service("2")))
+    await journal.record(SeeCatalogue(listed(1, service(refill=None), service("2"))))
     changes = (await journal.recorded()).service_changes
     assert list(changes) == [("sandbox", "1")]
     assert [one.service.refill for one in changes["sandbox", "1"]] == [True, None]
 
 
 async def test_panels_do_not_share_a_history(journal):
-    await journal.see_catalogue(listed(0, service()))
-    await journal.see_catalogue(listed(1, service(rate=Decimal(9)), panel="other"))
+    await journal.record(SeeCatalogue(listed(0, service())))
+    await journal.record(SeeCatalogue(listed(1, service(rate=Decimal(9)), panel="other")))
     assert (await journal.recorded()).service_changes == {}
 
 
@@ -73,9 +74,9 @@ async def test_only_a_plan_that_ended_counts_as_a_look(journal):
     assert (await journal.recorded()).looked_at is None
     for hours, command, code in ((1, "plan", 11), (2, "apply", 0), (3, "plan", 13), (4, "what-if", 0)):
         at = NOW + timedelta(hours=hours)
-        await journal.begin_run(f"run-of-{hours}", command, at)
-        await journal.end_run(f"run-of-{hours}", code, at + timedelta(minutes=1))
-    await journal.begin_run("run-killed", "plan", NOW + timedelta(hours=5))
+        await journal.record(BeginRun(f"run-of-{hours}", command, at))
+        await journal.record(EndRun(f"run-of-{hours}", code, at + timedelta(minutes=1)))
+    await journal.record(BeginRun("run-killed", "plan", NOW + timedelta(hours=5)))
     assert (await journal.recorded()).looked_at == NOW + timedelta(hours=1, minutes=1)
 
 

@@ -1,6 +1,6 @@
 """A renamed order keeps what is known of it: its protection goes with it, and the rename is kept for later."""
 
-from runner.store.operations.kinds import BeginRun, EndRun, Protect, Rename, Unprotect
+from runner.core.operations import BeginRun, EndRun, Protect, Rename, Unprotect
 from runner.store.read.runs import read_runs
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.repair import plan_move, plan_removal, repairing

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from runner.core.attempts import AttemptState, LiveStatus, StatusSeen
+from runner.core.attempts import AttemptState, LiveStatus, Outcome, OutcomeKind, StatusSeen
 from runner.core.errors import StateRefused
+from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun, Rename, SeeStatuses
 from runner.store.integrity.lineage import noted
 from runner.store.integrity.progress_evidence import check
-from runner.store.operations.kinds import BeginRun, DoubtLeftOvers, EndRun, Rename, Repair, SeeStatuses
 from runner.store.recovery.merge_copies import MergeVerdict
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
@@ -23,24 +23,19 @@ from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, pla
 
 @pytest.fixture
 def grown(writer, paths, clock):
-    """A copy with orders 1 (placed), 2 (being sent), 3 (in doubt), 4 (in doubt), and a present that knows more; (copy, paths)."""
+    """A copy with orders 1 (placed), 2 and 3 (being sent), 4 (in doubt), and a present that knows more; (copy, paths)."""
     ids = writer.commit([a_mark(n) for n in (1, 2, 3, 4)])
-    writer.commit([a_settle(ids[0], placed("p1")), a_settle(ids[2], IN_DOUBT), a_settle(ids[3], IN_DOUBT)])
+    writer.commit([a_settle(ids[0], placed("p1")), a_settle(ids[3], IN_DOUBT)])
     copy = backup(paths, clock)
-    writer.commit([a_settle(ids[1], placed("p2"))])
+    writer.commit([a_settle(ids[1], placed("p2")), a_settle(ids[2], Outcome(OutcomeKind.NOT_SENT))])
     clock.advance(60)
     writer.commit([BeginRun("run-2", "apply", NOW)])
     five, six, _ = writer.commit([a_mark(n)._replace(run_id="run-2") for n in (5, 6, 7)])
     writer.commit([a_settle(five, placed("p5")), a_settle(six, refused())])
     writer.commit([Rename([("spring", "order-1", "order-one")])])
-    writer.commit([Repair(lambda connection: change_state(connection, ids[2], "not_sent"))])
     writer.commit([EndRun("run-2", 15, NOW)])
     writer.close()
     return copy
-
-
-def change_state(connection, attempt_id, state):
-    return connection.exec_driver_sql("UPDATE attempts SET state = ? WHERE id = ?", (state, attempt_id)).rowcount
 
 
 def told(plan):

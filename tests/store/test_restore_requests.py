@@ -8,9 +8,7 @@ import pytest
 from runner.core.attempts import AttemptState, Outcome, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.doubts import AnswerKept, Decision, DecisionKind
-from runner.core.refills import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
-from runner.planning.refills.due_refills import asked
-from runner.store.operations.kinds import (
+from runner.core.operations import (
     Abandon,
     Adopt,
     AskRefills,
@@ -23,6 +21,8 @@ from runner.store.operations.kinds import (
     SeeRefills,
     SettleRefills,
 )
+from runner.core.refills import CancelRequest, CancelState, Finality, RefillSeen, RefillSettled, RefillState
+from runner.planning.refills.due_refills import asked
 from runner.store.read.doubts import read_kept
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.merge_copies import MergeVerdict

@@ -11,10 +11,10 @@ import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState
 from runner.core.errors import StateRefused
+from runner.core.operations import Mark
 from runner.store.connection import reading
 from runner.store.disk.paths import StatePaths
 from runner.store.operations.attempt_rows import LEFT_OVER
-from runner.store.operations.kinds import Mark
 from runner.store.read.snapshot import read_state
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, new_attempt, placed, raw, refused
 

@@ -14,11 +14,11 @@ import pytest
 
 from runner.core.attempts import AttemptState, OutcomeKind
 from runner.core.errors import ExitCode, JournalBroken, StateRefused
+from runner.core.operations import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
 from runner.core.refills import Finality, RefillSeen, RefillSettled, RefillState
 from runner.store.disk.ballast import SIZE, drop_ballast, make_ballast
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.verify import verify
 from runner.store.startup import opening

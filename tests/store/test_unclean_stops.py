@@ -9,9 +9,9 @@ import pytest
 
 from runner.core.attempts import AttemptState
 from runner.core.errors import ExitCode, StateRefused
+from runner.core.operations import BeginRun, DoubtLeftOvers
 from runner.store.integrity.high_water import HighWaterMarks, read_mark
 from runner.store.integrity.lineage import Lineage
-from runner.store.operations.kinds import BeginRun, DoubtLeftOvers
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from runner.core.errors import StateRefused
+from runner.core.operations import AskRefills, DoubtLeftOvers, SeeCancels, SeeRefills, SettleRefills
 from runner.core.refills import (
     CancelRequest,
     CancelState,
@@ -13,7 +14,6 @@ from runner.core.refills import (
     RefillSettled,
     RefillState,
 )
-from runner.store.operations.kinds import AskRefills, DoubtLeftOvers, SeeCancels, SeeRefills, SettleRefills
 from runner.store.read.snapshot import read_state
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
 

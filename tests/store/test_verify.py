@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
+from runner.core.operations import EndRun
 from runner.store.integrity.lineage import Lineage, noted, write_lineage
-from runner.store.operations.kinds import EndRun
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, placed, raw

@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptKind, AttemptState, OutcomeKind
 from runner.core.errors import JournalBroken, StateRefused
-from runner.core.values.clock import ManualClock
-from runner.store.disk.lock import acquire
-from runner.store.disk.paths import StatePaths
-from runner.store.operations.attempt_rows import LEFT_OVER
-from runner.store.operations.kinds import (
+from runner.core.operations import (
     BeginRun,
     DoubtLeftOvers,
     EndRun,
@@ -25,6 +21,10 @@ from runner.store.operations.kinds import (
     RenameRefused,
     SettleRefused,
 )
+from runner.core.values.clock import ManualClock
+from runner.store.disk.lock import acquire
+from runner.store.disk.paths import StatePaths
+from runner.store.operations.attempt_rows import LEFT_OVER
 from runner.store.read.snapshot import read_state
 from runner.store.startup.opening import open_writer
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, new_attempt, placed, raw, refused

@@ -13,6 +13,7 @@ from runner.cli.process import signals
 from runner.cli.process.prompts import may_ask, who
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
+from runner.core.operations import DoubtLeftOvers, LabelBalance
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import plain
@@ -78,7 +79,7 @@ async def _label(settings: Settings, request: LabelRequest) -> BalanceSeen:
         out = settings.stderr() if settings.format == "json" else settings.stdout()
         label = _choose(settings, request, recorded, session, out)
         if label is not None:
-            await session.journal.label_balance(label)
+            await session.journal.record(LabelBalance(label))
             _tell(label, _account(await session.journal.recorded(), request.panel), out)
         await end_run(session, ExitCode.OK)
     return recorded.last_balances[request.panel]
@@ -88,7 +89,7 @@ async def _refreshed(session: "Session", name: str) -> Recorded:
     """The state with the present balance, and with the statuses behind it: a refund that came is no top-up."""
     from runner.engine.refresh import refresh_balance, refresh_statuses
 
-    await session.journal.doubt_left_overs(session.clock.now())
+    await session.journal.record(DoubtLeftOvers(session.clock.now()))
     attempts = (await session.journal.recorded()).attempts.values()
     live = [
         (one.panel_order_id, one.id)

@@ -28,6 +28,7 @@ from runner.cli.io.listener import listener
 from runner.cli.io.report_files import Result, claim, publish
 from runner.core.attempts import Attempt
 from runner.core.errors import ExitCode, GuardRefused, Interrupted, InvalidInput
+from runner.core.operations import DoubtLeftOvers
 from runner.core.orders import SANDBOX, PanelProfile, RefillPolicy
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
@@ -166,7 +167,7 @@ class _Round:
         from runner.engine.refill import ask_refills
         from runner.engine.refresh import refresh
 
-        await session.journal.doubt_left_overs(session.clock.now())
+        await session.journal.record(DoubtLeftOvers(session.clock.now()))
         await refresh(session, await session.journal.recorded(), campaigns=self.inputs.campaigns)
         due, results = self._decide(await session.journal.recorded(), session.clock.now())
         for name, panel in session.panels.items():

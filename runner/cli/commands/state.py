@@ -20,7 +20,7 @@ from runner.store.integrity.progress_evidence import check
 from runner.store.read.snapshot import read_state
 
 if TYPE_CHECKING:
-    from runner.store.recovery.repair import Move
+    from runner.core.operations import Move
 
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 _REASON = click.option("--reason", default="", metavar="TEXT", help="Why; recorded in the state.")

@@ -29,6 +29,7 @@ from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import Result, claim, publish
 from runner.cli.io.snapshot import balance_history, nothing_known, remembered
 from runner.core.errors import ExitCode
+from runner.core.operations import DoubtLeftOvers
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.accounting.periods import Period, in_period
@@ -160,6 +161,6 @@ async def _refresh(settings: Settings) -> None:
     inputs = need_inputs(settings)
     with listener(settings) as listen:
         async with open_session(settings, inputs, "status", listen) as session:
-            await session.journal.doubt_left_overs(session.clock.now())
+            await session.journal.record(DoubtLeftOvers(session.clock.now()))
             await refresh(session, await session.journal.recorded(), campaigns=inputs.campaigns)
             await end_run(session, ExitCode.OK)

@@ -14,6 +14,7 @@ from runner.core.attempts import IMPORTED, AttemptKind, NewAttempt, StatusSeen
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
 from runner.core.errors import PanelUnreachable
 from runner.core.imports import Bought
+from runner.core.operations import Import, LabelBalance, SeeBalance, SeeStatuses
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.money import PER, ZERO
@@ -165,7 +166,7 @@ async def record(
             ids = await asyncio.gather(*(_import(journal, run_id, one, signed) for one in batch))
             seen = [one.seen._replace(attempt_id=id_) for one, id_ in zip(batch, ids, strict=True) if one.seen]
             if seen:
-                await journal.see_statuses(seen)
+                await journal.record(SeeStatuses(seen))
             number += len(batch)
         await _explain(journal, before, fitting, signed, balances)
     return number
@@ -175,7 +176,7 @@ async def _import(journal: Journal, run_id: str, one: Checked, signed: Signed) -
     if one.attempt is None:
         raise AssertionError("only what fits is recorded")
     message = signed.message(one.message)
-    return await journal.import_order(one.attempt, one.bought.order_id, message, run_id, signed.at)
+    return await journal.record(Import(one.attempt, one.bought.order_id, message, run_id, signed.at))
 
 
 async def _explain(
@@ -192,7 +193,7 @@ async def _explain(
         now = BalanceSeen(panel=panel, balance=balance, seen_at=signed.at, number=number)
         missing = make_ledger(_looked(before, now), panels=(panel,)).accounts[0].unexplained
         charges = sum((one.seen.charge or ZERO for one in fitting if one.seen and one.bought.panel == panel), ZERO)
-        await journal.see_balance(now)
+        await journal.record(SeeBalance(now))
         if missing is not None and (amount := charges - max(missing, ZERO)) > ZERO:
             owed[panel] = amount
     looks = (await journal.recorded()).last_balances if owed else {}
@@ -209,7 +210,7 @@ async def _explain(
             host=signed.host,
             at=signed.at,
         )
-        await journal.label_balance(label)
+        await journal.record(LabelBalance(label))
 
 
 def _looked(recorded: Recorded, now: BalanceSeen) -> Recorded:

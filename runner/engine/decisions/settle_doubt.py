@@ -12,6 +12,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, LiveStatus, StatusSeen
 from runner.core.doubts import Decided, Decision, DecisionKind
 from runner.core.errors import GuardRefused, InvalidInput
+from runner.core.operations import Abandon, Adopt, NotPlaced, SeeStatuses
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain, same_amount, with_currency
@@ -169,11 +170,11 @@ async def record(journal: Journal, run_id: str, case: Case, choice: Choice, seen
         if choice.kind is DecisionKind.ADOPT:
             if choice.panel_order_id is None:
                 raise AssertionError("an adoption without an order id")
-            is_new = await journal.adopt(attempt_id, choice.panel_order_id, choice.decision)
+            is_new = await journal.record(Adopt(attempt_id, choice.panel_order_id, choice.decision))
         elif choice.kind is DecisionKind.NOT_PLACED:
-            is_new = await journal.not_placed(attempt_id, choice.decision)
+            is_new = await journal.record(NotPlaced(attempt_id, choice.decision))
         else:
-            is_new = await journal.abandon(attempt_id, choice.decision)
+            is_new = await journal.record(Abandon(attempt_id, choice.decision))
         if is_new and seen is not None:
-            await journal.see_statuses([seen])
+            await journal.record(SeeStatuses([seen]))
     return is_new

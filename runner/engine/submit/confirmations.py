@@ -14,6 +14,7 @@ from typing import NamedTuple
 from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, StatusSeen
 from runner.core.errors import KeyRejected, RunnerError
 from runner.core.events import EventType
+from runner.core.operations import SeeStatuses
 from runner.core.values.money import ZERO
 from runner.engine.ports import Panel
 from runner.engine.session import Session
@@ -247,7 +248,7 @@ class Confirmations:
             return
         try:
             seen = await self._panel.statuses({key: one.attempt_id for key, one in batch.items()}, session.clock.now())
-            await session.journal.see_statuses(seen)
+            await session.journal.record(SeeStatuses(seen))
         except KeyRejected as error:
             self._stop(error.message)
             return

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from runner.core.errors import RunnerError
 from runner.core.events import EventType
+from runner.core.operations import SeeCatalogue
 from runner.core.values.money import plain
 from runner.engine.ports import Panel
 from runner.engine.session import Session
@@ -47,7 +48,7 @@ class PriceList:
         name = self._panel.profile.name
         try:
             catalogue = await self._panel.services(self._session.clock.now())
-            await self._session.journal.see_catalogue(catalogue)
+            await self._session.journal.record(SeeCatalogue(catalogue))
         except RunnerError as error:
             self.failed = (
                 f"the price list of {name} could not be read again ({error.message}): nothing is bought at old prices"

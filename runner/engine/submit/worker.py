@@ -14,6 +14,7 @@ from typing import NamedTuple
 from runner.core.attempts import AttemptKind, NewAttempt, Outcome, OutcomeKind, Phase, RefusalReason
 from runner.core.errors import StateRefused
 from runner.core.events import EventType
+from runner.core.operations import Mark, Settle
 from runner.core.values.clock import to_text, to_the_second
 from runner.core.values.money import plain
 from runner.engine.ports import Panel
@@ -180,7 +181,7 @@ class Submission:
             self._stop(refusal)
             return None
         try:
-            attempt_id = await session.journal.mark(attempt, session.run_id, session.clock.now())
+            attempt_id = await session.journal.record(Mark(attempt, session.run_id, session.clock.now()))
         except StateRefused as error:
             self._allowance.give_back(attempt)
             self._note(purchase, Outcome(OutcomeKind.NOT_SENT, message=error.message, phase=Phase.QUEUED))
@@ -194,7 +195,7 @@ class Submission:
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
         # A future, not a wait: from here on it is on its way, whatever becomes of this worker.
-        recording = asyncio.ensure_future(session.journal.settle(attempt_id, outcome, session.clock.now()))
+        recording = asyncio.ensure_future(session.journal.record(Settle(attempt_id, outcome, session.clock.now())))
         bought = Bought(purchase, attempt_id, attempt.expected_charge)
         recording.add_done_callback(partial(self._recorded, bought, outcome))
         self._react(attempt, outcome)

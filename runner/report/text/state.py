@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.core.attempts import Attempt, AttemptState
+from runner.core.operations import Move
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
@@ -16,7 +17,6 @@ from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
 from runner.store.recovery.merge_copies import MergeVerdict
 from runner.store.recovery.merge_requests import Further
-from runner.store.recovery.repair import Move
 from runner.store.recovery.restore import Restoration
 from runner.store.recovery.verify import Verified
 

@@ -1,5 +1,5 @@
 """One file for each family of facts: the statements that record it, and how its rows are read.
 
 Not here: transactions; the writer decides what belongs together.
-Begin at `kinds.Operation`, `attempts.mark_row`, `refills.carry_out`.
+Begin at `attempts.mark_row`, `statuses.see_statuses`, `doubts.decide`.
 """

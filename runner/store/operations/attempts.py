@@ -1,4 +1,4 @@
-"""Statements for runs, marks, outcomes, renames, catalogues and balances. No transactions here.
+"""Statements for runs, marks, outcomes, catalogues and balances. No transactions here.
 
 Marks and settles are compiled once and run with plain tuples; the rest is ordinary SQLAlchemy Core.
 """
@@ -22,9 +22,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runner.core.attempts import AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
+from runner.core.operations import BeginRun, EndRun, Mark, Settle
 from runner.core.values.clock import to_text
-from runner.store.operations.kinds import BeginRun, EndRun, Mark, RenameRefused, Settle
-from runner.store.operations.order_flags import move_protection
 from runner.store.operations.price_history import note_changes
 from runner.store.operations.repeated_services import note_repeated
 from runner.store.schema.tables import attempts, balances, catalogues, runs, services
@@ -111,35 +110,6 @@ def end_run(connection: Connection, end: EndRun) -> None:
     connection.execute(
         update(runs).where(runs.c.id == end.run_id).values(ended_at=to_text(end.at), exit_code=end.exit_code)
     )
-
-
-_MOVED = (
-    "INSERT INTO runs (id, command, started_at, ended_at, exit_code) "
-    "SELECT ?, ?, started_at, started_at, 0 FROM runs WHERE id = ? ON CONFLICT DO NOTHING"
-)
-
-
-def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id: str | None) -> int:
-    """Rows that were given their new id; RenameRefused if an id of a move has attempts already.
-
-    Each move is kept as a command of its own inside the run, for whoever looks for the former address later.
-    """
-    renamed = 0
-    for campaign, former, new in moves:
-        of_former = (attempts.c.campaign == campaign, attempts.c.order_id == former)
-        of_new = (attempts.c.campaign == campaign, attempts.c.order_id == new)
-        if former == new or connection.execute(select(attempts.c.id).where(*of_former).limit(1)).first() is None:
-            continue
-        if connection.execute(select(attempts.c.id).where(*of_new).limit(1)).first() is not None:
-            raise RenameRefused(
-                f"{campaign}/{former} can't become {campaign}/{new}: both have been ordered",
-                "take the line out of `moved` and list both orders, or name an id that was never ordered",
-            )
-        renamed += connection.execute(update(attempts).where(*of_former).values(order_id=new)).rowcount
-        move_protection(connection, (campaign, former), (campaign, new))
-        words = f"moved {campaign}/{former} {campaign}/{new}"
-        connection.exec_driver_sql(_MOVED, (f"{run_id}: {words}", words, run_id))
-    return renamed
 
 
 def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:

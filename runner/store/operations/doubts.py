@@ -6,9 +6,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind
 from runner.core.doubts import Decided, Decision, DecisionKind
+from runner.core.operations import Abandon, Adopt, Deciding, DecisionRefused, NotPlaced, Settle
 from runner.core.values.clock import from_text, to_text
 from runner.store.operations.attempt_rows import LEFT_OVER, attempts_from
-from runner.store.operations.kinds import Abandon, Adopt, Deciding, DecisionRefused, NotPlaced, Settle
 from runner.store.schema.tables import attempts, decisions
 
 EVIDENCE = "INSERT INTO evidence (attempt_id, http_status, size, answer, reason) VALUES (?, ?, ?, ?, ?)"
@@ -47,14 +47,14 @@ def evidence_row(settle: Settle) -> tuple[str | int | None, ...] | None:
     return (settle.attempt_id, outcome.http_status, outcome.size, outcome.answer[:LONGEST_ANSWER], reason)
 
 
-def decide(connection: Connection, request: Deciding) -> int:
-    """Settle a doubt: 1 if recorded now, 0 if the very same decision stood already. DecisionRefused otherwise."""
+def decide(connection: Connection, request: Deciding) -> bool:
+    """Settle a doubt: True if recorded now, False if the very same decision stood already. DecisionRefused otherwise."""
     kind, state = _MEANINGS[type(request)]
     panel_order_id = request.panel_order_id if isinstance(request, Adopt) else None
     made = _made(connection, request.attempt_id)
     if made is not None:
         if (made.kind, made.panel_order_id) == (kind, panel_order_id):
-            return 0
+            return False
         raise DecisionRefused(
             f"this doubt is settled: {made}", "a decision stands; what the panel holds is in its order list"
         )
@@ -79,7 +79,7 @@ def decide(connection: Connection, request: Deciding) -> int:
             "forced": int(by.forced),
         },
     )
-    return 1
+    return True
 
 
 def _made(connection: Connection, attempt_id: int) -> Decided | None:

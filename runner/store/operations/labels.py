@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runner.core.catalogue import NO_CURRENCY, BalanceLabel
+from runner.core.operations import LabelBalance
 from runner.core.values.clock import from_text, to_text
 from runner.store.connection import revision
-from runner.store.operations.kinds import LabelBalance
 from runner.store.schema.revisions import includes
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import sqlite3
 from datetime import date
 from typing import TYPE_CHECKING
 
+from runner.core.operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.core.values.clock import to_text
 from runner.store.connection import revision
-from runner.store.operations.kinds import CountStatusCalls, Import, LifeOperation, NoteLacking, Protect, Unprotect
 from runner.store.schema.revisions import includes
 
 if TYPE_CHECKING:
@@ -33,20 +33,25 @@ _IMPORT = (
 )
 
 
-def carry_out(connection: "Connection", operation: LifeOperation) -> int | None:
-    """Do what the operation says; the id of an imported attempt, else None."""
-    match operation:
-        case Protect(orders, at):
-            _many(connection, _PROTECT, [(*order, to_text(at)) for order in orders])
-        case Unprotect(orders):
-            _many(connection, _UNPROTECT, list(orders))
-        case NoteLacking(panel, abilities, at):
-            _many(connection, _LACKING, [(panel, ability, to_text(at)) for ability in abilities])
-        case CountStatusCalls(panel, day, calls):
-            connection.exec_driver_sql(_COUNT, (panel, day.isoformat(), calls))
-        case Import():
-            return _import(connection, operation)
-    return None
+def protect(connection: "Connection", operation: Protect) -> None:
+    """Orders that are protected from now on; those that are stay so since when they are."""
+    _many(connection, _PROTECT, [(*order, to_text(operation.at)) for order in operation.orders])
+
+
+def unprotect(connection: "Connection", operation: Unprotect) -> None:
+    """Orders that are protected no longer."""
+    _many(connection, _UNPROTECT, list(operation.orders))
+
+
+def note_lacking(connection: "Connection", operation: NoteLacking) -> None:
+    """What a panel lacks, as shown now."""
+    seen_at = to_text(operation.at)
+    _many(connection, _LACKING, [(operation.panel, ability, seen_at) for ability in operation.abilities])
+
+
+def count_status_calls(connection: "Connection", operation: CountStatusCalls) -> None:
+    """More calls on a day."""
+    connection.exec_driver_sql(_COUNT, (operation.panel, operation.day.isoformat(), operation.calls))
 
 
 def move_protection(connection: "Connection", before: tuple[str, str], after: tuple[str, str]) -> None:
@@ -59,7 +64,8 @@ def _many(connection: "Connection", statement: str, rows: list[tuple[str, ...]])
         connection.exec_driver_sql(statement, rows)
 
 
-def _import(connection: "Connection", operation: Import) -> int:
+def import_order(connection: "Connection", operation: Import) -> int:
+    """An attempt that is placed; its id."""
     new, at = operation.attempt, to_text(operation.at)
     row = (
         *(new.campaign, new.order_id, new.kind.value, new.slot, new.panel, new.service, new.link),

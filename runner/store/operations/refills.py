@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from runner.core.errors import StateRefused
+from runner.core.operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.core.refills import RefillState
 from runner.core.values.clock import to_text
-from runner.store.operations.kinds import AskRefills, SeeCancels, SeeRefills, SettleRefills, UpkeepOperation
 from runner.store.operations.refill_rows import REFILL_LEFT_OVER
 from runner.store.schema.tables import cancels, refills
 
@@ -23,20 +23,6 @@ _SEE = (
 )
 
 
-def carry_out(connection: Connection, operation: UpkeepOperation) -> list[int] | None:
-    """One operation; the ids of what was marked for AskRefills. StateRefused if a request is not in `asking`."""
-    match operation:
-        case AskRefills():
-            return _ask(connection, operation)
-        case SettleRefills():
-            _settle(connection, operation)
-        case SeeRefills():
-            _see(connection, operation)
-        case SeeCancels():
-            _cancels(connection, operation)
-    return None
-
-
 def give_up_left_overs(connection: Connection, at: datetime) -> None:
     """Every request left in `asking` by an earlier run may have been recorded: from now on its answer is unknown."""
     connection.execute(
@@ -46,7 +32,8 @@ def give_up_left_overs(connection: Connection, at: datetime) -> None:
     )
 
 
-def _ask(connection: Connection, asking: AskRefills) -> list[int]:
+def ask(connection: Connection, asking: AskRefills) -> list[int]:
+    """Requests in `asking`; their ids, in the order of the attempts."""
     last = connection.execute(select(func.coalesce(func.max(refills.c.id), 0))).scalar_one()
     ids = [last + number for number in range(1, len(asking.attempt_ids) + 1)]
     if ids:
@@ -66,7 +53,8 @@ def _ask(connection: Connection, asking: AskRefills) -> list[int]:
     return ids
 
 
-def _settle(connection: Connection, settle: SettleRefills) -> None:
+def settle(connection: Connection, settle: SettleRefills) -> None:
+    """What was answered; StateRefused if one of the requests is not in `asking`."""
     if not settle.settled:
         return
     changed = connection.execute(
@@ -87,7 +75,8 @@ def _settle(connection: Connection, settle: SettleRefills) -> None:
         raise StateRefused("a refill that was answered is not being asked for", "its answer is unknown after a restart")
 
 
-def _see(connection: Connection, see: SeeRefills) -> None:
+def see(connection: Connection, see: SeeRefills) -> None:
+    """The statuses of requests that the panel took; of others, nothing."""
     if see.seen:
         connection.execute(
             _SEE,
@@ -103,7 +92,8 @@ def _see(connection: Connection, see: SeeRefills) -> None:
         )
 
 
-def _cancels(connection: Connection, see: SeeCancels) -> None:
+def see_cancels(connection: Connection, see: SeeCancels) -> None:
+    """One more row for each cancellation."""
     if see.requests:
         connection.execute(
             insert(cancels),

@@ -10,32 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
-
 from runner.core.attempts import FORGOTTEN, OPEN_STATES, Attempt, AttemptState
 from runner.core.errors import InvalidInput, StateRefused
+from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun, Move, MoveOrders
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import Clock
 from runner.store.disk.lock import StateLock
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import BeginRun, DoubtLeftOvers, EndRun, Repair
-from runner.store.operations.order_flags import move_protection
 from runner.store.run_ids import new_run_id
-from runner.store.schema.tables import attempts
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
 
 _LISTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # as campaign.schema.json
 
 Key = tuple[str, str]
-
-
-class Move(NamedTuple):
-    """All attempts of one address get another one."""
-
-    before: Key
-    after: Key
-    attempts: Sequence[Attempt]
 
 
 def parse_address(text: str) -> Key:
@@ -121,7 +109,7 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
         for operation in (
             BeginRun(run_id, what, clock.now()),
             DoubtLeftOvers(clock.now()),
-            Repair(lambda connection: sum(_rename(connection, move) for move in moves)),
+            MoveOrders(moves),
             EndRun(run_id, 0, clock.now()),
         ):
             (result,) = writer.commit([operation])
@@ -133,24 +121,6 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
         yield Repairing(carry_out, kept)
     finally:
         writer.close()
-
-
-def _rename(connection: Connection, move: Move) -> int:
-    (campaign, order_id), (new_campaign, new_id) = move.before, move.after
-    ids = [attempt.id for attempt in move.attempts]
-    at_former = (attempts.c.campaign == campaign) & (attempts.c.order_id == order_id)
-    at_new = (attempts.c.campaign == new_campaign) & (attempts.c.order_id == new_id)
-    if list(connection.execute(select(attempts.c.id).where(at_former).order_by(attempts.c.id)).scalars()) != sorted(
-        ids
-    ):
-        raise StateRefused("the state has changed meanwhile", "run again")
-    if connection.execute(select(attempts.c.id).where(at_new).limit(1)).first() is not None:
-        raise StateRefused(f"{new_campaign}/{new_id} has attempts already", "name an address that was never ordered")
-    moved = connection.execute(
-        update(attempts).where(at_former).values(campaign=new_campaign, order_id=new_id)
-    ).rowcount
-    move_protection(connection, move.before, move.after)
-    return moved
 
 
 def attempts_of(recorded: Recorded, key: Key) -> Sequence[Attempt]:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind, Phase
 from runner.core.errors import StateRefused
+from runner.core.operations import Settle, SettleRefills
 from runner.core.refills import RefillState
 from runner.core.values.clock import to_text
 from runner.store.connection import reading
 from runner.store.disk.paths import StatePaths
-from runner.store.operations.kinds import Settle, SettleRefills
 from runner.store.read.snapshot import read_state
 from runner.store.write.spill_file import EmergencyFile, SpilledOutcome, SpilledRefill
 from runner.store.write.writer import Writer

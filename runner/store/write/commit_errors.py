@@ -6,8 +6,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import StateRefused
+from runner.core.operations import Mark, MarkRefused, Operation, Settle, SettleRefused
 from runner.store.connection import NO_SPACE
-from runner.store.operations.kinds import Mark, MarkRefused, Operation, Settle, SettleRefused
 
 # What one operation's own data can cause; anything else is about the database and ends the journal.
 REFUSALS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runner.store.operations.kinds import Mark, Operation, Settle
+from runner.core.operations import Mark, Operation, Settle
 
 GROUPED = frozenset({Mark, Settle})  # may share statements
 

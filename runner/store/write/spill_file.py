@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
+from runner.core.operations import Settle, SettleRefills
 from runner.core.refills import Finality, RefillSettled, RefillState
 from runner.core.values.clock import from_text, to_text
 from runner.core.values.text import clean
 from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
-from runner.store.operations.kinds import Settle, SettleRefills
 
 SLOT = 512  # bytes of one record: a disk writes as much at once or not at all
 SLOTS = 256  # as many as there may be adds in flight; refills are asked for when those are over

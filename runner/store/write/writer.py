@@ -13,7 +13,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from runner.core import operations as ops
+from runner.core.attempts import Attempt
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
+from runner.core.operations import Mark, Operation, Settle, SettleRefills, SettleRefused
 from runner.store.connection import connect_reader
 from runner.store.disk.ballast import drop_ballast
 from runner.store.disk.error_texts import reason_of
@@ -25,36 +28,7 @@ from runner.store.integrity.high_water import HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.sealing import seal_of
 from runner.store.integrity.startup_check import note_clean
-from runner.store.operations import attempts, doubts, labels, order_flags, refills
-from runner.store.operations.kinds import (
-    Abandon,
-    Adopt,
-    Answer,
-    AskRefills,
-    BeginRun,
-    CountStatusCalls,
-    DoubtLeftOvers,
-    EndRun,
-    Import,
-    LabelBalance,
-    Mark,
-    NoteLacking,
-    NotPlaced,
-    Operation,
-    Protect,
-    Rename,
-    Repair,
-    Result,
-    SeeBalance,
-    SeeCancels,
-    SeeCatalogue,
-    SeeRefills,
-    SeeStatuses,
-    Settle,
-    SettleRefills,
-    SettleRefused,
-    Unprotect,
-)
+from runner.store.operations import attempts, doubts, labels, moves, order_flags, refills
 from runner.store.operations.statuses import see_statuses
 from runner.store.write.commit_errors import REFUSALS, lacks_space, refused, words
 from runner.store.write.grouping import GROUPED, settles_first, stretches
@@ -62,9 +36,13 @@ from runner.store.write.page_guard import PageGuard
 from runner.store.write.spill_file import EmergencyFile
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
-_OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)
+_OUTCOMES = (Settle, SettleRefills, ops.SeeCancels, ops.EndRun)
 
 _FOLD = 2_000  # changed rows, after which the WAL is folded into the database: some 4 MB of it
+
+
+Answer = int | list[int] | list[Attempt] | None
+Result = Answer | StateRefused | JournalBroken  # what comes back, or what is raised to the caller
 
 
 class Beside(NamedTuple):
@@ -304,44 +282,56 @@ class Writer:
     def _execute(self, operation: Operation) -> Answer:
         connection = self._connection
         match operation:
-            case BeginRun():
+            case ops.BeginRun(run_id):
                 attempts.begin_run(connection, operation)
-                self._run_id = operation.run_id
-            case EndRun():
+                self._run_id = run_id
+            case ops.EndRun():
                 attempts.end_run(connection, operation)
-            case DoubtLeftOvers(at):
+            case ops.DoubtLeftOvers(at):
                 refills.give_up_left_overs(connection, at)
                 return doubts.doubt_left_overs(connection, at)
-            case Rename(moves):
-                return attempts.rename(connection, moves, self._run_id)
-            case SeeStatuses(seen):
+            case ops.Rename(renamed):
+                return moves.rename(connection, renamed, self._run_id)
+            case ops.MoveOrders(moved):
+                return moves.move_orders(connection, moved)
+            case ops.SeeStatuses(seen):
                 see_statuses(connection, seen)
-            case SeeCatalogue(catalogue):
+            case ops.SeeCatalogue(catalogue):
                 attempts.see_catalogue(connection, catalogue)
-            case SeeBalance(balance):
+            case ops.SeeBalance(balance):
                 attempts.see_balance(connection, balance, self._run_id)
-            case Repair(change):
-                return change(connection)
-            case Adopt() | NotPlaced() | Abandon():
-                return doubts.decide(connection, operation)
-            case LabelBalance():
+            case ops.LabelBalance():
                 labels.label(connection, operation)
-            case AskRefills() | SettleRefills() | SeeRefills() | SeeCancels():
-                return refills.carry_out(connection, operation)
-            case Import(run_id=run_id):
-                imported = order_flags.carry_out(connection, operation)
+            case ops.Adopt() | ops.NotPlaced() | ops.Abandon():
+                return doubts.decide(connection, operation)
+            case ops.AskRefills():
+                return refills.ask(connection, operation)
+            case ops.SettleRefills():
+                refills.settle(connection, operation)
+            case ops.SeeRefills():
+                refills.see(connection, operation)
+            case ops.SeeCancels():
+                refills.see_cancels(connection, operation)
+            case ops.Import(run_id=run_id):
+                imported = order_flags.import_order(connection, operation)
                 self._attempts, self._newest_run = self._attempts + 1, run_id
-                self._next_id = max(self._next_id, (imported or 0) + 1)
+                self._next_id = max(self._next_id, imported + 1)
                 return imported
-            case Protect() | Unprotect() | NoteLacking() | CountStatusCalls():
-                return order_flags.carry_out(connection, operation)
-            case _:
+            case ops.Protect():
+                order_flags.protect(connection, operation)
+            case ops.Unprotect():
+                order_flags.unprotect(connection, operation)
+            case ops.NoteLacking():
+                order_flags.note_lacking(connection, operation)
+            case ops.CountStatusCalls():
+                order_flags.count_status_calls(connection, operation)
+            case Mark() | Settle():
                 raise AssertionError(f"{operation} belongs into a group")
         return None
 
     def _note_runs(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
         """After the commit, so that the lineage file never knows of more than the database holds, or the synced marks tell."""
-        places = [place for place, operation in enumerate(batch) if isinstance(operation, BeginRun | EndRun)]
+        places = [place for place, operation in enumerate(batch) if isinstance(operation, ops.BeginRun | ops.EndRun)]
         if places:
             try:
                 self._sync_marks()
