@@ -31,7 +31,7 @@ def schema(name):
 
 
 def check(name, document):
-    again = json.loads(json.dumps(document))
+    again = json.loads(as_json.line_of(document))
     Draft7Validator(schema(name)).validate(again)
     return again
 

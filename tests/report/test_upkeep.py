@@ -13,8 +13,8 @@ from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.results import RefillResult, RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
+from runner.report.documents.as_json import cancel_document, line_of, refill_document
 from runner.report.documents.markdown import to_markdown
-from runner.report.documents.refill_json import cancel_document, refill_document
 from runner.report.html.page import to_html
 from runner.report.terminal.screen import Screen
 from runner.report.text.apply import render_apply
@@ -44,11 +44,11 @@ def results(*outcomes):
 def test_every_outcome_fits_its_schema_and_no_other_key_does(name, document, outcomes):
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     Draft7Validator.check_schema(schema)
-    made = json.loads(json.dumps(document(results(*outcomes), dry_run=False)))
+    made = json.loads(line_of(document(results(*outcomes), dry_run=False)))
     assert Draft7Validator(schema).is_valid(made)
     assert made["summary"] == dict.fromkeys((one.value for one in outcomes), 1)
     assert not Draft7Validator(schema).is_valid(made | {"key": "secret"})
-    assert Draft7Validator(schema).is_valid(json.loads(json.dumps(document([], dry_run=True))))
+    assert Draft7Validator(schema).is_valid(json.loads(line_of(document([], dry_run=True))))
 
 
 def test_wishes_are_listed_and_counted():

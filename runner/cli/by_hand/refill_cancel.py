@@ -36,8 +36,7 @@ from runner.engine.results import RequestOutcome, RequestResult
 from runner.planning.refills.cancels import too_late
 from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
 from runner.planning.status.selected_attempts import Chosen, choose
-from runner.report.documents.as_json import write_json
-from runner.report.documents.refill_json import cancel_document, refill_document
+from runner.report.documents.as_json import cancel_document, refill_document, write_json
 from runner.store.disk.lock import is_free
 from runner.store.disk.paths import StatePaths
 from runner.store.integrity.progress_evidence import check

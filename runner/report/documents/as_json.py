@@ -1,12 +1,15 @@
 """Documents for programs: exactly the keys of the schemas in `schemas/`. Money is a decimal string, unknown is null.
 
-A document that grows with the orders comes as `…_chunks`, its text piece by piece, which never holds it whole.
+Documents hold amounts and moments as they are; the encoder writes them as text. A document that grows with the orders
+comes as `…_chunks`, its text piece by piece, which never holds it whole.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from typing import TextIO
 
@@ -15,8 +18,8 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.events import Event
 from runner.core.values.clock import to_text
 from runner.core.values.money import ZERO, plain
-from runner.engine.results import ApplyResult, OrderResult
-from runner.planning.accounting.ledger import Ledger, LedgerLine
+from runner.engine.results import ApplyResult, RequestResult
+from runner.planning.accounting.ledger import Ledger
 from runner.planning.accounting.periods import Period
 from runner.planning.plan import Action, Plan
 from runner.planning.status.order_status import Standing, Standings
@@ -25,8 +28,22 @@ PLAN_FORMAT = 1  # `format_version` of a plan document; grows when a reader of t
 
 Document = dict[str, object]
 
+_amount = lru_cache(maxsize=10_000)(plain)  # many orders share amounts
+
+
+def as_text(value: object) -> str:
+    """How documents write what JSON has no type for: an exact amount, a moment in ISO form. TypeError for others."""
+    if isinstance(value, Decimal):
+        return _amount(value)
+    if isinstance(value, datetime):
+        return to_text(value)
+    raise TypeError(f"a document can't hold {type(value)}")
+
+
 # ASCII only: no control or bidi character of a panel reaches a terminal through `--format json`.
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(", ", ": ")).encode
+_encode = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, check_circular=False, separators=(", ", ": "), default=as_text
+).encode
 
 
 def write_json(stream: TextIO, document: Mapping[str, object]) -> None:
@@ -41,14 +58,14 @@ def plan_chunks(plan: Plan, checksum: str, more: Mapping[str, object] | None = N
         "checksum": checksum,
         "panel_balances": {
             name: {
-                "balance": None if money.balance is None else plain(money.balance.amount),
+                "balance": None if money.balance is None else money.balance.amount,
                 "currency": None if money.balance is None else money.balance.currency,
             }
             for name, money in plan.money.items()
         },
         "actions": (_action(action, plan) for action in plan.actions),
         "summary": plan.summary,
-        "cost": _money(plan.cost),
+        "cost": plan.cost,
     }
     return _chunks(document | dict(more or {}))
 
@@ -64,7 +81,7 @@ def apply_chunks(result: ApplyResult) -> Iterator[str]:
             "in_doubt": result.in_doubt,
             "refills": result.refills,
             "cancels": result.cancels,
-            "orders": map(_order_result, result.orders),
+            "orders": (one._asdict() for one in result.orders),
             "report": report_document(result.report),
         }
     )
@@ -72,32 +89,30 @@ def apply_chunks(result: ApplyResult) -> Iterator[str]:
 
 def status_chunks(standings: Standings) -> Iterator[str]:
     """What `status --format json` prints; `status.schema.json`."""
-    return _chunks({"orders": map(_standing, standings.orders), "summary": dict(standings.summary)})
+    return _chunks(
+        {"orders": (_fields(one, "message") for one in standings.orders), "summary": dict(standings.summary)}
+    )
 
 
 def report_document(ledger: Ledger, period: Period | None = None, *, panels: bool = False) -> Document:
     """What `report --format json` prints; `report.schema.json`. A period and the lines of panels only where asked for."""
-    more: Document = {"panels": [_ledger_line(line) for line in ledger.panels]} if panels else {}
+    more: Document = {"panels": [line._asdict() for line in ledger.panels]} if panels else {}
     if period is not None:
-        more |= {"since": _time(period.since), "until": _time(period.until)}
+        more |= {"since": period.since, "until": period.until}
     return more | {
         "currency": ledger.currency,
-        "spent": _money(ledger.spent),
-        "refunded": _money(ledger.refunded),
-        "reserved": _money(ledger.reserved),
-        "in_doubt": _money(ledger.in_doubt),
-        "balance": _money(ledger.balance),
-        "unexplained": _money(ledger.unexplained),
-        "balance_seen_at": _time(
-            min((one.seen_at for one in ledger.accounts if one.seen_at is not None), default=None)
-        ),
+        "spent": ledger.spent,
+        "refunded": ledger.refunded,
+        "reserved": ledger.reserved,
+        "in_doubt": ledger.in_doubt,
+        "balance": ledger.balance,
+        "unexplained": ledger.unexplained,
+        "balance_seen_at": min((one.seen_at for one in ledger.accounts if one.seen_at is not None), default=None),
         "sent_since": sum(one.newer for one in ledger.accounts),
-        "doubted": plain(sum((one.doubted.amount for one in ledger.accounts), ZERO))
-        if ledger.spent is not None
-        else None,
-        "campaigns": [_ledger_line(line) for line in ledger.campaigns],
-        "services": [_ledger_line(line) for line in ledger.services],
-        "days": [_ledger_line(line) for line in ledger.days],
+        "doubted": None if ledger.spent is None else sum((one.doubted.amount for one in ledger.accounts), ZERO),
+        "campaigns": [line._asdict() for line in ledger.campaigns],
+        "services": [line._asdict() for line in ledger.services],
+        "days": [line._asdict() for line in ledger.days],
     }
 
 
@@ -109,7 +124,7 @@ def validate_document(diagnostics: Iterable[Diagnostic]) -> Document:
                 "file": found.file,
                 "line": found.line,
                 "column": found.column,
-                "severity": found.severity.value,
+                "severity": found.severity,
                 "code": found.code,
                 "message": found.message,
             }
@@ -122,20 +137,7 @@ def services_document(services: Iterable[tuple[str, Service]]) -> Document:
     """What `services --format json` prints, from (panel, service) pairs; `services.schema.json`."""
     return {
         "services": [
-            {
-                "panel": panel,
-                "service": service.id,
-                "name": service.name,
-                "type": service.type,
-                "category": service.category,
-                "rate": plain(service.rate),
-                "min": service.min,
-                "max": service.max,
-                "refill": service.refill,
-                "cancel": service.cancel,
-                "dripfeed": service.dripfeed,
-                "orderable": service.is_default,
-            }
+            {"panel": panel, "service": service.id, **_fields(service, "id"), "orderable": service.is_default}
             for panel, service in services
         ]
     }
@@ -145,23 +147,30 @@ def balance_document(balances: Iterable[BalanceSeen]) -> Document:
     """What `balance --format json` prints; `balance.schema.json`."""
     return {
         "balances": [
-            {"panel": seen.panel, "balance": plain(seen.balance.amount), "currency": seen.balance.currency}
+            {"panel": seen.panel, "balance": seen.balance.amount, "currency": seen.balance.currency}
             for seen in balances
         ]
     }
 
 
+def refill_document(results: Sequence[RequestResult], *, dry_run: bool) -> Document:
+    """What `refill --format json` prints; `refill.schema.json`."""
+    rows = [_request(one) | {"refill_id": one.refill_id} for one in results]
+    return {"dry_run": dry_run, "orders": rows, "summary": Counter(one.outcome for one in results)}
+
+
+def cancel_document(results: Sequence[RequestResult], *, dry_run: bool) -> Document:
+    """What `cancel --format json` prints; `cancel.schema.json`."""
+    rows = [_request(one) for one in results]
+    return {"dry_run": dry_run, "orders": rows, "summary": Counter(one.outcome for one in results)}
+
+
 def event_document(event: Event) -> Document:
     """One line of `--format jsonl`; `event.schema.json`."""
-    document: Document = {"type": event.type.value, "time": to_text(event.time), "run_id": event.run_id}
+    document: Document = {"type": event.type, "time": event.time, "run_id": event.run_id}
     if event.order is not None:
         document["order"] = event.order
     return document | dict(event.facts)
-
-
-def event_line(event: Event) -> str:
-    """The text of `event_document`, with its newline."""
-    return line_of(event_document(event))
 
 
 def line_of(document: Mapping[str, object]) -> str:
@@ -174,60 +183,24 @@ def _action(action: Action, plan: Plan) -> Document:
     quantity, runs, interval = plan.terms(action)
     return {
         "order": order.address,
-        "action": action.kind.value,
+        "action": action.kind,
         "reason": action.reason,
         "service": order.service,
         "link": order.link,
         "quantity": quantity,
         "runs": runs,
         "interval": interval,
-        "cost": _money(action.cost),
+        "cost": action.cost,
     }
 
 
-def _order_result(result: OrderResult) -> Document:
-    return {
-        "order": result.order,
-        "outcome": result.outcome.value,
-        "panel_order_id": result.panel_order_id,
-        "cost": _money(result.cost),
-        "message": result.message,
-    }
+def _request(result: RequestResult) -> Document:
+    return {name: getattr(result, name) for name in ("order", "panel_order_id", "outcome", "message")}
 
 
-def _standing(standing: Standing) -> Document:
-    return {
-        "order": standing.order,
-        "sync": standing.sync.value,
-        "health": standing.health.value,
-        "panel_order_id": standing.panel_order_id,
-        "status": standing.status,
-        "charge": _money(standing.charge),
-        "start_count": standing.start_count,
-        "remains": standing.remains,
-        "checked_at": _time(standing.checked_at),
-        "eta": _time(standing.eta),
-    }
-
-
-def _ledger_line(line: LedgerLine) -> Document:
-    return {
-        "name": line.name,
-        "currency": line.currency,
-        "orders": line.orders,
-        "spent": plain(line.spent),
-        "refunded": plain(line.refunded),
-        "reserved": plain(line.reserved),
-        "in_doubt": plain(line.in_doubt),
-    }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else to_text(moment)
-
-
-def _money(amount: Decimal | None) -> str | None:
-    return None if amount is None else plain(amount)
+def _fields(row: Standing | Service, left_out: str) -> Document:
+    """The fields of `row` by name, but for one."""
+    return {name: value for name, value in row._asdict().items() if name != left_out}
 
 
 def _chunks(document: Mapping[str, object]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -11,13 +11,14 @@ from typing import TextIO
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
 from runner.core.values.text import clean
-from runner.report.model.model import ReportModel
+from runner.report.model.model import OrderRow, ReportModel
 
 COLUMNS = (
     "campaign", "order", "panel", "service", "link", "units", "state", "listed", "action", "panel_order_id", "status",
     "start_count", "delivered", "remains", "expected", "spent", "refunded", "reserved", "in_doubt", "currency",
     "bought_at", "checked_at", "message",
 )  # fmt: skip
+_BEFORE_MESSAGE = OrderRow._fields.index("checked_at") + 1  # the columns are a row's fields, without what it took
 _MOST = 10_000  # texts that are remembered
 _LONGEST = 4000  # characters of one cell: a link may have 2,000
 # What makes a spreadsheet calculate, in the full-width forms that it takes in some languages too.
@@ -43,39 +44,12 @@ def safe_cell(text: str) -> str:
 
 
 def _rows(model: ReportModel) -> Iterator[list[object]]:
-    # Few different amounts, moments and names, many orders.
-    amount, moment, name = lru_cache(_MOST)(_amount), lru_cache(_MOST)(_moment), lru_cache(_MOST)(safe_cell)
+    # Few different amounts and moments, many orders. What is unknown is an empty cell.
+    writers: dict[type, Callable[..., object]] = {
+        str: safe_cell,
+        Decimal: lru_cache(_MOST)(plain),
+        datetime: lru_cache(_MOST)(to_text),
+    }
     for row in model.orders:
-        yield [
-            name(row.campaign),
-            safe_cell(row.id),
-            name(row.panel),
-            name(row.service),
-            safe_cell(row.link),
-            row.units,
-            row.state._value_,
-            "" if row.sync is None else row.sync._value_,
-            row.action,
-            safe_cell(row.panel_order_id or ""),
-            row.status or "",
-            row.start_count,
-            row.delivered,
-            row.remains,
-            amount(row.expected),
-            amount(row.spent),
-            amount(row.refunded),
-            amount(row.reserved),
-            amount(row.in_doubt),
-            name(row.currency or ""),
-            moment(row.bought_at),
-            moment(row.checked_at),
-            name(row.message),
-        ]
-
-
-def _amount(amount: Decimal | None) -> str:
-    return "" if amount is None else plain(amount)
-
-
-def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else to_text(moment)
+        cells = (*row[:_BEFORE_MESSAGE], row.message)
+        yield [write(value) if (write := writers.get(type(value))) else value for value in cells]

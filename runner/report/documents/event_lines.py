@@ -1,13 +1,13 @@
 """Writes events as JSON lines, joins several listeners into one, and ends a jsonl report."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from operator import attrgetter
 from typing import TextIO
 
 from runner.core.events import Event, Listener
 from runner.core.values.clock import to_text
-from runner.core.values.money import ZERO, plain
-from runner.report.documents.as_json import event_line, line_of
+from runner.planning.accounting.ledger import Booked
+from runner.report.documents.as_json import Document, event_document, line_of
 from runner.report.model.model import OrderRow, ReportModel
 
 
@@ -27,7 +27,7 @@ class EventLines:
         if self.broken is not None:
             return
         try:
-            self._stream.write(event_line(event))
+            self._stream.write(line_of(event_document(event)))
             self._stream.flush()
         except OSError as error:
             self.broken = error
@@ -47,54 +47,31 @@ def together(*listeners: Listener) -> Listener:
 
 def model_lines(model: ReportModel) -> Iterator[str]:
     """What a jsonl report ends with: how every order stands, then each panel's account; `event.schema.json`."""
-    time, run_id = to_text(model.made_at), model.run_id
+    heard: Document = {"time": to_text(model.made_at), "run_id": model.run_id}
     for row in model.orders:
-        yield line_of(_standing(row, time, run_id))
-    accounts = {account.panel: account for account in model.ledger.accounts}
+        yield line_of({"type": "standing", **heard, **_standing(row)})
     lines = {line.name: line for line in model.ledger.panels}
-    for panel, account in accounts.items():
-        line = lines.get(panel)
-        amounts = (ZERO,) * 4 if line is None else (line.spent, line.refunded, line.reserved, line.in_doubt)
-        names = ("spent", "refunded", "reserved", "in_doubt")
+    for account in {account.panel: account for account in model.ledger.accounts}.values():
+        line = lines.get(account.panel)
+        booked = Booked() if line is None else Booked(*line.amounts)
         yield line_of(
             {
                 "type": "account",
-                "time": time,
-                "run_id": run_id,
-                "panel": panel,
+                **heard,
+                "panel": account.panel,
                 "currency": account.currency,
-                **{name: plain(amount) for name, amount in zip(names, amounts, strict=True)},
-                "balance": None if account.balance is None else plain(account.balance),
-                "unexplained": None if account.unexplained is None else plain(account.unexplained),
+                **booked._asdict(),
+                "balance": account.balance,
+                "unexplained": account.unexplained,
             }
         )
 
 
-_amount = lru_cache(maxsize=10_000)(plain)  # many orders share amounts
+_NOT_TOLD = {"campaign", "id", "state", "action", "sync", "bought_at", "checked_at", "took", "source", "line"}
+_TOLD = [name for name in OrderRow._fields if name not in _NOT_TOLD]
+_told = attrgetter(*_TOLD)
 
 
-def _standing(row: OrderRow, time: str, run_id: str | None) -> dict[str, object]:
-    return {
-        "type": "standing",
-        "time": time,
-        "run_id": run_id,
-        "order": row.address,
-        "state": row.state.value,
-        "action": row.action or None,
-        "panel": row.panel,
-        "service": row.service,
-        "link": row.link,
-        "units": row.units,
-        "panel_order_id": row.panel_order_id,
-        "status": row.status,
-        "start_count": row.start_count,
-        "delivered": row.delivered,
-        "remains": row.remains,
-        "expected": None if row.expected is None else _amount(row.expected),
-        "spent": _amount(row.spent),
-        "refunded": _amount(row.refunded),
-        "reserved": _amount(row.reserved),
-        "in_doubt": _amount(row.in_doubt),
-        "currency": row.currency,
-        "message": row.message,
-    }
+def _standing(row: OrderRow) -> Document:
+    told = dict(zip(_TOLD, _told(row), strict=True))
+    return {"order": row.address, "state": row.state, "action": row.action or None, **told}

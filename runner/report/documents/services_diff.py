@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from runner.core.values.clock import to_text, to_the_minute
+from runner.core.values.clock import to_the_minute
 from runner.core.values.money import plain
 from runner.planning.pricing.catalogue_diff import ChangeKind, ServiceChange, Since, Value
 from runner.report.terminal.screen import Column, Fit, Screen
@@ -18,17 +18,14 @@ _FLAGS = {True: "yes", False: "no"}
 def diff_document(compared: Sequence[Compared]) -> dict[str, object]:
     """What `services --diff --format json` prints; `services-diff.schema.json`."""
     return {
-        "since": {since.panel: None if since.at is None else to_text(since.at) for since, _ in compared},
+        "since": {since.panel: since.at for since, _ in compared},
         "changes": [
             {
                 "panel": change.panel,
                 "service": change.service.id,
                 "name": change.service.name,
-                "change": change.kind.value,
-                "differences": [
-                    {"field": one.field, "before": _json(one.before), "after": _json(one.after)}
-                    for one in change.differences
-                ],
+                "change": change.kind,
+                "differences": [one._asdict() for one in change.differences],
             }
             for _, changes in compared
             for change in changes
@@ -77,7 +74,3 @@ def _text(value: Value) -> str:
     if isinstance(value, bool):
         return _FLAGS[value]
     return plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _json(value: Value) -> str | int | bool | None:
-    return plain(value) if isinstance(value, Decimal) else value

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from runner.core.values.clock import to_text
-from runner.core.values.money import plain
 from runner.planning.accounting.timeline import Happening, HistoryEvent
 from runner.report.documents.as_json import Document, line_of
 from runner.report.terminal.screen import Column, Fit, Screen
@@ -64,16 +62,17 @@ def _told(event: HistoryEvent) -> Iterator[str]:
 
 def event_document(event: HistoryEvent) -> Document:
     """One event of `history.schema.json`."""
-    amounts = {"amount": event.amount, "first_charge": event.first_charge, "refunded": event.refunded}
     return {
-        "time": to_text(event.at),
-        "event": event.kind.value,
+        "time": event.at,
+        "event": event.kind,
         "order": event.order,
         "attempt": event.attempt_id,
         "run_id": event.run_id,
         "panel": event.panel,
         "panel_order_id": event.panel_order_id,
-        **{name: None if amount is None else plain(amount) for name, amount in amounts.items()},
+        "amount": event.amount,
+        "first_charge": event.first_charge,
+        "refunded": event.refunded,
         "currency": event.currency,
         "user": event.user,
         "text": event.text,

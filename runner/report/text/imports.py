@@ -30,12 +30,12 @@ def import_document(checked: Sequence[Checked], *, dry_run: bool) -> dict[str, o
             {
                 "order": one.bought.order.address,
                 "panel_order_id": one.bought.order_id,
-                "outcome": one.outcome.value,
+                "outcome": one.outcome,
                 "message": one.message,
             }
             for one in checked
         ],
-        "summary": {outcome.value: number for outcome, number in Counter(one.outcome for one in checked).items()},
+        "summary": Counter(one.outcome for one in checked),
     }
 
 

@@ -1,16 +1,14 @@
 """Text and JSON of `state`: what is remembered, what a repair would change, what is wrong."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from runner.core.attempts import Attempt, AttemptState
 from runner.core.operations import Move
 from runner.core.snapshot import Recorded
-from runner.core.values.clock import to_text
-from runner.core.values.money import plain
+from runner.report.documents.as_json import Document, as_text
 from runner.report.terminal.screen import Column, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
@@ -82,31 +80,15 @@ def render_attempt(attempts: Sequence[Attempt], out: Screen) -> None:
 
 
 def _shown(value: object) -> str:
-    plainly = as_json_value(value)
-    return NOTHING if plainly is None else str(plainly)
+    if value is None:
+        return NOTHING
+    return as_text(value) if isinstance(value, Decimal | datetime) else str(value)
 
 
-def attempts_document(recorded: Recorded, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def attempts_document(recorded: Recorded, attempts: Sequence[Attempt]) -> Document:
     """`{lineage, serial, attempts: [...]}` with every field of each attempt."""
-    return {
-        "lineage": recorded.lineage,
-        "serial": recorded.serial,
-        "attempts": [
-            {"order": attempt.address} | {name: as_json_value(value) for name, value in attempt._asdict().items()}
-            for attempt in attempts
-        ],
-    }
-
-
-def as_json_value(value: Any) -> str | int | None:  # noqa: ANN401  # any field of an attempt
-    """Money as decimal text, times as ISO text, words as themselves."""
-    if hasattr(value, "isoformat"):
-        return to_text(value)
-    if hasattr(value, "normalize") and not isinstance(value, str):
-        return plain(value)
-    if isinstance(value, Enum):
-        return str(value.value)
-    return value if isinstance(value, int) or value is None else str(value)
+    rows = [{"order": attempt.address} | attempt._asdict() for attempt in attempts]
+    return {"lineage": recorded.lineage, "serial": recorded.serial, "attempts": rows}
 
 
 def render_moves(moves: Sequence[Move], out: Screen, kept: Path | None, *, done: bool) -> None:
