@@ -53,11 +53,6 @@ class Amounts:
         return money(amount, currency, self._places.get(currency, LEAST_PLACES))
 
 
-def number(value: int | None) -> str:
-    """`1,000`, or a dash."""
-    return NOTHING if value is None else f"{value:,}"
-
-
 def duration(seconds: float) -> str:
     """`8 s`, `3 min`, `2 h`, `5 d`: one unit, never more exact than anybody needs."""
     whole = max(int(seconds + 0.5), 0)
@@ -75,20 +70,9 @@ def minutes(interval: int) -> str:
     return f"{interval} min" if interval % _MINUTE else f"{interval // _MINUTE} h"
 
 
-def ago(moment: datetime | None, now: datetime | None) -> str:
-    """`3 min ago`; the UTC minute when no present is given; `never` for None."""
-    if moment is None:
-        return "never"
-    if now is None:
-        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    return f"{duration((now - moment).total_seconds())} ago"
-
-
-def ahead(moment: datetime, now: datetime | None) -> str:
-    """`3 min`, from now until then; the UTC minute when no present is given."""
-    if now is None:
-        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    return duration((moment - now).total_seconds())
+def ago(moment: datetime | None, now: datetime) -> str:
+    """`3 min ago`; `never` for None."""
+    return "never" if moment is None else f"{duration((now - moment).total_seconds())} ago"
 
 
 def words(name: str) -> str:

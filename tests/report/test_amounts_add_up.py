@@ -179,7 +179,7 @@ def test_what_an_apply_bought_adds_up(costs):
 def test_charges_of_a_status_and_money_of_a_watch_are_exact(charges):
     orders = [make_standing(f"spring/o{place}", charge=charge) for place, charge in enumerate(charges)]
     for width in (None, 200):
-        lines = written(render_status, Standings(orders=orders, summary={}), width=width).splitlines()
+        lines = written(render_status, Standings(orders=orders, summary={}), NOW, width=width).splitlines()
         shown = [
             next(cell for cell in re.split(r"\s{2,}", line) if "." in cell) for line in lines[1 : len(charges) + 1]
         ]

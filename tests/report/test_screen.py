@@ -76,7 +76,7 @@ def test_hostile_text_comes_out_harmless(make, write, width):
     )
     texts = [
         write(render_services, [(EVIL, service)], width=width),
-        write(render_status, Standings(orders=[standing], summary={}), width=width),
+        write(render_status, Standings(orders=[standing], summary={}), make.now, width=width),
         write(render_plan, plan, width=width),
     ]
     for text in texts:

@@ -59,7 +59,7 @@ def test_too_many_for_a_screen_are_summed_up_with_the_way_to_see_them(make, writ
 
 def test_through_a_pipe_all_orders_are_lines_with_exact_values(make, write):
     orders = [make.standing(f"spring/{n}", charge=None) for n in range(250)]
-    lines = write(render_status, standings(*orders), width=None).splitlines()
+    lines = write(render_status, standings(*orders), make.now, width=None).splitlines()
     fields = next(line for line in lines if line.startswith("spring/17 ")).split()
     assert fields == ["spring/17", "placed", "progressing", "23501", "250", "-", "2026-03-01T12:00:00.000Z", "-", "-"]
     assert sum(line.startswith("spring/") for line in lines) == 250
@@ -84,9 +84,9 @@ def test_live_orders_show_when_they_should_be_done(make, write):
     assert "done in" in text
     assert first.endswith("3 h")
     assert second.rstrip().endswith("ago")
-    piped = write(render_status, standings(*orders), width=None)
+    piped = write(render_status, standings(*orders), make.now, width=None)
     assert "2026-03-01T15:00:00.000Z" in piped
 
 
-def test_no_orders_is_said(write):
-    assert write(render_status, standings(), width=None) == "No orders.\n"
+def test_no_orders_is_said(make, write):
+    assert write(render_status, standings(), make.now, width=None) == "No orders.\n"

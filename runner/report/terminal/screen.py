@@ -6,13 +6,14 @@ must stay fast.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import chain, islice, takewhile
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Generic, NamedTuple, TextIO, TypeVar
 
 from runner.core.values.text import clean
-from runner.report.terminal.style import Span, Style, Written
+from runner.report.terminal.style import Span, Style, Written, dim
 from runner.report.wording import NOTHING
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _LONGEST = 4000  # characters of one cell or line: a link may have 2,000
 _DEFAULT_WIDTH, _DEFAULT_HEIGHT = 80, 24
 _NARROWEST = 40  # below this nothing can be laid out; the terminal wraps instead
 _MEASURED_ROWS = 500  # off a terminal: rows that set the column widths, so that a million rows can stream
+_LISTED_PIPED = 1000  # rows of a long list off a terminal, where people grep
 _GAP = 2  # columns between columns
 _NAME_SHARE = 0.4
 _LEAST_WRAPPED, _LEAST_CUT = 16, 12  # columns: less of a cell that goes on, or loses a part, can't be read
@@ -51,6 +53,19 @@ class Column(NamedTuple):
     """One column of a table."""
 
     title: str
+    fit: Fit = Fit.KEEP
+    right: bool = False  # numbers
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Generic[T]):
+    """A column with what its cells show of each row's subject."""
+
+    title: str
+    cell: Callable[[T], Written]
     fit: Fit = Fit.KEEP
     right: bool = False  # numbers
 
@@ -145,6 +160,20 @@ class Screen:
         else:
             for line in _plain_table(columns, rows):
                 self.stream.write(" " * indent + line + "\n")
+
+    def listing(self, fields: Sequence[Field[T]], subjects: Iterable[T], indent: int = 2) -> None:
+        """A table with a row for each subject."""
+        columns = [Column(field.title, field.fit, field.right) for field in fields]
+        self.table(columns, ([field.cell(one) for field in fields] for one in subjects), indent)
+
+    def most(self, on_terminal: int) -> int:
+        """How many rows of a long list are shown: so many on a terminal, a thousand off it."""
+        return on_terminal if self.is_terminal else _LISTED_PIPED
+
+    def and_more(self, left: int, hint: str = " (--format json lists all)", indent: int = 2) -> None:
+        """The line below a list that was cut: how many rows are `left`, and where they are."""
+        if left > 0:
+            self.line(dim(f"… and {left:,} more{hint}"), indent=indent)
 
     def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
         from rich.padding import Padding
