@@ -170,10 +170,12 @@ class Screen:
         """How many rows of a long list are shown: so many on a terminal, a thousand off it."""
         return on_terminal if self.is_terminal else _LISTED_PIPED
 
-    def and_more(self, left: int, hint: str = " (--format json lists all)", indent: int = 2) -> None:
-        """The line below a list that was cut: how many rows are `left`, and where they are."""
+    def and_more(
+        self, left: int, hint: str = " (--format json lists all)", *, indent: int = 2, word: str = "more"
+    ) -> None:
+        """The line below a list that was cut: how many rows are `left`, if any, and where they are."""
         if left > 0:
-            self.line(dim(f"… and {left:,} more{hint}"), indent=indent)
+            self.line(dim(f"… and {left:,} {word}{hint}"), indent=indent)
 
     def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
         from rich.padding import Padding

@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from runner.core.attempts import Phase
+from runner.core.attempts import Attempt, Phase
 from runner.core.doubts import DecisionKind
 from runner.core.values.money import plain
 from runner.engine.decisions.settle_doubt import Case, Choice
 from runner.planning.doubts.evidence import Evidence, Verdict, Weighing
-from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, dim, good, strong
-from runner.report.wording import NOTHING, count, duration, minutes
+from runner.report.wording import NOTHING, count, duration, minutes, words
 
 Weighed = tuple[Evidence, Weighing]
 
@@ -39,36 +39,25 @@ def render_doubts(doubts: Sequence[Weighed], out: Screen, flags: str = "") -> No
     if not doubts:
         out.line(good("Nothing is in doubt."))
         return
-    columns = [
-        Column("order", Fit.NAME),
-        Column("panel"),
-        Column("service"),
-        Column("quantity", right=True),
-        Column("cost", Fit.WHOLE, right=True),
-        Column("since (UTC)"),
-        Column("proposal", Fit.WRAP),
-        Column("link", Fit.MIDDLE),
-        Column("what happened", Fit.WRAP),
+    fields: list[Field[Weighed]] = [
+        Field("order", lambda one: bad(one[0].attempt.address), Fit.NAME),
+        Field("panel", lambda one: one[0].attempt.panel),
+        Field("service", lambda one: one[0].attempt.service),
+        Field("quantity", lambda one: _quantity(one[0].attempt), right=True),
+        Field("cost", lambda one: plain(one[0].attempt.expected_charge), Fit.WHOLE, right=True),
+        Field("since (UTC)", lambda one: f"{one[0].attempt.marked_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
+        Field("proposal", lambda one: words(one[1].verdict), Fit.WRAP),
+        Field("link", lambda one: one[0].attempt.link, Fit.MIDDLE),
+        Field("what happened", lambda one: one[0].attempt.message or NOTHING, Fit.WRAP),
     ]
-    out.table(columns, (_row(evidence, weighing) for evidence, weighing in doubts), indent=0)
+    out.listing(fields, doubts, indent=0)
     out.blank()
     out.line(bad(f"{count(len(doubts), 'order')} may have been bought."), "Never sent again by itself. The evidence:")
     out.command(_line("show", doubts[0][0].attempt.address, flags), indent=2)
 
 
-def _row(evidence: Evidence, weighing: Weighing) -> list[Written]:
-    attempt = evidence.attempt
-    return [
-        Span(attempt.address, Style.BAD),
-        attempt.panel,
-        attempt.service,
-        f"{attempt.quantity:,}" + (f" x {attempt.runs}" if attempt.runs else ""),
-        plain(attempt.expected_charge),
-        f"{attempt.marked_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-        weighing.verdict.value.replace("_", " "),
-        attempt.link,
-        attempt.message or NOTHING,
-    ]
+def _quantity(attempt: Attempt) -> str:
+    return f"{attempt.quantity:,}" + (f" x {attempt.runs}" if attempt.runs else "")
 
 
 def render_doubt(evidence: Evidence, weighing: Weighing, out: Screen, flags: str = "") -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from runner.planning.accounting.timeline import Happening, HistoryEvent
 from runner.report.documents.as_json import Document, line_of
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, attention, dim
+from runner.report.terminal.screen import Field, Fit, Screen
+from runner.report.terminal.style import Span, Style, attention, dim
 from runner.report.wording import Amounts, money, words
 
 _STYLES = {
@@ -26,25 +26,21 @@ def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool
     if not listed:
         out.line(attention("Nothing has happened."))
         return
-    columns = [
-        Column("time (UTC)"),
-        Column("event"),
-        *([Column("order", Fit.NAME)] if several else []),
-        Column("money", Fit.WHOLE, right=True),
-        Column("what", Fit.WRAP),
-    ]
     amounts = Amounts((event.amount, event.currency) for event in listed)
-    out.table(columns, (_row(event, amounts, several=several) for event in listed), indent=0)
-
-
-def _row(event: HistoryEvent, amounts: Amounts, *, several: bool) -> list[Written]:
-    return [
-        f"{event.at:%Y-%m-%d %H:%M:%S}",
-        Span(words(event.kind.value), _STYLES.get(event.kind, Style.PLAIN)),
-        *([event.order or event.panel or dim("-")] if several else []),
-        "" if event.amount is None else amounts.named(event.amount, event.currency),
-        "; ".join(_told(event)),
+    order: Field[HistoryEvent] = Field("order", lambda one: one.order or one.panel or dim("-"), Fit.NAME)
+    fields: list[Field[HistoryEvent]] = [
+        Field("time (UTC)", lambda one: f"{one.at:%Y-%m-%d %H:%M:%S}"),
+        Field("event", lambda one: Span(words(one.kind), _STYLES.get(one.kind, Style.PLAIN))),
+        *([order] if several else []),
+        Field(
+            "money",
+            lambda one: "" if one.amount is None else amounts.named(one.amount, one.currency),
+            Fit.WHOLE,
+            right=True,
+        ),
+        Field("what", lambda one: "; ".join(_told(one)), Fit.WRAP),
     ]
+    out.listing(fields, listed, indent=0)
 
 
 def _told(event: HistoryEvent) -> Iterator[str]:

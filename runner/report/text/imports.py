@@ -1,18 +1,16 @@
 """Text and JSON of `runner import`: what was recorded."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner.engine.decisions.import_orders import Checked
 from runner.planning.orders.imports import Imported
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, bad, command, dim, good
+from runner.report.terminal.screen import Field, Fit, Screen
+from runner.report.terminal.style import Span, Style, bad, command, good
 from runner.report.wording import count, words
 
 _FIRST = 20  # listed on a terminal
-_FIRST_PIPED = 1000  # the same off a terminal, where people grep
 _STYLES = {
     Imported.IMPORTED: Style.GOOD,
     Imported.ALREADY: Style.PLAIN,
@@ -41,17 +39,15 @@ def import_document(checked: Sequence[Checked], *, dry_run: bool) -> dict[str, o
 
 def render_import(checked: Sequence[Checked], out: Screen, file: Path | None, *, dry_run: bool) -> None:
     """Each order with what became of it, and one line that counts them. `file` is the campaign file written for them."""
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
-
-    def rows() -> Iterator[list[Written]]:
-        for one in islice(sorted(checked, key=lambda each: each.outcome is not Imported.HELD), limit):
-            outcome = Span(words(one.outcome), _STYLES[one.outcome])
-            yield [one.bought.order.address, one.bought.order_id, outcome, one.message or "-"]
-
-    columns = [Column("order", Fit.NAME), Column("panel order id"), Column("outcome"), Column("message", Fit.WRAP)]
-    out.table(columns, rows(), indent=0)
-    if len(checked) > limit:
-        out.line(dim(f"… and {len(checked) - limit:,} more (--format json lists all)"))
+    fields: list[Field[Checked]] = [
+        Field("order", lambda one: one.bought.order.address, Fit.NAME),
+        Field("panel order id", lambda one: one.bought.order_id),
+        Field("outcome", lambda one: Span(words(one.outcome), _STYLES[one.outcome])),
+        Field("message", lambda one: one.message or "-", Fit.WRAP),
+    ]
+    limit = out.most(_FIRST)
+    out.listing(fields, sorted(checked, key=lambda one: one.outcome is not Imported.HELD)[:limit], indent=0)
+    out.and_more(len(checked) - limit, indent=0)
     out.blank()
     counts = Counter(one.outcome for one in checked)
     if counts[Imported.HELD]:

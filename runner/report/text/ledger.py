@@ -1,6 +1,6 @@
 """Text of `report`: where the money is. Also the money part of an apply's result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from decimal import Decimal
 
@@ -9,8 +9,8 @@ from runner.core.values.money import ZERO
 from runner.planning.accounting.ledger import Account, Ledger, LedgerLine
 from runner.planning.accounting.periods import Period
 from runner.report.model.balance_words import Meaning, of_account, of_balance, of_unexplained
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, attention, bad, dim, strong
+from runner.report.terminal.screen import Column, Field, Fit, Screen
+from runner.report.terminal.style import Span, Style, Written, attention, dim, strong
 from runner.report.wording import Amounts, money, period_words
 
 _FIRST = 20  # lines of one table on a terminal
@@ -36,23 +36,14 @@ def render_labels(labels: Sequence[BalanceLabel], out: Screen) -> None:
         return
     out.heading("Labelled:", dim("moved the balance, for a reason that somebody gave"))
     amounts = Amounts((label.amount, label.currency) for label in labels)
-    rows: list[list[Written]] = [
-        [
-            f"{label.seen_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            label.panel,
-            amounts.named(label.amount, label.currency),
-            label.text,
-            dim(f"by {label.user} on {label.host}"),
-        ]
-        for label in labels
+    fields: list[Field[BalanceLabel]] = [
+        Field("seen (UTC)", lambda one: f"{one.seen_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
+        Field("panel", lambda one: one.panel),
+        Field("came in", lambda one: amounts.named(one.amount, one.currency), Fit.WHOLE, right=True),
+        Field("label", lambda one: one.text, Fit.WRAP),
+        Field("", lambda one: dim(f"by {one.user} on {one.host}"), Fit.END),
     ]
-    columns = [
-        Column("seen (UTC)"),
-        Column("panel"),
-        Column("came in", Fit.WHOLE, right=True),
-        Column("label", Fit.WRAP),
-    ]
-    out.table([*columns, Column("", Fit.END)], rows)
+    out.listing(fields, labels)
 
 
 def moved(amount: Decimal, currency: str | None) -> str:
@@ -91,31 +82,35 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
     if not accounts:
         return
 
-    labelled = any(account.labelled for account in accounts)
     amounts = Amounts(
         (amount, one.currency) for one in accounts for amount in (one.balance, one.labelled, one.unexplained)
     )
-
-    def rows() -> Iterator[list[Written]]:
-        for account in accounts:
-            currency = account.currency
-            yield [
-                account.panel,
-                amounts.named(account.balance, currency),
-                *([_quiet_zero(account.labelled, amounts, currency)] if labelled else []),
-                _warned(account.unexplained, amounts, Style.ATTENTION, currency),
-                _told(of_account(account)),
-            ]
-
+    labelled: Field[Account] = Field(
+        "labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.WHOLE, right=True
+    )
+    fields: list[Field[Account]] = [
+        Field("", lambda one: one.panel, Fit.NAME),
+        Field("balance", lambda one: amounts.named(one.balance, one.currency), Fit.WHOLE, right=True),
+        *([labelled] if any(account.labelled for account in accounts) else []),
+        Field(
+            "unexplained",
+            lambda one: _warned(one.unexplained, amounts, Style.ATTENTION, one.currency),
+            Fit.WHOLE,
+            right=True,
+        ),
+        Field("", lambda one: _told(of_account(one)), Fit.WRAP),
+    ]
     out.heading("Balances:")
-    titles = ("balance", *(["labelled"] if labelled else []), "unexplained")
-    columns = [Column("", Fit.NAME), *(Column(title, Fit.WHOLE, right=True) for title in titles)]
-    out.table([*columns, Column("", Fit.WRAP)], rows())
+    out.listing(fields, accounts)
 
 
-def _warned(amount: Decimal | None, amounts: Amounts, style: Style, currency: str | None = None) -> Written:
-    shown = amounts.bare(amount, currency)
-    return Span(shown, style) if amount else shown
+def _warned(amount: Decimal | None, amounts: Amounts, style: Style, currency: str | None = None) -> Span:
+    return Span(amounts.bare(amount, currency), style if amount else Style.PLAIN)
+
+
+def _quiet(amount: Decimal, amounts: Amounts, currency: str | None, style: Style = Style.PLAIN) -> Span:
+    """Nothing is dim."""
+    return Span(amounts.bare(amount, currency), style if amount else Style.DIM)
 
 
 def _told(meaning: Meaning) -> Span:
@@ -127,42 +122,24 @@ def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool
     if not lines:
         return
     out.heading(title)
-    left = len(lines) - _FIRST
     fit = Fit.KEEP if latest else Fit.MIDDLE  # half a day is another day
-    if not out.is_terminal or left <= 0:
+    if not out.is_terminal:
         _table(lines, out, fit)
         return
     _table(lines[-_FIRST:] if latest else lines[:_FIRST], out, fit)
-    out.line(dim(f"… and {left:,} {'earlier' if latest else 'more'} (--format json lists all)"), indent=2)
+    out.and_more(len(lines) - _FIRST, word="earlier" if latest else "more")
 
 
 def _table(lines: Sequence[LedgerLine], out: Screen, fit: Fit = Fit.MIDDLE) -> None:
-    several = len({line.currency for line in lines}) > 1
     amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
-
-    def rows() -> Iterator[list[Written]]:
-        for line in lines:
-            currency = line.currency
-            doubts = amounts.bare(line.in_doubt, currency)
-            yield [
-                line.name,
-                *([currency or ""] if several else []),
-                f"{line.orders:,}",
-                amounts.bare(line.spent, currency),
-                _quiet_zero(line.refunded, amounts, currency),
-                _quiet_zero(line.reserved, amounts, currency),
-                bad(doubts) if line.in_doubt else dim(doubts),
-            ]
-
-    columns = [
-        Column("", fit),
-        *([Column("currency")] if several else []),
-        Column("orders", right=True),
-        *(Column(title, Fit.WHOLE, right=True) for title in ("spent", "refunded", "reserved", "in doubt")),
+    currency: Field[LedgerLine] = Field("currency", lambda one: one.currency or "")
+    fields: list[Field[LedgerLine]] = [
+        Field("", lambda one: one.name, fit),
+        *([currency] if len({line.currency for line in lines}) > 1 else []),
+        Field("orders", lambda one: f"{one.orders:,}", right=True),
+        Field("spent", lambda one: amounts.bare(one.spent, one.currency), Fit.WHOLE, right=True),
+        Field("refunded", lambda one: _quiet(one.refunded, amounts, one.currency), Fit.WHOLE, right=True),
+        Field("reserved", lambda one: _quiet(one.reserved, amounts, one.currency), Fit.WHOLE, right=True),
+        Field("in doubt", lambda one: _quiet(one.in_doubt, amounts, one.currency, Style.BAD), Fit.WHOLE, right=True),
     ]
-    out.table(columns, rows())
-
-
-def _quiet_zero(amount: Decimal, amounts: Amounts, currency: str | None) -> Written:
-    shown = amounts.bare(amount, currency)
-    return shown if amount else dim(shown)
+    out.listing(fields, lines)

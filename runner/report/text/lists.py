@@ -1,17 +1,18 @@
 """Text of `validate`, `services` and `balance`: plain lists of what was found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.core.catalogue import BalanceSeen, Service
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.values.money import ZERO
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
+from runner.report.terminal.screen import Field, Fit, Screen
+from runner.report.terminal.style import Span, Style, attention, bad, command, dim, good, strong
 from runner.report.wording import Amounts, count, money
 
 _MOST = 200  # services listed on a terminal; a panel may have thousands
 _WIDE = 110  # columns: room for categories and types
+_Listed = tuple[str, Service]  # a panel with one of its services
 _YES_NO = {True: "yes", False: "no", None: "?"}
 
 
@@ -47,77 +48,57 @@ def render_diagnostics(diagnostics: Iterable[Diagnostic], out: Screen, indent: i
         out.line(strong(place), message, indent=indent)
 
 
-def render_services(services: Sequence[tuple[str, Service]], out: Screen) -> None:
+def render_services(services: Sequence[_Listed], out: Screen) -> None:
     """A table of (panel, service) pairs, the search already done; services of other types are dimmed."""
     if not services:
         out.line(attention("No service matches."))
         return
     rates = Amounts((service.rate, panel) for panel, service in services)
     if not out.is_terminal:
-        out.table(_ALL_SERVICE_COLUMNS, (_whole_service(*pair, rates) for pair in services), indent=0)
+        out.listing(_piped_fields(rates), services, indent=0)
         return
-    several = len({panel for panel, _ in services}) > 1
-    wide = out.width >= _WIDE
-    columns = [
-        *([Column("panel")] if several else []),
-        Column("service", right=True),
-        Column("name", Fit.WRAP),
-        *([Column("category", Fit.WRAP)] if wide else []),
-        Column("per 1000", Fit.WHOLE, right=True),
-        Column("min", right=True),
-        Column("max", right=True),
-        Column("offers"),
-    ]
-    rows = []
-    for panel, service in services[:_MOST]:
-        style = Style.PLAIN if service.is_default else Style.DIM
-        texts = [
-            *([panel] if several else []),
-            service.id,
-            service.name if service.is_default else f"{service.name} ({service.type}: not placed by the runner)",
-            *([service.category] if wide else []),
-            rates.bare(service.rate, panel),
-            f"{service.min:,}",
-            f"{service.max:,}",
-            _offers(service),
-        ]
-        rows.append([Span(text, style) for text in texts])
-    out.table(columns, rows, indent=0)
+    fields = _fields(rates, several=len({panel for panel, _ in services}) > 1, is_wide=out.width >= _WIDE)
+    out.listing(fields, services[:_MOST], indent=0)
     out.blank()
     if len(services) > _MOST:
         out.line(attention(f"… and {len(services) - _MOST:,} more. Choose with"), command("--search TEXT"))
     out.line(f"{count(len(services), 'service')}.", dim("Offers: R refill, C cancel, D drip-feed, ? not said."))
 
 
-_ALL_SERVICE_COLUMNS = (
-    Column("panel"),
-    Column("service", right=True),
-    Column("rate", right=True),
-    Column("min", right=True),
-    Column("max", right=True),
-    Column("refill"),
-    Column("cancel"),
-    Column("dripfeed"),
-    Column("type"),
-    Column("name"),
-    Column("category"),
-)
-
-
-def _whole_service(panel: str, service: Service, rates: Amounts) -> list[str]:
+def _piped_fields(rates: Amounts) -> list[Field[_Listed]]:
     return [
-        panel,
-        service.id,
-        rates.bare(service.rate, panel),
-        str(service.min),
-        str(service.max),
-        _YES_NO[service.refill],
-        _YES_NO[service.cancel],
-        _YES_NO[service.dripfeed],
-        service.type,
-        service.name,
-        service.category,
+        Field("panel", lambda one: one[0]),
+        Field("service", lambda one: one[1].id, right=True),
+        Field("rate", lambda one: rates.bare(one[1].rate, one[0]), right=True),
+        Field("min", lambda one: str(one[1].min), right=True),
+        Field("max", lambda one: str(one[1].max), right=True),
+        Field("refill", lambda one: _YES_NO[one[1].refill]),
+        Field("cancel", lambda one: _YES_NO[one[1].cancel]),
+        Field("dripfeed", lambda one: _YES_NO[one[1].dripfeed]),
+        Field("type", lambda one: one[1].type),
+        Field("name", lambda one: one[1].name),
+        Field("category", lambda one: one[1].category),
     ]
+
+
+def _fields(rates: Amounts, *, several: bool, is_wide: bool) -> list[Field[_Listed]]:
+    def shown(text: Callable[[str, Service], str]) -> Callable[[_Listed], Span]:
+        return lambda one: Span(text(*one), Style.PLAIN if one[1].is_default else Style.DIM)
+
+    return [
+        *([Field("panel", shown(lambda panel, _: panel))] if several else []),
+        Field("service", shown(lambda _, service: service.id), right=True),
+        Field("name", shown(_name), Fit.WRAP),
+        *([Field("category", shown(lambda _, service: service.category), Fit.WRAP)] if is_wide else []),
+        Field("per 1000", shown(lambda panel, service: rates.bare(service.rate, panel)), Fit.WHOLE, right=True),
+        Field("min", shown(lambda _, service: f"{service.min:,}"), right=True),
+        Field("max", shown(lambda _, service: f"{service.max:,}"), right=True),
+        Field("offers", shown(lambda _, service: _offers(service))),
+    ]
+
+
+def _name(_panel: str, service: Service) -> str:
+    return service.name if service.is_default else f"{service.name} ({service.type}: not placed by the runner)"
 
 
 def _offers(service: Service) -> str:
@@ -131,8 +112,10 @@ def render_balances(balances: Sequence[BalanceSeen], out: Screen) -> None:
     if not balances:
         out.line(attention("No panel."))
         return
-    rows: list[list[Written]] = []
-    for seen in balances:
-        amount = money(seen.balance.amount, seen.balance.currency)
-        rows.append([seen.panel, strong(amount) if seen.balance.amount > ZERO else bad(amount)])
-    out.table([Column(""), Column("", Fit.WHOLE, right=True)], rows, indent=0)
+    fields: list[Field[BalanceSeen]] = [Field("", lambda one: one.panel), Field("", _held, Fit.WHOLE, right=True)]
+    out.listing(fields, balances, indent=0)
+
+
+def _held(seen: BalanceSeen) -> Span:
+    amount = money(seen.balance.amount, seen.balance.currency)
+    return strong(amount) if seen.balance.amount > ZERO else bad(amount)

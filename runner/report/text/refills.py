@@ -1,19 +1,17 @@
 """Text of refills and cancellations: what was asked for by hand, what an apply asked for, what the state remembers."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 
 from runner.core.refills import CancelState, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.results import CancelResult, RefillResult, RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good
+from runner.report.terminal.screen import Column, Field, Fit, Screen
+from runner.report.terminal.style import Span, Style, attention, bad, command, good
 from runner.report.wording import REFILL_TITLES, count, refill_cells, words
 
 _FIRST = 20  # listed on a terminal
-_FIRST_PIPED = 1000  # the same off a terminal, where people grep
 _STYLES = {
     RequestOutcome.WOULD: Style.PLAIN,
     RequestOutcome.HELD: Style.ATTENTION,
@@ -31,24 +29,17 @@ def render_request_results(noun: str, results: Sequence[RequestResult], out: Scr
     if not results:
         out.line(f"Nothing to do: no {noun} is due.")
         return
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
-
-    def rows() -> Iterator[list[Written]]:
-        for one in islice(results, limit):
-            refill = [one.refill_id or "-"] if noun == "refill" else []
-            yield [
-                one.order,
-                one.panel_order_id,
-                *refill,
-                Span(words(one.outcome), _STYLES[one.outcome]),
-                one.message or "-",
-            ]
-
-    refill = [Column("refill id")] if noun == "refill" else []
-    columns = [Column("order", Fit.NAME), Column("panel order id"), *refill, Column("outcome")]
-    out.table([*columns, Column("message", Fit.WRAP)], rows(), indent=0)
-    if len(results) > limit:
-        out.line(dim(f"… and {len(results) - limit:,} more (--format json lists all)"))
+    refill_id: Field[RequestResult] = Field("refill id", lambda one: one.refill_id or "-")
+    fields: list[Field[RequestResult]] = [
+        Field("order", lambda one: one.order, Fit.NAME),
+        Field("panel order id", lambda one: one.panel_order_id),
+        *([refill_id] if noun == "refill" else []),
+        Field("outcome", lambda one: Span(words(one.outcome), _STYLES[one.outcome])),
+        Field("message", lambda one: one.message or "-", Fit.WRAP),
+    ]
+    limit = out.most(_FIRST)
+    out.listing(fields, results[:limit], indent=0)
+    out.and_more(len(results) - limit, indent=0)
     out.blank()
     _last_line(noun, results, out)
 
@@ -92,15 +83,14 @@ def _render_missed(title: str, missed: Sequence[RefillResult | CancelResult], ou
     if not missed:
         return
     out.heading(f"{title} ({len(missed):,}):", "asked for again by a later apply where that can help")
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
-
-    def rows() -> Iterator[list[Written]]:
-        for one in islice(missed, limit):
-            yield [one.order, attention(words(one.state)), one.message or "no message"]
-
-    out.table([Column("order", Fit.NAME), Column("outcome"), Column("what happened", Fit.WRAP)], rows())
-    if len(missed) > limit:
-        out.line(dim(f"… and {len(missed) - limit:,} more"), indent=2)
+    fields: list[Field[RefillResult | CancelResult]] = [
+        Field("order", lambda one: one.order, Fit.NAME),
+        Field("outcome", lambda one: attention(words(one.state))),
+        Field("what happened", lambda one: one.message or "no message", Fit.WRAP),
+    ]
+    limit = out.most(_FIRST)
+    out.listing(fields, missed[:limit])
+    out.and_more(len(missed) - limit, "")
 
 
 def missed_cancel_words(results: Sequence[CancelResult], planned: int) -> list[str]:
@@ -132,11 +122,10 @@ def _render_rates(rates: Sequence[RefillRate], out: Screen) -> None:
     if not rates:
         return
     out.heading("Refills by service:")
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    limit = out.most(_FIRST)
     columns = [Column("", Fit.MIDDLE), *(Column(title, right=True) for title in REFILL_TITLES)]
     out.table(columns, ([one.name, *refill_cells(one)] for one in rates[:limit]))
-    if len(rates) > limit:
-        out.line(dim(f"… and {len(rates) - limit:,} more"), indent=2)
+    out.and_more(len(rates) - limit, "")
 
 
 def _counted(counts: Mapping[RefillState, int] | Mapping[CancelState, int], said: Mapping[str, str]) -> str:

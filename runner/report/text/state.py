@@ -9,11 +9,11 @@ from runner.core.attempts import Attempt, AttemptState
 from runner.core.operations import Move
 from runner.core.snapshot import Recorded
 from runner.report.documents.as_json import Document, as_text
-from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
-from runner.store.recovery.merge_copies import MergeVerdict
+from runner.store.recovery.merge_copies import Carried, MergeVerdict
 from runner.store.recovery.merge_requests import Further
 from runner.store.recovery.restore import Restoration
 from runner.store.recovery.verify import Verified
@@ -34,36 +34,27 @@ def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
     if not attempts:
         out.line(attention("The state holds no such attempt."), "All of them:", command("runner state list"))
         return
-    columns = [
-        Column("attempt", right=True),
-        Column("order", Fit.NAME),
-        Column("kind"),
-        Column("state"),
-        Column("panel"),
-        Column("panel order"),
-        Column("status"),
-        Column("charge", Fit.WHOLE, right=True),
-    ]
     amounts = Amounts((_known_charge(attempt), None) for attempt in attempts)
-    out.table(columns, (_line(attempt, amounts) for attempt in attempts), indent=0)
+    fields: list[Field[Attempt]] = [
+        Field("attempt", lambda one: str(one.id), right=True),
+        Field("order", lambda one: one.address, Fit.NAME),
+        Field("kind", lambda one: words(one.kind) + (f" {one.slot}" if one.slot else "")),
+        Field("state", lambda one: Span(words(one.state), _STYLES.get(one.state, Style.DIM))),
+        Field("panel", lambda one: one.panel),
+        Field("panel order", lambda one: one.panel_order_id or NOTHING),
+        Field("status", lambda one: NOTHING if one.checked_at is None else words(one.status)),
+        Field("charge", lambda one: _charge(one, amounts), Fit.WHOLE, right=True),
+    ]
+    out.listing(fields, attempts, indent=0)
 
 
 def _known_charge(attempt: Attempt) -> Decimal:
     return attempt.charge if attempt.charge is not None else attempt.expected_charge
 
 
-def _line(attempt: Attempt, amounts: Amounts) -> list[Written]:
-    charge = amounts.bare(_known_charge(attempt))
-    return [
-        str(attempt.id),
-        attempt.address,
-        words(attempt.kind) + (f" {attempt.slot}" if attempt.slot else ""),
-        Span(words(attempt.state), _STYLES.get(attempt.state, Style.DIM)),
-        attempt.panel,
-        attempt.panel_order_id or NOTHING,
-        NOTHING if attempt.checked_at is None else words(attempt.status),
-        charge if attempt.charge is not None else dim(f"({charge})"),
-    ]
+def _charge(attempt: Attempt, amounts: Amounts) -> Written:
+    shown = amounts.bare(_known_charge(attempt))
+    return shown if attempt.charge is not None else dim(f"({shown})")
 
 
 def render_attempt(attempts: Sequence[Attempt], out: Screen) -> None:
@@ -154,11 +145,12 @@ def _carried(plan: Restoration, out: Screen) -> None:
     doubts = sum(1 for one in plan.carried if one.how is MergeVerdict.IN_DOUBT)
     told = count(len(plan.carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
     out.heading("Carried over from the present state:", told)
-    rows: list[list[Written]] = [
-        [one.order, Span(words(one.how), _HOW_STYLES.get(one.how, Style.PLAIN)), one.message]
-        for one in (plan.carried[:_MOST] if out.is_terminal else plan.carried)
+    fields: list[Field[Carried]] = [
+        Field("", lambda one: one.order, Fit.NAME),
+        Field("", lambda one: Span(words(one.how), _HOW_STYLES.get(one.how, Style.PLAIN))),
+        Field("", lambda one: one.message, Fit.WRAP),
     ]
-    out.table([Column("", Fit.NAME), Column(""), Column("", Fit.WRAP)], rows)
+    out.listing(fields, plan.carried[:_MOST] if out.is_terminal else plan.carried)
     if out.is_terminal and len(plan.carried) > _MOST:
         out.line(attention(f"… and {len(plan.carried) - _MOST:,} more."))
     if doubts:
