@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from runner.core.attempts import OutcomeKind
 from runner.report.live.tally import Stage, Tally
 from runner.report.terminal.screen import Screen
-from runner.report.terminal.style import Span, Style, Written, dim, strong
-from runner.report.wording import count, duration
+from runner.report.terminal.style import TROUBLES, Span, Style, Written, dim, strong
+from runner.report.wording import count, duration, words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,11 +22,6 @@ _APART = 1.0  # seconds at least between two plain lines of one stage
 _TENTHS = 10
 
 DOING = {Stage.REFRESH: "Reading", Stage.POLL: "Polling", Stage.SUBMIT: "Placing"}
-_OUTCOMES = (
-    (OutcomeKind.REFUSED, "refused", Style.BAD),
-    (OutcomeKind.NOT_SENT, "not sent", Style.ATTENTION),
-    (OutcomeKind.IN_DOUBT, "in doubt", Style.BAD),
-)
 
 
 class Display(Protocol):
@@ -60,7 +55,11 @@ def stage_result(tally: Tally) -> list[Written]:
 
 
 def _troubles(tally: Tally) -> list[Span]:
-    return [Span(f"{tally.outcomes[kind]:,} {word}", style) for kind, word, style in _OUTCOMES if tally.outcomes[kind]]
+    return [
+        Span(f"{tally.outcomes[kind]:,} {words(kind)}", style)
+        for kind, style in TROUBLES.items()
+        if tally.outcomes[kind]
+    ]
 
 
 class Pace:

@@ -9,7 +9,7 @@ from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
 from runner.engine.results import ApplyResult
 from runner.planning.accounting.ledger import Ledger
-from runner.planning.plan import ActionKind, Plan
+from runner.planning.plan import Action, ActionKind, Plan
 from runner.report.model.model import OrderRow, State, Tone, Verdict
 from runner.report.wording import count, money, words
 
@@ -66,20 +66,9 @@ def of_apply(result: ApplyResult) -> Verdict:
     """What was bought, and what was not."""
     if result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
         return _refused(result.plan) or Verdict(Tone.BAD, "Refused. Nothing was sent.")
-    cost = cost_of(result)
-    placed = f"{count(result.placed, 'order')} placed"
-    if result.placed and cost is not None and result.report.currency:
-        placed += f" for {money(cost, result.report.currency)}"
-    asked = [(result.refills, "refill"), (result.cancels, "cancellation")]
     uncancelled = len(result.plan.cancels) - result.cancels if result.cancel_results else 0
-    missed = [
-        (result.refused, "refused"),
-        (result.not_sent, "not sent"),
-        (_untried(result), "not tried"),
-        (uncancelled, "not cancelled"),
-    ]
-    told = [placed, *(f"{count(n, noun)} asked for" for n, noun in asked if n), *(f"{n:,} {w}" for n, w in missed if n)]
-    what = ", ".join(told)
+    told = [placed_words(result), *asked_words(result), *missed_words(result)]
+    what = ", ".join([*told, f"{uncancelled:,} not cancelled"] if uncancelled else told)
     if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:
         doubts = count(result.in_doubt, "order")
         return Verdict(Tone.BAD, f"In doubt: {doubts} may have been bought. This run: {what}.", _DOUBT_NEXT)
@@ -103,9 +92,29 @@ def cost_of(result: ApplyResult) -> Decimal | None:
     return sum(known, ZERO)
 
 
-def _untried(result: ApplyResult) -> int:
+def placed_words(result: ApplyResult) -> str:
+    """`225 orders placed for 83.20 USD`; the sum only where it is one."""
+    cost, currency = cost_of(result), result.report.currency
+    price = f" for {money(cost, currency)}" if result.placed and cost is not None and currency else ""
+    return f"{count(result.placed, 'order')} placed{price}"
+
+
+def asked_words(result: ApplyResult) -> list[str]:
+    """`1 refill asked for`, `2 cancellations asked for`."""
+    asked = ((result.refills, "refill"), (result.cancels, "cancellation"))
+    return [f"{count(number, noun)} asked for" for number, noun in asked if number]
+
+
+def missed_words(result: ApplyResult) -> list[str]:
+    """What of the plan was not bought: `1 refused`, `2 not tried`."""
+    missed = ((result.refused, "refused"), (result.not_sent, "not sent"), (len(untried(result)), "not tried"))
+    return [f"{number:,} {word}" for number, word in missed if number]
+
+
+def untried(result: ApplyResult) -> list[Action]:
+    """What of the plan was not even tried to be bought."""
     tried = {order.order for order in result.orders}
-    return sum(action.order.address not in tried for action in result.plan.purchases())
+    return [action for action in result.plan.purchases() if action.order.address not in tried]
 
 
 def _refused(plan: Plan) -> Verdict | None:

@@ -161,10 +161,11 @@ class Screen:
             for line in _plain_table(columns, rows):
                 self.stream.write(" " * indent + line + "\n")
 
-    def listing(self, fields: Sequence[Field[T]], subjects: Iterable[T], indent: int = 2) -> None:
-        """A table with a row for each subject."""
-        columns = [Column(field.title, field.fit, field.right) for field in fields]
-        self.table(columns, ([field.cell(one) for field in fields] for one in subjects), indent)
+    def listing(self, fields: Sequence[Field[T] | None], subjects: Iterable[T], indent: int = 2) -> None:
+        """A table with a row for each subject; without the columns that are None."""
+        shown = [field for field in fields if field is not None]
+        columns = [Column(field.title, field.fit, field.right) for field in shown]
+        self.table(columns, ([field.cell(one) for field in shown] for one in subjects), indent)
 
     def most(self, on_terminal: int) -> int:
         """How many rows of a long list are shown: so many on a terminal, a thousand off it."""

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from runner.core.attempts import OutcomeKind
+
 
 class Style(StrEnum):
     """Only the sixteen colours that a user's own terminal theme defines."""
@@ -25,6 +27,18 @@ class Span(NamedTuple):
 
 
 Written = str | Span
+
+# Outcomes other than a purchase.
+TROUBLES = {
+    OutcomeKind.REFUSED: Style.BAD,
+    OutcomeKind.NOT_SENT: Style.ATTENTION,
+    OutcomeKind.IN_DOUBT: Style.BAD,
+}
+
+
+def counted(number: int, style: Style) -> Span:
+    """`1,225` in `style`; a dim zero."""
+    return Span(f"{number:,}", style if number else Style.DIM)
 
 
 def good(text: str) -> Span:

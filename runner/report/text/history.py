@@ -27,11 +27,10 @@ def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool
         out.line(attention("Nothing has happened."))
         return
     amounts = Amounts((event.amount, event.currency) for event in listed)
-    order: Field[HistoryEvent] = Field("order", lambda one: one.order or one.panel or dim("-"), Fit.NAME)
-    fields: list[Field[HistoryEvent]] = [
+    fields: list[Field[HistoryEvent] | None] = [
         Field("time (UTC)", lambda one: f"{one.at:%Y-%m-%d %H:%M:%S}"),
         Field("event", lambda one: Span(words(one.kind), _STYLES.get(one.kind, Style.PLAIN))),
-        *([order] if several else []),
+        Field("order", lambda one: one.order or one.panel or dim("-"), Fit.NAME) if several else None,
         Field(
             "money",
             lambda one: "" if one.amount is None else amounts.named(one.amount, one.currency),

@@ -85,13 +85,13 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
     amounts = Amounts(
         (amount, one.currency) for one in accounts for amount in (one.balance, one.labelled, one.unexplained)
     )
-    labelled: Field[Account] = Field(
-        "labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.WHOLE, right=True
-    )
-    fields: list[Field[Account]] = [
+    labelled = any(account.labelled for account in accounts)
+    fields: list[Field[Account] | None] = [
         Field("", lambda one: one.panel, Fit.NAME),
         Field("balance", lambda one: amounts.named(one.balance, one.currency), Fit.WHOLE, right=True),
-        *([labelled] if any(account.labelled for account in accounts) else []),
+        Field("labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.WHOLE, right=True)
+        if labelled
+        else None,
         Field(
             "unexplained",
             lambda one: _warned(one.unexplained, amounts, Style.ATTENTION, one.currency),
@@ -132,10 +132,10 @@ def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool
 
 def _table(lines: Sequence[LedgerLine], out: Screen, fit: Fit = Fit.MIDDLE) -> None:
     amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
-    currency: Field[LedgerLine] = Field("currency", lambda one: one.currency or "")
-    fields: list[Field[LedgerLine]] = [
+    several = len({line.currency for line in lines}) > 1
+    fields: list[Field[LedgerLine] | None] = [
         Field("", lambda one: one.name, fit),
-        *([currency] if len({line.currency for line in lines}) > 1 else []),
+        Field("currency", lambda one: one.currency or "") if several else None,
         Field("orders", lambda one: f"{one.orders:,}", right=True),
         Field("spent", lambda one: amounts.bare(one.spent, one.currency), Fit.WHOLE, right=True),
         Field("refunded", lambda one: _quiet(one.refunded, amounts, one.currency), Fit.WHOLE, right=True),

@@ -81,15 +81,15 @@ def _piped_fields(rates: Amounts) -> list[Field[_Listed]]:
     ]
 
 
-def _fields(rates: Amounts, *, several: bool, is_wide: bool) -> list[Field[_Listed]]:
+def _fields(rates: Amounts, *, several: bool, is_wide: bool) -> list[Field[_Listed] | None]:
     def shown(text: Callable[[str, Service], str]) -> Callable[[_Listed], Span]:
         return lambda one: Span(text(*one), Style.PLAIN if one[1].is_default else Style.DIM)
 
     return [
-        *([Field("panel", shown(lambda panel, _: panel))] if several else []),
+        Field("panel", shown(lambda panel, _: panel)) if several else None,
         Field("service", shown(lambda _, service: service.id), right=True),
         Field("name", shown(_name), Fit.WRAP),
-        *([Field("category", shown(lambda _, service: service.category), Fit.WRAP)] if is_wide else []),
+        Field("category", shown(lambda _, service: service.category), Fit.WRAP) if is_wide else None,
         Field("per 1000", shown(lambda panel, service: rates.bare(service.rate, panel)), Fit.WHOLE, right=True),
         Field("min", shown(lambda _, service: f"{service.min:,}"), right=True),
         Field("max", shown(lambda _, service: f"{service.max:,}"), right=True),

@@ -1,6 +1,6 @@
 """Text of `plan`: what a person needs to decide in ten seconds, the verdict, and the next command."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,14 +9,13 @@ from itertools import islice
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
 from runner.planning.plan import Action, ActionKind, Plan
-from runner.report.terminal.screen import Column, Fit, Screen
+from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.text.lists import render_diagnostics
 from runner.report.wording import Amounts, count, minutes, money, words
 
 _SMALL = 20  # purchases that are listed one by one
 _FIRST = 10  # listed of each other kind
-_FIRST_PIPED = 1000  # the same off a terminal, where people grep
 
 _DONE_BY_APPLY = (
     ActionKind.PLACE,
@@ -132,33 +131,26 @@ class _Sum:
 
 def _totals(plan: Plan, out: Screen) -> None:
     """One row per campaign and, below it, one per service and kind."""
-    campaigns: dict[tuple[str, str], _Sum] = {}
-    groups: dict[tuple[str, str], dict[tuple[str, ActionKind], _Sum]] = {}
+    sums: dict[tuple[str, str], dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
     for action, number in plan.groups():
         if action.kind in _HELD:
             continue
-        campaign = (action.order.campaign, action.panel)
-        if campaign not in campaigns:
-            campaigns[campaign] = _Sum()
-            groups[campaign] = {}
         quantity, runs, _ = plan.terms(action)
-        campaigns[campaign].add(action, quantity * (runs or 1), number)
-        group = (action.order.service, action.kind)
-        if group not in groups[campaign]:
-            groups[campaign][group] = _Sum()
-        groups[campaign][group].add(action, quantity * (runs or 1), number)
-
+        part = f"service {action.order.service}" + (
+            "" if action.kind is ActionKind.PLACE else f", {words(action.kind)}"
+        )
+        for label in (f"on {action.panel}", part):
+            sums[action.order.campaign, action.panel][label].add(action, quantity * (runs or 1), number)
     amounts = Amounts(
-        (part.cost, _currency(plan, panel)) for (_, panel), parts in groups.items() for part in parts.values()
+        (part.cost, _currency(plan, panel)) for (_, panel), parts in sums.items() for part in parts.values()
     )
 
     def rows() -> Iterator[list[Written]]:
-        for (name, panel), whole in campaigns.items():
-            currency = _currency(plan, panel)
-            yield [strong(name), f"on {panel}", *whole.cells(currency, Style.STRONG, amounts)]
-            for (service, kind), part in groups[(name, panel)].items():
-                label = f"service {service}" + ("" if kind is ActionKind.PLACE else f", {words(kind)}")
-                yield [dim(name) if not out.is_terminal else "", label, *part.cells(currency, Style.PLAIN, amounts)]
+        for (name, panel), parts in sums.items():
+            first, style = strong(name), Style.STRONG
+            for label, part in parts.items():
+                yield [first, label, *part.cells(_currency(plan, panel), style, amounts)]
+                first, style = Span("") if out.is_terminal else dim(name), Style.PLAIN
 
     title = "To do:" if plan.exit_code is ExitCode.OK else "Asked for:"
     out.heading(title, dim(f"({count(plan.ok, 'order')} already as asked)") if plan.ok else "")
@@ -177,35 +169,25 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
     if not number:
         return
     out.heading(f"{words(kind).capitalize()} ({number:,}):")
-    limit = _SMALL if out.is_terminal else _FIRST_PIPED
+    limit = out.most(_SMALL)
     is_told = kind in _TOLD or bool(plan.parts and kind is ActionKind.PLACE)
     listed = list(islice(plan.of_kind(kind), limit))
     amounts = Amounts((action.cost, _currency(plan, action.panel)) for action in listed)
 
-    def rows() -> Iterator[list[Written]]:
-        for action in listed:
-            link = [] if out.is_terminal and is_told else [action.order.link]
-            reason = [action.reason] if is_told else []
-            cost = amounts.named(action.cost, _currency(plan, action.panel))
-            yield [
-                *_kind_cell(kind, out),
-                action.order.address,
-                *link,
-                _amount(plan.terms(action)),
-                dim("free") if kind in _FREE and not action.cost else cost,
-                *reason,
-            ]
+    def cost(action: Action) -> Written:
+        is_free = kind in _FREE and not action.cost
+        return dim("free") if is_free else amounts.named(action.cost, _currency(plan, action.panel))
 
-    columns = [
-        *_kind_column(out),
-        Column("order", Fit.NAME),
-        *([] if out.is_terminal and is_told else [Column("link", Fit.MIDDLE)]),
-        Column("units", right=True),
-        Column("cost", Fit.WHOLE, right=True),
-        *([Column("why", Fit.WRAP)] if is_told else []),
+    fields: list[Field[Action] | None] = [
+        None if out.is_terminal else Field("action", lambda one: one.kind.value),
+        Field("order", lambda one: one.order.address, Fit.NAME),
+        None if out.is_terminal and is_told else Field("link", lambda one: one.order.link, Fit.MIDDLE),
+        Field("units", lambda one: _amount(plan.terms(one)), right=True),
+        Field("cost", cost, Fit.WHOLE, right=True),
+        Field("why", lambda one: one.reason, Fit.WRAP) if is_told else None,
     ]
-    out.table(columns, rows())
-    _and_more(number - limit, out)
+    out.listing(fields, listed)
+    out.and_more(number - limit)
 
 
 def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
@@ -214,21 +196,22 @@ def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
         return
     title, style, fit, meaning = _HELD[kind]
     fit = Fit.WRAP if plan.parts else fit  # what goes on with an order has a longer reason than `in flight`
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
     out.heading(f"{title} ({number:,}):", meaning)
-    told = _alike(plan) if kind is ActionKind.BLOCKED else ((action, 1) for action in plan.of_kind(kind))
+    held = _alike(plan) if kind is ActionKind.BLOCKED else ((action, 1) for action in plan.of_kind(kind))
+    listed = list(islice(held, out.most(_FIRST)))
 
-    def rows() -> Iterator[list[Written]]:
-        nonlocal number
-        for action, orders in islice(told, limit):
-            link = [] if out.is_terminal else [action.order.link]
-            others = f" and {orders - 1:,} more" if orders > 1 else ""
-            number -= orders - 1
-            yield [*_kind_cell(kind, out), Span(action.order.address + others, style), *link, action.reason]
+    def order(one: tuple[Action, int]) -> Written:
+        action, orders = one
+        return Span(action.order.address + (f" and {orders - 1:,} more" if orders > 1 else ""), style)
 
-    link = [] if out.is_terminal else [Column("link")]
-    out.table([*_kind_column(out), Column("order", Fit.NAME), *link, Column("reason", fit)], rows())
-    _and_more(number - limit, out)
+    fields: list[Field[tuple[Action, int]] | None] = [
+        None if out.is_terminal else Field("action", lambda _: kind.value),
+        Field("order", order, Fit.NAME),
+        None if out.is_terminal else Field("link", lambda one: one[0].order.link),
+        Field("reason", lambda one: one[0].reason, fit),
+    ]
+    out.listing(fields, listed)
+    out.and_more(number - sum(orders for _, orders in listed))
 
 
 def _alike(plan: Plan) -> Iterator[tuple[Action, int]]:
@@ -239,20 +222,6 @@ def _alike(plan: Plan) -> Iterator[tuple[Action, int]]:
         first.setdefault(action.reason, action)
         numbers[action.reason] += 1
     return ((action, numbers[reason]) for reason, action in first.items())
-
-
-def _kind_column(out: Screen) -> list[Column]:
-    """Off a terminal each line says itself what it is."""
-    return [] if out.is_terminal else [Column("action")]
-
-
-def _kind_cell(kind: ActionKind, out: Screen) -> list[Written]:
-    return [] if out.is_terminal else [kind.value]
-
-
-def _and_more(left: int, out: Screen) -> None:
-    if left > 0:
-        out.line(dim(f"… and {left:,} more (--format json lists all)"), indent=2)
 
 
 def _amount(terms: tuple[int, int | None, int | None]) -> str:
@@ -287,10 +256,10 @@ def _problems(plan: Plan, out: Screen) -> None:
     """What is wrong in the files, with the place of each."""
     if not plan.problems:
         return
-    limit = _FIRST if out.is_terminal else _FIRST_PIPED
+    limit = out.most(_FIRST)
     out.heading(f"Problems ({len(plan.problems):,}):")
     render_diagnostics(plan.problems[:limit], out, indent=2)
-    _and_more(len(plan.problems) - limit, out)
+    out.and_more(len(plan.problems) - limit)
 
 
 def _currency(plan: Plan, panel: str) -> str | None:

@@ -29,11 +29,10 @@ def render_request_results(noun: str, results: Sequence[RequestResult], out: Scr
     if not results:
         out.line(f"Nothing to do: no {noun} is due.")
         return
-    refill_id: Field[RequestResult] = Field("refill id", lambda one: one.refill_id or "-")
-    fields: list[Field[RequestResult]] = [
+    fields: list[Field[RequestResult] | None] = [
         Field("order", lambda one: one.order, Fit.NAME),
         Field("panel order id", lambda one: one.panel_order_id),
-        *([refill_id] if noun == "refill" else []),
+        Field("refill id", lambda one: one.refill_id or "-") if noun == "refill" else None,
         Field("outcome", lambda one: Span(words(one.outcome), _STYLES[one.outcome])),
         Field("message", lambda one: one.message or "-", Fit.WRAP),
     ]
