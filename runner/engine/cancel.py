@@ -17,14 +17,7 @@ from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
 from runner.engine.results import ApplyResult, CancelResult
 from runner.engine.session import Session
-from runner.panel.parse.refill_answers import CancelKind
 from runner.planning.plan import DueCancel
-
-_AFTER_ANSWER = {
-    CancelKind.RECORDED: CancelState.RECORDED,
-    CancelKind.REFUSED: CancelState.REFUSED,
-    CancelKind.UNKNOWN: CancelState.UNKNOWN,
-}
 
 
 async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[CancelResult]:
@@ -96,7 +89,7 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], resul
     requests = []
     for one in batch:
         answer = answers.get(one.panel_order_id)
-        state = CancelState.UNKNOWN if answer is None else _AFTER_ANSWER[answer.kind]
+        state = CancelState.UNKNOWN if answer is None else answer.state
         message = "the panel did not say" if answer is None else answer.message
         requests.append(CancelRequest(one.attempt_id, at, state, message))
     unrecorded = ""

@@ -10,33 +10,18 @@ from runner.core.attempts import Attempt
 from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
 from runner.core.events import EventType
 from runner.core.operations import AskRefills, SeeRefills, SettleRefills
-from runner.core.refills import Finality, Refill, RefillSeen, RefillSettled, RefillState
+from runner.core.refills import Refill, RefillSeen, RefillSettled, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
 from runner.engine.results import RefillResult
 from runner.engine.session import Session
-from runner.panel.parse.refill_answers import Finality as SaidFinality
-from runner.panel.parse.refill_answers import RefillAnswer, RefillKind, RefillStatusAnswer
-from runner.panel.parse.refill_answers import RefillState as SaidState
+from runner.panel.parse.refill_answers import RefillAnswer, RefillStatusAnswer
 from runner.planning.refills.due_refills import DueRefill
 
 LOST_AFTER = timedelta(
     hours=72
 )  # a refill that the panel does not know by then is given up; before, it may be a replica's lag
-
-_AFTER_ANSWER = {
-    RefillKind.REQUESTED: RefillState.REQUESTED,
-    RefillKind.REFUSED: RefillState.REFUSED,
-    RefillKind.NOT_SENT: RefillState.NOT_SENT,
-    RefillKind.UNKNOWN: RefillState.UNKNOWN,
-}
-_AFTER_LOOK = {
-    SaidState.COMPLETED: RefillState.COMPLETED,
-    SaidState.REJECTED: RefillState.REJECTED,
-    SaidState.FAILED: RefillState.REJECTED,
-    SaidState.CANCELED: RefillState.REJECTED,
-}
 
 
 async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) -> list[RefillResult]:
@@ -77,14 +62,7 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], resul
 def _settled(refill: int, answer: RefillAnswer | None) -> RefillSettled:
     if answer is None:
         return RefillSettled(refill, RefillState.UNKNOWN, message="the panel did not say")
-    state = _AFTER_ANSWER[answer.kind]
-    if state is not RefillState.REFUSED:
-        return RefillSettled(refill, state, answer.refill_id, None, answer.message)
-    if answer.stops_panel and answer.finality is not SaidFinality.FINAL:
-        # A key or a rate that the panel does not accept: it has not looked at the order.
-        return RefillSettled(refill, RefillState.NOT_SENT, message=answer.message)
-    finality = Finality.FINAL if answer.finality is SaidFinality.FINAL else Finality.LATER
-    return RefillSettled(refill, state, None, finality, answer.message)
+    return RefillSettled(refill, answer.state, answer.refill_id, answer.finality, answer.message)
 
 
 def _tell(
@@ -133,8 +111,7 @@ def seen_of(asked: Sequence[Refill], said: Mapping[str, RefillStatusAnswer], now
         answer = said.get(one.refill_id or "")
         if answer is None:
             continue
-        state = _AFTER_LOOK.get(answer.state, RefillState.REQUESTED)
-        message = answer.error or answer.state_text
+        state, message = answer.state, answer.error or answer.state_text
         if answer.error and now - one.asked_at > LOST_AFTER:
             state, message = RefillState.UNKNOWN, f"the panel no longer knows refill {one.refill_id}: {message}"
         seen.append(RefillSeen(one.id, state, message, now))

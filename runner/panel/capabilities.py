@@ -8,6 +8,11 @@ OFFSET = "offset"  # the ability to go on with a price list that fills a page
 KEEP_ALIVE = "keep_alive"  # the ability to keep a connection that it promised to keep
 
 
+def lists_of(action: str) -> str:
+    """The ability to take many ids in one call of `action`. The action's own name is the ability to take it at all."""
+    return f"multi_{action}"
+
+
 class CapabilityChange(NamedTuple):
     """What the state should remember of a panel."""
 

@@ -7,23 +7,24 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from runner.core.attempts import BATCH, LiveStatus, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
+from runner.core.attempts import BATCH, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue
 from runner.core.errors import PanelUnreachable
 from runner.core.orders import PanelProfile
 from runner.core.values.clock import Clock
 from runner.core.values.text import Secret
 from runner.panel import forms
-from runner.panel.capabilities import KEEP_ALIVE, OFFSET, CapabilityChange
+from runner.panel.capabilities import KEEP_ALIVE, OFFSET, CapabilityChange, lists_of
 from runner.panel.paged_price_list import read_on
 from runner.panel.parse import answers
 from runner.panel.parse.answers import StatusAnswer
 from runner.panel.parse.complaints import Trouble
 from runner.panel.parse.outcome import classify_add
+from runner.panel.parse.price_list import PricePage
 from runner.panel.parse.refill_answers import CancelAnswer, RefillAnswer, RefillStatusAnswer
 from runner.panel.redact import Redactor
 from runner.panel.refill_calls import UpkeepCalls
-from runner.panel.retry import Capabilities, ListCall, OnPause, Reader, nobody_waits
+from runner.panel.retry import ListCall, OnPause, Reader, nobody_waits
 from runner.panel.transport.daily_quota import CountingLimiter
 from runner.panel.transport.http import LARGE, HttpTransport, Transport
 from runner.panel.transport.keep_alive import KeepAlive
@@ -35,10 +36,9 @@ _ANSWERED = frozenset({OutcomeKind.PLACED, OutcomeKind.REFUSED})
 
 STATUS = ListCall(
     action="status",
-    one_form=forms.status,
-    many_form=forms.statuses,
+    field="order",
     parse=answers.parse_statuses,
-    of_error=answers.status_of_error,
+    of_error=lambda message: StatusAnswer(error=message),
 )
 
 
@@ -84,14 +84,12 @@ class PanelClient:
         """How this panel is spoken to."""
         return self._profile
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the panel turned out not to have."""
-        return self._reader.capabilities
-
     def remember(self, known: CapabilityChange) -> None:
-        """Take over what earlier runs found out: what is lacking is not tried again, calls count against the day's limit."""
-        self._reader.capabilities.remember(known.lacking - {KEEP_ALIVE})
+        """Take over what earlier runs found out: what is lacking is not tried again, calls count against the day's limit.
+
+        That statuses are not known at all is never believed: nobody can do without.
+        """
+        self._reader.lacking |= known.lacking - {KEEP_ALIVE, STATUS.action}
         self._keep_alive.is_broken = self._keep_alive.is_broken or KEEP_ALIVE in known.lacking
         self._status_calls.remember(known.status_calls)
         self._known = self._lacking()
@@ -104,12 +102,12 @@ class PanelClient:
 
     def _lacking(self) -> frozenset[str]:
         is_broken = self._keep_alive.is_broken and self._profile.keep_alive  # what the profile says is no news
-        return self._reader.capabilities.lacking() | ({KEEP_ALIVE} if is_broken else frozenset())
+        return frozenset(self._reader.lacking | ({KEEP_ALIVE} if is_broken else set()))
 
     def polls_left(self) -> int | None:
         """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""
         left = self._status_calls.left()
-        if left is None or STATUS.action in self._reader.capabilities.singly:
+        if left is None or lists_of(STATUS.action) in self._reader.lacking:
             return left
         return left * BATCH
 
@@ -133,17 +131,17 @@ class PanelClient:
         first = await self._reader.read(forms.services(), answers.parse_services, self._other_calls, LARGE)
         if isinstance(first, Trouble):
             raise self._reader.unreachable(first.message)
-        missing = self._reader.capabilities.missing
-        found = await read_on(first, None if OFFSET in missing else self._further_services)
+        lacking = self._reader.lacking
+        found = await read_on(first, None if OFFSET in lacking else self._further_services)
         if isinstance(found, Trouble):
             raise self._reader.unreachable(found.message)
         if found.skipped:
             log.debug("%s services: %d rows skipped as unreadable", self._profile.name, found.skipped)
         if found.looks_cut:
-            missing.add(OFFSET)
-        return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at, repeated=found.repeated)
+            lacking.add(OFFSET)
+        return Catalogue(panel=self._profile.name, services=found.services, fetched_at=at, repeated=found.repeated())
 
-    async def _further_services(self, offset: int) -> answers.ServicesAnswer | Trouble:
+    async def _further_services(self, offset: int) -> PricePage | Trouble:
         return await self._reader.read(forms.services(offset), answers.parse_further_services, self._other_calls, LARGE)
 
     async def balance(self) -> Balance:
@@ -173,24 +171,8 @@ class PanelClient:
             raise ValueError(f"{len(wanted)} orders in one call; at most {BATCH}")
         found = await self._reader.read_each(STATUS, tuple(wanted), self._status_calls)
         return [
-            StatusSeen(
-                attempt_id=wanted[order_id],
-                status=LiveStatus.UNKNOWN if seen.error else seen.status,
-                status_text=seen.status_text,
-                charge=seen.charge,
-                start_count=seen.start_count,
-                remains=seen.remains,
-                currency=seen.currency,
-                checked_at=at,
-                error=seen.error,
-            )
-            for order_id, seen in found.items()
+            StatusSeen(attempt_id=wanted[order_id], checked_at=at, **seen._asdict()) for order_id, seen in found.items()
         ]
-
-    async def status(self, order_id: str) -> StatusAnswer | None:
-        """One order's status, asked for alone; None if the panel said nothing about it."""
-        found = await self._reader.read_each(STATUS, (order_id,), self._status_calls)
-        return found.get(order_id)
 
     def add_turn_now(self) -> bool:
         """Take a turn for one `add` if no rate spaces them; False: wait for `add_turn()`."""

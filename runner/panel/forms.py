@@ -28,34 +28,9 @@ def add(*, service: str, link: str, quantity: int, runs: int | None, interval: i
     return form
 
 
-def status(order_id: str) -> Form:
-    """Ask for one order's status."""
-    return [("action", "status"), ("order", order_id)]
-
-
-def statuses(order_ids: Sequence[str]) -> Form:
-    """Ask for up to 100 orders' statuses."""
-    return [("action", "status"), ("orders", ",".join(order_ids))]
-
-
-def refill(order_id: str) -> Form:
-    """Ask for one refill."""
-    return [("action", "refill"), ("order", order_id)]
-
-
-def refills(order_ids: Sequence[str]) -> Form:
-    """Ask for up to 100 refills."""
-    return [("action", "refill"), ("orders", ",".join(order_ids))]
-
-
-def refill_status(refill_id: str) -> Form:
-    """Ask for one refill's status."""
-    return [("action", "refill_status"), ("refill", refill_id)]
-
-
-def refill_statuses(refill_ids: Sequence[str]) -> Form:
-    """Ask for up to 100 refills' statuses."""
-    return [("action", "refill_status"), ("refills", ",".join(refill_ids))]
+def about(action: str, field: str, ids: Sequence[str]) -> Form:
+    """A call about one id, in `field`, or about up to 100, in the field of that name with an `s`."""
+    return [("action", action), (field if len(ids) == 1 else f"{field}s", ",".join(ids))]
 
 
 def cancel(order_ids: Sequence[str]) -> Form:

@@ -6,7 +6,6 @@ Only for calls that may be repeated. Knows neither sockets nor what an answer me
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -14,6 +13,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from runner.core.attempts import BATCH
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.core.values.clock import Clock, to_the_second
+from runner.panel import forms
+from runner.panel.capabilities import lists_of
 from runner.panel.exchange import Answer, TransportFailure
 from runner.panel.forms import Form
 from runner.panel.parse.complaints import Trouble, TroubleKind
@@ -39,29 +40,6 @@ def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
     return (unique[start : start + size] for start in range(0, len(unique), size))
 
 
-_ONE_BY_ONE = "multi_"  # and an action: the ability to take many ids in a call
-
-
-@dataclass(slots=True, kw_only=True)
-class Capabilities:
-    """What a panel turned out not to have, by `action`; for the client's life."""
-
-    singly: set[str] = field(default_factory=set)  # takes one id a call
-    missing: set[str] = field(default_factory=set)  # is not known at all
-
-    def lacking(self) -> frozenset[str]:
-        """The same as one set of names, to be remembered: `cancel`, `multi_status`."""
-        return frozenset(self.missing | {f"{_ONE_BY_ONE}{action}" for action in self.singly})
-
-    def remember(self, lacking: Iterable[str]) -> None:
-        """Take over what `lacking` told earlier. That statuses are not known at all is never believed: nobody can do without."""
-        for name in lacking:
-            if name.startswith(_ONE_BY_ONE):
-                self.singly.add(name.removeprefix(_ONE_BY_ONE))
-            elif name != "status":
-                self.missing.add(name)
-
-
 class Told(Protocol):
     """What was said about one id."""
 
@@ -77,8 +55,7 @@ class ListCall(NamedTuple, Generic[S]):
     """A call that takes one id or many, and how its answers are read; results by id."""
 
     action: str
-    one_form: Callable[[str], Form]
-    many_form: Callable[[Sequence[str]], Form]
+    field: str  # that takes an id; with an `s` it takes many
     parse: Callable[[str, Sequence[str], Redact], Mapping[str, S] | Trouble]
     of_error: Callable[[str], S]  # what an error means that is about the one id asked for
 
@@ -105,7 +82,7 @@ class Reader:
         self._rng = rng
         self._redact = redact
         self._parallel = parallel
-        self.capabilities = Capabilities()
+        self.lacking: set[str] = set()  # abilities that the panel turned out not to have: `cancel`, `multi_status`
 
     async def read(
         self, form: Form, parse: Callable[[str, Redact], T | Trouble], limiter: Limiter, cap: int = SMALL
@@ -149,8 +126,8 @@ class Reader:
     async def read_each(self, call: ListCall[S], ids: tuple[str, ...], limiter: Limiter) -> dict[str, S]:
         """Results by id, of at most 100 ids, in one call where the panel can; ids that it left out are absent."""
         known: dict[str, S] = {}
-        if len(ids) > 1 and call.action not in self.capabilities.singly:
-            many = await self.read(call.many_form(ids), lambda text, redact: call.parse(text, ids, redact), limiter)
+        if len(ids) > 1 and lists_of(call.action) not in self.lacking:
+            many = await self._ask(call, ids, limiter)
             if many and not isinstance(many, Trouble):
                 return dict(many)
             # Refused as a whole, or not a word about any of them: as a panel does that reads `order` alone.
@@ -163,7 +140,7 @@ class Reader:
             else:
                 is_the_form = True
             if is_the_form:
-                self.capabilities.singly.add(call.action)
+                self.lacking.add(lists_of(call.action))
             ids = ids[1:]
         for group in batches(ids, self._parallel):
             # All are awaited before the first failure is raised: no call goes on behind the caller's back.
@@ -177,14 +154,18 @@ class Reader:
         return known
 
     async def _read_one(self, call: ListCall[S], each: str, limiter: Limiter) -> dict[str, S]:
-        found = await self.read(call.one_form(each), lambda text, redact: call.parse(text, (each,), redact), limiter)
+        found = await self._ask(call, (each,), limiter)
         if not isinstance(found, Trouble):
             return dict(found)
         if found.is_about_one:
             return {each: call.of_error(found.message)}
         if found.kind is TroubleKind.UNKNOWN_ACTION:
-            self.capabilities.missing.add(call.action)
+            self.lacking.add(call.action)
         raise self.unreachable(found.message)
+
+    async def _ask(self, call: ListCall[S], ids: Sequence[str], limiter: Limiter) -> Mapping[str, S] | Trouble:
+        form = forms.about(call.action, call.field, ids)
+        return await self.read(form, lambda text, redact: call.parse(text, ids, redact), limiter)
 
     def _pause(self, pause: Pause, seen: str) -> None:
         if pause.is_too_long:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from runner.core.operations import AskRefills, SettleRefills
-from runner.core.refills import CancelState, Refill, RefillState
+from runner.core.refills import CancelState, Refill, RefillSettled, RefillState
 from runner.engine import refill as engine_refill
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
-from runner.panel.parse.refill_answers import RefillAnswer, RefillKind
+from runner.panel.parse.refill_answers import RefillAnswer
 from runner.planning.accounting import ledger
 from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.store.operations import refills
@@ -59,7 +59,7 @@ def refill_asked_again_when_lost(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     async def refill_twice(self: PanelClient, order_ids: Any) -> Mapping[str, RefillAnswer]:
         wanted = list(order_ids)
         answers = await refill(self, wanted)
-        lost = [each for each in wanted if answers[each].kind is RefillKind.UNKNOWN]
+        lost = [each for each in wanted if answers[each].state is RefillState.UNKNOWN]
         return {**answers, **(await refill(self, lost) if lost else {})}
 
     patch.setattr(PanelClient, "refill", refill_twice)
@@ -68,7 +68,13 @@ def refill_asked_again_when_lost(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def lost_refill_not_counted(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request whose answer was lost is taken for one that never left."""
-    patch.setitem(engine_refill._AFTER_ANSWER, RefillKind.UNKNOWN, RefillState.NOT_SENT)
+    settled = engine_refill._settled
+
+    def forgetful(refill: int, answer: RefillAnswer | None) -> RefillSettled:
+        one = settled(refill, answer)
+        return one._replace(state=RefillState.NOT_SENT) if one.state is RefillState.UNKNOWN else one
+
+    patch.setattr(engine_refill, "_settled", forgetful)
     return {}
 
 

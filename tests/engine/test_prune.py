@@ -12,12 +12,12 @@ from runner.core.orders import Limit, Policy
 from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
 from runner.engine.run import PlanRequest, apply
-from runner.panel.parse.refill_answers import CancelAnswer, CancelKind
+from runner.panel.parse.refill_answers import CancelAnswer
 from runner.planning.status.selectors import only
 from tests.engine.simulated import SimulatedPanel, campaign, instead, lost
 
 ALL = Policy(max_cancel=Limit(number=1000))
-RECORDED = CancelAnswer(kind=CancelKind.RECORDED)
+RECORDED = CancelAnswer(state=CancelState.RECORDED)
 DAY = 24 * 3600.0
 
 
@@ -145,10 +145,10 @@ async def test_the_look_after_the_request_sees_what_happened_at_once(open_run, p
     assert recorded.attempts["spring", "o1"][0].status is LiveStatus.CANCELED
 
 
-@pytest.mark.parametrize(("kind", "asked_again"), [(CancelKind.REFUSED, False), (CancelKind.UNKNOWN, True)])
-async def test_a_request_that_was_not_taken_ends_with_14(panel, run, kind, asked_again):
+@pytest.mark.parametrize(("state", "asked_again"), [(CancelState.REFUSED, False), (CancelState.UNKNOWN, True)])
+async def test_a_request_that_was_not_taken_ends_with_14(panel, run, state, asked_again):
     await run(ids(0, 1, 2))
-    panel.answer = lambda order_id: CancelAnswer(kind=kind, message="no") if order_id == "23502" else RECORDED
+    panel.answer = lambda order_id: CancelAnswer(state=state, message="no") if order_id == "23502" else RECORDED
     result = await run(ids(0))
     assert (result.exit_code, result.cancels) == (14, 1)
     panel.answer = lambda _order_id: RECORDED
@@ -157,7 +157,7 @@ async def test_a_request_that_was_not_taken_ends_with_14(panel, run, kind, asked
 
 async def test_a_call_of_which_nothing_was_answered_ends_the_asking(panel, run):
     await run(ids(*range(205)))
-    panel.answer = lambda _order_id: CancelAnswer(kind=CancelKind.UNKNOWN, message="connection reset")
+    panel.answer = lambda _order_id: CancelAnswer(state=CancelState.UNKNOWN, message="connection reset")
     result = await run(ids(0))
     assert (result.exit_code, result.cancels, len(panel.cancel_calls)) == (14, 0, 1)
     panel.answer = lambda _order_id: RECORDED
@@ -166,7 +166,7 @@ async def test_a_call_of_which_nothing_was_answered_ends_the_asking(panel, run):
 
 async def test_an_answer_that_is_not_about_the_orders_ends_the_asking(panel, run):
     await run(ids(*range(205)))
-    panel.answer = lambda _order_id: CancelAnswer(kind=CancelKind.REFUSED, message="invalid key", stops_panel=True)
+    panel.answer = lambda _order_id: CancelAnswer(state=CancelState.REFUSED, message="invalid key", stops_panel=True)
     assert (await run(ids(0))).exit_code == 14
     assert len(panel.cancel_calls) == 1
 

@@ -19,19 +19,15 @@ from runner.engine.refill import LOST_AFTER, seen_of
 from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import (
     CancelAnswer,
-    CancelKind,
     RefillAnswer,
-    RefillKind,
     RefillStatusAnswer,
 )
-from runner.panel.parse.refill_answers import Finality as SaidFinality
-from runner.panel.parse.refill_answers import RefillState as SaidState
 from tests.engine.simulated import SimulatedPanel, campaign, instead, lost
 
 DAY = 24 * 3600.0
 POLICY = Policy(refill=RefillPolicy(when=RefillWhen.DUE, every=timedelta(hours=24), max=3))
-REQUESTED = RefillAnswer(kind=RefillKind.REQUESTED, refill_id="r1")
-UNKNOWN = RefillAnswer(kind=RefillKind.UNKNOWN, message="connection reset")
+REQUESTED = RefillAnswer(state=RefillState.REQUESTED, refill_id="r1")
+UNKNOWN = RefillAnswer(state=RefillState.UNKNOWN, message="connection reset")
 
 
 class UpkeepPanel(SimulatedPanel):
@@ -43,9 +39,9 @@ class UpkeepPanel(SimulatedPanel):
         self.cancel_calls: list[list[str]] = []
         self.refill_status_calls: list[list[str]] = []
         self.grant: Callable[[str], RefillAnswer] = lambda _order_id: REQUESTED
-        self.cancelling: Callable[[str], CancelAnswer] = lambda _order_id: CancelAnswer(kind=CancelKind.RECORDED)
+        self.cancelling: Callable[[str], CancelAnswer] = lambda _order_id: CancelAnswer(state=CancelState.RECORDED)
         self.on_refill: Callable[[], None] = lambda: None
-        self.refill_state: RefillStatusAnswer | None = RefillStatusAnswer(state=SaidState.PENDING)
+        self.refill_state: RefillStatusAnswer | None = RefillStatusAnswer(state_text="Pending")
         self.refill_status_error: Exception | None = None
         self.status = LiveStatus.COMPLETED
 
@@ -158,27 +154,21 @@ async def test_one_answer_that_is_missing_does_not_hold_up_the_others(panel, run
 @pytest.mark.parametrize(
     ("answer", "state", "finality", "asked_again"),
     [
-        (RefillAnswer(kind=RefillKind.NOT_SENT, message="no connection"), RefillState.NOT_SENT, None, True),
+        (RefillAnswer(state=RefillState.NOT_SENT, message="no connection"), RefillState.NOT_SENT, None, True),
         (
-            RefillAnswer(kind=RefillKind.REFUSED, finality=SaidFinality.LATER, message="rate", stops_panel=True),
+            RefillAnswer(state=RefillState.NOT_SENT, message="rate", stops_panel=True),
             RefillState.NOT_SENT,
             None,
             True,
         ),
         (
-            RefillAnswer(kind=RefillKind.REFUSED, finality=SaidFinality.FINAL),
+            RefillAnswer(state=RefillState.REFUSED, finality=Finality.FINAL),
             RefillState.REFUSED,
             Finality.FINAL,
             False,
         ),
         (
-            RefillAnswer(kind=RefillKind.REFUSED, finality=SaidFinality.LATER),
-            RefillState.REFUSED,
-            Finality.LATER,
-            False,
-        ),
-        (
-            RefillAnswer(kind=RefillKind.REFUSED, finality=SaidFinality.UNKNOWN),
+            RefillAnswer(state=RefillState.REFUSED, finality=Finality.LATER),
             RefillState.REFUSED,
             Finality.LATER,
             False,
@@ -228,7 +218,7 @@ async def test_only_open_refills_are_followed_until_they_end(open_run, panel, ru
     assert panel.refill_status_calls == []
     await run(1)
     assert panel.refill_status_calls == [["r1"]]
-    panel.refill_state = RefillStatusAnswer(state=SaidState.REJECTED, state_text="Rejected")
+    panel.refill_state = RefillStatusAnswer(state=RefillState.REJECTED, state_text="Rejected")
     await run(1)
     await run(1)
     assert len(panel.refill_status_calls) == 2
@@ -249,7 +239,7 @@ async def test_unreadable_refill_statuses_are_a_note_and_a_rejected_key_is_not(p
 def test_a_refill_that_the_panel_does_not_know_is_given_up_after_three_days():
     now = ManualClock().now()
     refill = Refill(5, 1, RefillState.REQUESTED, "r1", None, "", now - LOST_AFTER, None, None)
-    unknown = {"r1": RefillStatusAnswer(state=SaidState.UNKNOWN, error="Refill not found")}
+    unknown = {"r1": RefillStatusAnswer(error="Refill not found")}
     assert seen_of([refill], unknown, now)[0].state is RefillState.REQUESTED
     (given_up,) = seen_of([refill], unknown, now + timedelta(seconds=1))
     assert (given_up.state, given_up.message) == (
@@ -257,7 +247,7 @@ def test_a_refill_that_the_panel_does_not_know_is_given_up_after_three_days():
         "the panel no longer knows refill r1: Refill not found",
     )
     assert seen_of([refill], {}, now) == []
-    odd = {"r1": RefillStatusAnswer(state=SaidState.UNKNOWN, state_text="Brewing")}
+    odd = {"r1": RefillStatusAnswer(state_text="Brewing")}
     assert seen_of([refill], odd, now + LOST_AFTER)[0].state is RefillState.REQUESTED
 
 
@@ -265,7 +255,7 @@ async def test_cancels_go_in_calls_of_a_hundred_and_each_answer_is_kept(open_run
     panel.status = LiveStatus.PENDING
     await run(120)
     panel.cancelling = lambda order_id: CancelAnswer(
-        kind=CancelKind.REFUSED if order_id == "23501" else CancelKind.RECORDED, message=""
+        state=CancelState.REFUSED if order_id == "23501" else CancelState.RECORDED, message=""
     )
     async with open_run() as session:
         recorded = await session.journal.recorded()

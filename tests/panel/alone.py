@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runner.panel.parse.answers import StatusAnswer, parse_statuses, status_of_error
+from runner.panel.parse.answers import StatusAnswer, parse_statuses
 from runner.panel.parse.complaints import Trouble
 from runner.panel.parse.refill_answers import (
     CancelAnswer,
@@ -13,14 +13,13 @@ from runner.panel.parse.refill_answers import (
     parse_refill_statuses,
     parse_refills,
     refill_of_error,
-    refill_status_of_error,
 )
 from runner.panel.redact import Redact
 
 
 def parse_status(text: str, order_id: str, redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:
     found = parse_statuses(text, (order_id,), redact)
-    return {order_id: status_of_error(found.message)} if _is_about_one(found) else found
+    return {order_id: StatusAnswer(error=found.message)} if _is_about_one(found) else found
 
 
 def parse_refill(text: str, order_id: str, redact: Redact) -> Mapping[str, RefillAnswer] | Trouble:
@@ -30,7 +29,7 @@ def parse_refill(text: str, order_id: str, redact: Redact) -> Mapping[str, Refil
 
 def parse_refill_status(text: str, refill_id: str, redact: Redact) -> Mapping[str, RefillStatusAnswer] | Trouble:
     found = parse_refill_statuses(text, (refill_id,), redact)
-    return {refill_id: refill_status_of_error(found.message)} if _is_about_one(found) else found
+    return {refill_id: RefillStatusAnswer(error=found.message)} if _is_about_one(found) else found
 
 
 def parse_cancel(text: str, order_id: str, redact: Redact) -> Mapping[str, CancelAnswer] | Trouble:

@@ -10,7 +10,6 @@ from runner.core.catalogue import Service
 from runner.panel.parse import refill_answers
 from runner.panel.parse.answers import (
     BalanceAnswer,
-    ServicesAnswer,
     StatusAnswer,
     UnclearBalance,
     parse_balance,
@@ -18,6 +17,7 @@ from runner.panel.parse.answers import (
     parse_statuses,
 )
 from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.price_list import PriceList, PricePage
 from tests.panel import alone
 from tests.panel.alone import parse_status
 
@@ -27,7 +27,12 @@ def text_of(body):
 
 
 def services(body):
-    return parse_services(text_of(body), str)
+    page = parse_services(text_of(body), str)
+    if isinstance(page, Trouble):
+        return page
+    found = PriceList()
+    found.add_page(page)
+    return found
 
 
 def balance(body):
@@ -86,16 +91,14 @@ def test_hostile_names_become_harmless():
 def test_rows_that_cannot_be_read_are_skipped_and_counted():
     bad = [ROW | change for change in ({"rate": "?"}, {"rate": "-1"}, {"min": None}, {"max": "lots"}, {"service": 0})]
     answer = services([*bad, {}, ROW])
-    assert isinstance(answer, ServicesAnswer)
-    assert (answer.skipped, answer.repeated) == (6, {})
+    assert (answer.skipped, answer.repeated()) == (6, {})
     assert answer.services["1"].rate == Decimal("0.90")
 
 
 def test_a_service_that_comes_twice_is_one_of_which_the_dearer_price_counts():
     answer = services([ROW, ROW | {"service": str(ROW["service"]), "rate": "99"}])
-    assert isinstance(answer, ServicesAnswer)
     assert answer.services["1"].rate == Decimal(99)
-    assert answer.repeated["1"].rates == (Decimal("0.90"), Decimal(99))
+    assert answer.repeated()["1"].rates == (Decimal("0.90"), Decimal(99))
 
 
 @pytest.mark.parametrize(
@@ -287,7 +290,7 @@ BODIES = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(text=BODIES.map(json.dumps) | st.text() | st.binary().map(lambda raw: raw.decode(errors="replace")))
 def test_every_reader_reads_any_text_without_raising(text):
-    assert isinstance(parse_services(text, str), ServicesAnswer | Trouble)
+    assert isinstance(parse_services(text, str), PricePage | Trouble)
     assert isinstance(parse_balance(text, str), BalanceAnswer | UnclearBalance | Trouble)
     for parse in (
         parse_statuses,

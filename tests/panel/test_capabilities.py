@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from runner.core.errors import PanelUnreachable
+from runner.core.refills import CancelState, RefillState
 from runner.core.values.clock import ManualClock
 from runner.panel.capabilities import CapabilityChange
-from runner.panel.parse.refill_answers import CancelKind, RefillKind
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = date(2026, 1, 1)
@@ -42,8 +42,8 @@ async def test_a_panel_known_to_have_no_cancel_or_refill_is_not_asked_again(serv
     panel = await serve()
     client = await client_of(panel.url)
     client.remember(CapabilityChange(frozenset({"cancel", "refill", "refill_status"}), {}))
-    assert (await client.cancel(["1", "2"]))["2"].kind is CancelKind.REFUSED
-    assert (await client.refill(["1"]))["1"].kind is RefillKind.REFUSED
+    assert (await client.cancel(["1", "2"]))["2"].state is CancelState.REFUSED
+    assert (await client.refill(["1"]))["1"].state is RefillState.REFUSED
     assert (await client.refill_statuses(["r1"]))["r1"].error
     assert panel.forms == []
 

@@ -9,8 +9,8 @@ import pytest
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, OutcomeKind, Phase, RefusalReason
 from runner.core.catalogue import Balance
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
+from runner.core.refills import CancelState, Finality, RefillState
 from runner.core.values.clock import ManualClock
-from runner.panel.parse.refill_answers import CancelKind, Finality, RefillKind, RefillState
 from runner.panel.retry import batches
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -203,7 +203,7 @@ async def test_a_panel_without_multi_status_is_asked_one_by_one_and_that_is_reme
     client = await client_of(panel.url, parallel_read=1)
     wanted = {"1": 11, "2": 22, "3": 33}
     assert [seen.attempt_id for seen in await client.statuses(wanted, AT)] == [11, 22, 33]
-    assert client.capabilities.singly == {"status"}
+    assert client.capability_changes().lacking == {"multi_status"}
     await client.statuses(wanted, AT)
     asked = [form.get("orders") or form["order"] for form in panel.forms]
     assert asked == ["1,2,3", "1", "2", "3", "1", "2", "3"]
@@ -215,15 +215,15 @@ async def test_one_bad_id_that_spoils_a_batch_is_not_remembered_against_the_pane
     client = await client_of(panel.url, parallel_read=1)
     seen = await client.statuses({"1": 11, "2": 22}, AT)
     assert [one.status for one in seen] == [LiveStatus.COMPLETED, LiveStatus.UNKNOWN]
-    assert client.capabilities.singly == set()
+    assert client.capability_changes().lacking == frozenset()
 
 
 async def test_one_order_is_asked_alone(serve, client_of, answer):
     panel = await serve(answer({"status": "Partial", "remains": "-5"}), answer([]))
     client = await client_of(panel.url)
-    assert (await client.status("7")).remains == -5
+    assert (await client.statuses({"7": 1}, AT))[0].remains == -5
     assert panel.forms[0]["order"] == "7"
-    assert await client.status("8") is None
+    assert await client.statuses({"8": 1}, AT) == []
 
 
 async def test_status_calls_are_spaced_by_the_profile(serve, client_of, answer):
@@ -231,7 +231,7 @@ async def test_status_calls_are_spaced_by_the_profile(serve, client_of, answer):
     panel = await serve(*[answer({"status": "Partial"})] * 3)
     client = await client_of(panel.url, clock=clock, status_per_minute=30)
     for _ in range(3):
-        await client.status("7")
+        await client.statuses({"7": 1}, AT)
     assert clock.monotonic() == 4
 
 
@@ -308,13 +308,13 @@ async def test_refills_go_in_calls_of_a_hundred(serve, client_of, answer):
 async def test_a_refill_is_never_asked_for_again_once_a_byte_may_have_left(serve, client_of, say, answer):
     panel = await serve(say.Reply(close=True), answer([]), answer({"refill": 1}))
     found = await (await client_of(panel.url)).refill(["1", "2"])
-    assert {one.kind for one in found.values()} == {RefillKind.UNKNOWN}
+    assert {one.state for one in found.values()} == {RefillState.UNKNOWN}
     assert len(panel.forms) == 1
 
 
 async def test_a_refill_that_never_left_says_so(client_of):
     client = await client_of("http://127.0.0.1:1/")
-    assert (await client.refill(["1"]))["1"].kind is RefillKind.NOT_SENT
+    assert (await client.refill(["1"]))["1"].state is RefillState.NOT_SENT
 
 
 async def test_a_panel_without_multi_refill_is_asked_one_by_one(serve, client_of, answer):
@@ -327,18 +327,18 @@ async def test_a_panel_without_multi_refill_is_asked_one_by_one(serve, client_of
     found = await client.refill(["1", "2"])
     assert found["1"].refill_id == "5"
     assert found["2"].finality is Finality.FINAL
-    assert client.capabilities.singly == {"refill"}
+    assert client.capability_changes().lacking == {"multi_refill"}
 
 
 async def test_a_panel_without_refills_is_not_asked_twice(serve, client_of, answer):
     panel = await serve(*[answer({"error": "Unknown action"})] * 9)
     client = await client_of(panel.url)
     found = await client.refill(["1", "2"])
-    assert (found["1"].kind, found["1"].finality) == (RefillKind.REFUSED, Finality.FINAL)
-    assert (found["2"].kind, found["2"].finality) == (RefillKind.REFUSED, Finality.FINAL)
+    assert (found["1"].state, found["1"].finality) == (RefillState.REFUSED, Finality.FINAL)
+    assert (found["2"].state, found["2"].finality) == (RefillState.REFUSED, Finality.FINAL)
     asked = len(panel.forms)
     third = (await client.refill(["3"]))["3"]
-    assert (third.kind, third.finality, third.stops_panel) == (RefillKind.REFUSED, Finality.FINAL, True)
+    assert (third.state, third.finality, third.stops_panel) == (RefillState.REFUSED, Finality.FINAL, True)
     assert len(panel.forms) == asked == 2
 
 
@@ -346,8 +346,7 @@ async def test_a_rejected_key_or_a_rate_limit_ends_the_wishes(serve, client_of, 
     for text in ("Invalid API key", "Too many requests"):
         panel = await serve(*[answer({"error": text})] * 9)
         found = await (await client_of(panel.url)).refill([str(n) for n in range(1, 151)])
-        assert (found["1"].kind, found["1"].finality) == (RefillKind.REFUSED, Finality.LATER)
-        assert found["150"].kind is RefillKind.NOT_SENT
+        assert {one.state for one in found.values()} == {RefillState.NOT_SENT}
         assert all(one.stops_panel for one in found.values())
         assert len(panel.forms) == 1
 
@@ -372,25 +371,25 @@ async def test_cancelling_may_be_repeated(serve, client_of, say, answer):
         say.Reply(close=True), answer([{"order": 1, "cancel": 1}, {"order": 2, "cancel": {"error": "No"}}])
     )
     found = await (await client_of(panel.url)).cancel(["1", "2", "3"])
-    assert [found[each].kind for each in "123"] == [CancelKind.RECORDED, CancelKind.REFUSED, CancelKind.UNKNOWN]
+    assert [found[each].state for each in "123"] == [CancelState.RECORDED, CancelState.REFUSED, CancelState.UNKNOWN]
     assert [form["orders"] for form in panel.forms] == ["1,2,3"] * 2
 
 
 async def test_one_cancel_uses_the_list_form_too(serve, client_of, answer):
     panel = await serve(answer({"order": 1, "cancel": 1}))
-    assert (await (await client_of(panel.url)).cancel(["1"]))["1"].kind is CancelKind.RECORDED
+    assert (await (await client_of(panel.url)).cancel(["1"]))["1"].state is CancelState.RECORDED
     assert panel.forms[0]["orders"] == "1"
 
 
 async def test_a_panel_that_cannot_cancel_refuses_and_one_that_is_down_leaves_it_open(serve, client_of, answer):
     panel = await serve(*[answer({"error": "Invalid action"})] * 9)
     client = await client_of(panel.url)
-    assert (await client.cancel(["1", "2"]))["2"].kind is CancelKind.REFUSED
-    assert client.capabilities.missing == {"cancel"}
-    assert (await (await client_of("http://127.0.0.1:1/")).cancel(["1"]))["1"].kind is CancelKind.UNKNOWN
+    assert (await client.cancel(["1", "2"]))["2"].state is CancelState.REFUSED
+    assert client.capability_changes().lacking == {"cancel"}
+    assert (await (await client_of("http://127.0.0.1:1/")).cancel(["1"]))["1"].state is CancelState.UNKNOWN
     panel = await serve(*[answer({"error": "Invalid API key"})] * 9)
     found = await (await client_of(panel.url)).cancel([str(n) for n in range(1, 151)])
-    assert {one.kind for one in found.values()} == {CancelKind.REFUSED}
+    assert {one.state for one in found.values()} == {CancelState.REFUSED}
     assert len(panel.forms) == 1
 
 
@@ -404,7 +403,7 @@ async def test_wishes_one_by_one_end_at_a_rejected_key_and_keep_what_was_had(ser
         answer({"error": "Incorrect order ID"}), answer({"refill": 5}), *[answer({"error": "Invalid API key"})] * 9
     )
     found = await (await client_of(panel.url)).refill(["1", "2", "3"])
-    assert [found[each].kind for each in "123"] == [RefillKind.REQUESTED, RefillKind.REFUSED, RefillKind.NOT_SENT]
+    assert [found[each].state for each in "123"] == [RefillState.REQUESTED, RefillState.NOT_SENT, RefillState.NOT_SENT]
     assert len(panel.forms) == 3
 
 
@@ -414,7 +413,7 @@ async def test_a_refill_answer_that_is_not_understood_is_unknown(serve, client_o
     )
     client = await client_of(panel.url)
     for ids in (["1", "2"], ["3"], ["4"]):
-        assert {one.kind for one in (await client.refill(ids)).values()} == {RefillKind.UNKNOWN}
+        assert {one.state for one in (await client.refill(ids)).values()} == {RefillState.UNKNOWN}
     assert len(panel.forms) == 3
 
 
@@ -440,7 +439,7 @@ SUCCESS = {"status": "success", "message": "Your cancellation request was receiv
 async def test_a_cancel_that_was_taken_as_a_whole_is_sent_once(serve, client_of, answer, body, ids):
     panel = await serve(*[answer(body)] * 9)
     found = await (await client_of(panel.url)).cancel(ids)
-    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+    assert {one.state for one in found.values()} == {CancelState.RECORDED}
     assert len(panel.forms) == 1
 
 
@@ -452,10 +451,10 @@ async def test_a_cancel_that_is_answered_with_nothing_is_unknown_and_tried_in_th
     panel = await serve(*[answer(body)] * 9)
     client = await client_of(panel.url)
     found = await client.cancel(ids)
-    assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+    assert {one.state for one in found.values()} == {CancelState.UNKNOWN}
     assert all("does not say" in one.message for one in found.values())
     assert [(form.get("orders"), form.get("order")) for form in panel.forms] == [(",".join(ids), None), ("1", "1")]
-    assert client.capabilities.lacking() == frozenset()
+    assert client.capability_changes().lacking == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -474,7 +473,7 @@ async def test_a_panel_that_reads_one_id_is_found_out_and_remembered(serve, clie
     panel = await serve(answer(refused), *[answer(SUCCESS)] * 9)
     client = await client_of(panel.url)
     found = await client.cancel(["1", "2", "3"])
-    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+    assert {one.state for one in found.values()} == {CancelState.RECORDED}
     assert [form.get("order") for form in panel.forms] == [None, "1", "2", "3"]
     assert client.capability_changes().lacking == {"multi_cancel"}
     await client.cancel(["4"])
@@ -488,21 +487,21 @@ async def test_a_list_to_cancel_that_is_refused_by_its_status_is_tried_one_by_on
     page = say.http("<html>no</html>", status)
     panel = await serve(page, *[answer(SUCCESS)] * 9)
     found = await (await client_of(panel.url)).cancel(["1", "2"])
-    assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+    assert {one.state for one in found.values()} == {CancelState.RECORDED}
 
 
 async def test_a_page_instead_of_an_answer_is_no_refusal_of_a_cancel(serve, client_of, say):
     panel = await serve(*[say.http("<html>no</html>", 404)] * 9)
     found = await (await client_of(panel.url)).cancel(["1", "2"])
-    assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+    assert {one.state for one in found.values()} == {CancelState.UNKNOWN}
     assert len(panel.forms) <= 3
 
 
 async def test_one_cancel_that_is_refused_is_asked_once(serve, client_of, answer):
     panel = await serve(*[answer({"error": "Cancel is not available"})] * 9)
     found = await (await client_of(panel.url)).cancel(["1"])
-    assert (found["1"].kind, found["1"].message, len(panel.forms)) == (
-        CancelKind.REFUSED,
+    assert (found["1"].state, found["1"].message, len(panel.forms)) == (
+        CancelState.REFUSED,
         "Cancel is not available",
         1,
     )
@@ -556,7 +555,7 @@ async def test_a_refill_is_asked_for_once_whatever_is_answered(serve, client_of,
     client = await client_of(panel.url)
     for ids in (["1"], ["2", "3"]):
         found = await client.refill(ids)
-        assert {one.kind for one in found.values()} == {RefillKind.UNKNOWN}
+        assert {one.state for one in found.values()} == {RefillState.UNKNOWN}
         assert all(one.message for one in found.values())
     assert len(panel.forms) == 2
 

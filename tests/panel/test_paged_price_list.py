@@ -11,6 +11,7 @@ from runner.panel.capabilities import OFFSET
 from runner.panel.paged_price_list import MOST_PAGES, read_on
 from runner.panel.parse.answers import parse_services
 from runner.panel.parse.complaints import Trouble, TroubleKind
+from runner.panel.parse.price_list import PricePage
 from tests.panel.test_client import AT
 
 
@@ -36,7 +37,7 @@ class Panel:
     def at(self, offset):
         start = offset if self.takes_offset else 0
         rows = self.rows[start : start + self.size]
-        return parsed(rows) if rows else type(parsed(self.rows))(services={}, skipped=0)
+        return parsed(rows) if rows else PricePage((), 0)
 
     async def read(self, offset):
         self.offsets.append(offset)
@@ -81,7 +82,7 @@ async def test_services_that_move_between_pages_are_listed_once():
 
     found = await read_on(parsed(page(1, 100)), read)
     assert list(found.services) == [str(number) for number in range(1, 231)]
-    assert (found.skipped, found.repeated) == (0, {})  # the same line twice does no harm
+    assert (found.skipped, found.repeated()) == (0, {})  # the same line twice does no harm
 
 
 async def test_a_service_that_another_page_lists_dearer_is_told_and_counts_at_the_dearer_price():
@@ -90,7 +91,7 @@ async def test_a_service_that_another_page_lists_dearer_is_told_and_counts_at_th
 
     found = await read_on(parsed(page(1, 100)), read)
     assert found.services["100"].rate == Decimal("9.00")
-    assert list(found.repeated) == ["100"]
+    assert list(found.repeated()) == ["100"]
 
 
 async def test_a_last_page_that_is_given_again_and_again_is_the_end():

@@ -2,13 +2,10 @@ import json
 
 import pytest
 
+from runner.core.refills import CancelState, Finality, RefillState
 from runner.panel.parse.complaints import Trouble, TroubleKind
 from runner.panel.parse.refill_answers import (
-    CancelKind,
-    Finality,
     RefillAnswer,
-    RefillKind,
-    RefillState,
     finality_of,
     parse_cancels,
     parse_refill_statuses,
@@ -18,7 +15,7 @@ from tests.panel.alone import parse_cancel, parse_refill, parse_refill_status
 
 
 def requested(refill_id):
-    return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
+    return RefillAnswer(state=RefillState.REQUESTED, refill_id=refill_id)
 
 
 def test_the_documented_refills_are_read():
@@ -30,8 +27,8 @@ def test_the_documented_refills_are_read():
     found = parse_refills(json.dumps(rows), ("1", "2", "3", "4"), str)
     assert found["1"] == requested("1")
     assert found["2"] == requested("2")
-    assert found["3"] == RefillAnswer(kind=RefillKind.REFUSED, finality=Finality.FINAL, message="Incorrect order ID")
-    assert found["4"].kind is RefillKind.UNKNOWN
+    assert found["3"] == RefillAnswer(state=RefillState.REFUSED, finality=Finality.FINAL, message="Incorrect order ID")
+    assert found["4"].state is RefillState.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -59,8 +56,8 @@ def test_a_refill_id_may_equal_the_order_id():
 
 def test_a_single_object_when_one_valid_id_is_left_goes_by_its_order():
     found = parse_refills('{"order": 2, "refill": 9}', ("1", "2"), str)
-    assert (found["1"].kind, found["2"]) == (RefillKind.UNKNOWN, requested("9"))
-    assert parse_refills('{"refill": 9}', ("1", "2"), str)["1"].kind is RefillKind.UNKNOWN
+    assert (found["1"].state, found["2"]) == (RefillState.UNKNOWN, requested("9"))
+    assert parse_refills('{"refill": 9}', ("1", "2"), str)["1"].state is RefillState.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -77,7 +74,7 @@ def test_a_single_object_when_one_valid_id_is_left_goes_by_its_order():
 )
 def test_a_refused_refill_is_found_in_every_shape(body):
     found = parse_refill(json.dumps(body), "1", str)["1"]
-    assert (found.kind, found.finality) == (RefillKind.REFUSED, Finality.LATER)
+    assert (found.state, found.finality) == (RefillState.REFUSED, Finality.LATER)
     assert found.message == "Please wait 24 hours"
 
 
@@ -86,7 +83,7 @@ def test_a_refused_refill_is_found_in_every_shape(body):
 )
 def test_a_refill_without_an_id_is_unknown(body):
     found = parse_refill(json.dumps(body), "1", str)
-    assert isinstance(found, Trouble) or found["1"].kind is RefillKind.UNKNOWN
+    assert isinstance(found, Trouble) or found["1"].state is RefillState.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -117,7 +114,7 @@ def test_a_refill_without_an_id_is_unknown(body):
         ("Order is in progress, refill is not possible", Finality.LATER),
         ("Nothing to refill", Finality.LATER),
         ("Not eligible: the order has not dropped", Finality.LATER),
-        ("Kaputt", Finality.UNKNOWN),
+        ("Kaputt", None),
     ],
 )
 def test_refusals_of_refills_are_final_or_not(text, finality):
@@ -130,7 +127,7 @@ def test_refusals_of_refills_are_final_or_not(text, finality):
 def test_a_vague_error_does_not_prove_that_no_refill_was_recorded(text):
     shapes = ({"error": text}, [{"order": 1, "refill": {"error": text}}], {"order": 1, "error": text})
     for body in shapes:
-        assert parse_refill(json.dumps(body), "1", str)["1"] == RefillAnswer(kind=RefillKind.UNKNOWN, message=text)
+        assert parse_refill(json.dumps(body), "1", str)["1"] == RefillAnswer(state=RefillState.UNKNOWN, message=text)
 
 
 def test_whole_answers_that_are_errors_are_trouble():
@@ -152,21 +149,21 @@ def test_the_documented_refill_statuses_are_read():
     assert found["2"].state is RefillState.REJECTED
     assert found["3"].error == "Refill not found"
     assert "4" not in found
-    assert (found["5"].state, found["5"].state_text) == (RefillState.UNKNOWN, "Teleporting")
+    assert (found["5"].state, found["5"].state_text) == (RefillState.REQUESTED, "Teleporting")
 
 
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("Pending", RefillState.PENDING),
-        ("In progress", RefillState.IN_PROGRESS),
-        ("Refilling", RefillState.IN_PROGRESS),
-        ("Approved", RefillState.IN_PROGRESS),
+        ("Pending", RefillState.REQUESTED),
+        ("In progress", RefillState.REQUESTED),
+        ("Refilling", RefillState.REQUESTED),
+        ("Approved", RefillState.REQUESTED),
         ("completed", RefillState.COMPLETED),
         ("Rejected", RefillState.REJECTED),
         ("Declined", RefillState.REJECTED),
-        ("Error", RefillState.FAILED),
-        ("Canceled", RefillState.CANCELED),
+        ("Error", RefillState.REJECTED),
+        ("Canceled", RefillState.REJECTED),
     ],
 )
 @pytest.mark.parametrize(
@@ -188,9 +185,9 @@ def test_an_unknown_refill_asked_alone_is_its_error():
 def test_the_documented_cancels_are_read():
     rows = [{"order": 9, "cancel": {"error": "Incorrect order ID"}}, {"order": 2, "cancel": 1}]
     found = parse_cancels(json.dumps(rows), ("9", "2", "3"), str)
-    assert (found["9"].kind, found["9"].message) == (CancelKind.REFUSED, "Incorrect order ID")
-    assert found["2"].kind is CancelKind.RECORDED
-    assert found["3"].kind is CancelKind.UNKNOWN
+    assert (found["9"].state, found["9"].message) == (CancelState.REFUSED, "Incorrect order ID")
+    assert found["2"].state is CancelState.RECORDED
+    assert found["3"].state is CancelState.UNKNOWN
 
 
 @pytest.mark.parametrize("value", [1, "1", 5521, "req_5", {"status": 1}, {"id": 5}, True, "success"])
@@ -198,13 +195,13 @@ def test_the_documented_cancels_are_read():
     "shape", [lambda value: [{"order": 2, "cancel": value}], lambda value: {"order": 2, "cancel": value}]
 )
 def test_a_request_to_cancel_is_recorded_whatever_stands_for_yes(value, shape):
-    assert parse_cancel(json.dumps(shape(value)), "2", str)["2"].kind is CancelKind.RECORDED
+    assert parse_cancel(json.dumps(shape(value)), "2", str)["2"].state is CancelState.RECORDED
 
 
 def test_a_cancel_that_says_no_or_nothing_is_not_recorded():
-    assert parse_cancel('{"cancel": 0}', "2", str)["2"].kind is CancelKind.UNKNOWN
-    assert parse_cancel('[{"order": 2, "error": "Too late"}]', "2", str)["2"].kind is CancelKind.REFUSED
-    assert parse_cancel('{"error": "Too late"}', "2", str)["2"].kind is CancelKind.REFUSED
+    assert parse_cancel('{"cancel": 0}', "2", str)["2"].state is CancelState.UNKNOWN
+    assert parse_cancel('[{"order": 2, "error": "Too late"}]', "2", str)["2"].state is CancelState.REFUSED
+    assert parse_cancel('{"error": "Too late"}', "2", str)["2"].state is CancelState.REFUSED
 
 
 WHOLE_YES = [
@@ -240,7 +237,7 @@ WHOLE_NOTHING = [
 def test_a_success_of_the_whole_call_is_a_request_taken_for_each_order(body):
     for ids in (("1",), ("1", "2")):
         found = parse_cancels(json.dumps(body), ids, str)
-        assert {one.kind for one in found.values()} == {CancelKind.RECORDED}
+        assert {one.state for one in found.values()} == {CancelState.RECORDED}
         assert set(found) == set(ids)
 
 
@@ -248,10 +245,10 @@ def test_a_success_of_the_whole_call_is_a_request_taken_for_each_order(body):
 def test_an_answer_that_says_nothing_is_never_a_refusal_and_says_so(body):
     for ids in (("1",), ("1", "2")):
         found = parse_cancels(json.dumps(body), ids, str)
-        assert {one.kind for one in found.values()} == {CancelKind.UNKNOWN}
+        assert {one.state for one in found.values()} == {CancelState.UNKNOWN}
         assert all(one.message for one in found.values()), "an unknown says why"
         refills = parse_refills(json.dumps(body), ids, str)
-        assert {one.kind for one in refills.values()} == {RefillKind.UNKNOWN}
+        assert {one.state for one in refills.values()} == {RefillState.UNKNOWN}
         assert all(one.message for one in refills.values())
 
 
@@ -259,7 +256,7 @@ def test_an_answer_that_says_nothing_is_never_a_refusal_and_says_so(body):
 def test_a_refill_without_a_number_may_have_been_recorded_and_is_no_refusal(body):
     for ids in (("1",), ("1", "2")):
         found = parse_refills(json.dumps(body), ids, str)
-        assert {one.kind for one in found.values()} == {RefillKind.UNKNOWN}
+        assert {one.state for one in found.values()} == {RefillState.UNKNOWN}
         assert all(one.message for one in found.values())
 
 
@@ -288,24 +285,26 @@ def test_such_an_answer_about_refills_leaves_them_open(body):
 )
 def test_a_cancel_that_is_refused_in_words_is_refused_in_every_shape(answer):
     found = parse_cancel(json.dumps(answer), "1", str)["1"]
-    assert (found.kind, bool(found.message)) == (CancelKind.REFUSED, True)
+    assert (found.state, bool(found.message)) == (CancelState.REFUSED, True)
 
 
 @pytest.mark.parametrize("text", ["Something went wrong", "There was an error, contact the admin", "Internal error"])
 def test_a_vague_error_does_not_prove_that_no_request_to_cancel_was_recorded(text):
     for body in ({"error": text}, [{"order": 1, "cancel": {"error": text}}], {"status": "error", "message": text}):
         found = parse_cancel(json.dumps(body), "1", str)["1"]
-        assert (found.kind, found.message) == (CancelKind.UNKNOWN, text)
+        assert (found.state, found.message) == (CancelState.UNKNOWN, text)
 
 
 @pytest.mark.parametrize("value", ["Pending", "processing", "in progress", "requested", "Canceled"])
 def test_a_request_to_cancel_that_is_under_way_is_recorded(value):
-    assert parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].kind is CancelKind.RECORDED
+    assert parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].state is CancelState.RECORDED
 
 
 @pytest.mark.parametrize("value", ["rejected", "no", "", "false", None, 0, False])
 def test_a_word_that_is_no_yes_is_no_yes(value):
-    assert parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].kind is not CancelKind.RECORDED
+    assert (
+        parse_cancels(json.dumps([{"order": 1, "cancel": value}]), ("1",), str)["1"].state is not CancelState.RECORDED
+    )
 
 
 def test_a_refill_under_a_success_with_words_is_requested():

@@ -3,17 +3,17 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.attempts import LiveStatus
-from runner.core.catalogue import NO_CURRENCY, Repeated, Service
+from runner.core.catalogue import NO_CURRENCY, Service
 from runner.core.values.money import ZERO
 from runner.panel.parse import refusals
 from runner.panel.parse.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.parse.json_text import Json, read_json
-from runner.panel.parse.price_list import PriceList
+from runner.panel.parse.price_list import PricePage
 from runner.panel.parse.values import (
     fold_status,
     fold_type,
@@ -36,17 +36,6 @@ _CALL_WORDS = frozenset({"success", "ok", "true", "error", "fail", "failed", "fa
 _EMPTY = '""'  # how an empty word is shown: nothing would look like no word
 _NO_STATUS = "(none)"  # the same for a status that says charge and remains, and no word
 _WORD = 64  # characters of a status word that are kept
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesAnswer:
-    """The service list by id, in the panel's order; `skipped` rows could not be read, `repeated` ids came again."""
-
-    services: Mapping[str, Service]
-    skipped: int
-    repeated: Mapping[str, Repeated] = field(default_factory=dict)
-    rows: int = 0  # of the answer, those that could not be read included
-    lines: Sequence[Service] = ()  # all that could be read, in their order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +64,7 @@ class StatusAnswer(NamedTuple):
     error: str = ""
 
 
-def parse_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
+def parse_services(text: str, redact: Redact) -> PricePage | Trouble:
     """The catalogue, only from a list of objects that holds at least one readable service."""
     found = read_json(text)
     if found is None:
@@ -84,22 +73,16 @@ def parse_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         return _refused_or_unreadable(rows, text, redact)
     lines = [one for row in rows if isinstance(row, dict) and (one := _service(row, redact)) is not None]
-    price_list = PriceList(lines)
-    services = price_list.services
-    if not services:
-        return _refused_or_unreadable(rows[0], text, redact)
-    return ServicesAnswer(
-        services=services, skipped=len(rows) - len(lines), repeated=price_list.repeated(), rows=len(rows), lines=lines
-    )
+    return PricePage(lines, len(rows)) if lines else _refused_or_unreadable(rows[0], text, redact)
 
 
-def parse_further_services(text: str, redact: Redact) -> ServicesAnswer | Trouble:
+def parse_further_services(text: str, redact: Redact) -> PricePage | Trouble:
     """A page of the catalogue behind the first: here an empty answer is the end of it, in whatever shape."""
     found = read_json(text)
     if found is not None:
         body = found.value
         if not body or (isinstance(body, dict) and says_success(body)):
-            return ServicesAnswer(services={}, skipped=0)
+            return PricePage((), 0)
     return parse_services(text, redact)
 
 
@@ -138,11 +121,6 @@ def parse_balance(text: str, redact: Redact) -> BalanceAnswer | UnclearBalance |
         if isinstance(written, str) and any(map(str.isdigit, written)):
             return UnclearBalance(said(written, redact, _WORD))
     return _refused_or_unreadable(found.value, text, redact)
-
-
-def status_of_error(message: str) -> StatusAnswer:
-    """What an error about one order means."""
-    return StatusAnswer(error=message)
 
 
 def parse_statuses(text: str, order_ids: Sequence[str], redact: Redact) -> Mapping[str, StatusAnswer] | Trouble:

@@ -1,6 +1,7 @@
 """A price list while it is read: of a service that is listed more than once, the worse entry counts. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from runner.core.catalogue import Repeated, Service
 
@@ -8,13 +9,28 @@ _COMPARED = ("name", "type", "min", "max", "refill", "cancel", "dripfeed")
 _BY_STRICTNESS = {False: 0, None: 1, True: 2}  # not offered, not said, offered
 
 
+class PricePage(NamedTuple):
+    """One answer to `services`: the lines that could be read, in the panel's order."""
+
+    lines: Sequence[Service]
+    rows: int  # those that could not be read included
+
+
 class PriceList:
     """The services by id, in the order of their first line; an id may come again, also on a later page."""
 
-    def __init__(self, lines: Iterable[Service] = ()) -> None:
+    def __init__(self) -> None:
         self.services: dict[str, Service] = {}
+        self.rows = 0  # of all pages, those that could not be read included
+        self.skipped = 0  # rows that could not be read
+        self.looks_cut = False  # it ends where a page would, and the panel does not read on
         self._lines: dict[str, list[Service]] = {}  # all of each id that came more than once
-        for line in lines:
+
+    def add_page(self, page: PricePage) -> None:
+        """The lines of one more page."""
+        self.rows += page.rows
+        self.skipped += page.rows - len(page.lines)
+        for line in page.lines:
             self.add(line)
 
     def add(self, line: Service) -> None:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from runner.core.refills import CancelState, Finality, RefillState
 from runner.panel.parse.complaints import Complaint, Trouble, TroubleKind, complaint_in, trouble_with, unreadable
 from runner.panel.parse.json_text import Json, read_json
 from runner.panel.parse.refusals import fold
@@ -15,89 +15,38 @@ from runner.panel.redact import Redact, said
 _WRAPPERS = ("data", "result", "response")
 
 
-class RefillKind(StrEnum):
-    """What a panel made of one request for a refill."""
-
-    REQUESTED = "requested"  # it gave a refill id
-    REFUSED = "refused"  # it said why not
-    NOT_SENT = "not_sent"  # the request provably never left
-    UNKNOWN = "unknown"  # it may have been recorded: not asked again before the next interval
-
-
-class Finality(StrEnum):
-    """Whether asking again for a refused refill can help."""
-
-    FINAL = "final"  # never for this order
-    LATER = "later"  # after some time
-    UNKNOWN = "unknown"  # the words are not known
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefillAnswer:
-    """One order's request for a refill."""
+    """What a panel made of one order's request for a refill."""
 
-    kind: RefillKind
+    state: RefillState  # REQUESTED, REFUSED, UNKNOWN or NOT_SENT
     refill_id: str | None = None  # with REQUESTED
     finality: Finality | None = None  # with REFUSED
     message: str = ""
     stops_panel: bool = False  # not about this order: further requests would meet the same (key, rate, no such action)
 
 
-class RefillState(StrEnum):
-    """A refill's status word, folded."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    REJECTED = "rejected"  # final for this request, not for the order
-    FAILED = "failed"
-    CANCELED = "canceled"
-    UNKNOWN = "unknown"  # a word that is not understood, or an error
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefillStatusAnswer:
-    """One refill's status; with `error`, `state` is UNKNOWN."""
+    """One refill's status."""
 
-    state: RefillState
+    state: RefillState = RefillState.REQUESTED  # or COMPLETED or REJECTED; REQUESTED with `error` and unknown words too
     state_text: str = ""
     error: str = ""
 
 
-class CancelKind(StrEnum):
-    """What a panel made of one request to cancel. Only `status` tells whether it was cancelled."""
-
-    RECORDED = "recorded"  # the request was taken
-    REFUSED = "refused"  # it said why not
-    UNKNOWN = "unknown"  # no answer about this order, or none that says so; asking again is safe
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAnswer:
-    """One order's request to be cancelled."""
+    """What a panel made of one order's request to be cancelled."""
 
-    kind: CancelKind
+    state: CancelState
     message: str = ""
     stops_panel: bool = False  # not about this order: further requests would meet the same
 
 
-_STATES = {
-    "pending": RefillState.PENDING,
-    "awaiting": RefillState.PENDING,
-    "inprogress": RefillState.IN_PROGRESS,
-    "processing": RefillState.IN_PROGRESS,
-    "refilling": RefillState.IN_PROGRESS,
-    "approved": RefillState.IN_PROGRESS,
-    "completed": RefillState.COMPLETED,
-    "complete": RefillState.COMPLETED,
-    "success": RefillState.COMPLETED,
-    "rejected": RefillState.REJECTED,
-    "declined": RefillState.REJECTED,
-    "error": RefillState.FAILED,
-    "fail": RefillState.FAILED,
-    "failed": RefillState.FAILED,
-    "canceled": RefillState.CANCELED,
-    "cancelled": RefillState.CANCELED,
+_OVER_WORDS = {  # any other word: the panel still works on it
+    **dict.fromkeys(("completed", "complete", "success"), RefillState.COMPLETED),
+    **dict.fromkeys(("rejected", "declined", "error", "fail", "failed", "canceled", "cancelled"), RefillState.REJECTED),
 }
 
 # In this order: a refill period that is over says "days" or "hours" too, and "not available yet" is no "not available".
@@ -127,14 +76,17 @@ _VAGUE = re.compile(
 )
 
 
-def finality_of(text: str) -> Finality:
-    """Whether a refill refused with these words may be asked for again (docs/protocol.md, Refill and cancel)."""
+def finality_of(text: str) -> Finality | None:
+    """Whether a refill refused with these words may be asked for again (docs/protocol.md, Refill and cancel).
+
+    None if the words are not known.
+    """
     folded = fold(text)
     if _OVER.search(folded):
         return Finality.FINAL
     if _LATER.search(folded):
         return Finality.LATER
-    return Finality.FINAL if _FINAL.search(folded) else Finality.UNKNOWN
+    return Finality.FINAL if _FINAL.search(folded) else None
 
 
 _UNDER_WAY = frozenset(
@@ -163,23 +115,23 @@ def _refill(entry: Json, untold: str, redact: Redact) -> RefillAnswer:
         return refill_of_error(" ".join(complaint.texts), told)
     refill_id = read_id(value)
     if refill_id is not None and redact(refill_id) == refill_id:
-        return RefillAnswer(kind=RefillKind.REQUESTED, refill_id=refill_id)
+        return RefillAnswer(state=RefillState.REQUESTED, refill_id=refill_id)
     if complaint.texts and not says_success(entry) and _is_refusal(" ".join(complaint.texts)):
         return refill_of_error(" ".join(complaint.texts), told)
-    return RefillAnswer(kind=RefillKind.UNKNOWN, message=told or untold)
+    return RefillAnswer(state=RefillState.UNKNOWN, message=told or untold)
 
 
 def refill_of_error(text: str, message: str) -> RefillAnswer:
     """What an error about one order means: that it was refused, or, of a vague one, nothing."""
     if _VAGUE.search(fold(text)):
-        return RefillAnswer(kind=RefillKind.UNKNOWN, message=message)
-    finality = finality_of(text) if text else Finality.UNKNOWN
-    return RefillAnswer(kind=RefillKind.REFUSED, finality=finality, message=message or "an error without a text")
+        return RefillAnswer(state=RefillState.UNKNOWN, message=message)
+    finality = finality_of(text) or Finality.LATER
+    return RefillAnswer(state=RefillState.REFUSED, finality=finality, message=message or "an error without a text")
 
 
 def _is_refusal(text: str) -> bool:
     """True if a text that is no error by its place is one by its words."""
-    return finality_of(text) is not Finality.UNKNOWN or _NOT_CANCELLED.search(fold(text)) is not None
+    return finality_of(text) is not None or _NOT_CANCELLED.search(fold(text)) is not None
 
 
 def parse_refill_statuses(
@@ -193,11 +145,6 @@ def parse_refill_statuses(
     return {refill_id: status for refill_id, status in found.items() if status is not None}
 
 
-def refill_status_of_error(message: str) -> RefillStatusAnswer:
-    """What an error about one refill means."""
-    return RefillStatusAnswer(state=RefillState.UNKNOWN, error=message)
-
-
 def _refill_status(entry: Json, redact: Redact) -> RefillStatusAnswer | None:
     word = entry.get("status") if isinstance(entry, dict) else entry
     complaint = _complaint(entry, word)
@@ -205,10 +152,10 @@ def _refill_status(entry: Json, redact: Redact) -> RefillStatusAnswer | None:
         return None
     # The word `Error` is a refill's status, and no sign that the answer is an error, unless a text says of what.
     if complaint.firm or (complaint.texts and (complaint.failed or not isinstance(word, str))):
-        return refill_status_of_error(complaint.summary(redact))
+        return RefillStatusAnswer(error=complaint.summary(redact))
     if not isinstance(word, str) or not word.strip() or (complaint.soft and is_yes(word)):
         return None
-    state = _STATES.get(fold_word(word), RefillState.UNKNOWN)
+    state = _OVER_WORDS.get(fold_word(word), RefillState.REQUESTED)
     return RefillStatusAnswer(state=state, state_text=said(word, redact, 64))
 
 
@@ -230,11 +177,11 @@ def _cancel(entry: Json, untold: str, redact: Redact) -> CancelAnswer:
     if complaint.is_error:
         return cancel_of_error(" ".join(complaint.texts), told)
     if _is_taken(value) or (value is None and says_success(entry)):
-        return CancelAnswer(kind=CancelKind.RECORDED, message=told)
+        return CancelAnswer(state=CancelState.RECORDED, message=told)
     text = value if isinstance(value, str) else " ".join(complaint.texts)
     if _is_refusal(text):
         return cancel_of_error(text, told or said(text, redact))
-    return CancelAnswer(kind=CancelKind.UNKNOWN, message=told or untold)
+    return CancelAnswer(state=CancelState.UNKNOWN, message=told or untold)
 
 
 def _is_taken(value: Json) -> bool:
@@ -250,8 +197,8 @@ def _is_taken(value: Json) -> bool:
 def cancel_of_error(text: str, message: str) -> CancelAnswer:
     """What an error about one order means: that it was refused, or, of a vague one, nothing."""
     says_why = text and not _VAGUE.search(fold(text))
-    kind = CancelKind.REFUSED if says_why else CancelKind.UNKNOWN
-    return CancelAnswer(kind=kind, message=message or "an error without a text")
+    state = CancelState.REFUSED if says_why else CancelState.UNKNOWN
+    return CancelAnswer(state=state, message=message or "an error without a text")
 
 
 def _complaint(entry: Json, value: Json) -> Complaint:
