@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from runner.core.attempts import OutcomeKind
 from runner.report.live.tally import Stage, Tally
@@ -24,8 +24,8 @@ _TENTHS = 10
 DOING = {Stage.REFRESH: "Reading", Stage.POLL: "Polling", Stage.SUBMIT: "Placing"}
 
 
-class Display(Protocol):
-    """Shows the tally while a stage lasts."""
+class Display:
+    """Shows the tally while a stage lasts; this one shows nothing."""
 
     def start(self) -> None:
         """A stage began, or another panel joined it."""
@@ -35,6 +35,45 @@ class Display(Protocol):
 
     def moved(self) -> None:
         """The tally changed; called for every outcome and every batch."""
+
+
+class Picture:
+    """A picture that rich's own thread redraws in place, `frames` times a second, until it is taken off the screen."""
+
+    def __init__(self, out: Screen, draw: "Callable[[], RenderableType]", frames: int) -> None:
+        self._out = out
+        self._draw = draw
+        self._frames = frames
+        self._live: Live | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """True while it is on the screen."""
+        return self._live is not None
+
+    def show(self) -> None:
+        """Put it on the screen."""
+        if self._live is not None:
+            return
+        from rich.live import Live
+
+        self._live = Live(
+            console=self._out.console,
+            get_renderable=self._draw,
+            refresh_per_second=self._frames,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._live.start(refresh=True)
+        self._out.console.show_cursor()  # a run that is killed must not leave a terminal without its cursor
+
+    def hide(self) -> None:
+        """Take it off again."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
 def stage_object(stage: Stage, amount: int) -> str:
@@ -80,28 +119,15 @@ class Pace:
         (then, before), (now, after) = self._samples[0], self._samples[-1]
         return (after - before) / (now - then) if now > then else 0.0
 
-
-def pace_words(per_second: float, left: int) -> str:
-    """`12.3/s, about 8 s left`; empty while nothing moves."""
-    if per_second <= 0:
-        return ""
-    return f"{per_second:,.1f}/s" + (f", about {duration(max(left / per_second, 1))} left" if left else "")
-
-
-class Nothing:
-    """Shows nothing."""
-
-    def start(self) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
-
-    def moved(self) -> None:
-        """Nothing."""
+    def words(self, tally: Tally) -> str:
+        """`12.3/s, about 8 s left`; empty while nothing moves."""
+        per_second, left = self.sample(tally.done), tally.total - tally.done
+        if per_second <= 0:
+            return ""
+        return f"{per_second:,.1f}/s" + (f", about {duration(max(left / per_second, 1))} left" if left else "")
 
 
-class Lines:
+class Lines(Display):
     """A plain line every tenth of the work, and every `tick` seconds when that takes longer."""
 
     def __init__(self, tally: Tally, say: Callable[..., None], monotonic: Callable[[], float], tick: float) -> None:
@@ -151,47 +177,30 @@ class Lines:
         if tally.stage is Stage.SUBMIT:
             parts.append(f"{tally.in_flight:,} in flight")
         parts += [trouble.text for trouble in _troubles(tally)]
-        parts.append(pace_words(self._pace.sample(tally.done), tally.total - tally.done))
+        parts.append(self._pace.words(tally))
         self._say(", ".join(part for part in parts if part))
 
 
-class LiveDisplay:
-    """A bar with numbers, redrawn ten times a second by rich's own thread."""
+class LiveDisplay(Display):
+    """A bar with numbers, redrawn ten times a second."""
 
     def __init__(self, out: Screen, tally: Tally, monotonic: Callable[[], float]) -> None:
         self._out = out
         self._tally = tally
         self._pace = Pace(monotonic)
-        self._live: Live | None = None
+        self._picture = Picture(out, self._drawn, _FRAMES)
 
     def start(self) -> None:
         """Put the display on the screen."""
-        if self._live is not None:
-            return
-        from rich.live import Live
-
-        self._pace.reset()
-        self._live = Live(
-            console=self._out.console,
-            get_renderable=self._picture,
-            refresh_per_second=_FRAMES,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start(refresh=True)
-        self._out.console.show_cursor()  # a run that is killed must not leave a terminal without its cursor
+        if not self._picture.is_shown:
+            self._pace.reset()
+            self._picture.show()
 
     def stop(self) -> None:
         """Take it off again."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._picture.hide()
 
-    def moved(self) -> None:
-        """The next frame shows it."""
-
-    def _picture(self) -> "RenderableType":
+    def _drawn(self) -> "RenderableType":
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -209,7 +218,7 @@ class LiveDisplay:
             Text(DOING[tally.stage], style=Style.HEADING.value),
             ProgressBar(total=total or None, completed=done, width=min(_BAR, self._out.width // 3), pulse=not total),
             Text(numbers),
-            Text(pace_words(self._pace.sample(done), total - done), style=Style.DIM.value),
+            Text(self._pace.words(tally), style=Style.DIM.value),
         )
         if tally.stage is not Stage.SUBMIT:
             return grid

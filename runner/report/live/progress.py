@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from runner.core.events import Event, EventType
-from runner.report.live.displays import DOING, Display, Lines, LiveDisplay, Nothing, stage_object, stage_result
+from runner.report.live.displays import DOING, Display, Lines, LiveDisplay, stage_object, stage_result
 from runner.report.live.tally import Stage, Tally, whole
 from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import Written, attention, bad, dim
@@ -27,11 +27,11 @@ class Progress:
         self._quiet = quiet
         self._monotonic = monotonic
         self._tally = Tally()
-        self._display: Display = Nothing()
+        self._display: Display = Display()
         if out.is_terminal and not quiet:
             self._display = LiveDisplay(out, self._tally, monotonic)
         elif not quiet:
-            self._display = Lines(self._tally, self._say, monotonic, tick)
+            self._display = Lines(self._tally, self.say, monotonic, tick)
         self._started = 0.0
         self._polls = False
         self._handlers: dict[EventType, Callable[[Event], None]] = {
@@ -86,17 +86,17 @@ class Progress:
         self._display.moved()
 
     def _rate_lowered(self, event: Event) -> None:
-        self._say(attention(rate_lowered_words(event)))
+        self.say(attention(rate_lowered_words(event)))
 
     def _panel_stopped(self, event: Event) -> None:
-        self._say(bad(f"Nothing more is placed on {event.facts.get('panel')}:"), str(event.facts.get("message")))
+        self.say(bad(f"Nothing more is placed on {event.facts.get('panel')}:"), str(event.facts.get("message")))
 
     def _draining(self, event: Event) -> None:
         flying = count(whole(event.facts, "in_flight"), "request")
-        self._say(attention(f"Stopping: {flying} in flight to finish. Ctrl-C again stops now and may leave doubts."))
+        self.say(attention(f"Stopping: {flying} in flight to finish. Ctrl-C again stops now and may leave doubts."))
 
     def _note(self, event: Event) -> None:
-        self._say(attention("note:"), str(event.facts.get("message")))
+        self.say(attention("note:"), str(event.facts.get("message")))
 
     def _begin(self, stage: Stage, event: Event, amount: int) -> None:
         """Another panel may join a stage that goes on."""
@@ -105,17 +105,17 @@ class Progress:
             self._started = self._monotonic()
         self._tally.begin(stage, amount)
         if not self._out.is_terminal:
-            self._say(f"{DOING[stage]} {stage_object(stage, amount)} on {event.facts.get('panel')}")
+            self.say(f"{DOING[stage]} {stage_object(stage, amount)} on {event.facts.get('panel')}")
         self._display.start()
 
     def _stage_ends(self, _event: Event | None = None) -> None:
         self._display.stop()
         tally = self._tally
         if tally.stage is not Stage.IDLE and (tally.total or not self._out.is_terminal):
-            self._say(*stage_result(tally), dim(f"in {duration(self._monotonic() - self._started)}"))
+            self.say(*stage_result(tally), dim(f"in {duration(self._monotonic() - self._started)}"))
         tally.end()
 
-    def _say(self, *spans: Written) -> None:
+    def say(self, *spans: Written) -> None:
         """A line that stays; a display redraws itself below it. A closed stderr never stops a run."""
         if self._quiet:
             return

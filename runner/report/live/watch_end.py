@@ -3,10 +3,11 @@
 from runner.core.errors import ExitCode
 from runner.engine.watch.loop import Ended, WatchResult
 from runner.report.live.watch_lines import percent
-from runner.report.live.watch_view import WatchView
+from runner.report.live.watch_view import CampaignView, WatchView
 from runner.report.model.model import Tone, Verdict
-from runner.report.terminal.screen import Column, Fit, Screen
-from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
+from runner.report.model.verdicts import asked_words
+from runner.report.terminal.screen import Field, Fit, Screen
+from runner.report.terminal.style import Style, attention, bad, command, counted, dim, good, strong
 from runner.report.text.apply import render_missed
 from runner.report.text.ledger import render_money
 from runner.report.text.plan import render_verdict
@@ -41,21 +42,16 @@ def render_watch(watched: WatchResult, view: WatchView | None, out: Screen) -> N
 
 def _campaigns(watched: WatchResult, view: WatchView, out: Screen) -> None:
     out.heading("Watched:", dim(f"{count(watched.passes, 'pass')} in {duration(watched.seconds)}"))
-    titles = ("delivered", "", "bought", "live", "final", "problems")
-    columns = [Column("campaign", Fit.NAME), *(Column(title, right=True) for title in titles)]
-    rows: list[list[Written]] = [
-        [
-            strong(one.name),
-            f"{one.delivered:,} of {one.units:,}",
-            percent(one.delivered, one.units),
-            f"{one.bought:,}/{one.orders:,}",
-            f"{one.live:,}",
-            Span(f"{one.final:,}", Style.GOOD) if one.final else dim("0"),
-            Span(f"{one.problems:,}", Style.BAD) if one.problems else dim("0"),
-        ]
-        for one in view.campaigns
+    fields: list[Field[CampaignView]] = [
+        Field("campaign", lambda one: strong(one.name), Fit.NAME),
+        Field("delivered", lambda one: f"{one.delivered:,} of {one.units:,}", right=True),
+        Field("", lambda one: percent(one.delivered, one.units), right=True),
+        Field("bought", lambda one: f"{one.bought:,}/{one.orders:,}", right=True),
+        Field("live", lambda one: f"{one.live:,}", right=True),
+        Field("final", lambda one: counted(one.final, Style.GOOD), right=True),
+        Field("problems", lambda one: counted(one.problems, Style.BAD), right=True),
     ]
-    out.table(columns, rows)
+    out.listing(fields, view.campaigns)
 
 
 def verdict_of(watched: WatchResult, view: WatchView | None) -> Verdict:
@@ -83,7 +79,5 @@ def _done(watched: WatchResult) -> str:
     result = watched.result
     if result is None:
         return "No pass went through"
-    asked = ((result.refills, "refill"), (result.cancels, "cancellation"))
-    told = [f"{count(result.placed, 'order')} placed"]
-    told += [f"{count(number, noun)} asked for" for number, noun in asked if number]
+    told = [f"{count(result.placed, 'order')} placed", *asked_words(result)]
     return f"{', '.join(told)} in {count(watched.passes, 'pass')}"

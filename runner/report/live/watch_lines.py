@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
@@ -30,14 +30,20 @@ _SHOWN = frozenset(  # what of a pass is told as it happens; reading is not, it 
 _TOLD_ONCE = frozenset({EventType.NOTE, EventType.WARNING})
 
 
-class WatchDisplay(Protocol):
+class WatchDisplay:
     """Shows a watch while it goes on. A context manager; leaving it leaves the terminal clean."""
 
-    def __enter__(self) -> Self: ...
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self.resume()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.pause()
 
     def __call__(self, event: Event) -> None:
         """Something happened in a pass."""
@@ -46,13 +52,19 @@ class WatchDisplay(Protocol):
         """A pass went through."""
 
     def failed(self, error: RunnerError, times: int) -> None:
-        """A pass did not go through."""
+        """A pass did not go through, so many times in a row."""
 
     def waiting(self, moment: Moment, now: datetime) -> None:
         """Nothing happens until then."""
 
     def say(self, text: str) -> None:
         """Tell something, unless it has been told."""
+        if text not in self._told:
+            self._told.add(text)
+            self.note(text)
+
+    def note(self, text: str) -> None:
+        """Tell something."""
 
     def pause(self) -> None:
         """A question is asked: leave the screen to it."""
@@ -61,32 +73,13 @@ class WatchDisplay(Protocol):
         """It is answered."""
 
 
-class Once:
-    """What has been told."""
-
-    def __init__(self) -> None:
-        self._told: set[str] = set()
-
-    def is_new(self, text: str) -> bool:
-        """True the first time."""
-        if text in self._told:
-            return False
-        self._told.add(text)
-        return True
-
-
-class WatchLines:
+class WatchLines(WatchDisplay):
     """Plain lines; nothing at all if quiet."""
 
     def __init__(self, out: Screen, *, quiet: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._out = out
-        self._quiet = quiet
+        super().__init__()
         self._progress = Progress(out, quiet=quiet, monotonic=monotonic)
-        self._once = Once()
         self._view: WatchView | None = None  # shown with when the next pass is, or at the end
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -109,36 +102,20 @@ class WatchLines:
     def failed(self, error: RunnerError, times: int) -> None:
         """Say what kept a pass from going through, the first time that it does so."""
         if times == 1:
-            self._say(attention("not now:"), error.message)
+            self._progress.say(attention("not now:"), error.message)
 
     def waiting(self, moment: Moment, now: datetime) -> None:
         """The line of the last pass."""
         self._tell(f"next pass in {duration((moment.at - now).total_seconds())}, for {moment.why}")
 
-    def say(self, text: str) -> None:
-        """A line of its own, once."""
-        if self._once.is_new(text):
-            self._say(attention("note:"), text)
-
-    def pause(self) -> None:
-        """Nothing is in the way."""
-
-    def resume(self) -> None:
-        """Nothing to do."""
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._progress.say(attention("note:"), text)
 
     def _tell(self, tail: str | None) -> None:
         view, self._view = self._view, None
         if view is not None:
-            self._say(f"{view.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", *pass_line(view), dim(tail or ""))
-
-    def _say(self, *spans: Written) -> None:
-        if self._quiet:
-            return
-        try:
-            self._out.line(*spans)
-            self._out.stream.flush()
-        except (OSError, ValueError):  # a closed stderr never stops a watch
-            self._quiet = True
+            self._progress.say(f"{view.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", *pass_line(view), dim(tail or ""))
 
 
 def pass_line(view: WatchView) -> list[Written]:

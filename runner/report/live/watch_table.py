@@ -4,25 +4,23 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
 from runner.core.values.money import ZERO
 from runner.core.values.text import clean
 from runner.planning.status.wakeups import Moment
-from runner.report.live.displays import DOING, stage_object
+from runner.report.live.displays import DOING, Picture, stage_object
 from runner.report.live.tally import Stage, Tally, whole
-from runner.report.live.watch_lines import Once, percent
+from runner.report.live.watch_lines import WatchDisplay, percent
 from runner.report.live.watch_view import CampaignView, MoneyView, WatchView
 from runner.report.terminal.screen import Screen
-from runner.report.terminal.style import Span, Style, attention, bad, dim, good, strong
+from runner.report.terminal.style import Span, Style, attention, bad, command, counted, dim, strong
 from runner.report.wording import NOTHING, Amounts, count, duration, rate_lowered_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.live import Live
     from rich.text import Text
 
 _FRAMES = 2  # a second: a countdown needs no more
@@ -33,32 +31,23 @@ _NAME = 24  # cells of a campaign's name
 _CLEAR = "\x1b[2J\x1b[H"  # a terminal that was resized has broken the lines of the last picture
 
 
-class WatchTable:
+class WatchTable(WatchDisplay):
     """The picture, and what is listened to for it. Times of day are UTC."""
 
     def __init__(self, out: Screen, title: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self._out = out
         self._title = title
         self._monotonic = monotonic
         self._began = monotonic()
         self._tally = Tally()
-        self._once = Once()
         self._messages: deque[tuple[str, Span]] = deque(maxlen=_MESSAGES)
         self._view: WatchView | None = None
         self._until: float | None = None  # on the monotonic clock, of the next pass
         self._why = ""
         self._size = (0, 0)
-        self._live: Live | None = None
+        self._picture = Picture(out, self._frame, _FRAMES)
         self._draining = False
-
-    def __enter__(self) -> Self:
-        self.resume()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.pause()
 
     def __call__(self, event: Event) -> None:
         """Count what the picture shows; keep what has to be read."""
@@ -101,45 +90,25 @@ class WatchTable:
         self._until = self._monotonic() + (moment.at - now).total_seconds()
         self._why = moment.why
 
-    def say(self, text: str) -> None:
-        """A message, once."""
-        if self._once.is_new(text):
-            self._keep(attention(text))
+    def note(self, text: str) -> None:
+        """A message in the picture."""
+        self._keep(attention(text))
 
     def pause(self) -> None:
         """Take the picture off the screen."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._picture.hide()
 
     def resume(self) -> None:
         """Put it on the screen."""
-        if self._live is not None:
-            return
-        from rich.live import Live
-
-        self._size = self._measured()
-        self._live = Live(
-            console=self._out.console,
-            get_renderable=self._frame,
-            refresh_per_second=_FRAMES,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-        self._live.start(refresh=True)
-        self._out.console.show_cursor()  # a watch that is killed must not leave a terminal without its cursor
+        if not self._picture.is_shown:
+            self._size = self._out.measure()
+            self._picture.show()
 
     def _keep(self, message: Span) -> None:
         self._messages.append((f"{datetime.now(UTC):%H:%M:%S}", message._replace(text=clean(message.text))))
 
-    def _measured(self) -> tuple[int, int]:
-        """Columns and lines of the terminal as it is now."""
-        return self._out.measure()
-
     def _frame(self) -> "RenderableType":
-        size = self._measured()
+        size = self._out.measure()
         if size != self._size:
             self._size = size
             self._out.stream.write(_CLEAR)
@@ -156,8 +125,10 @@ class WatchTable:
             parts += [
                 Padding(_campaigns(self._view, width, max(height - _REST, 1)), (0, 0, 0, 2), expand=False),
                 *(_money(one) for one in self._view.money),
-                *_doubts(self._view),
             ]
+            if doubts := self._view.outlook.in_doubt:
+                told = bad(f"{count(doubts, 'order')} may have been bought:")
+                parts.append(_cut(told, command("runner doubt list")))
         parts += [_cut(Span(at, Style.DIM), message) for at, message in self._messages]
         parts.append(self._foot())
         return Group(*parts)
@@ -188,8 +159,7 @@ def _campaigns(view: WatchView, width: int, most: int) -> "RenderableType":
     is_wide = width >= _WIDE
     table.add_column("campaign", no_wrap=True, overflow="ellipsis", max_width=_NAME if not is_wide else None)
     table.add_column("delivered", no_wrap=True, min_width=5)
-    titles = ["", "units", "an hour", "bought", "live", "final", "problems"] if is_wide else _NARROW
-    for title in titles:
+    for title in ["", *(["units", "an hour"] if is_wide else []), "bought", "live", "final", "problems"]:
         table.add_column(title, justify="right", no_wrap=True)
     bar = max(min(width // 5, 40), 5)
     shown = sorted(view.campaigns, key=lambda one: (-one.problems, -one.live, one.name))[:most]
@@ -205,9 +175,6 @@ def _campaigns(view: WatchView, width: int, most: int) -> "RenderableType":
     return table
 
 
-_NARROW = ["", "bought", "live", "final", "problems"]
-
-
 def _cells(one: CampaignView, *, is_wide: bool) -> list[Span]:
     cells = [Span(percent(one.delivered, one.units), Style.STRONG)]
     if is_wide:
@@ -217,8 +184,8 @@ def _cells(one: CampaignView, *, is_wide: bool) -> list[Span]:
         *cells,
         Span(f"{one.bought:,}/{one.orders:,}", Style.PLAIN if one.bought == one.orders else Style.ATTENTION),
         Span(f"{one.live:,}"),
-        good(f"{one.final:,}") if one.final else dim("0"),
-        bad(f"{one.problems:,}") if one.problems else dim("0"),
+        counted(one.final, Style.GOOD),
+        counted(one.problems, Style.BAD),
     ]
 
 
@@ -232,13 +199,6 @@ def _money(one: MoneyView) -> "Text":
         Span(f"balance {amounts.bare(one.balance)}"),
         doubt,
     )
-
-
-def _doubts(view: WatchView) -> "list[Text]":
-    number = view.outlook.in_doubt
-    return [
-        _cut(bad(f"{count(number, 'order')} may have been bought:"), Span("runner doubt list", Style.COMMAND))
-    ] * bool(number)
 
 
 def _cut(*spans: Span) -> "Text":
