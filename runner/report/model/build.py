@@ -1,10 +1,10 @@
 """Builds the report model from what each command has: standings, a plan, an apply's result, the state. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
+from typing import Required, TypedDict, Unpack
 
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
@@ -27,35 +27,35 @@ _SATISFIED = "ok"
 Purchase = tuple[str, datetime, Decimal, Decimal]  # panel, when, spent, committed
 
 
+class Facts(TypedDict, total=False):
+    """What each command tells of itself."""
+
+    now: Required[datetime]
+    exit_code: Required[int]
+    balances: Required[Sequence[BalanceSeen]]  # all that were seen, in time order; of other panels too
+    run_id: str | None
+    diagnostics: Sequence[Diagnostic]
+    warnings: Sequence[str]
+
+
 def report_model(
     recorded: Recorded,
     ledger: Ledger,
     *,
-    now: datetime,
-    exit_code: int,
-    balances: Sequence[BalanceSeen],
-    warnings: Sequence[str] = (),
     period: Period | None = None,
     refills: Sequence[RefillRate] | None = None,
+    **facts: Unpack[Facts],
 ) -> ReportModel:
     """What `runner report` tells: every order that the state knows; `recorded`, `ledger` and `balances` of the period.
 
     `refills` of the period too: their orders may be older. By default those of the orders given.
     """
-    rows = recorded_rows(recorded, _currencies(ledger), now)
-    return _model(
-        "report",
-        rows=rows,
-        ledger=ledger,
-        purchases=_purchases_of(rows),  # all that there are: no need to look at the attempts again
-        now=now,
-        exit_code=exit_code,
-        balances=balances,
-        verdict=verdicts.of_state(rows, ledger),
-        warnings=warnings,
-        period=period,
-        refills=refill_rates(recorded) if refills is None else refills,
-    )
+    rows = recorded_rows(recorded, _currencies(ledger), facts["now"])
+    # All that there are: no need to look at the attempts again.
+    purchases = ((row.panel, row.bought_at, row.spent, row.committed) for row in rows if row.bought_at is not None)
+    refills = refill_rates(recorded) if refills is None else refills
+    verdict = verdicts.of_state(rows, ledger)
+    return _model("report", rows, ledger, verdict, purchases, refills=refills, period=period, **facts)
 
 
 def status_model(
@@ -63,30 +63,12 @@ def status_model(
     campaigns: Sequence[Campaign],
     recorded: Recorded,
     ledger: Ledger,
-    *,
-    now: datetime,
-    exit_code: int,
-    balances: Sequence[BalanceSeen],
-    run_id: str | None = None,
-    diagnostics: Sequence[Diagnostic] = (),
-    warnings: Sequence[str] = (),
+    **facts: Unpack[Facts],
 ) -> ReportModel:
     """What `runner status` tells: the orders of the campaigns, and where the money of their panels is."""
     rows = listed_rows(standings, campaigns, recorded, _currencies(ledger))
-    return _model(
-        "status",
-        rows=rows,
-        ledger=ledger,
-        purchases=_purchases(recorded),
-        now=now,
-        exit_code=exit_code,
-        balances=balances,
-        verdict=verdicts.of_state(rows, ledger),
-        refills=refill_rates(recorded),
-        run_id=run_id,
-        diagnostics=diagnostics,
-        warnings=warnings,
-    )
+    verdict = verdicts.of_state(rows, ledger)
+    return _model("status", rows, ledger, verdict, _purchases(recorded), refills=refill_rates(recorded), **facts)
 
 
 def plan_model(
@@ -96,31 +78,16 @@ def plan_model(
     recorded: Recorded,
     ledger: Ledger,
     *,
-    now: datetime,
-    exit_code: int,
-    balances: Sequence[BalanceSeen],
     next_command: str,
-    run_id: str | None = None,
-    diagnostics: Sequence[Diagnostic] = (),
+    **facts: Unpack[Facts],
 ) -> ReportModel:
     """What `runner plan` tells: the orders as they stand, with what an apply would do about each."""
     rows = _planned(listed_rows(standings, campaigns, recorded, _currencies(ledger)), plan)
-    return _model(
-        "plan",
-        rows=rows,
-        ledger=ledger,
-        purchases=_purchases(recorded),
-        now=now,
-        exit_code=exit_code,
-        balances=balances,
-        verdict=verdicts.of_plan(plan, next_command),
-        refills=refill_rates(recorded),
-        run=RunFigures(plan.summary, plan.cost, plan.currency),
-        run_id=run_id,
-        diagnostics=(*diagnostics, *plan.problems),
-        plan=plan,
-        warnings=plan.warnings,
-    )
+    verdict = verdicts.of_plan(plan, next_command)
+    run = RunFigures(plan.summary, plan.cost, plan.currency)
+    facts["warnings"] = plan.warnings
+    purchases, refills = _purchases(recorded), refill_rates(recorded)
+    return _model("plan", rows, ledger, verdict, purchases, refills=refills, run=run, plan=plan, **facts)
 
 
 def apply_model(
@@ -154,18 +121,18 @@ def apply_model(
     ]
     return _model(
         "apply",
-        rows=rows,
-        ledger=ledger,
-        purchases=_purchases(recorded),
+        rows,
+        ledger,
+        verdicts.of_apply(result),
+        _purchases(recorded),
+        refills=refill_rates(recorded),
+        run=RunFigures(_done(result), verdicts.cost_of(result), ledger.currency),
+        plan=result.plan,
         now=now,
         exit_code=result.exit_code,
         balances=balances,
-        verdict=verdicts.of_apply(result),
-        refills=refill_rates(recorded),
-        run=RunFigures(_done(result), verdicts.cost_of(result), ledger.currency),
         run_id=result.run_id,
-        diagnostics=(*diagnostics, *result.plan.problems),
-        plan=result.plan,
+        diagnostics=diagnostics,
         warnings=result.warnings,
     )
 
@@ -199,32 +166,28 @@ def _planned(rows: Sequence[OrderRow], plan: Plan) -> list[OrderRow]:
 
 def _model(
     command: str,
-    *,
     rows: Sequence[OrderRow],
     ledger: Ledger,
-    purchases: Iterable[Purchase],
-    now: datetime,
-    exit_code: int,
-    balances: Iterable[BalanceSeen],
     verdict: Verdict,
+    purchases: Iterable[Purchase],
+    *,
+    refills: Sequence[RefillRate],
     run: RunFigures | None = None,
-    run_id: str | None = None,
-    diagnostics: Sequence[Diagnostic] = (),
     plan: Plan | None = None,
-    warnings: Sequence[str] = (),
     period: Period | None = None,
-    refills: Sequence[RefillRate] = (),
+    **facts: Unpack[Facts],
 ) -> ReportModel:
     panels = {account.panel for account in ledger.accounts}
     progress = _progress(rows)
     counts: Counter[State] = Counter()
     for one in progress:
         counts.update(one.states)
+    diagnostics, warnings = facts.get("diagnostics", ()), facts.get("warnings", ())
     return ReportModel(
         command=command,
-        made_at=now,
-        run_id=run_id,
-        exit_code=int(ExitCode(exit_code)),
+        made_at=facts["now"],
+        run_id=facts.get("run_id"),
+        exit_code=int(ExitCode(facts["exit_code"])),
         verdict=verdict,
         run=run,
         ledger=ledger,
@@ -232,10 +195,10 @@ def _model(
         progress=progress,
         states={state: counts[state] for state in State if state in counts},
         spending=_spending(purchases, panels),
-        balances=[seen for seen in balances if seen.panel in panels],
-        diagnostics=diagnostics,
+        balances=[seen for seen in facts["balances"] if seen.panel in panels],
+        diagnostics=diagnostics if plan is None else (*diagnostics, *plan.problems),
         refusals=() if plan is None else plan.refusals,
-        warnings=(*(() if plan is None else plan.notes), *warnings),
+        warnings=warnings if plan is None else (*plan.notes, *warnings),
         period=period,
         refills=refills,
     )
@@ -246,20 +209,15 @@ def _currencies(ledger: Ledger) -> Mapping[str, str | None]:
 
 
 def _progress(rows: Iterable[OrderRow]) -> list[Progress]:
-    orders: dict[str, Counter[State]] = {}
+    states: dict[str, Counter[State]] = defaultdict(Counter)
     units: Counter[str] = Counter()
     delivered: Counter[str] = Counter()
     for row in rows:
-        campaign = row.campaign
-        if campaign not in orders:
-            orders[campaign] = Counter()
-        orders[campaign][row.state] += 1
-        units[campaign] += row.units
+        states[row.campaign][row.state] += 1
+        units[row.campaign] += row.units
         if row.delivered:
-            delivered[campaign] += row.delivered
-    return [
-        Progress(name, states.total(), units[name], delivered[name], dict(states)) for name, states in orders.items()
-    ]
+            delivered[row.campaign] += row.delivered
+    return [Progress(name, one.total(), units[name], delivered[name], dict(one)) for name, one in states.items()]
 
 
 def _purchases(recorded: Recorded) -> Iterator[Purchase]:
@@ -268,27 +226,15 @@ def _purchases(recorded: Recorded) -> Iterator[Purchase]:
             yield attempt.panel, attempt.marked_at, booked.spent, booked.committed
 
 
-def _purchases_of(rows: Iterable[OrderRow]) -> Iterator[Purchase]:
-    return ((row.panel, row.bought_at, row.spent, row.committed) for row in rows if row.bought_at is not None)
-
-
 def _spending(purchases: Iterable[Purchase], panels: Collection[str]) -> Mapping[str, Sequence[SpendPoint]]:
     """By panel, what was bought in each second: no chart shows more."""
-    sums: dict[tuple[str, datetime], list[Decimal]] = {}
+    sums: dict[str, dict[datetime, list[Decimal]]] = defaultdict(lambda: defaultdict(lambda: [ZERO, ZERO]))
     for panel, at, spent, committed in purchases:
-        known = sums.get((panel, at))  # many marks share a moment
-        if known is None:
-            sums[panel, at] = [spent, committed]
-        else:
-            known[0] += spent
-            known[1] += committed
-    seconds: dict[str, dict[datetime, list[Decimal]]] = {}
-    for (panel, at), (spent, committed) in sorted(sums.items(), key=itemgetter(0)):
-        second = seconds.setdefault(panel, {}).setdefault(at.replace(microsecond=0), [ZERO, ZERO])
-        second[0] += spent
-        second[1] += committed
+        if panel in panels:
+            second = sums[panel][at.replace(microsecond=0)]
+            second[0] += spent
+            second[1] += committed
     return {
-        panel: [SpendPoint(at, *amounts) for at, amounts in by_second.items()]
-        for panel, by_second in seconds.items()
-        if panel in panels
+        panel: [SpendPoint(at, *amounts) for at, amounts in sorted(seconds.items())]
+        for panel, seconds in sorted(sums.items())
     }
