@@ -126,21 +126,8 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-_RIGHT = frozenset(
-    {
-        *REFILL_TITLES,
-        "orders",
-        "units",
-        "delivered",
-        "spent",
-        "refunded",
-        "reserved",
-        "in doubt",
-        "cost",
-        "balance",
-        "unexplained",
-    }
-)
+_MONEY = ("spent", "refunded", "reserved", "in doubt")
+_RIGHT = {*REFILL_TITLES, *_MONEY, "orders", "units", "delivered", "cost", "balance", "unexplained"}  # numbers
 
 
 def _rule(titles: Sequence[str]) -> list[str]:
@@ -174,7 +161,7 @@ def _sentence(text: str) -> str:
 def _money(ledger: Ledger) -> str:
     titles: tuple[str, ...]
     if ledger.spent is None:
-        titles = ("panel", "spent", "refunded", "reserved", "in doubt", "balance", "unexplained")
+        titles = ("panel", *_MONEY, "balance", "unexplained")
         accounts = {account.panel: account for account in ledger.accounts}
         found = [
             (line, (*line.amounts, *((account.balance, account.unexplained) if account is not None else (None, None))))
@@ -184,7 +171,7 @@ def _money(ledger: Ledger) -> str:
         shown = Amounts((amount, line.currency) for line, several in found for amount in several)
         rows = [[code(line.name), *(_amount(one, shown, line.currency) for one in several)] for line, several in found]
     else:
-        titles = ("spent", "refunded", "reserved", "in doubt", "balance", "unexplained")
+        titles = (*_MONEY, "balance", "unexplained")
         amounts = (ledger.spent, ledger.refunded, ledger.reserved, ledger.in_doubt, ledger.balance, ledger.unexplained)
         shown = Amounts((amount, ledger.currency) for amount in amounts)
         rows = [[_amount(one, shown, ledger.currency) for one in amounts]]
@@ -200,7 +187,7 @@ def _amount(amount: Decimal | None, amounts: Amounts, currency: str | None) -> s
 
 
 def _ledger_table(title: str, lines: Sequence[LedgerLine]) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
-    titles = (title, "orders", "spent", "refunded", "reserved", "in doubt")
+    titles = (title, "orders", *_MONEY)
     amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
     rows = (
         [

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from runner.core.catalogue import Service
 from runner.core.errors import InvalidInput
@@ -21,6 +22,7 @@ from runner.report.documents.as_json import PLAN_FORMAT, plan_chunks
 
 _HINT = "make a new one: runner plan --out FILE"
 _AMOUNT = re.compile(r"-?[0-9]{1,30}\.[0-9]{2,30}\Z")  # as `core.values.money.plain` writes it
+V = TypeVar("V", str, int, bool)
 _KINDS = frozenset(kind.value for kind in ActionKind)
 
 
@@ -112,39 +114,40 @@ def _plan_file(document: object) -> PlanFile:
         raise _Wrong("it has no `binding`: the output of plan --format json can't be applied")
     binding = _mapping(top["binding"], "binding")
     digests = _mapping(binding.get("digests"), "binding.digests")
-    actions = _list(top.get("actions"), "actions")
     accounts = _mapping(binding.get("accounts", {}), "binding.accounts")
+    actions = _list(top.get("actions"), "actions")
     saved = SavedPlan(
-        lineage=_text(binding, "lineage"),
-        serial=_whole(binding, "serial"),
-        digests={file: _text(digests, file) for file in digests},
-        actions=[_action(each) for each in actions],
-        checksum=_text(top, "checksum"),
-        accounts={panel: _text(accounts, panel) for panel in accounts},
-        services=dict(_service(each) for each in _list(binding.get("services", []), "binding.services")),
+        lineage=_get(binding, "lineage", str),
+        serial=_get(binding, "serial", int),
+        digests={file: _get(digests, file, str) for file in digests},
+        actions=[_action(_mapping(each, "an action")) for each in actions],
+        checksum=_get(top, "checksum", str),
+        accounts={panel: _get(accounts, panel, str) for panel in accounts},
+        services=dict(
+            _service(_mapping(each, "a service")) for each in _list(binding.get("services", []), "binding.services")
+        ),
     )
     return PlanFile(
         saved=saved,
         select=_texts(binding, "select"),
         exclude=_texts(binding, "exclude"),
-        prune=bool(_flag(binding, "prune")),
+        prune=bool(_maybe(binding, "prune", bool)),
     )
 
 
-def _action(value: object) -> SavedAction:
-    row = _mapping(value, "an action")
-    kind = _text(row, "action")
+def _action(row: Mapping[str, object]) -> SavedAction:
+    kind = _get(row, "action", str)
     if kind not in _KINDS:
         raise _Wrong(f"{kind[:20]!r} is no action")
     return SavedAction(
-        order=_text(row, "order"),
+        order=_get(row, "order", str),
         action=kind,
-        service=_text(row, "service"),
-        link=_text(row, "link"),
-        quantity=_whole(row, "quantity"),
-        runs=_whole_or_none(row, "runs"),
-        interval=_whole_or_none(row, "interval"),
-        cost=_cost(row),
+        service=_get(row, "service", str),
+        link=_get(row, "link", str),
+        quantity=_get(row, "quantity", int),
+        runs=_maybe(row, "runs", int),
+        interval=_maybe(row, "interval", int),
+        cost=None if row.get("cost") is None else _amount(row, "cost"),
     )
 
 
@@ -152,34 +155,34 @@ def _service_row(panel: str, service: Service) -> Mapping[str, object]:
     return {"panel": panel, **service._asdict(), "rate": plain(service.rate)}
 
 
-def _service(value: object) -> tuple[tuple[str, str], Service]:
-    row = _mapping(value, "a service")
+def _service(row: Mapping[str, object]) -> tuple[tuple[str, str], Service]:
     service = Service(
-        id=_text(row, "id"),
-        name=_text(row, "name"),
-        type=_text(row, "type"),
-        category=_text(row, "category"),
+        id=_get(row, "id", str),
+        name=_get(row, "name", str),
+        type=_get(row, "type", str),
+        category=_get(row, "category", str),
         rate=_amount(row, "rate"),
-        min=_whole(row, "min"),
-        max=_whole(row, "max"),
-        refill=_flag(row, "refill"),
-        cancel=_flag(row, "cancel"),
-        dripfeed=_flag(row, "dripfeed"),
+        min=_get(row, "min", int),
+        max=_get(row, "max", int),
+        refill=_maybe(row, "refill", bool),
+        cancel=_maybe(row, "cancel", bool),
+        dripfeed=_maybe(row, "dripfeed", bool),
     )
-    return (_text(row, "panel"), service.id), service
+    return (_get(row, "panel", str), service.id), service
 
 
-def _list(value: object, what: str) -> list[object]:
-    if not isinstance(value, list):
-        raise _Wrong(f"{what} is not a list")
-    return value
+_NAMES = {str: "a text", int: "a whole number", bool: "true, false or null"}  # what a value of the type is called
 
 
-def _flag(row: Mapping[str, object], key: str) -> bool | None:
+def _get(row: Mapping[str, object], key: str, kind: type[V]) -> V:
     value = row.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise _Wrong(f"{key} is not true, false or null")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise _Wrong(f"{key} is not {_NAMES[kind]}")
     return value
+
+
+def _maybe(row: Mapping[str, object], key: str, kind: type[V]) -> V | None:
+    return None if row.get(key) is None else _get(row, key, kind)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, object]:
@@ -188,10 +191,9 @@ def _mapping(value: object, what: str) -> Mapping[str, object]:
     return value
 
 
-def _text(row: Mapping[str, object], key: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str):
-        raise _Wrong(f"{key} is not a text")
+def _list(value: object, what: str) -> list[object]:
+    if not isinstance(value, list):
+        raise _Wrong(f"{what} is not a list")
     return value
 
 
@@ -202,23 +204,8 @@ def _texts(row: Mapping[str, object], key: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _whole(row: Mapping[str, object], key: str) -> int:
-    value = row.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _Wrong(f"{key} is not a whole number")
-    return value
-
-
-def _whole_or_none(row: Mapping[str, object], key: str) -> int | None:
-    return None if row.get(key) is None else _whole(row, key)
-
-
-def _cost(row: Mapping[str, object]) -> Decimal | None:
-    return None if row.get("cost") is None else _amount(row, "cost")
-
-
 def _amount(row: Mapping[str, object], key: str) -> Decimal:
-    text = _text(row, key)
+    text = _get(row, key, str)
     if not _AMOUNT.match(text):
         raise _Wrong(f"{key} is not an amount")
     return Decimal(text)

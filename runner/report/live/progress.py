@@ -33,21 +33,7 @@ class Progress:
         elif not quiet:
             self._display = Lines(self._tally, self.say, monotonic, tick)
         self._started = 0.0
-        self._polls = False
-        self._handlers: dict[EventType, Callable[[Event], None]] = {
-            EventType.RUN_STARTED: self._run_started,
-            EventType.REFRESH_STARTED: self._refresh_started,
-            EventType.STATUSES: self._statuses,
-            EventType.PLANNED: self._stage_ends,
-            EventType.SUBMIT_STARTED: self._submit_started,
-            EventType.MARKED: self._tally.marked,
-            EventType.SETTLED: self._settled,
-            EventType.RATE_LOWERED: self._rate_lowered,
-            EventType.PANEL_STOPPED: self._panel_stopped,
-            EventType.DRAINING: self._draining,
-            EventType.NOTE: self._note,
-            EventType.RUN_FINISHED: self._stage_ends,
-        }
+        self._polls = False  # what is refreshed has been read before, in this run or watch
 
     def __enter__(self) -> Self:
         return self
@@ -55,65 +41,57 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stage_ends()
+        self.pause()
 
     def __call__(self, event: Event) -> None:
         """Count `event`, and say at once what can't wait."""
-        handler = self._handlers.get(event.type)
-        if handler is not None:
-            handler(event)
+        facts = event.facts
+        match event.type:  # the most frequent first
+            case EventType.MARKED:
+                self._tally.marked(event)
+            case EventType.SETTLED:
+                self._tally.settled(event)
+                self._display.moved()
+            case EventType.STATUSES:
+                self._tally.statuses(event)
+                self._display.moved()
+            case EventType.RUN_STARTED:
+                self._polls = self._polls or facts.get("command") == "watch"
+            case EventType.REFRESH_STARTED:
+                self._begin(Stage.POLL if self._polls else Stage.REFRESH, event, whole(facts, "live"))
+            case EventType.SUBMIT_STARTED:
+                self._begin(Stage.SUBMIT, event, whole(facts, "orders"))
+                self._polls = True
+            case EventType.PLANNED | EventType.RUN_FINISHED:
+                self.pause()
+            case EventType.RATE_LOWERED:
+                self.say(attention(rate_lowered_words(event)))
+            case EventType.PANEL_STOPPED:
+                self.say(bad(f"Nothing more is placed on {facts.get('panel')}:"), str(facts.get("message")))
+            case EventType.DRAINING:
+                flying = count(whole(facts, "in_flight"), "request")
+                told = f"Stopping: {flying} in flight to finish. Ctrl-C again stops now and may leave doubts."
+                self.say(attention(told))
+            case EventType.NOTE:
+                self.say(attention("note:"), str(facts.get("message")))
 
     def pause(self) -> None:
-        """Take the display off the screen, before a question is asked; the next stage brings it back."""
-        self._stage_ends()
-
-    def _run_started(self, event: Event) -> None:
-        self._polls = self._polls or event.facts.get("command") == "watch"
-
-    def _refresh_started(self, event: Event) -> None:
-        self._begin(Stage.POLL if self._polls else Stage.REFRESH, event, whole(event.facts, "live"))
-
-    def _submit_started(self, event: Event) -> None:
-        self._begin(Stage.SUBMIT, event, whole(event.facts, "orders"))
-        self._polls = True
-
-    def _statuses(self, event: Event) -> None:
-        self._tally.statuses(event)
-        self._display.moved()
-
-    def _settled(self, event: Event) -> None:
-        self._tally.settled(event)
-        self._display.moved()
-
-    def _rate_lowered(self, event: Event) -> None:
-        self.say(attention(rate_lowered_words(event)))
-
-    def _panel_stopped(self, event: Event) -> None:
-        self.say(bad(f"Nothing more is placed on {event.facts.get('panel')}:"), str(event.facts.get("message")))
-
-    def _draining(self, event: Event) -> None:
-        flying = count(whole(event.facts, "in_flight"), "request")
-        self.say(attention(f"Stopping: {flying} in flight to finish. Ctrl-C again stops now and may leave doubts."))
-
-    def _note(self, event: Event) -> None:
-        self.say(attention("note:"), str(event.facts.get("message")))
-
-    def _begin(self, stage: Stage, event: Event, amount: int) -> None:
-        """Another panel may join a stage that goes on."""
-        if self._tally.stage is not stage:
-            self._stage_ends()
-            self._started = self._monotonic()
-        self._tally.begin(stage, amount)
-        if not self._out.is_terminal:
-            self.say(f"{DOING[stage]} {stage_object(stage, amount)} on {event.facts.get('panel')}")
-        self._display.start()
-
-    def _stage_ends(self, _event: Event | None = None) -> None:
+        """End the stage, and take the display off the screen; the next stage brings it back."""
         self._display.stop()
         tally = self._tally
         if tally.stage is not Stage.IDLE and (tally.total or not self._out.is_terminal):
             self.say(*stage_result(tally), dim(f"in {duration(self._monotonic() - self._started)}"))
         tally.end()
+
+    def _begin(self, stage: Stage, event: Event, amount: int) -> None:
+        """Another panel may join a stage that goes on."""
+        if self._tally.stage is not stage:
+            self.pause()
+            self._started = self._monotonic()
+        self._tally.begin(stage, amount)
+        if not self._out.is_terminal:
+            self.say(f"{DOING[stage]} {stage_object(stage, amount)} on {event.facts.get('panel')}")
+        self._display.start()
 
     def say(self, *spans: Written) -> None:
         """A line that stays; a display redraws itself below it. A closed stderr never stops a run."""

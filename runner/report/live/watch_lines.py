@@ -120,12 +120,14 @@ class WatchLines(WatchDisplay):
 
 def pass_line(view: WatchView) -> list[Written]:
     """`pass 3: 230 of 230 orders bought, 140 live, 87 completed, 3 canceled; 34% delivered; spent 72.11 USD;`."""
-    total = view.total
+    campaigns = view.campaigns
+    bought, orders = sum(one.bought for one in campaigns), sum(one.orders for one in campaigns)
+    delivered, units = sum(one.delivered for one in campaigns), sum(one.units for one in campaigns)
     states = [f"{number:,} {words(state)}" for state, number in view.states.items()]
     told: list[Written] = [
-        f"pass {view.number}: {total.bought:,} of {count(total.orders, 'order')} bought,",
+        f"pass {view.number}: {bought:,} of {count(orders, 'order')} bought,",
         f"{', '.join(states)};" if states else "nothing yet;",
-        f"{percent(total.delivered, total.units)} delivered;",
+        f"{percent(delivered, units)} delivered;",
     ]
     told += [f"spent {money(one.spent, one.currency)};" for one in view.money]
     if doubts := [one for one in view.money if one.in_doubt > ZERO]:

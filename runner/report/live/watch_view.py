@@ -56,22 +56,6 @@ class WatchView:
     states: Mapping[State, int]  # of listed orders, those that occur, worst first
     outlook: Outlook
 
-    @property
-    def total(self) -> CampaignView:
-        """All campaigns as one."""
-        rates = [one.per_hour for one in self.campaigns if one.per_hour is not None]
-        return CampaignView(
-            "all",
-            orders=sum(one.orders for one in self.campaigns),
-            bought=sum(one.bought for one in self.campaigns),
-            units=sum(one.units for one in self.campaigns),
-            delivered=sum(one.delivered for one in self.campaigns),
-            live=sum(one.live for one in self.campaigns),
-            final=sum(one.final for one in self.campaigns),
-            problems=sum(one.problems for one in self.campaigns),
-            per_hour=sum(rates) if rates else None,
-        )
-
 
 class Rates:
     """How fast each campaign is delivered, from the passes of the last hour."""

@@ -1,6 +1,7 @@
 """Names styles by what they mean; rich understands the names."""
 
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from runner.core.attempts import OutcomeKind
@@ -41,31 +42,10 @@ def counted(number: int, style: Style) -> Span:
     return Span(f"{number:,}", style if number else Style.DIM)
 
 
-def good(text: str) -> Span:
-    """Done, ready, fine."""
-    return Span(text, Style.GOOD)
-
-
-def attention(text: str) -> Span:
-    """Waits, or somebody should look."""
-    return Span(text, Style.ATTENTION)
-
-
-def bad(text: str) -> Span:
-    """Refused, blocked, in doubt, an error."""
-    return Span(text, Style.BAD)
-
-
-def dim(text: str) -> Span:
-    """Secondary."""
-    return Span(text, Style.DIM)
-
-
-def strong(text: str) -> Span:
-    """The figure that the line is about."""
-    return Span(text, Style.STRONG)
-
-
-def command(text: str) -> Span:
-    """Something to type."""
-    return Span(text, Style.COMMAND)
+# The text alone, in the style of that name; `strong`: the figure that the line is about.
+good = partial(Span, style=Style.GOOD)
+attention = partial(Span, style=Style.ATTENTION)
+bad = partial(Span, style=Style.BAD)
+dim = partial(Span, style=Style.DIM)
+strong = partial(Span, style=Style.STRONG)
+command = partial(Span, style=Style.COMMAND)
