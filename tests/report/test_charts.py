@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from runner.core.attempts import LiveStatus
 from runner.planning.accounting.ledger import LedgerLine
-from runner.report.html.charts import cost_bars, delivery_bars, state_slices, timelines
+from runner.report.html.charts import cost_bars, delivery_bars, state_segments, timelines
 from runner.report.model.model import Progress, State
+from runner.report.wording import words
 from tests.planning.builders import EARLIER, NOW, a_balance, a_charged_attempt, recorded_with
 from tests.report.models import a_model, modelled
 
@@ -40,10 +41,11 @@ def test_delivery_is_never_rounded_up_to_all():
 
 @given(st.dictionaries(st.sampled_from(State), st.integers(1, 10**6)))
 def test_the_states_fill_the_bar(states):
-    slices = state_slices(states)
-    assert {one.state: one.orders for one in slices} == {state.value: number for state, number in states.items()}
+    segments = state_segments(states)
+    told = {state.value: f"{number:,} {words(state)}" for state, number in states.items()}
+    assert {one.kind: one.words for one in segments} == told
     if states:
-        assert abs(sum(float(one.segment.width) for one in slices) - 100) < 0.02
+        assert abs(sum(float(one.width) for one in segments) - 100) < 0.02
 
 
 def test_the_spend_adds_up_over_time_and_the_balance_is_as_seen():

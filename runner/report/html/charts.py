@@ -4,10 +4,10 @@ Drawn here as SVG and not by a chart library: they follow dark and light, print 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
-from heapq import nlargest
+from itertools import accumulate
 from typing import NamedTuple
 
 from runner.core.values.money import ZERO
@@ -40,15 +40,6 @@ class Bar(NamedTuple):
     value: str
     segments: Sequence[Segment]
     note: str = ""
-
-
-class Slice(NamedTuple):
-    """One state of all orders."""
-
-    state: str
-    name: str
-    orders: int
-    segment: Segment
 
 
 class Line(NamedTuple):
@@ -91,8 +82,8 @@ def cost_bars(lines: Sequence[LedgerLine]) -> Mapping[str, Sequence[Bar]]:
 
 def delivery_bars(progress: Sequence[Progress]) -> Sequence[Bar]:
     """Units delivered of those ordered, of the campaigns with the most units."""
-    first = nlargest(_MOST_BARS, progress, key=lambda one: one.units)
-    rest = [one for one in progress if one not in first] if len(progress) > _MOST_BARS else []
+    most = sorted(progress, key=lambda one: one.units, reverse=True)
+    first, rest = most[:_MOST_BARS], most[_MOST_BARS:]
     bars = [_delivery_bar(one.campaign, one.delivered, one.units) for one in first]
     if rest:
         name = f"{len(rest):,} more"
@@ -100,20 +91,21 @@ def delivery_bars(progress: Sequence[Progress]) -> Sequence[Bar]:
     return bars
 
 
-def state_slices(states: Mapping[State, int]) -> Sequence[Slice]:
+def state_segments(states: Mapping[State, int]) -> Sequence[Segment]:
     """All orders as one bar: what is done comes first, what needs somebody last."""
-    total = sum(states.values())
-    slices, left = [], ZERO
-    for state in reversed(State):
-        number = states.get(state, 0)
-        if number:
-            width = _FULL * number / total
-            named = f"{number:,} {words(state)}"
-            slices.append(
-                Slice(state.value, words(state), number, Segment(state.value, _pct(left), _pct(width), named))
-            )
+    parts = [(state.value, Decimal(states.get(state, 0)), f"{states.get(state, 0):,}") for state in reversed(State)]
+    return _side_by_side(parts, Decimal(sum(states.values())))
+
+
+def _side_by_side(parts: Iterable[tuple[str, Decimal, str]], whole: Decimal) -> list[Segment]:
+    """A segment for each (kind, amount, amount in words) that is more than nothing, as parts of `whole`."""
+    segments, left = [], ZERO
+    for kind, amount, shown in parts:
+        if amount > ZERO:
+            width = _FULL * amount / whole
+            segments.append(Segment(kind, _pct(left), _pct(width), f"{shown} {words(kind)}"))
             left += width
-    return slices
+    return segments
 
 
 def timelines(model: ReportModel) -> Sequence[Timeline]:
@@ -122,15 +114,12 @@ def timelines(model: ReportModel) -> Sequence[Timeline]:
     for one in model.balances:
         seen[one.panel].append((one.seen_at, one.balance.amount))
     currencies = {account.panel: account.currency or "" for account in model.ledger.accounts}
-    panels = sorted(model.spending.keys() | seen.keys(), key=lambda panel: (-_spent(model, panel), panel))
+    spent = {panel: sum((point.committed for point in points), ZERO) for panel, points in model.spending.items()}
+    panels = sorted(spent.keys() | seen.keys(), key=lambda panel: (-spent.get(panel, ZERO), panel))
     return [
         _timeline(panel, currencies.get(panel, ""), model.spending.get(panel, ()), seen[panel], model.made_at)
         for panel in panels[:_MOST_PANELS]
     ]
-
-
-def _spent(model: ReportModel, panel: str) -> Decimal:
-    return sum((point.committed for point in model.spending.get(panel, ())), ZERO)
 
 
 def _total(line: LedgerLine) -> Decimal:
@@ -138,23 +127,17 @@ def _total(line: LedgerLine) -> Decimal:
 
 
 def _cost_bars(currency: str, lines: Sequence[LedgerLine]) -> Sequence[Bar]:
-    first = nlargest(_MOST_BARS, lines, key=_total)
-    longest = max(_total(line) for line in first)
-    bars = [_cost_bar(line, longest, currency) for line in first if _total(line)]
-    if len(lines) > len(first):
-        rest = sum((_total(line) for line in lines), ZERO) - sum((_total(line) for line in first), ZERO)
-        bars.append(Bar(f"{len(lines) - len(first):,} more", money(rest, currency), ()))
+    dearest = sorted(lines, key=_total, reverse=True)
+    first, rest = dearest[:_MOST_BARS], dearest[_MOST_BARS:]
+    bars = [_cost_bar(line, _total(first[0]), currency) for line in first if _total(line)]
+    if rest:
+        bars.append(Bar(f"{len(rest):,} more", money(sum(map(_total, rest), ZERO), currency), ()))
     return bars
 
 
 def _cost_bar(line: LedgerLine, longest: Decimal, currency: str) -> Bar:
-    parts = (("spent", line.spent), ("reserved", line.reserved), ("in_doubt", line.in_doubt))
-    segments, left = [], ZERO
-    for kind, amount in parts:
-        if amount > ZERO:
-            width = _FULL * amount / longest
-            segments.append(Segment(kind, _pct(left), _pct(width), f"{money(amount, currency)} {words(kind)}"))
-            left += width
+    amounts = {"spent": line.spent, "reserved": line.reserved, "in_doubt": line.in_doubt}
+    segments = _side_by_side([(kind, one, money(one, currency)) for kind, one in amounts.items()], longest)
     return Bar(line.name, money(_total(line), currency), segments, f"{line.orders:,}")
 
 
@@ -175,13 +158,14 @@ def _timeline(
     balances: Sequence[tuple[datetime, Decimal]],
     now: datetime,
 ) -> Timeline:
-    moments = [point.at for point in spending] + [at for at, _ in balances] + [now]
+    bought = [point.at for point in spending]
+    moments = [*bought, *(at for at, _ in balances), now]
     begin, end = min(moments), max(moments)
     begin -= max((end - begin) / _LEAD, _SHORTEST - (end - begin))
     scale = _Scale(begin, (end - begin).total_seconds(), currency)
     panes = []
-    spent = _added_up((point.at, point.spent) for point in spending)
-    committed = _added_up((point.at, point.committed) for point in spending)
+    spent = list(zip(bought, accumulate(point.spent for point in spending), strict=True))
+    committed = list(zip(bought, accumulate(point.committed for point in spending), strict=True))
     if spent:
         top = _round_up(max(amount for _, amount in committed))
         lines = [scale.line("spent", [(begin, ZERO), *spent], now, ZERO, top)]
@@ -233,20 +217,11 @@ class _Scale(NamedTuple):
         return min(max((at - self.begin).total_seconds() / self.seconds * 100, 0.0), 100.0)
 
 
-def _added_up(values: Iterable[tuple[datetime, Decimal]]) -> list[tuple[datetime, Decimal]]:
-    total, sums = ZERO, []
-    for at, amount in values:
-        total += amount
-        sums.append((at, total))
-    return sums
-
-
 def _thin(values: Sequence[tuple[datetime, Decimal]]) -> Sequence[tuple[datetime, Decimal]]:
     """At most `_MOST_POINTS`, the first and the last among them."""
     if len(values) <= _MOST_POINTS:
         return values
-    step: Callable[[int], int] = lambda number: number * (len(values) - 1) // (_MOST_POINTS - 1)  # noqa: E731
-    return [values[step(number)] for number in range(_MOST_POINTS)]
+    return [values[number * (len(values) - 1) // (_MOST_POINTS - 1)] for number in range(_MOST_POINTS)]
 
 
 def _around(amounts: Sequence[Decimal]) -> tuple[Decimal, Decimal]:

@@ -118,7 +118,7 @@ def _page(model: ReportModel, ordered: Sequence[OrderRow], table: "Rows", urgent
             ("Cost by campaign", charts.cost_bars(model.ledger.campaigns)),
             ("Cost by service", charts.cost_bars(model.ledger.services)),
         ),
-        states=charts.state_slices(model.states),
+        states=charts.state_segments(model.states),
         deliveries=charts.delivery_bars(model.progress),
         attention=_attention(ordered),
         attention_total=urgent,
