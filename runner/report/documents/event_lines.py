@@ -6,9 +6,8 @@ from typing import TextIO
 
 from runner.core.events import Event, Listener
 from runner.core.values.clock import to_text
-from runner.planning.accounting.ledger import Booked
 from runner.report.documents.as_json import Document, event_document, line_of
-from runner.report.model.model import OrderRow, ReportModel
+from runner.report.model.model import OrderRow, ReportModel, panel_money
 
 
 class EventLines:
@@ -50,10 +49,7 @@ def model_lines(model: ReportModel) -> Iterator[str]:
     heard: Document = {"time": to_text(model.made_at), "run_id": model.run_id}
     for row in model.orders:
         yield line_of({"type": "standing", **heard, **_standing(row)})
-    lines = {line.name: line for line in model.ledger.panels}
-    for account in {account.panel: account for account in model.ledger.accounts}.values():
-        line = lines.get(account.panel)
-        booked = Booked() if line is None else Booked(*line.amounts)
+    for account, booked in panel_money(model.ledger):
         yield line_of(
             {
                 "type": "account",

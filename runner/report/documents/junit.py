@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from typing import TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from runner.core.values.clock import to_text
-from runner.core.values.money import ZERO, plain
+from runner.core.values.money import plain
 from runner.core.values.text import clean
 from runner.planning.status.order_status import Sync
-from runner.report.model.model import OrderRow, ReportModel, State
+from runner.report.model.model import OrderRow, ReportModel, State, sums_of
 from runner.report.wording import words
 
 _LONGEST = 2000
@@ -87,11 +86,10 @@ def _totals(rows: Sequence[OrderRow], results: Iterable[_Result]) -> dict[str, s
 
 def _money(rows: Sequence[OrderRow]) -> dict[str, str]:
     """`spent_USD` and its like: sums of the suite, by currency."""
-    sums = {}
+    sums: dict[str, str] = {}
     for currency in sorted({row.currency for row in rows if row.currency}):
-        theirs = [row for row in rows if row.currency == currency]
-        for name in ("spent", "refunded", "reserved", "in_doubt"):
-            sums[f"{name}_{currency}"] = plain(sum(map(attrgetter(name), theirs), ZERO))
+        theirs = sums_of(row for row in rows if row.currency == currency)
+        sums |= {f"{name}_{currency}": plain(amount) for name, amount in theirs._asdict().items()}
     return sums
 
 
@@ -126,12 +124,7 @@ def _facts(row: OrderRow) -> str:
         facts.append(f"delivered {row.delivered}")
     if row.panel_order_id:
         facts.append(f"panel order id {row.panel_order_id}")
-    for name, amount in (
-        ("spent", row.spent),
-        ("refunded", row.refunded),
-        ("reserved", row.reserved),
-        ("in doubt", row.in_doubt),
-    ):
+    for name, amount in zip(("spent", "refunded", "reserved", "in doubt"), row.amounts, strict=True):
         if amount:
             facts.append(f"{name} {_plain(amount)} {row.currency or ''}".strip())
     return ", ".join(facts)

@@ -9,11 +9,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from heapq import nlargest
 from importlib.resources import files
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from runner import __version__
@@ -24,7 +22,7 @@ from runner.planning.refills.refill_rates import RefillRate
 from runner.report.html import charts
 from runner.report.html.order_table import LONGEST, PAGE, Rows, shown_as
 from runner.report.model.balance_words import of_account, of_balance, of_unexplained
-from runner.report.model.model import OrderRow, ReportModel, State, most_urgent, needs_attention
+from runner.report.model.model import OrderRow, ReportModel, State, most_urgent, needs_attention, panel_money, sums_of
 from runner.report.wording import REFILL_TITLES, Amounts, count, money, period_words, refill_cells, words
 
 if TYPE_CHECKING:
@@ -112,7 +110,6 @@ def _page(model: ReportModel, ordered: Sequence[OrderRow], table: "Rows", urgent
         ),
         cards=_cards(model),
         accounts=_accounts(model),
-        run=_run(model),
         timelines=charts.timelines(model),
         costs=(
             ("Cost by campaign", charts.cost_bars(model.ledger.campaigns)),
@@ -179,29 +176,13 @@ def _accounts(model: ReportModel) -> list[list[str]]:
     """Each panel's money, where there are several."""
     if len(model.ledger.accounts) <= 1:
         return []
-    lines = {line.name: line for line in model.ledger.panels}
     found = [
-        (
-            account,
-            (
-                *(lines[account.panel].amounts if account.panel in lines else (ZERO,) * 4),
-                account.balance,
-                account.unexplained,
-            ),
-        )
-        for account in model.ledger.accounts
+        (account, (*booked, account.balance, account.unexplained)) for account, booked in panel_money(model.ledger)
     ]
     amounts = Amounts((amount, account.currency) for account, several in found for amount in several)
     return [
         [account.panel, *(amounts.named(amount, account.currency) for amount in several)] for account, several in found
     ]
-
-
-def _run(model: ReportModel) -> list[tuple[str, str]]:
-    """(number, word) of what this run did or would do."""
-    if model.run is None:
-        return []
-    return [(f"{number:,}", words(word)) for word, number in model.run.counts.items() if number]
 
 
 def _said(model: ReportModel) -> list[tuple[str, str]]:
@@ -277,20 +258,12 @@ def _left_out(rows: Sequence[OrderRow]) -> list[LeftOut]:
             clean(campaign),
             state.value,
             len(group),
-            sum(map(_UNITS, group)),
+            sum(row.units for row in group),
             sum(row.delivered or 0 for row in group),
-            [money(amount, currency) for amount in _amounts(group)],
+            [money(amount, currency) for amount in sums_of(group)],
         )
         for (campaign, state, currency, _), group in sorted(groups.items(), key=lambda item: item[0])
     ]
-
-
-_UNITS = attrgetter("units")
-_AMOUNTS = [attrgetter(name) for name in ("spent", "refunded", "reserved", "in_doubt")]
-
-
-def _amounts(rows: Sequence[OrderRow]) -> list[Decimal]:
-    return [sum(map(amount_of, rows), ZERO) for amount_of in _AMOUNTS]
 
 
 class Trouble(NamedTuple):
@@ -318,12 +291,9 @@ def _attention(ordered: Sequence[OrderRow]) -> list[Trouble]:
 
 def _sums_of(rows: Sequence[OrderRow]) -> str:
     """`0.90 USD in doubt, 1.20 USD refunded`; of one currency, else nothing."""
-    currencies = {row.currency for row in rows}
-    if len(currencies) > 1:
+    currency = rows[0].currency
+    if any(row.currency != currency for row in rows):
         return ""
-    (currency,) = currencies
-    sums = {
-        "in doubt": sum((row.in_doubt for row in rows), ZERO),
-        "refunded": sum((row.refunded for row in rows), ZERO),
-    }
-    return ", ".join(f"{money(amount, currency)} {name}" for name, amount in sums.items() if amount)
+    sums = sums_of(rows)
+    told = ((sums.in_doubt, "in doubt"), (sums.refunded, "refunded"))
+    return ", ".join(f"{money(amount, currency)} {name}" for amount, name in told if amount)

@@ -1,22 +1,22 @@
 """What the screens of a watch show after a pass: numbers by campaign, and the money. Pure."""
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.values.money import ZERO
 from runner.engine.watch.totals import PassResult
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.status.completion import Outlook
 from runner.planning.status.order_status import Sync, make_standings
-from runner.report.model.model import OrderRow, State
+from runner.report.model.model import OrderRow, State, panel_money
 from runner.report.model.order_rows import listed_rows
 
 _LIVE = frozenset({State.SENDING, State.UNKNOWN, State.WAITING, State.PROGRESSING, State.REFILLING})
 _FINAL = frozenset({State.COMPLETED, State.PARTIAL, State.CANCELED, State.DROPPED})
+_NOT_BOUGHT = (State.MISSING, State.REFUSED, State.IN_DOUBT)
 _HOUR = 3600.0
 RATE_OVER = timedelta(hours=1)  # the rate of delivery is that of the last passes, over so long
 
@@ -85,11 +85,10 @@ def view_of(number: int, passed: PassResult, outlook: Outlook, now: datetime, ra
         if row.sync is not Sync.REMOVED:
             counts[row.state] += 1
             by_campaign.setdefault(row.campaign, []).append(row)
-    campaigns = [_campaign(name, several, listed) for name, several in by_campaign.items()]
     return WatchView(
         number=number,
         at=now,
-        campaigns=[one._replace(per_hour=rates.see(one.name, now, one.delivered)) for one in campaigns],
+        campaigns=[_campaign(name, several, listed, now, rates) for name, several in by_campaign.items()],
         money=_money(ledger),
         states={state: counts[state] for state in State if counts[state]},
         outlook=outlook,
@@ -98,33 +97,35 @@ def view_of(number: int, passed: PassResult, outlook: Outlook, now: datetime, ra
 
 def _money(ledger: Ledger) -> list[MoneyView]:
     """By currency: amounts of different ones are never added, nor those of panels whose currency is not known."""
-    lines = {line.name: line for line in ledger.panels}
     found: dict[tuple[str | None, str], MoneyView] = {}
-    for account in ledger.accounts:
+    for account, booked in panel_money(ledger):
+        one = MoneyView(account.currency, booked.spent, booked.reserved, booked.in_doubt, account.balance)
         key = (account.currency, "" if account.currency else account.panel)
-        line, former = lines.get(account.panel), found.get(key)
-        spent, reserved, in_doubt = (ZERO, ZERO, ZERO) if line is None else (line.spent, line.reserved, line.in_doubt)
-        balance = account.balance
-        if former is not None:
-            spent, reserved, in_doubt = spent + former.spent, reserved + former.reserved, in_doubt + former.in_doubt
-            balance = None if balance is None or former.balance is None else balance + former.balance
-        found[key] = MoneyView(account.currency, spent, reserved, in_doubt, balance)
+        found[key] = _added(found[key], one) if key in found else one
     return list(found.values())
 
 
-def _campaign(name: str, rows: Iterable[OrderRow], listed: Mapping[str, int]) -> CampaignView:
-    orders = bought = units = delivered = live = final = problems = 0
-    for row in rows:
-        state = row.state
-        orders += 1
-        bought += state not in (State.MISSING, State.REFUSED, State.IN_DOUBT)
-        wanted = listed.get(row.address, row.units)  # a drip is bought bit by bit, and what came up short again
-        units += wanted
-        delivered += min(row.delivered or 0, wanted)
-        if state in _LIVE:
-            live += 1
-        elif state in _FINAL:
-            final += 1
-        elif state is not State.MISSING:
-            problems += 1
-    return CampaignView(name, orders, bought, units, delivered, live, final, problems, None)
+def _added(a: MoneyView, b: MoneyView) -> MoneyView:
+    balance = None if a.balance is None or b.balance is None else a.balance + b.balance
+    return MoneyView(a.currency, a.spent + b.spent, a.reserved + b.reserved, a.in_doubt + b.in_doubt, balance)
+
+
+def _campaign(
+    name: str, rows: Sequence[OrderRow], listed: Mapping[str, int], now: datetime, rates: Rates
+) -> CampaignView:
+    states = Counter(row.state for row in rows)
+    # A drip is bought bit by bit, and what came up short again.
+    wanted = [listed.get(row.address, row.units) for row in rows]
+    delivered = sum(min(row.delivered or 0, units) for row, units in zip(rows, wanted, strict=True))
+    live, final = (sum(states[state] for state in several) for several in (_LIVE, _FINAL))
+    return CampaignView(
+        name,
+        orders=len(rows),
+        bought=len(rows) - sum(states[state] for state in _NOT_BOUGHT),
+        units=sum(wanted),
+        delivered=delivered,
+        live=live,
+        final=final,
+        problems=len(rows) - live - final - states[State.MISSING],
+        per_hour=rates.see(name, now, delivered),
+    )

@@ -3,7 +3,7 @@
 Amounts are exact and never added over currencies. Text is as it was stored: each writer escapes for its own format.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
 from runner.core.values.money import ZERO
-from runner.planning.accounting.ledger import Ledger
+from runner.planning.accounting.ledger import Account, Booked, Ledger
 from runner.planning.accounting.periods import Period
 from runner.planning.plan import Refusal
 from runner.planning.refills.refill_rates import RefillRate
@@ -104,6 +104,11 @@ class OrderRow(NamedTuple):
         return f"{self.campaign}/{self.id}"
 
     @property
+    def amounts(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Spent, refunded, reserved and in doubt."""
+        return self.spent, self.refunded, self.reserved, self.in_doubt
+
+    @property
     def committed(self) -> Decimal:
         """What counts against a budget: doubts at full price."""
         return self.spent + self.reserved + self.in_doubt
@@ -161,6 +166,17 @@ class ReportModel:
     def attention(self) -> list[OrderRow]:
         """Orders that somebody should look at: the worst first, then the dearest."""
         return sorted(filter(needs_attention, self.orders), key=urgency)
+
+
+def sums_of(rows: Iterable[OrderRow]) -> Booked:
+    """What `rows`, all in one currency, have cost together."""
+    return Booked(*(sum(several, ZERO) for several in zip(*(row.amounts for row in rows), strict=True)))
+
+
+def panel_money(ledger: Ledger) -> list[tuple[Account, Booked]]:
+    """Each panel's account, with what orders have cost there."""
+    booked = {line.name: Booked(*line.amounts) for line in ledger.panels}
+    return [(account, booked.get(account.panel, Booked())) for account in ledger.accounts]
 
 
 def needs_attention(row: OrderRow) -> bool:

@@ -87,7 +87,7 @@ class Screen:
     ) -> None:
         self.stream = stream
         self.is_terminal = _is_terminal(stream, environ) if terminal is None else terminal
-        self.width = max(width or _width_of(stream, environ), _NARROWEST)
+        self.width = max(width or _size_of(stream, environ)[0], _NARROWEST)
         self.colour = self.is_terminal and (not environ.get("NO_COLOR") if colour is None else colour)
         self._console: Console | None = None
         self._begun = False
@@ -115,7 +115,7 @@ class Screen:
 
     def measure(self) -> tuple[int, int]:
         """Columns and lines of the terminal as they are now; `width` is what they were at the beginning."""
-        return max(_width_of(self.stream, os.environ), _NARROWEST), _height_of(self.stream)
+        return _size_of(self.stream, os.environ)
 
     def blank(self) -> None:
         """An empty line between two parts; none before the first."""
@@ -289,21 +289,15 @@ def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and environ.get("TERM") != "dumb"
 
 
-def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """Columns of the stream's own terminal: stdout may be a pipe while stderr is not."""
-    if environ.get("COLUMNS", "").isdecimal():
-        return int(environ["COLUMNS"])
+def _size_of(stream: TextIO, environ: Mapping[str, str]) -> tuple[int, int]:
+    """Columns and lines of the stream's own terminal: stdout may be a pipe while stderr is not."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_WIDTH
+        columns, lines = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return _DEFAULT_WIDTH
-
-
-def _height_of(stream: TextIO) -> int:
-    try:
-        return os.get_terminal_size(stream.fileno()).lines or _DEFAULT_HEIGHT
-    except (OSError, ValueError):
-        return _DEFAULT_HEIGHT
+        columns = lines = 0
+    told = environ.get("COLUMNS", "")
+    columns = int(told) if told.isdecimal() else columns or _DEFAULT_WIDTH
+    return max(columns, _NARROWEST), lines or _DEFAULT_HEIGHT
 
 
 def _never_fail_on_encoding(stream: TextIO) -> None:
