@@ -98,7 +98,7 @@ def test_a_stream_of_few_characters_never_stops_a_command():
 def test_a_plain_table_is_aligned_and_never_cut_and_has_no_empty_cells():
     out = Screen(io.StringIO(), environ={})
     out.table(
-        [Column("order"), Column("units", right=True), Column("why")], [["a", "1", ""], ["b" * 200, "1,000", "x"]]
+        [Column("order"), Column("units", Fit.NUMBER), Column("why")], [["a", "1", ""], ["b" * 200, "1,000", "x"]]
     )
     title, first, second = out.stream.getvalue().splitlines()
     assert title.split() == ["order", "units", "why"]

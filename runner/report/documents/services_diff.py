@@ -48,7 +48,7 @@ def render_diff(compared: Sequence[Compared], out: Screen) -> None:
 
 
 _COLUMNS = [
-    Column("service", right=True),
+    Column("service", Fit.NUMBER),
     Column("name", Fit.WRAP),
     Column(""),
     Column("before", Fit.WRAP),

@@ -44,12 +44,12 @@ def _campaigns(watched: WatchResult, view: WatchView, out: Screen) -> None:
     out.heading("Watched:", dim(f"{count(watched.passes, 'pass')} in {duration(watched.seconds)}"))
     fields: list[Field[CampaignView]] = [
         Field("campaign", lambda one: strong(one.name), Fit.NAME),
-        Field("delivered", lambda one: f"{one.delivered:,} of {one.units:,}", right=True),
-        Field("", lambda one: percent(one.delivered, one.units), right=True),
-        Field("bought", lambda one: f"{one.bought:,}/{one.orders:,}", right=True),
-        Field("live", lambda one: f"{one.live:,}", right=True),
-        Field("final", lambda one: counted(one.final, Style.GOOD), right=True),
-        Field("problems", lambda one: counted(one.problems, Style.BAD), right=True),
+        Field("delivered", lambda one: f"{one.delivered:,} of {one.units:,}", Fit.NUMBER),
+        Field("", lambda one: percent(one.delivered, one.units), Fit.NUMBER),
+        Field("bought", lambda one: f"{one.bought:,}/{one.orders:,}", Fit.NUMBER),
+        Field("live", lambda one: f"{one.live:,}", Fit.NUMBER),
+        Field("final", lambda one: counted(one.final, Style.GOOD), Fit.NUMBER),
+        Field("problems", lambda one: counted(one.problems, Style.BAD), Fit.NUMBER),
     ]
     out.listing(fields, view.campaigns)
 

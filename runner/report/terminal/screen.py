@@ -42,7 +42,8 @@ class Fit(Enum):
     """What a table column does on a terminal that is too narrow. Off a terminal nothing is ever cut."""
 
     KEEP = auto()  # stays whole while there is room
-    WHOLE = auto()  # stays whole, and if the terminal has to wrap the row: half an amount is another amount
+    NUMBER = auto()  # the same, set flush right
+    AMOUNT = auto()  # flush right and whole, even if the terminal has to wrap the row: half an amount is another amount
     NAME = auto()  # loses its middle beyond two fifths of the screen: addresses
     MIDDLE = auto()  # loses its middle: links differ at both ends
     END = auto()  # loses its end: reasons that need no study
@@ -54,7 +55,11 @@ class Column(NamedTuple):
 
     title: str
     fit: Fit = Fit.KEEP
-    right: bool = False  # numbers
+
+    @property
+    def is_right(self) -> bool:
+        """True for numbers: they end below one another."""
+        return self.fit in (Fit.NUMBER, Fit.AMOUNT)
 
 
 T = TypeVar("T")
@@ -67,7 +72,6 @@ class Field(Generic[T]):
     title: str
     cell: Callable[[T], Written]
     fit: Fit = Fit.KEEP
-    right: bool = False  # numbers
 
 
 class Screen:
@@ -164,7 +168,7 @@ class Screen:
     def listing(self, fields: Sequence[Field[T] | None], subjects: Iterable[T], indent: int = 2) -> None:
         """A table with a row for each subject; without the columns that are None."""
         shown = [field for field in fields if field is not None]
-        columns = [Column(field.title, field.fit, field.right) for field in shown]
+        columns = [Column(field.title, field.fit) for field in shown]
         self.table(columns, ([field.cell(one) for field in shown] for one in subjects), indent)
 
     def most(self, on_terminal: int) -> int:
@@ -185,7 +189,7 @@ class Screen:
         below = _below(columns, rows, self.width - indent)
         if below and self._stacked(columns, rows, indent, below):
             return
-        if all(column.fit is not Fit.WHOLE for column in columns):
+        if all(column.fit is not Fit.AMOUNT for column in columns):
             self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
             return
         lines = self._lines(columns, rows, self.width - indent) or self._lines(
@@ -231,9 +235,10 @@ class Screen:
         from rich.table import Table
 
         rows = list(rows)
-        firm = {Fit.WHOLE, Fit.KEEP, Fit.NAME}
+        kept = {Fit.AMOUNT, Fit.KEEP, Fit.NUMBER}
+        firm = kept | {Fit.NAME}
         if is_tight:
-            firm = {Fit.WHOLE} if _longest_kept(columns, rows) > _LONGEST_KEPT else {Fit.WHOLE, Fit.KEEP}
+            firm = {Fit.AMOUNT} if _longest_kept(columns, rows) > _LONGEST_KEPT else kept
 
         titled = any(column.title for column in columns)
         table = Table(
@@ -242,7 +247,7 @@ class Screen:
         for column in columns:
             table.add_column(
                 column.title,
-                justify="right" if column.right else "left",
+                justify="right" if column.is_right else "left",
                 no_wrap=column.fit in firm,
                 overflow="fold" if column.fit is Fit.WRAP else "ellipsis",
                 max_width=int(self.width * _NAME_SHARE) if column.fit is Fit.NAME else None,
@@ -269,12 +274,12 @@ def _least_width(columns: Sequence[Column], rows: Sequence[Sequence[Written]], w
     needed = 0
     for place, column in enumerate(columns):
         length = max([len(column.title), *(len(_bare(row[place])) for row in rows)])
-        needed += min(least.get(column.fit, length if column.fit is Fit.WHOLE else width), length)
+        needed += min(least.get(column.fit, length if column.fit is Fit.AMOUNT else width), length)
     return needed + _GAP * (len(columns) - 1)
 
 
 def _longest_kept(columns: Sequence[Column], rows: Sequence[Sequence[Written]]) -> int:
-    kept = [place for place, column in enumerate(columns) if column.fit is Fit.KEEP]
+    kept = [place for place, column in enumerate(columns) if column.fit in (Fit.KEEP, Fit.NUMBER)]
     return max((len(_bare(row[place])) for row in rows for place in kept), default=0)
 
 
@@ -327,10 +332,10 @@ def _rich_text(span: Span) -> "Text":
 
 def _rich_cell(column: Column, written: Written, *, is_tight: bool) -> "RenderableType":
     span = _harmless(written)
-    if column.fit in (Fit.MIDDLE, Fit.NAME, Fit.WHOLE):
+    if column.fit in (Fit.MIDDLE, Fit.NAME, Fit.AMOUNT):
         from runner.report.terminal.elided import Elided, Uncut
 
-        return Uncut(span) if column.fit is Fit.WHOLE else Elided(span, is_tight=is_tight)
+        return Uncut(span) if column.fit is Fit.AMOUNT else Elided(span, is_tight=is_tight)
     text = _rich_text(span)
     text.no_wrap = column.fit is not Fit.WRAP
     return text
@@ -357,7 +362,7 @@ def _plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -
     widths = [max(len(row[place]) for row in measured) for place in range(len(columns))]
     for row in chain([titles] if any(titles) else [], first, texts):
         cells = (
-            text.rjust(width) if column.right else text.ljust(width)
+            text.rjust(width) if column.is_right else text.ljust(width)
             for column, text, width in zip(columns, row, widths, strict=True)
         )
         yield (" " * _GAP).join(cells).rstrip()

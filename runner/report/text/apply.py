@@ -63,12 +63,12 @@ def _campaigns(result: ApplyResult, out: Screen) -> None:
     styles = {OutcomeKind.PLACED: Style.GOOD} | TROUBLES
 
     def number_of(kind: OutcomeKind) -> Field[str]:
-        return Field(words(kind), lambda campaign: counted(counts[campaign][kind], styles[kind]), right=True)
+        return Field(words(kind), lambda campaign: counted(counts[campaign][kind], styles[kind]), Fit.NUMBER)
 
     fields: list[Field[str]] = [
         Field("campaign", strong, Fit.NAME),
         *map(number_of, styles),
-        Field("cost", lambda one: amounts.named(sums[one], currencies.get(one)), Fit.WHOLE, right=True),
+        Field("cost", lambda one: amounts.named(sums[one], currencies.get(one)), Fit.AMOUNT),
     ]
     out.heading("Orders:", dim(f"run {result.run_id}"))
     out.listing(fields, counts)

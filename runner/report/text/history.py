@@ -34,8 +34,7 @@ def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool
         Field(
             "money",
             lambda one: "" if one.amount is None else amounts.named(one.amount, one.currency),
-            Fit.WHOLE,
-            right=True,
+            Fit.AMOUNT,
         ),
         Field("what", lambda one: "; ".join(_told(one)), Fit.WRAP),
     ]

@@ -39,7 +39,7 @@ def render_labels(labels: Sequence[BalanceLabel], out: Screen) -> None:
     fields: list[Field[BalanceLabel]] = [
         Field("seen (UTC)", lambda one: f"{one.seen_at.astimezone(UTC):%Y-%m-%d %H:%M}"),
         Field("panel", lambda one: one.panel),
-        Field("came in", lambda one: amounts.named(one.amount, one.currency), Fit.WHOLE, right=True),
+        Field("came in", lambda one: amounts.named(one.amount, one.currency), Fit.AMOUNT),
         Field("label", lambda one: one.text, Fit.WRAP),
         Field("", lambda one: dim(f"by {one.user} on {one.host}"), Fit.END),
     ]
@@ -71,7 +71,7 @@ def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> N
     ]
     if ledger.labelled:
         rows.insert(-1, ["labelled", amounts.bare(ledger.labelled), dim("came into the balance, as somebody said")])
-    out.table([Column(""), Column("", Fit.WHOLE, right=True), Column("", Fit.WRAP)], rows)
+    out.table([Column(""), Column("", Fit.AMOUNT), Column("", Fit.WRAP)], rows)
     if len(ledger.panels) > 1:
         _lines("By panel:", ledger.panels, out)
         _accounts(ledger.accounts, out)
@@ -88,15 +88,12 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
     labelled = any(account.labelled for account in accounts)
     fields: list[Field[Account] | None] = [
         Field("", lambda one: one.panel, Fit.NAME),
-        Field("balance", lambda one: amounts.named(one.balance, one.currency), Fit.WHOLE, right=True),
-        Field("labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.WHOLE, right=True)
-        if labelled
-        else None,
+        Field("balance", lambda one: amounts.named(one.balance, one.currency), Fit.AMOUNT),
+        Field("labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.AMOUNT) if labelled else None,
         Field(
             "unexplained",
             lambda one: _warned(one.unexplained, amounts, Style.ATTENTION, one.currency),
-            Fit.WHOLE,
-            right=True,
+            Fit.AMOUNT,
         ),
         Field("", lambda one: _told(of_account(one)), Fit.WRAP),
     ]
@@ -136,10 +133,10 @@ def _table(lines: Sequence[LedgerLine], out: Screen, fit: Fit = Fit.MIDDLE) -> N
     fields: list[Field[LedgerLine] | None] = [
         Field("", lambda one: one.name, fit),
         Field("currency", lambda one: one.currency or "") if several else None,
-        Field("orders", lambda one: f"{one.orders:,}", right=True),
-        Field("spent", lambda one: amounts.bare(one.spent, one.currency), Fit.WHOLE, right=True),
-        Field("refunded", lambda one: _quiet(one.refunded, amounts, one.currency), Fit.WHOLE, right=True),
-        Field("reserved", lambda one: _quiet(one.reserved, amounts, one.currency), Fit.WHOLE, right=True),
-        Field("in doubt", lambda one: _quiet(one.in_doubt, amounts, one.currency, Style.BAD), Fit.WHOLE, right=True),
+        Field("orders", lambda one: f"{one.orders:,}", Fit.NUMBER),
+        Field("spent", lambda one: amounts.bare(one.spent, one.currency), Fit.AMOUNT),
+        Field("refunded", lambda one: _quiet(one.refunded, amounts, one.currency), Fit.AMOUNT),
+        Field("reserved", lambda one: _quiet(one.reserved, amounts, one.currency), Fit.AMOUNT),
+        Field("in doubt", lambda one: _quiet(one.in_doubt, amounts, one.currency, Style.BAD), Fit.AMOUNT),
     ]
     out.listing(fields, lines)

@@ -68,10 +68,10 @@ def render_services(services: Sequence[_Listed], out: Screen) -> None:
 def _piped_fields(rates: Amounts) -> list[Field[_Listed]]:
     return [
         Field("panel", lambda one: one[0]),
-        Field("service", lambda one: one[1].id, right=True),
-        Field("rate", lambda one: rates.bare(one[1].rate, one[0]), right=True),
-        Field("min", lambda one: str(one[1].min), right=True),
-        Field("max", lambda one: str(one[1].max), right=True),
+        Field("service", lambda one: one[1].id, Fit.NUMBER),
+        Field("rate", lambda one: rates.bare(one[1].rate, one[0]), Fit.NUMBER),
+        Field("min", lambda one: str(one[1].min), Fit.NUMBER),
+        Field("max", lambda one: str(one[1].max), Fit.NUMBER),
         Field("refill", lambda one: _YES_NO[one[1].refill]),
         Field("cancel", lambda one: _YES_NO[one[1].cancel]),
         Field("dripfeed", lambda one: _YES_NO[one[1].dripfeed]),
@@ -87,12 +87,12 @@ def _fields(rates: Amounts, *, several: bool, is_wide: bool) -> list[Field[_List
 
     return [
         Field("panel", shown(lambda panel, _: panel)) if several else None,
-        Field("service", shown(lambda _, service: service.id), right=True),
+        Field("service", shown(lambda _, service: service.id), Fit.NUMBER),
         Field("name", shown(_name), Fit.WRAP),
         Field("category", shown(lambda _, service: service.category), Fit.WRAP) if is_wide else None,
-        Field("per 1000", shown(lambda panel, service: rates.bare(service.rate, panel)), Fit.WHOLE, right=True),
-        Field("min", shown(lambda _, service: f"{service.min:,}"), right=True),
-        Field("max", shown(lambda _, service: f"{service.max:,}"), right=True),
+        Field("per 1000", shown(lambda panel, service: rates.bare(service.rate, panel)), Fit.AMOUNT),
+        Field("min", shown(lambda _, service: f"{service.min:,}"), Fit.NUMBER),
+        Field("max", shown(lambda _, service: f"{service.max:,}"), Fit.NUMBER),
         Field("offers", shown(lambda _, service: _offers(service))),
     ]
 
@@ -112,7 +112,7 @@ def render_balances(balances: Sequence[BalanceSeen], out: Screen) -> None:
     if not balances:
         out.line(attention("No panel."))
         return
-    fields: list[Field[BalanceSeen]] = [Field("", lambda one: one.panel), Field("", _held, Fit.WHOLE, right=True)]
+    fields: list[Field[BalanceSeen]] = [Field("", lambda one: one.panel), Field("", _held, Fit.AMOUNT)]
     out.listing(fields, balances, indent=0)
 
 

@@ -157,9 +157,9 @@ def _totals(plan: Plan, out: Screen) -> None:
     columns = [
         Column("campaign", Fit.MIDDLE),
         Column("", Fit.MIDDLE),
-        Column("orders", right=True),
-        Column("units", right=True),
-        Column("cost", Fit.WHOLE, right=True),
+        Column("orders", Fit.NUMBER),
+        Column("units", Fit.NUMBER),
+        Column("cost", Fit.AMOUNT),
     ]
     out.table(columns, rows())
 
@@ -182,8 +182,8 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
         None if out.is_terminal else Field("action", lambda one: one.kind.value),
         Field("order", lambda one: one.order.address, Fit.NAME),
         None if out.is_terminal and is_told else Field("link", lambda one: one.order.link, Fit.MIDDLE),
-        Field("units", lambda one: _amount(plan.terms(one)), right=True),
-        Field("cost", cost, Fit.WHOLE, right=True),
+        Field("units", lambda one: _amount(plan.terms(one)), Fit.NUMBER),
+        Field("cost", cost, Fit.AMOUNT),
         Field("why", lambda one: one.reason, Fit.WRAP) if is_told else None,
     ]
     out.listing(fields, listed)
@@ -249,7 +249,7 @@ def _balances(plan: Plan, out: Screen) -> None:
         doubts = f"({amounts.bare(panel.in_doubt, currency)} in doubt counted as spent)" if panel.in_doubt else ""
         change = f"{amounts.bare(before, currency)} -> {after}" if panel.after != before else after
         rows.append([panel.panel, bad(change) if panel.after < ZERO else strong(change), dim(doubts)])
-    out.table([Column(""), Column("", Fit.WHOLE, right=True), Column("", Fit.WRAP)], rows)
+    out.table([Column(""), Column("", Fit.AMOUNT), Column("", Fit.WRAP)], rows)
 
 
 def _problems(plan: Plan, out: Screen) -> None:

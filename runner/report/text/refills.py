@@ -122,7 +122,7 @@ def _render_rates(rates: Sequence[RefillRate], out: Screen) -> None:
         return
     out.heading("Refills by service:")
     limit = out.most(_FIRST)
-    columns = [Column("", Fit.MIDDLE), *(Column(title, right=True) for title in REFILL_TITLES)]
+    columns = [Column("", Fit.MIDDLE), *(Column(title, Fit.NUMBER) for title in REFILL_TITLES)]
     out.table(columns, ([one.name, *refill_cells(one)] for one in rates[:limit]))
     out.and_more(len(rates) - limit, "")
 

@@ -36,14 +36,14 @@ def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
         return
     amounts = Amounts((_known_charge(attempt), None) for attempt in attempts)
     fields: list[Field[Attempt]] = [
-        Field("attempt", lambda one: str(one.id), right=True),
+        Field("attempt", lambda one: str(one.id), Fit.NUMBER),
         Field("order", lambda one: one.address, Fit.NAME),
         Field("kind", lambda one: words(one.kind) + (f" {one.slot}" if one.slot else "")),
         Field("state", lambda one: Span(words(one.state), _STYLES.get(one.state, Style.DIM))),
         Field("panel", lambda one: one.panel),
         Field("panel order", lambda one: one.panel_order_id or NOTHING),
         Field("status", lambda one: NOTHING if one.checked_at is None else words(one.status)),
-        Field("charge", lambda one: _charge(one, amounts), Fit.WHOLE, right=True),
+        Field("charge", lambda one: _charge(one, amounts), Fit.AMOUNT),
     ]
     out.listing(fields, attempts, indent=0)
 

@@ -59,8 +59,8 @@ _PIPED: Sequence[Field[Standing]] = (
     Field("sync", lambda one: one.sync.value),
     Field("health", lambda one: "" if one.sync in _NOT_BOUGHT else one.health.value),
     Field("panel_order_id", lambda one: one.panel_order_id or ""),
-    Field("remains", lambda one: "" if one.remains is None else str(one.remains), right=True),
-    Field("charge", lambda one: "" if one.charge is None else plain(one.charge), right=True),
+    Field("remains", lambda one: "" if one.remains is None else str(one.remains), Fit.NUMBER),
+    Field("charge", lambda one: "" if one.charge is None else plain(one.charge), Fit.NUMBER),
     Field("checked_at", lambda one: "" if one.checked_at is None else to_text(one.checked_at)),
     Field("eta", lambda one: "" if one.eta is None else to_text(one.eta)),
     Field("message", lambda one: one.message),
@@ -73,14 +73,12 @@ def _fields(orders: Sequence[Standing], now: datetime) -> list[Field[Standing]]:
         Field("order", lambda one: one.order, Fit.MIDDLE),
         Field("state", _state),
         Field("id", lambda one: one.panel_order_id or _UNKNOWN, Fit.MIDDLE),
-        Field("remains", lambda one: _UNKNOWN if one.remains is None else f"{one.remains:,}", right=True),
-        Field(
-            "charge", lambda one: _UNKNOWN if one.charge is None else amounts.bare(one.charge), Fit.WHOLE, right=True
-        ),
-        Field("checked", lambda one: dim(ago(one.checked_at, now)) if one.panel_order_id else "", right=True),
+        Field("remains", lambda one: _UNKNOWN if one.remains is None else f"{one.remains:,}", Fit.NUMBER),
+        Field("charge", lambda one: _UNKNOWN if one.charge is None else amounts.bare(one.charge), Fit.AMOUNT),
+        Field("checked", lambda one: dim(ago(one.checked_at, now)) if one.panel_order_id else "", Fit.NUMBER),
     ]
     if any(order.eta is not None for order in orders):  # an estimate, of live orders
-        fields.append(Field("done in", lambda one: _left(one.eta, now), right=True))
+        fields.append(Field("done in", lambda one: _left(one.eta, now), Fit.NUMBER))
     return fields
 
 
@@ -109,7 +107,7 @@ def _summed_up(orders: Sequence[Standing], out: Screen) -> None:
     """Numbers by state, and how to see the orders."""
     counts = Counter(map(_state, orders))
     out.table(
-        [Column("state"), Column("orders", right=True)],
+        [Column("state"), Column("orders", Fit.NUMBER)],
         ([state, f"{number:,}"] for state, number in counts.most_common()),
         indent=0,
     )
