@@ -1,22 +1,27 @@
 """Joins the rooms for one run: state, panels, signals. Loads network and database code, so it is imported late."""
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from runner.cli.arguments.options import Settings
 from runner.cli.arguments.project import STATE
-from runner.cli.io.inputs import Inputs, beginning
+from runner.cli.io.inputs import Inputs, admit_run
+from runner.cli.io.listener import listener
 from runner.cli.process.signals import draining
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.events import Event, EventType, Listener, no_op
-from runner.core.operations import BeginRun, EndRun
-from runner.core.orders import SANDBOX, KeySource, PanelProfile
+from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun
+from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
+from runner.core.snapshot import Recorded
 from runner.core.values.clock import Clock, SystemClock, to_the_second
 from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_capabilities
+from runner.engine.refresh import refresh
 from runner.engine.session import Session
 from runner.engine.stopping import Stop
 from runner.files.panels import read_key
@@ -26,10 +31,11 @@ from runner.report.terminal.style import attention
 from runner.sandbox.settings import SandboxSettings
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.integrity.progress_evidence import check
 from runner.store.read.panel_memory import read_panel_memory
 from runner.store.run_ids import new_run_id
-from runner.store.startup.first_start import admit, holds_permit, make_permit, take_permit
+from runner.store.startup.first_start import holds_permit, make_permit, take_permit
+
+Result = TypeVar("Result")
 
 SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
 _BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability they use
@@ -76,8 +82,9 @@ async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
     """The built-in panel beside the state, so that the next run meets the same orders."""
     from runner.sandbox.serve import SandboxServer
 
-    book = StatePaths.at(settings.state).sandbox
-    async with SandboxServer(book, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()) as server:
+    async with SandboxServer(
+        settings.paths.sandbox, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()
+    ) as server:
         yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(SANDBOX_KEY), currency="USD", exclusive=True)
 
 
@@ -103,23 +110,19 @@ async def open_session(
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
 
-    clock = SystemClock()
-    paths = StatePaths.at(settings.state)
+    clock, paths = SystemClock(), settings.paths
     run_id = new_run_id(clock.now())
     names = inputs.panels if panels is None else panels
-    run = beginning(settings, inputs, command, names)
     async with AsyncExitStack() as stack:
         if stop is None:
             stack.enter_context(draining(stop := Stop()))
         if not paths.db.exists():  # before the lock makes its directory
-            check(paths)
-            admit(paths, run)
+            admit_run(settings, inputs, command, names)
         async with stop.interruptible():
             lock = await acquire(paths, command, clock, settings.lock_timeout)
         stack.callback(lock.release)
         once_locked()
-        check(paths)
-        begins = admit(paths, run)
+        begins = admit_run(settings, inputs, command, names)
         if command == "apply" if copies is None else copies:
             backup(paths, clock)
 
@@ -135,7 +138,7 @@ async def open_session(
         session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop)
         session.tell(EventType.RUN_STARTED, command=command)
         if begins:
-            session.tell(EventType.NOTE, message=begun(settings, paths))
+            session.tell(EventType.NOTE, message=begun(settings))
         if journal.note:
             session.tell(EventType.NOTE, message=journal.note)
         try:
@@ -146,17 +149,45 @@ async def open_session(
             raise
 
 
+def in_session(
+    settings: Settings,
+    inputs: Inputs,
+    command: str,
+    carry_out: Callable[[Session], Awaitable[Result]],
+    code_of: Callable[[Result], ExitCode] = lambda _: ExitCode.OK,
+    *,
+    panels: Collection[str] | None = None,
+) -> Result:
+    """What `carry_out` makes in a session of its own, which ends with the code that `code_of` finds. Shows progress."""
+
+    async def run() -> Result:
+        with listener(settings) as listen:
+            async with open_session(settings, inputs, command, listen, panels=panels) as session:
+                result = await carry_out(session)
+                await end_run(session, code_of(result))
+        return result
+
+    return asyncio.run(run())
+
+
+async def look(session: Session, campaigns: Sequence[Campaign]) -> Recorded:
+    """The state as the panels tell it now; left-overs of former runs have become doubts."""
+    await session.journal.record(DoubtLeftOvers(session.clock.now()))
+    await refresh(session, await session.journal.recorded(), campaigns=campaigns)
+    return await session.journal.recorded()
+
+
 def about_to_begin(paths: StatePaths, clock: Clock) -> None:
     """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
     if not holds_permit(paths):
         make_permit(paths, clock)
 
 
-def begun(settings: Settings, paths: StatePaths) -> str:
+def begun(settings: Settings) -> str:
     """Nothing may begin another state for this project any more; what to tell of this one."""
-    for place in (paths, StatePaths.at(settings.project / STATE)):
+    for place in (settings.paths, StatePaths.at(settings.project / STATE)):
         take_permit(place)
-    return f"a new state begins: {paths.db}"
+    return f"a new state begins: {settings.paths.db}"
 
 
 def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:

@@ -10,6 +10,9 @@ import click
 
 from runner import __version__
 from runner.cli.arguments.project import DIRECTORY, with_directory
+from runner.cli.process.secrecy import forbid_core_dumps
+from runner.cli.process.signals import ignore_all, interrupt_on_all
+from runner.cli.process.streams import complain, take_streams
 from runner.core.errors import ExitCode, RunnerError
 
 # command -> (module, help line): the modules load when their command is used, so that --help answers at once
@@ -81,10 +84,6 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit the process with a code of `ExitCode`."""
-    from runner.cli.process.secrecy import forbid_core_dumps
-    from runner.cli.process.signals import ignore_all, interrupt_on_all
-    from runner.cli.process.streams import take_streams
-
     forbid_core_dumps()
     streams = take_streams()
     interrupt_on_all()
@@ -132,10 +131,3 @@ def _tell_ci(arguments: list[str], error: RunnerError) -> None:
         from runner.cli.io import ci
 
         ci.tell_failure(arguments, error.message, error.hint, error.code)
-
-
-def complain(message: str, hint: str = "") -> None:
-    """One line on stderr, and the next step on a second."""
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
-    if hint:
-        click.echo(f"  next: {hint}", err=True)

@@ -144,7 +144,7 @@ def test_a_plan_of_many_orders_comes_in_pieces_and_never_as_one_text(make):
 
 def test_a_document_ends_with_one_newline_and_has_one_row_a_line(make):
     stream = io.StringIO()
-    as_json.write_json(stream, as_json.balance_document([make.balance(panel="a"), make.balance(panel="b")]))
+    stream.writelines(as_json.json_chunks(as_json.balance_document([make.balance(panel="a"), make.balance(panel="b")])))
     plan = "".join(as_json.plan_chunks(make.plan(make.action("a"), make.action("b")), "c"))
     for text, row in ((stream.getvalue(), '"panel": '), (plan, '"order": "spring/')):
         assert text.endswith("}\n")

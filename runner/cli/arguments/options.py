@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,14 +17,14 @@ from runner.cli.arguments.project import PANELS as DEFAULT_PANELS
 from runner.cli.arguments.project import STATE as DEFAULT_STATE
 from runner.cli.arguments.project import from_here, placed, project
 from runner.core.errors import UsageError
+from runner.core.orders import Campaign
+from runner.core.values.money import parse_amount
+from runner.report.terminal.screen import Screen
+from runner.store.disk.paths import StatePaths, refuse_as_state
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from runner.core.orders import Campaign
     from runner.core.snapshot import Recorded
     from runner.planning.status.selectors import Bound, Selector
-    from runner.report.terminal.screen import Screen
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -38,8 +40,6 @@ class Amount(click.ParamType[Decimal]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:  # noqa: ANN401  # click's signature
         """The exact amount; a usage error for anything else."""
-        from runner.core.values.money import parse_amount
-
         try:
             amount = parse_amount(str(value))
         except ValueError:
@@ -72,6 +72,12 @@ class Settings:
     log_file: Path | None = None
     no_ci: bool = False
     short: bool = False
+    yes: bool = False
+    no_input: bool = False
+    dry_run: bool = False
+    prune: bool = False
+    counts: Path | None = None
+    max_cost: Decimal | None = None
     selection: "Selector | None" = None  # which orders take part, by `select` and `exclude`; None for all
 
     def __post_init__(self) -> None:
@@ -81,7 +87,7 @@ class Settings:
 
             object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
 
-    def bound(self, campaigns: "Sequence[Campaign]", recorded: "Recorded", now: "datetime") -> "Bound | None":
+    def bound(self, campaigns: Sequence[Campaign], recorded: "Recorded", now: datetime) -> "Bound | None":
         """The selection as the state is now; None for all orders."""
         return None if self.selection is None else self.selection.bind(campaigns, recorded, now)
 
@@ -89,6 +95,16 @@ class Settings:
     def project(self) -> Path:
         """The project's folder, as seen from where one stands."""
         return project()
+
+    @property
+    def paths(self) -> StatePaths:
+        """The state's files."""
+        return StatePaths.at(self.state)
+
+    @property
+    def may_ask(self) -> bool:
+        """True on a terminal, unless the user wants no questions."""
+        return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
     def places(self) -> str:
@@ -100,19 +116,34 @@ class Settings:
             flags += f" --panels {quote(self.panels)}"
         return flags
 
-    def stdout(self) -> "Screen":
+    def stdout(self) -> Screen:
         """Where data goes; with `short`, a pipe or a file gets the screen of a terminal, without its colours."""
-        from runner.report.terminal.screen import Screen
-
         if self.short and not sys.stdout.isatty():
             return Screen(sys.stdout, terminal=True, colour=False)
         return Screen(sys.stdout, colour=None if self.color else False)
 
-    def stderr(self) -> "Screen":
+    def stderr(self) -> Screen:
         """Where progress, prompts and complaints go."""
-        from runner.report.terminal.screen import Screen
-
         return Screen(sys.stderr, colour=None if self.color else False)
+
+
+_SHARED = frozenset(field.name for field in fields(Settings))
+
+
+class Command(click.Command):
+    """A command to which the flags that several commands share come as one argument, `settings`."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """What the command returns."""
+        shared = {name: ctx.params.pop(name) for name in _SHARED.intersection(ctx.params)}
+        ctx.params["settings"] = Settings(**shared)
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
 
 
 def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
@@ -141,13 +172,14 @@ def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
 
 
 def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-    from runner.store.disk.paths import refuse_as_state
-
     found = placed(DEFAULT_STATE)(ctx, param, value)
     if not ctx.resilient_parsing:
         refuse_as_state(found)
     return found
 
+
+_flag = partial(click.option, is_flag=True)
+_PATH = click.Path(path_type=Path)
 
 FILES = click.argument("files", nargs=-1, type=click.Path())
 STATE = click.option(
@@ -164,10 +196,8 @@ PANELS = click.option(
     envvar="BULK_RUNNER_PANELS",
     help="Panel profiles.",
 )
-NEW_STATE = click.option(
-    "--new-state",
-    is_flag=True,
-    help="Begin a new state: only if nothing was ever bought with these campaigns. Not for scripts.",
+NEW_STATE = _flag(
+    "--new-state", help="Begin a new state: only if nothing was ever bought with these campaigns. Not for scripts."
 )
 SELECT = click.option(
     "--select",
@@ -193,32 +223,22 @@ PATIENCE = click.option(
     metavar="DURATION",
     help="Give a panel up that asks to wait for longer: 30s, 10m, 1h.  [default: 10m]",
 )
-REPORT = _report_option("text", "json", "jsonl", "csv", "markdown", "junit", "html")
-DOCUMENTS = _report_option("text", "json")  # of commands whose result is no account of orders and money
-NO_CI = click.option("--no-ci", is_flag=True, envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
+NO_CI = _flag("--no-ci", envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
 COUNTS = click.option(
-    "--counts",
-    type=click.Path(path_type=Path),
-    metavar="CSV",
-    help="Present counts (link,count), for policy.refill.when: drop.",
+    "--counts", type=_PATH, metavar="CSV", help="Present counts (link,count), for policy.refill.when: drop."
 )
-PRUNE = click.option(
+PRUNE = _flag(
     "--prune",
-    is_flag=True,
     help="Also cancel live orders that the campaigns no longer list, where the service allows it; never protected ones.",
 )
-SHORT = click.option(
-    "--short",
-    is_flag=True,
-    help="Sum up many orders in a pipe or a file too, as on a terminal, instead of listing all.",
-)
-QUIET = click.option("-q", "--quiet", is_flag=True, help="No progress.")
-COLOR = click.option("--no-color", "color", is_flag=True, flag_value=False, default=True, help="No colours.")
-DEBUG = click.option("--debug", is_flag=True, help="Log every request (never the key) to stderr; tracebacks.")
-LOG_FILE = click.option("--log-file", type=click.Path(path_type=Path), help="Append the log to a file.")
+SHORT = _flag("--short", help="Sum up many orders in a pipe or a file too, as on a terminal, instead of listing all.")
+QUIET = _flag("-q", "--quiet", help="No progress.")
+COLOR = _flag("--no-color", "color", flag_value=False, default=True, help="No colours.")
+DEBUG = _flag("--debug", help="Log every request (never the key) to stderr; tracebacks.")
+LOG_FILE = click.option("--log-file", type=_PATH, help="Append the log to a file.")
 
 
-def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
+def _format_option(*formats: str) -> Callable[[Decorated], Decorated]:
     """`--format` with the choices that a command has."""
     return click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="Output.")
 
@@ -234,5 +254,37 @@ def options(*decorators: Callable[[Decorated], Decorated]) -> Callable[[Decorate
     return decorate
 
 
-READING = (FILES, STATE, PANELS, SELECT, EXCLUDE, COLOR, DEBUG)
-CALLING = (LOCK, PARALLEL, PATIENCE, QUIET, LOG_FILE)
+# What they do differs from command to command: each says it as `help`.
+YES = partial(_flag, "-y", "--yes")
+NO_INPUT = partial(_flag, "--no-input", envvar="BULK_RUNNER_NO_INPUT")
+DRY_RUN = partial(_flag, "--dry-run")
+MAX_COST = partial(click.option, "--max-cost", type=Amount())
+
+FORMAT = _format_option("text", "json")
+EVENTS = _format_option("text", "json", "jsonl")
+_REPORT = _report_option("text", "json", "jsonl", "csv", "markdown", "junit", "html")
+_DOCUMENTS = _report_option("text", "json")  # of commands whose result is no account of orders and money
+
+# The flags of a command, in the order in which its help lists them.
+_CHOOSING = (FILES, STATE, PANELS, SELECT, EXCLUDE, COLOR, DEBUG)
+_CALLING = (LOCK, PARALLEL, PATIENCE, QUIET, LOG_FILE)
+VALIDATING = (FILES, PANELS, FORMAT, NO_CI, COLOR, DEBUG)
+PLANNING = (*_CHOOSING, FORMAT, *_CALLING, NEW_STATE, SHORT, PRUNE, COUNTS, _REPORT, NO_CI)
+BUYING = (
+    *(*_CHOOSING, EVENTS, *_CALLING, NEW_STATE, PRUNE, COUNTS, _REPORT, NO_CI),
+    YES(help="Do not ask. Never settles a doubt."),
+    NO_INPUT(help="Never ask; without --yes, buy nothing."),
+)
+BY_HAND = (
+    DRY_RUN(help="Show what would be asked for; sends nothing."),
+    YES(help="Do not ask."),
+    NO_INPUT(help="Never ask; needs --yes."),
+    *(STATE, PANELS, FORMAT, *_CALLING, _DOCUMENTS, COLOR, DEBUG),
+)
+IMPORTING = (
+    DRY_RUN(help="Ask the panel and show what would be imported; records nothing."),
+    *(STATE, NEW_STATE, PANELS, FORMAT, LOCK, PARALLEL, QUIET, _DOCUMENTS, COLOR, DEBUG, LOG_FILE),
+)
+STANDING = (*_CHOOSING, FORMAT, *_CALLING, SHORT, _REPORT, NO_CI)
+REPORTING = (FORMAT, _REPORT, NO_CI, COLOR, DEBUG)
+ASKING = (PANELS, STATE, FORMAT, PARALLEL, PATIENCE, COLOR, DEBUG, LOG_FILE)

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from runner.cli.arguments.project import project
+from runner.cli.io.inputs import listed_in_project
 from runner.core.attempts import Attempt
-from runner.core.errors import InvalidInput, UsageError
-from runner.core.orders import USUAL_MAX_CANCEL, Campaign, Limit
+from runner.core.errors import UsageError
+from runner.core.orders import USUAL_MAX_CANCEL, Limit
 from runner.core.snapshot import Recorded
-from runner.files.campaigns import find_campaigns, load_campaigns
 from runner.files.syntax.scalars import fraction
 from runner.planning.guards.order_limits import too_many_cancelled
 
@@ -22,7 +22,8 @@ def excess(asking: Sequence[Attempt], recorded: Recorded, option: str | None) ->
     given = None if option is None else _limit(option)
     wanted = Counter(one.campaign for one in asking)
     live = Counter(one.campaign for one in recorded.each() if one.is_live)
-    campaigns = {} if given is not None else _listed()
+    # A broken campaign stops no cancel.
+    campaigns = {} if given is not None else {one.name: one for one in listed_in_project(project()).campaigns}
     found = []
     for name, number in wanted.items():
         campaign = campaigns.get(name)
@@ -40,12 +41,3 @@ def _limit(option: str) -> Limit:
     if not _OPTION.fullmatch(option):
         raise UsageError(f"--max-cancel {option}: neither a number nor a share", "write it like 50 or 30%")
     return Limit(share=fraction(option)) if option.endswith("%") else Limit(number=int(option))
-
-
-def _listed() -> dict[str, Campaign]:
-    """The campaigns of campaigns/*.yaml that can be read: a broken one, or none, stops no cancel."""
-    try:
-        paths = find_campaigns((), project())
-    except InvalidInput:
-        return {}
-    return {one.name: one for one in load_campaigns(paths).campaigns}

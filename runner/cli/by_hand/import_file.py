@@ -11,7 +11,9 @@ from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.imports import BoughtRow
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
+from runner.files.campaign_writer import campaign_lines, named_rows
 from runner.files.campaigns import find_campaigns, load_campaigns
+from runner.files.import_list import load_bought
 from runner.panel.parse.values import read_id
 
 
@@ -44,14 +46,6 @@ class Generated:
             raise InvalidInput(f"{self.path}: {error.strerror}", "name a file that you may write") from error
 
 
-def read_rows(path: Path) -> tuple[list[BoughtRow], list[Diagnostic]]:
-    """The rows of a list, and all that is wrong with it."""
-    from runner.files.import_list import load_bought
-
-    rows, found = load_bought(path, read_id)
-    return rows, list(found)
-
-
 def columns_of(path: Path) -> list[str]:
     """The names in the header: for the places of messages."""
     with path.open(encoding="utf-8-sig") as stream:
@@ -68,8 +62,6 @@ def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
 @contextmanager
 def generated(settings: Settings, source: Path, path: Path, head: Head) -> Iterator[Generated]:
     """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
-    from runner.files.campaign_writer import campaign_lines, named_rows
-
     profiles = need_profiles(settings)
     if head.panel != SANDBOX and head.panel not in profiles:
         raise InvalidInput(f"{settings.panels} has no panel {head.panel}", "correct --panel, or write its profile")
@@ -77,14 +69,14 @@ def generated(settings: Settings, source: Path, path: Path, head: Head) -> Itera
         raise _exists(path)
     if path.suffix not in (".yaml", ".yml"):
         raise InvalidInput(f"{path} is no name of a campaign file", "let it end in .yaml")
-    rows, found = read_rows(source)
-    found += [
+    rows, wrong = load_bought(source, read_id)
+    found = [
         Diagnostic(str(source), row.line, 1, "missing-key", f"`{name}` is missing: the new file needs it of each order")
         for row in rows
         for name in ("service", "link", "quantity")
         if getattr(row, name) is None
     ]
-    refuse(settings, source, found)
+    refuse(settings, source, [*wrong, *found])
     if not rows:
         raise InvalidInput(f"{source} lists no order", "put one order into each row, with its order_id")
     rows = named_rows(rows)

@@ -3,31 +3,24 @@
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-import click
 
 from runner.cli.arguments.options import Settings
 from runner.cli.io.inputs import Inputs, need_profiles
-from runner.cli.process import signals
-from runner.cli.process.prompts import may_ask, who
+from runner.cli.process.prompts import confirm, who
 from runner.core.catalogue import BalanceLabel, BalanceSeen
-from runner.core.errors import ExitCode, Interrupted, InvalidInput, UsageError
+from runner.core.errors import ExitCode, InvalidInput, UsageError
 from runner.core.operations import DoubtLeftOvers, LabelBalance
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import plain
 from runner.core.values.text import clean
+from runner.engine.session import Session
 from runner.planning.accounting.balance_deltas import shown_first
 from runner.planning.accounting.ledger import Account, make_ledger
 from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import attention, good
 from runner.report.text.ledger import moved
-from runner.store.disk.paths import StatePaths
 from runner.store.read.balance_looks import read_readings
-
-if TYPE_CHECKING:
-    from runner.engine.session import Session
 
 _LONGEST = 100  # characters
 
@@ -40,12 +33,11 @@ class LabelRequest:
     text: str
     amount: Decimal | None  # came in; negative: went out; None: all that is unexplained
     may_label: bool  # without a question
-    may_ask: bool
     force: bool  # though nothing like it is unexplained
 
 
 def read_request(
-    names: tuple[str, ...], text: str, amount: Decimal | None, *, yes: bool, no_input: bool, force: bool
+    settings: Settings, names: tuple[str, ...], text: str, amount: Decimal | None, *, force: bool
 ) -> LabelRequest:
     """The options as a request; UsageError if they make none."""
     if len(names) != 1:
@@ -55,14 +47,12 @@ def read_request(
         raise UsageError("--label is empty", 'say in a few words what moved the balance: --label "top-up"')
     if amount is not None and not amount:
         raise UsageError("--amount 0.00 explains nothing", "name what came in, or went out: --amount=-5.00")
-    can_ask = may_ask(no_input=no_input)
-    if amount is None and not yes and not can_ask:
+    may_label = settings.yes or not settings.may_ask
+    if amount is None and may_label and not settings.yes:
         raise UsageError(
             "--label, and nobody to ask how much", "add --amount 50.00, or --yes for all that is unexplained"
         )
-    return LabelRequest(
-        panel=names[0], text=words, amount=amount, may_label=yes or not can_ask, may_ask=can_ask, force=force
-    )
+    return LabelRequest(panel=names[0], text=words, amount=amount, may_label=may_label, force=force)
 
 
 def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
@@ -73,7 +63,7 @@ def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
 async def _label(settings: Settings, request: LabelRequest) -> BalanceSeen:
     from runner.cli.composition import end_run, open_session
 
-    inputs = Inputs(campaigns=(), profiles=need_profiles(settings), warnings=())
+    inputs = Inputs(campaigns=(), profiles=need_profiles(settings))
     async with open_session(settings, inputs, "balance --label", panels=(request.panel,)) as session:
         recorded = await _refreshed(session, request.panel)
         out = settings.stderr() if settings.format == "json" else settings.stdout()
@@ -85,16 +75,14 @@ async def _label(settings: Settings, request: LabelRequest) -> BalanceSeen:
     return recorded.last_balances[request.panel]
 
 
-async def _refreshed(session: "Session", name: str) -> Recorded:
+async def _refreshed(session: Session, name: str) -> Recorded:
     """The state with the present balance, and with the statuses behind it: a refund that came is no top-up."""
     from runner.engine.refresh import refresh_balance, refresh_statuses
 
     await session.journal.record(DoubtLeftOvers(session.clock.now()))
-    attempts = (await session.journal.recorded()).attempts.values()
     live = [
         (one.panel_order_id, one.id)
-        for several in attempts
-        for one in several
+        for one in (await session.journal.recorded()).each()
         if one.panel == name and one.is_live and one.panel_order_id is not None
     ]
     async with session.stop.interruptible():
@@ -108,7 +96,7 @@ def _account(recorded: Recorded, panel: str) -> Account:
 
 
 def _choose(
-    settings: Settings, request: LabelRequest, recorded: Recorded, session: "Session", out: Screen
+    settings: Settings, request: LabelRequest, recorded: Recorded, session: Session, out: Screen
 ) -> BalanceLabel | None:
     """The label to record; None, and why, if there is nothing to explain."""
     account, last = _account(recorded, request.panel), recorded.last_balances[request.panel]
@@ -136,13 +124,8 @@ def _choose(
     if not request.may_label:
         told = f"At {request.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
-        with signals.asking():
-            agreed = click.confirm(
-                f'Label that {moved(amount, currency)} as "{request.text}"?', default=False, err=True
-            )
-        if not agreed:
-            raise Interrupted("not confirmed; nothing was labelled")
-    reading = shown_first(recorded, read_readings(StatePaths.at(settings.state), request.panel), amount) or last
+        confirm(f'Label that {moved(amount, currency)} as "{request.text}"?', "labelled")
+    reading = shown_first(recorded, read_readings(settings.paths, request.panel), amount) or last
     user, host = who()
     return BalanceLabel(
         panel=request.panel,

@@ -2,29 +2,30 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, STATE, Settings, format_option, options
+from runner.cli.arguments.options import COLOR, DEBUG, EVENTS, STATE, Command, Settings, options
 from runner.cli.arguments.periods import SINCE, UNTIL, read_period
 from runner.cli.io.output import show
 from runner.cli.io.snapshot import remembered
 from runner.planning.accounting.timeline import latest, of_order
+from runner.report.documents.as_json import json_chunks
 from runner.report.text.history import history_document, history_lines, render_history
-from runner.store.disk.paths import StatePaths
 from runner.store.read.doubts import read_kept
 from runner.store.read.runs import read_runs
 
 _USUAL = 50  # events of all orders
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("address", required=False, metavar="[ADDR]")
 @options(SINCE, UNTIL)
 @click.option("--limit", type=click.IntRange(min=1), help=f"The latest ones only; without ADDR {_USUAL} unless given.")
-@options(STATE, format_option("text", "json", "jsonl"), COLOR, DEBUG)
-def history(address: str | None, since: str | None, until: str | None, limit: int | None, **flags: Any) -> None:  # noqa: ANN401  # click passes options by name
+@options(STATE, EVENTS, COLOR, DEBUG)
+def history(
+    settings: Settings, *, address: str | None, since: str | None, until: str | None, limit: int | None
+) -> None:
     """Show every event of order ADDR (campaign/id), oldest first; without ADDR the latest events of all.
 
     Runs, marks, outcomes, decisions, refills, cancellations and labels as they were recorded; of statuses and charges
@@ -32,10 +33,9 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
     """
     from runner.store.recovery.repair import attempts_of, parse_address
 
-    settings = Settings(**flags)
     period = read_period(since, until, datetime.now(UTC))
     recorded = remembered(settings)
-    paths = StatePaths.at(settings.state)
+    paths = settings.paths
     if address is None:
         events = latest(recorded, read_runs(paths), limit or _USUAL, period)
     else:
@@ -45,16 +45,9 @@ def history(address: str | None, since: str | None, until: str | None, limit: in
         events = of_order(recorded, attempts, read_runs(paths), answers)
         events = [event for event in events if period is None or period.holds(event.at)][-(limit or 0) :]
 
-    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        if flags["format"] == "jsonl":
-            stream.writelines(history_lines(events))
-        else:
-            from runner.report.documents.as_json import write_json
-
-            write_json(stream, history_document(events))
-
+    in_lines = settings.format == "jsonl"
     show(
-        settings if settings.format == "text" else replace(settings, format="json"),
-        as_json,
+        replace(settings, format="json") if in_lines else settings,
+        lambda: history_lines(events) if in_lines else json_chunks(history_document(events)),
         lambda screen: render_history(events, screen, several=address is None),
     )

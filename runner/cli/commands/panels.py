@@ -1,49 +1,35 @@
 """`runner services` and `runner balance`: ask the panels; nothing is recorded, except what `--label` says."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import click
 
-from runner.cli.arguments.options import (
-    COLOR,
-    DEBUG,
-    LOCK,
-    LOG_FILE,
-    PANELS,
-    PARALLEL,
-    PATIENCE,
-    STATE,
-    Amount,
-    Settings,
-    format_option,
-    options,
-)
+from runner.cli.arguments.options import ASKING, LOCK, NO_INPUT, YES, Amount, Command, Settings, options
 from runner.cli.arguments.periods import read_period
-from runner.cli.io.inputs import need_profiles, start_logging
+from runner.cli.io.inputs import need_profiles
 from runner.cli.io.output import show, show_warnings
 from runner.cli.io.report_files import claim
 from runner.cli.io.snapshot import remembered
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.errors import UsageError
-from runner.core.orders import SANDBOX
+from runner.core.orders import SANDBOX, PanelProfile
 from runner.core.values.clock import SystemClock
 from runner.planning.pricing.catalogue_diff import differences, listed_at, listed_before
 from runner.planning.pricing.repeated_services import words_of
-from runner.report.documents.as_json import balance_document, services_document, write_json
+from runner.report.documents.as_json import balance_document, json_chunks, services_document
 from runner.report.documents.services_diff import diff_document, render_diff
 from runner.report.terminal.style import attention
-from runner.store.disk.paths import StatePaths
+from runner.report.text.lists import render_balances, render_services
 from runner.store.operations.price_history import price_history
 
-NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
-ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, PATIENCE, COLOR, DEBUG, LOG_FILE)
+_NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
 
 
-@click.command()
-@options(*ASKING)
+@click.command(cls=Command)
+@options(_NAMES, *ASKING)
 @click.option("--search", metavar="TEXT", help="Only services whose id, name, category or type holds TEXT.")
 @click.option("--diff", is_flag=True, help="What is listed otherwise than in the price list before.")
 @click.option(
@@ -51,18 +37,8 @@ ASKING = (NAMES, PANELS, STATE, format_option("text", "json"), PARALLEL, PATIENC
     metavar="WHEN",
     help="With --diff: than at that moment: 2026-01-31, 2026-01-31T12:00, or 7d, 24h ago. UTC.",
 )
-def services(
-    *,
-    names: tuple[str, ...],
-    search: str | None,
-    diff: bool,
-    since: str | None,
-    **flags: Any,  # noqa: ANN401  # click passes options by name
-) -> None:
+def services(settings: Settings, *, names: tuple[str, ...], search: str | None, diff: bool, since: str | None) -> None:
     """List what the PANELs sell (default: all of panels.yaml, and the sandbox): rate per 1000, limits, what they offer."""
-    from runner.report.text.lists import render_services
-
-    settings = Settings(**flags)
     if since is not None and not diff:
         raise UsageError("--since goes with --diff", "add --diff")
     if diff:
@@ -83,7 +59,7 @@ def services(
         ]
     show(
         settings,
-        lambda stream: write_json(stream, services_document(found)),
+        lambda: json_chunks(services_document(found)),
         lambda screen: render_services(found, screen),
     )
     shown = {(panel, service.id) for panel, service in found}
@@ -91,51 +67,42 @@ def services(
         show_warnings(settings, words_of(one, [service for service in one.services if (one.panel, service) in shown]))
 
 
-@click.command()
-@options(*ASKING, LOCK)
+@click.command(cls=Command)
+@options(_NAMES, *ASKING, LOCK)
 @click.option("--label", metavar="TEXT", help="Say why the balance moved, e.g. top-up; recorded with your name.")
 @click.option(
     "--amount", type=Amount(signed=True), help="With --label: what came in; --amount=-5.00 went out. Default: all."
 )
-@click.option("-y", "--yes", is_flag=True, help="With --label: do not ask.")
-@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="With --label: never ask.")
+@YES(help="With --label: do not ask.")
+@NO_INPUT(help="With --label: never ask.")
 @click.option("--force", is_flag=True, help="With --label: though nothing like it is unexplained.")
 def balance(
-    *,
-    names: tuple[str, ...],
-    label: str | None,
-    amount: Decimal | None,
-    yes: bool,
-    no_input: bool,
-    force: bool,
-    **flags: Any,  # noqa: ANN401  # click passes options by name
+    settings: Settings, *, names: tuple[str, ...], label: str | None, amount: Decimal | None, force: bool
 ) -> None:
     """Show what the accounts at the PANELs hold (default: all of panels.yaml, and the sandbox).
 
     With --label, say why the balance of one PANEL moved by what `runner report` calls unexplained: a top-up, say.
     """
     from runner.cli.by_hand.label import label_balance, read_request
-    from runner.report.text.lists import render_balances
 
-    settings = Settings(**flags)
     if label is None:
-        if amount is not None or yes or force:
+        if amount is not None or settings.yes or force:
             raise UsageError("--amount, --yes and --force go with --label", 'add --label "top-up"')
         found = asyncio.run(_balances(settings, names))
     else:
-        request = read_request(names, label, amount, yes=yes, no_input=no_input, force=force)
+        request = read_request(settings, names, label, amount, force=force)
         _chosen(settings, names)  # complains of a name that panels.yaml does not have
         found = [label_balance(settings, request)]
     show(
         settings,
-        lambda stream: write_json(stream, balance_document(found)),
+        lambda: json_chunks(balance_document(found)),
         lambda screen: render_balances(found, screen),
     )
 
 
 def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | None) -> None:
     known = remembered(settings).catalogues
-    history = price_history(StatePaths.at(settings.state))
+    history = price_history(settings.paths)
     compared = []
     for now in asyncio.run(_catalogues(settings, names)):
         before = (
@@ -146,7 +113,7 @@ def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | No
         compared.append((before, differences(before, now) if before.at is not None else []))
     show(
         settings,
-        lambda stream: write_json(stream, diff_document(compared)),
+        lambda: json_chunks(diff_document(compared)),
         lambda screen: render_diff(compared, screen),
     )
 
@@ -175,10 +142,9 @@ async def _balances(settings: Settings, names: tuple[str, ...]) -> list[BalanceS
         ]
 
 
-def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Mapping[str, PanelProfile], tuple[str, ...]]:
     """Profiles by name, and the panels to ask."""
     claim(settings)
-    start_logging(settings)
     profiles = need_profiles(settings)
     known = (*profiles, SANDBOX)
     for name in names:

@@ -1,40 +1,15 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import gc
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import click
 
-from runner.cli.arguments.options import (
-    CALLING,
-    COUNTS,
-    NEW_STATE,
-    NO_CI,
-    PRUNE,
-    READING,
-    REPORT,
-    SHORT,
-    Amount,
-    Settings,
-    format_option,
-    options,
-)
+from runner.cli.arguments.options import MAX_COST, PLANNING, Command, Settings, options
 from runner.cli.arguments.project import in_project
-from runner.cli.io.inputs import (
-    Inputs,
-    beginning,
-    located,
-    need_counts,
-    need_inputs,
-    others,
-    show_diagnostics,
-    start_logging,
-)
-from runner.cli.io.listener import listener
+from runner.cli.io.inputs import Inputs, admit_run, located, need_counts, need_inputs, others, show_diagnostics
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import Result, claim, publish
 from runner.cli.io.snapshot import balance_history, remembered
@@ -53,22 +28,17 @@ from runner.report.documents.plan_file import save_plan
 from runner.report.model.build import plan_model
 from runner.report.model.model import ReportModel
 from runner.report.text.plan import render_plan, render_verdict
-from runner.store.disk.lock import is_free
-from runner.store.disk.paths import StatePaths
 from runner.store.integrity.lineage import noted
-from runner.store.integrity.progress_evidence import check
-from runner.store.read.snapshot import read_state
-from runner.store.startup.first_start import admit
 
 
-@click.command()
-@options(*READING, format_option("text", "json"), *CALLING, NEW_STATE, SHORT, PRUNE, COUNTS, REPORT, NO_CI)
+@click.command(cls=Command)
+@options(*PLANNING)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
 @click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
-@click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
+@MAX_COST(help="Refuse a plan that costs more.")
 @click.option(
     "--what-if",
     "questions",
@@ -77,39 +47,36 @@ from runner.store.startup.first_start import admit
     help="Plan as if: budget=100 (what fits, by priority), balance=100, quantity=500, quantity*=2. May be repeated.",
 )
 def plan(
-    *,
-    out: Path | None,
-    no_refresh: bool,
-    detailed_exitcode: bool,
-    max_cost: Decimal | None,
-    prune: bool,
-    counts: Path | None,
-    questions: tuple[str, ...],
-    **flags: Any,  # noqa: ANN401  # click passes options by name
+    settings: Settings, *, out: Path | None, no_refresh: bool, detailed_exitcode: bool, questions: tuple[str, ...]
 ) -> int:
     """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
 
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
-    settings = Settings(**flags)
     what_if = _what_if(questions, out)
     inputs = need_inputs(settings)
-    claim(settings, inputs, out=out, read=[counts])
-    start_logging(settings)
-    request = _Asked(max_cost=max_cost, counts=need_counts(settings, counts), what_if=what_if, prune=prune)
-    if no_refresh:
-        made = _from_memory(settings, inputs, request)
-    else:
-        import asyncio
-
-        made = asyncio.run(_refreshed(settings, inputs, request))
+    claim(settings, inputs, out=out)
+    request = replace(plan_request(settings, inputs), what_if=what_if)
+    made = (_from_memory if no_refresh else _refreshed)(settings, inputs, request)
     made = replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})
     code = plan_exit_code(made, detailed=detailed_exitcode)
-    next_line = "runner plan" if what_if is not None else next_command(settings, out, prune=prune)
+    next_line = "runner plan" if what_if is not None else next_command(settings, out)
     code = show_plan(settings, inputs, made, next_line, code)
     if out is not None:
-        save_plan(out, made, settings.select, settings.exclude, prune=prune)
+        save_plan(out, made, settings.select, settings.exclude, prune=settings.prune)
     return code
+
+
+def plan_request(settings: Settings, inputs: Inputs) -> PlanRequest:
+    """What the flags ask of a plan; the errors of the counts on stderr, and exit 10, if they have any."""
+    return PlanRequest(
+        campaigns=inputs.campaigns,
+        selection=settings.selection,
+        max_cost=settings.max_cost,
+        counts=need_counts(settings),
+        prune=settings.prune,
+        others=others(settings),
+    )
 
 
 def plan_exit_code(made: Plan, *, detailed: bool) -> ExitCode:
@@ -121,13 +88,13 @@ def plan_exit_code(made: Plan, *, detailed: bool) -> ExitCode:
     return ExitCode.CHANGES if detailed and made.actions else ExitCode.OK
 
 
-def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -> str:
+def next_command(settings: Settings, out: Path | None = None) -> str:
     """The line that would carry the plan out, with the flags that made it."""
     if out is not None:
         return f"runner apply {out}"
     words = ["runner apply", *settings.files]
     words += [f"--select '{glob}'" for glob in settings.select] + [f"--exclude '{glob}'" for glob in settings.exclude]
-    if prune:
+    if settings.prune:
         words.append("--prune")
     return " ".join(words) + settings.places
 
@@ -135,9 +102,6 @@ def next_command(settings: Settings, out: Path | None, *, prune: bool = False) -
 def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, code: ExitCode) -> ExitCode:
     """The plan on stdout in the format asked for, and in every --report file; the exit code."""
     made = located(made, inputs.campaigns)
-
-    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        stream.writelines(plan_chunks(made, checksum(made)))
 
     def model() -> ReportModel:
         recorded, now = remembered(settings), datetime.now(UTC)
@@ -155,7 +119,11 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
             diagnostics=inputs.warnings,
         )
 
-    told = Result(as_text=lambda screen: render_plan(made, screen, next_line), as_json=as_json, model=model)
+    told = Result(
+        as_text=lambda screen: render_plan(made, screen, next_line),
+        as_json=lambda: plan_chunks(made, checksum(made)),
+        model=model,
+    )
     code = publish(settings, code, told)
     if settings.format == "json":
         show_diagnostics(settings, made.problems)
@@ -166,28 +134,6 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
 
 def _currencies(made: Plan) -> dict[str, str | None]:
     return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the options ask of the plan."""
-
-    max_cost: Decimal | None
-    counts: Mapping[str, int] | None
-    what_if: WhatIf | None
-    prune: bool
-
-    def request(self, settings: Settings, inputs: Inputs, *, is_look: bool) -> PlanRequest:
-        return PlanRequest(
-            campaigns=inputs.campaigns,
-            selection=settings.selection,
-            max_cost=self.max_cost,
-            counts=self.counts,
-            is_look=is_look,
-            what_if=self.what_if,
-            prune=self.prune,
-            others=others(settings),
-        )
 
 
 def _what_if(questions: tuple[str, ...], out: Path | None) -> WhatIf | None:
@@ -202,31 +148,29 @@ def _what_if(questions: tuple[str, ...], out: Path | None) -> WhatIf | None:
         raise UsageError(f"--what-if {error}", f"ask {FORMS}") from error
 
 
-def _from_memory(settings: Settings, inputs: Inputs, asked: _Asked) -> Plan:
-    import gc
-
+def _from_memory(settings: Settings, inputs: Inputs, request: PlanRequest) -> Plan:
     gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
-    paths = StatePaths.at(settings.state)
-    check(paths)
-    admit(paths, beginning(settings, inputs, "plan"))
-    recorded = read_state(paths, lock_is_free=is_free(paths))
-    refills = RefillInputs(now=datetime.now(UTC), counts=asked.counts)
-    made = plan_of(
-        asked.request(settings, inputs, is_look=False), recorded, refills, PriceTerms(profiles=inputs.profiles)
-    )
+    admit_run(settings, inputs, "plan")
+    recorded = remembered(settings)
+    refills = RefillInputs(now=datetime.now(UTC), counts=request.counts)
+    made = plan_of(request, recorded, refills, PriceTerms(profiles=inputs.profiles))
     return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
 
 
-async def _refreshed(settings: Settings, inputs: Inputs, asked: _Asked) -> Plan:
-    from runner.cli.composition import end_run, open_session
+def _refreshed(settings: Settings, inputs: Inputs, request: PlanRequest) -> Plan:
+    from runner.cli.composition import in_session
     from runner.engine.run import prepare
 
-    is_look = asked.what_if is None
-    with listener(settings) as listen:
-        # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
-        async with open_session(settings, inputs, "plan" if is_look else "what-if", listen) as session:
-            made, _ = await prepare(session, asked.request(settings, inputs, is_look=is_look))
-            await end_run(session, made.exit_code)
+    # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
+    is_look = request.what_if is None
+    request = replace(request, is_look=is_look)
+    made = in_session(
+        settings,
+        inputs,
+        "plan" if is_look else "what-if",
+        lambda session: prepare(session, request),
+        lambda prepared: prepared[0].exit_code,
+    )[0]
     # Closing the run was the last thing written: a saved plan binds to the state as it is left.
-    left = noted(StatePaths.at(settings.state))
+    left = noted(settings.paths)
     return made if left is None else replace(made, serial=left.serial)

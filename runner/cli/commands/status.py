@@ -1,77 +1,61 @@
 """`runner status` and `runner report`: read what is remembered; with --refresh, ask the panels first."""
 
 import gc
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import click
 
-from runner.cli.arguments.options import (
-    CALLING,
-    COLOR,
-    DEBUG,
-    NO_CI,
-    PANELS,
-    READING,
-    REPORT,
-    SHORT,
-    STATE,
-    Settings,
-    format_option,
-    options,
-)
+from runner.cli.arguments.options import PANELS, REPORTING, STANDING, STATE, Command, Settings, options
 from runner.cli.arguments.periods import SINCE, UNTIL, read_period
-from runner.cli.io.inputs import need_inputs, start_logging
-from runner.cli.io.listener import listener
-from runner.cli.io.money_warnings import listed_money_warnings, money_warnings
+from runner.cli.io.inputs import need_inputs, read_inputs
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import Result, claim, publish
 from runner.cli.io.snapshot import balance_history, nothing_known, remembered
-from runner.core.errors import ExitCode
-from runner.core.operations import DoubtLeftOvers
+from runner.core.errors import ExitCode, InvalidInput
+from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
+from runner.planning.accounting.attempt_index import History
+from runner.planning.accounting.balance_confirmation import Accounts
+from runner.planning.accounting.committed_spend import Committed
 from runner.planning.accounting.ledger import make_ledger
-from runner.planning.accounting.periods import Period, in_period
+from runner.planning.accounting.periods import in_period
 from runner.planning.doubts.late_execution import late_signs, late_signs_in
+from runner.planning.guards.overdrawn import overdrawn
+from runner.planning.guards.panel_guards import account_warnings
 from runner.planning.refills.refill_rates import refill_rates
 from runner.planning.status.order_status import make_standings
-from runner.report.documents.as_json import report_document, status_chunks, write_json
+from runner.report.documents.as_json import json_chunks, report_document, status_chunks
 from runner.report.model.build import report_model, status_model
 from runner.report.model.model import ReportModel
 from runner.report.terminal.screen import Screen
 from runner.report.text.ledger import render_report
 from runner.report.text.refills import render_requests
 from runner.report.text.status import render_status
-from runner.store.disk.paths import StatePaths
 from runner.store.read.balance_looks import read_ends
 
 TABLES = ("day", "service", "campaign", "panel")
 
 
-@click.command()
-@options(*READING, format_option("text", "json"), *CALLING, SHORT, REPORT, NO_CI)
+@click.command(cls=Command)
+@options(*STANDING)
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
-def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+def status(settings: Settings, *, refresh: bool) -> int:
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
-    settings = Settings(**flags)
     inputs = need_inputs(settings)
     claim(settings, inputs)
-    start_logging(settings)
     if refresh:
-        import asyncio
+        from runner.cli.composition import in_session, look
 
-        asyncio.run(_refresh(settings))
+        in_session(settings, inputs, "status", lambda session: look(session, inputs.campaigns))
     recorded = remembered(settings)
     now = datetime.now(UTC)
     code = _exit_code(recorded)
-    warnings = [*late_signs_in(recorded), *money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
+    warnings = [*late_signs_in(recorded), *_money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
     selection = settings.bound(inputs.campaigns, recorded, now)
     standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
     idle = [] if selection is None else selection.warnings(inputs.campaigns, recorded)
-
-    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        stream.writelines(status_chunks(standings))
 
     def model() -> ReportModel:
         ledger = make_ledger(recorded, panels=inputs.panels)
@@ -87,39 +71,37 @@ def status(refresh: bool, **flags: Any) -> int:  # noqa: ANN401  # click passes 
             warnings=warnings,
         )
 
-    as_text = partial(render_status, standings, now=now)
-    code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
+    told = Result(
+        as_text=partial(render_status, standings, now=now), as_json=lambda: status_chunks(standings), model=model
+    )
+    code = publish(settings, code, told)
     show_warnings(settings, [*nothing_known(settings), *warnings, *idle])
     return code
 
 
-@click.command()
+@click.command(cls=Command)
 @options(STATE, PANELS, SINCE, UNTIL)
 @click.option("--by", type=click.Choice(TABLES), help="Show this table alone.")
-@options(format_option("text", "json"), REPORT, NO_CI, COLOR, DEBUG)
-def report(since: str | None, until: str | None, by: str | None, **flags: Any) -> int:  # noqa: ANN401  # same
+@options(*REPORTING)
+def report(settings: Settings, *, since: str | None, until: str | None, by: str | None) -> int:
     """Show what was spent, refunded, reserved and is in doubt, against the balance. Exit 15 with orders in doubt.
 
     Of a period: the orders sent in it, with all they cost until now, and what is unexplained between the first and the
     last look at the balance inside it.
     """
     gc.disable()  # this process ends soon, and a row for each order makes no cycle: half the time of a large report
-    settings = Settings(**flags)
     period = read_period(since, until, datetime.now(UTC))
     claim(settings)
     recorded = remembered(settings)
     ledger = make_ledger(recorded)
-    warnings = [*late_signs(recorded, ledger), *listed_money_warnings(settings, recorded, datetime.now(UTC))]
+    warnings = [*late_signs(recorded, ledger), *_listed_money_warnings(settings, recorded, datetime.now(UTC))]
     rates = refill_rates(recorded, period)
     code = _exit_code(recorded)
     if period is not None:
-        recorded = _in_period(settings, recorded, period)
+        recorded = in_period(recorded, period, *read_ends(settings.paths, *period))
         # A panel that was not looked at then keeps the currency that it has.
         currencies = {account.panel: account.currency for account in ledger.accounts if account.currency is not None}
         ledger = make_ledger(recorded, currencies=currencies)
-
-    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        write_json(stream, report_document(ledger, period, panels=by == "panel"))
 
     def as_text(screen: Screen) -> None:
         render_report(ledger, screen, by, period)
@@ -140,27 +122,38 @@ def report(since: str | None, until: str | None, by: str | None, **flags: Any) -
             refills=rates,
         )
 
-    code = publish(settings, code, Result(as_text=as_text, as_json=as_json, model=model))
+    told = Result(
+        as_text=as_text,
+        as_json=lambda: json_chunks(report_document(ledger, period, panels=by == "panel")),
+        model=model,
+    )
+    code = publish(settings, code, told)
     show_warnings(settings, [*nothing_known(settings), *warnings])
     return code
 
 
-def _in_period(settings: Settings, recorded: Recorded, period: Period) -> Recorded:
-    return in_period(recorded, period, *read_ends(StatePaths.at(settings.state), *period))
+def _money_warnings(
+    campaigns: Sequence[Campaign], profiles: Mapping[str, PanelProfile], recorded: Recorded, now: datetime
+) -> list[str]:
+    """One sentence for each overdrawn budget, and for money that exclusive accounts miss; empty while all is well."""
+    committed = Committed(
+        history=History(recorded, campaigns, now),
+        balances={panel: seen.balance for panel, seen in recorded.last_balances.items()},
+        accounts=Accounts(recorded, profiles),
+    )
+    beyond = [one.warning for one in overdrawn(campaigns, committed)]
+    return [*beyond, *account_warnings(campaigns, committed, profiles)]
+
+
+def _listed_money_warnings(settings: Settings, recorded: Recorded, now: datetime) -> list[str]:
+    """The same for a command that needs no campaign files: of those that are there and can be read."""
+    try:
+        inputs, _ = read_inputs(settings)
+    except InvalidInput:  # there are none
+        return []
+    return _money_warnings(inputs.campaigns, inputs.profiles, recorded, now)
 
 
 def _exit_code(recorded: Recorded) -> ExitCode:
     doubt = any(attempt.is_open_doubt for attempt in recorded.each())
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
-
-
-async def _refresh(settings: Settings) -> None:
-    from runner.cli.composition import end_run, open_session
-    from runner.engine.refresh import refresh
-
-    inputs = need_inputs(settings)
-    with listener(settings) as listen:
-        async with open_session(settings, inputs, "status", listen) as session:
-            await session.journal.record(DoubtLeftOvers(session.clock.now()))
-            await refresh(session, await session.journal.recorded(), campaigns=inputs.campaigns)
-            await end_run(session, ExitCode.OK)

@@ -1,10 +1,10 @@
 """`runner validate`: every check that needs no network."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, FILES, NO_CI, PANELS, Settings, format_option, options
+from runner.cli.arguments.options import VALIDATING, Command, Settings, options
 from runner.cli.io import ci
 from runner.cli.io.inputs import read_inputs
 from runner.cli.io.output import show
@@ -13,22 +13,21 @@ from runner.core.errors import ExitCode
 from runner.report.text.lists import Validation, render_validation
 
 
-@click.command()
-@options(FILES, PANELS, format_option("text", "json"), NO_CI, COLOR, DEBUG)
-def validate(**flags: Any) -> int:  # noqa: ANN401  # click passes options by name
+@click.command(cls=Command)
+@options(*VALIDATING)
+def validate(settings: Settings) -> int:
     """Check campaign FILES (default campaigns/*.yaml) and panels.yaml: syntax, schema, rules. Needs no network.
 
     Shows all errors of all files at once, each as file:line:column: message. Exit 0, or 10 with errors.
     """
-    settings = Settings(**flags)
     inputs, diagnostics = read_inputs(settings)
     orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
     found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
 
-    def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-        from runner.report.documents.as_json import validate_document, write_json
+    def as_json() -> Iterable[str]:
+        from runner.report.documents.as_json import json_chunks, validate_document
 
-        write_json(stream, validate_document(diagnostics))
+        return json_chunks(validate_document(diagnostics))
 
     show(settings, as_json, lambda screen: render_validation(found, screen))
     ci.tell_files(settings, diagnostics)

@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from runner.report.documents.github import Annotation
     from runner.report.model.model import ReportModel
 
-NO_CI = "BULK_RUNNER_NO_CI"
 _COMMANDS = frozenset({"validate", "plan", "apply", "watch", "status", "report"})
 _SMALLEST = 2000  # bytes of a summary that say anything
 
 
-def is_active(settings: Settings, environ: Mapping[str, str] = os.environ) -> bool:
+def is_active(settings: Settings) -> bool:
     """True if this is a step of a GitHub workflow that wants to be told."""
-    return not settings.no_ci and environ.get("GITHUB_ACTIONS") == "true"
+    return not settings.no_ci and os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def tell(model: "ReportModel") -> None:
@@ -36,24 +35,19 @@ def tell(model: "ReportModel") -> None:
     from runner.report.documents.markdown import SUMMARY_LIMIT, for_step_summary
 
     _annotate(of_model(model))
-
-    def summary(size: int) -> str:
-        left = SUMMARY_LIMIT - size  # other commands of the same step write into the same file
-        return "" if left < _SMALLEST else for_step_summary(model, left)
-
-    def lines(_size: int) -> str:
-        return output_lines(outputs(model), f"runner-{secrets.token_hex(16)}")
-
-    for name, text in (("GITHUB_STEP_SUMMARY", summary), ("GITHUB_OUTPUT", lines)):
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
         path = os.environ.get(name)
         if not path:
             continue
         try:
             file = Path(path)
-            text_of_it = text(file.stat().st_size if file.exists() else 0)
-            _append(file, text_of_it)
+            if name == "GITHUB_OUTPUT":
+                _append(file, output_lines(outputs(model), _delimiter()))
+                continue
+            left = SUMMARY_LIMIT - (file.stat().st_size if file.exists() else 0)  # the step's other commands write too
+            _append(file, "" if left < _SMALLEST else for_step_summary(model, left))
         except OSError as error:
-            _warn(f"{name} could not be written: {error.strerror}")
+            _write([f"warning: {name} could not be written: {error.strerror}"])
 
 
 def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: int = 0) -> None:
@@ -66,18 +60,21 @@ def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: i
 
 def tell_failure(arguments: Collection[str], message: str, hint: str, code: int) -> None:
     """A command that ended before it had a result."""
-    off = "--no-ci" in arguments or bool(os.environ.get(NO_CI)) or os.environ.get("GITHUB_ACTIONS") != "true"
-    if off or not _COMMANDS.intersection(arguments):
+    no_ci = "--no-ci" in arguments or bool(os.environ.get("BULK_RUNNER_NO_CI"))
+    if not is_active(Settings(no_ci=no_ci)) or not _COMMANDS.intersection(arguments):
         return
     from runner.report.documents.github import Annotation, output_lines
 
     _annotate(
         [Annotation("error", f"runner ended with exit code {code}", f"{message}{f'; next: {hint}' * bool(hint)}")]
     )
-    path = os.environ.get("GITHUB_OUTPUT")
-    if path:
+    if path := os.environ.get("GITHUB_OUTPUT"):
         with suppress(OSError):
-            _append(Path(path), output_lines({"exit_code": str(code)}, f"runner-{secrets.token_hex(16)}"))
+            _append(Path(path), output_lines({"exit_code": str(code)}, _delimiter()))
+
+
+def _delimiter() -> str:
+    return f"runner-{secrets.token_hex(16)}"
 
 
 def _append(file: Path, text: str) -> None:
@@ -90,10 +87,7 @@ def _append(file: Path, text: str) -> None:
 
 
 def _annotate(annotations: "Iterable[Annotation]") -> None:
-    with suppress(OSError):
-        for one in annotations:
-            sys.stderr.write(f"{one._replace(file=_in_workspace(one.file))}\n")
-        sys.stderr.flush()
+    _write(str(one._replace(file=_in_workspace(one.file))) for one in annotations)
 
 
 def _in_workspace(name: str) -> str:
@@ -101,12 +95,11 @@ def _in_workspace(name: str) -> str:
     workspace = os.environ.get("GITHUB_WORKSPACE")
     if not name or not workspace:
         return name
-    path = Path(name).resolve()
-    root = Path(workspace).resolve()
+    path, root = Path(name).resolve(), Path(workspace).resolve()
     return str(path.relative_to(root)) if path.is_relative_to(root) else name
 
 
-def _warn(text: str) -> None:
+def _write(lines: Iterable[str]) -> None:
     with suppress(OSError):
-        sys.stderr.write(f"warning: {text}\n")
+        sys.stderr.writelines(f"{line}\n" for line in lines)
         sys.stderr.flush()

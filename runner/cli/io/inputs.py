@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,12 @@ from runner.cli.process.streams import note_lost
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
+from runner.files.campaigns import LoadedCampaigns, check_panels, find_campaigns, load_campaigns
+from runner.files.panels import load_panels, read_panels
+from runner.report.text.lists import render_diagnostics
 
 if TYPE_CHECKING:
     from runner.planning.plan import Plan
-    from runner.store.startup.first_start import Beginning
-
 
 _BEGINNING = frozenset({"apply", "watch", "plan", "import …"})  # commands that take --new-state
 
@@ -30,7 +31,7 @@ class Inputs:
 
     campaigns: tuple[Campaign, ...]
     profiles: Mapping[str, PanelProfile]
-    warnings: tuple[Diagnostic, ...]
+    warnings: tuple[Diagnostic, ...] = ()
     files: tuple[str, ...] = ()  # the campaign files, and those that they name
 
     @property
@@ -41,9 +42,6 @@ class Inputs:
 
 def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """Campaigns and profiles with every diagnostic, errors among them."""
-    from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
-    from runner.files.panels import read_panels
-
     paths = find_campaigns(settings.files, settings.project)
     loaded = load_campaigns(paths)
     profiles, found, listed = read_panels(Path(settings.panels))
@@ -72,8 +70,6 @@ def need_inputs(settings: Settings) -> Inputs:
 
 def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
-    from runner.files.panels import load_panels
-
     profiles, found = load_panels(Path(settings.panels))
     if any(one.severity is Severity.ERROR for one in found):
         show_diagnostics(settings, found)
@@ -81,42 +77,60 @@ def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     return profiles
 
 
-def need_counts(settings: Settings, path: Path | None) -> Mapping[str, int] | None:
+def need_counts(settings: Settings) -> Mapping[str, int] | None:
     """Present counts by page (`page_key`), of the file of `--counts`; its errors on stderr and exit 10 if it has any."""
-    if path is None:
+    if settings.counts is None:
         return None
     from runner.files.campaign.counts import load_counts
 
-    counts, found = load_counts(path)
+    counts, found = load_counts(settings.counts)
     if found:
         show_diagnostics(settings, found)
-        raise InvalidInput(f"--counts {path} has errors; nothing was sent", "mend them, then run the command again")
+        raise InvalidInput(
+            f"--counts {settings.counts} has errors; nothing was sent", "mend them, then run the command again"
+        )
     return counts
+
+
+def listed_in_project(folder: Path) -> LoadedCampaigns:
+    """What campaigns/*.yaml of a project holds; nothing where there is no such file."""
+    try:
+        paths = find_campaigns((), folder)
+    except InvalidInput:
+        paths = []
+    return load_campaigns(paths)
 
 
 def others(settings: Settings) -> Callable[[], Collection[str]]:
     """Names the campaigns of campaigns/*.yaml where FILES name some of all there are; files are read when it is asked."""
 
     def names() -> Collection[str]:
-        from runner.files.campaigns import find_campaigns, load_campaigns
-
-        if not settings.files:
-            return ()
-        try:
-            paths = find_campaigns((), settings.project)
-        except InvalidInput:
-            return ()
-        return {campaign.name for campaign in load_campaigns(paths).campaigns}
+        return {one.name for one in listed_in_project(settings.project).campaigns} if settings.files else ()
 
     return names
 
 
-def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> "Beginning":
-    """What a run says of itself that will write the state; `panels`: those that it speaks with, if not of the campaigns."""
-    from runner.store.startup.first_start import Beginning
+def need_panels(settings: Settings, profiles: Mapping[str, PanelProfile], names: Iterable[str], what: str) -> None:
+    """InvalidInput unless there is a profile for each panel of `names`, where `what` was done."""
+    for name in sorted(names):
+        if name != SANDBOX and name not in profiles:
+            raise InvalidInput(
+                f"{settings.panels} has no panel {name}, where {what}",
+                "put its profile back, or name the file with --panels",
+            )
 
+
+def admit_run(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> bool:
+    """True if a run that will write the state begins it for real panels. StateRefused if it may not write it.
+
+    `panels`: those that it speaks with, if not of the campaigns. Call it again under the lock.
+    """
+    from runner.store.integrity.progress_evidence import check
+    from runner.store.startup.first_start import Beginning, admit
+
+    check(settings.paths)
     names = inputs.panels if panels is None else panels
-    return Beginning(
+    run = Beginning(
         panels=frozenset(names) - {SANDBOX},
         campaigns=frozenset(one.name for one in inputs.campaigns),
         project=settings.project,
@@ -124,12 +138,11 @@ def beginning(settings: Settings, inputs: Inputs, command: str, panels: Collecti
         new_state=settings.new_state,
         again=f"runner {command}" if command in _BEGINNING else "runner apply",
     )
+    return admit(settings.paths, run)
 
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
     """One line each on stderr."""
-    from runner.report.text.lists import render_diagnostics
-
     render_diagnostics(diagnostics, settings.stderr())
 
 

@@ -2,17 +2,19 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TextIO
 
 from runner.cli.arguments.options import Settings
 from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import attention
 
 
-def show(settings: Settings, as_json: Callable[[TextIO], None], as_text: Callable[[Screen], None]) -> None:
-    """A result on stdout, in the format asked for. What becomes of it there: see `cli.process.streams`."""
+def show(settings: Settings, as_json: Callable[[], Iterable[str]], as_text: Callable[[Screen], None]) -> None:
+    """A result on stdout, in the format asked for. What becomes of it there: see `cli.process.streams`.
+
+    `as_json` gives the text of a document, piece by piece.
+    """
     if settings.format == "json":
-        as_json(sys.stdout)
+        sys.stdout.writelines(as_json())
     elif settings.format == "text":
         as_text(settings.stdout())
     sys.stdout.flush()

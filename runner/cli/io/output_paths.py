@@ -6,18 +6,18 @@ anything is opened for writing.
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from runner.cli.arguments.options import Settings
 from runner.cli.arguments.project import STATE, from_here
-from runner.core.errors import InvalidInput, UsageError
-from runner.core.orders import KeySource, PanelProfile
-
-if TYPE_CHECKING:
-    from runner.cli.arguments.options import Settings
-    from runner.cli.io.inputs import Inputs
+from runner.cli.io.inputs import Inputs, listed_in_project
+from runner.core.errors import UsageError
+from runner.core.orders import KeySource
+from runner.files.panels import load_panels
+from runner.store.disk.paths import StatePaths
+from runner.store.startup.state_files import belongs_to_a_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,17 @@ class Output:
 
 
 def refuse_overwriting(
-    settings: "Settings", inputs: "Inputs | None" = None, *, outputs: Sequence[Output] = (), read: Iterable[Path] = ()
+    settings: Settings, inputs: Inputs | None = None, *, outputs: Sequence[Output] = (), read: Iterable[Path] = ()
 ) -> None:
     """UsageError if an output of the command is a file of a state, an input file, or another output of it.
 
-    `outputs`: those beside reports and log; `read`: what it reads beside campaigns and panels. Without `inputs` the
-    campaigns are looked at only if an output lies where they are.
+    `outputs`: those beside reports and log; `read`: what it reads that no flag of `Settings` names. Without `inputs`
+    the campaigns are looked at only if an output lies where they are.
     """
-    from runner.store.disk.paths import StatePaths
-    from runner.store.startup.state_files import belongs_to_a_state
-
-    outputs = [*outputs, *of_settings(settings)]
-    if not outputs:
-        return
-    states = [StatePaths.at(settings.state), StatePaths.at(from_here(STATE))]
+    outputs = [*outputs, *(Output(f"--report {kind}={path}", path) for kind, path in settings.reports)]
+    if settings.log_file is not None:
+        outputs.append(Output(f"--log-file {settings.log_file}", settings.log_file))
+    states = [settings.paths, StatePaths.at(from_here(STATE))]
     seen: dict[object, Output] = {}
     known: _Known | None = None
     for output in outputs:
@@ -55,37 +52,27 @@ def refuse_overwriting(
                 "name another file",
             )
         if (former := seen.setdefault(_identity(output.path), output)) is not output:
-            raise UsageError(f"{output.flag}: {_shared(former, output)}", "give each its own")
+            both_reports = former.flag.startswith("--report") and output.flag.startswith("--report")
+            what = "two reports in one file" if both_reports else f"{former.flag} is the same file"
+            raise UsageError(f"{output.flag}: {what}", "give each its own")
         if output.replaces and os.path.lexists(output.path):
             known = known or _Known(settings, inputs, read)
             if (name := known.input_at(output.path)) is not None:
                 raise UsageError(f"{output.flag}: that is {name}, which the runner reads", "name another file")
 
 
-def of_settings(settings: "Settings") -> list[Output]:
-    """Reports and the log."""
-    found = [Output(f"--report {kind}={path}", path) for kind, path in settings.reports]
-    return [*found, *([Output(f"--log-file {settings.log_file}", settings.log_file)] if settings.log_file else [])]
-
-
-def _shared(former: Output, output: Output) -> str:
-    if former.flag.startswith("--report") and output.flag.startswith("--report"):
-        return "two reports in one file"
-    return f"{former.flag} is the same file"
-
-
 class _Known:
     """The files that a command reads, or that another one of the same project would."""
 
-    def __init__(self, settings: "Settings", inputs: "Inputs | None", read: Iterable[Path]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, inputs: Inputs | None, read: Iterable[Path]) -> None:
+        self._project = settings.project
         self._loaded = inputs is not None and not settings.files
-        names = [*settings.files, settings.panels, *(one[1:] for one in settings.select if one.startswith("@"))]
-        names += [one[1:] for one in settings.exclude if one.startswith("@")]
         self._files: dict[object, str] = {}
-        self._add([*names, *map(str, read)])
+        self._add([*settings.files, settings.panels])
+        self._add(one[1:] for one in (*settings.select, *settings.exclude) if one.startswith("@"))
+        self._add(map(str, read if settings.counts is None else [settings.counts, *read]))
         self._add([] if inputs is None else inputs.files)
-        profiles = _profiles(settings) if inputs is None else inputs.profiles
+        profiles = load_panels(Path(settings.panels))[0] if inputs is None else inputs.profiles
         keys = (one.key for one in profiles.values())
         self._add(key.file for key in keys if isinstance(key, KeySource) and key.file is not None)
 
@@ -94,7 +81,7 @@ class _Known:
         found = self._files.get(_identity(path))
         if found is None and not self._loaded and self._lies_with_campaigns(path):
             self._loaded = True
-            self._add(_campaign_files(self._settings))
+            self._add(listed_in_project(self._project).files)
             found = self._files.get(_identity(path))
         return found
 
@@ -103,23 +90,8 @@ class _Known:
             self._files.setdefault(_identity(Path(name)), name)
 
     def _lies_with_campaigns(self, path: Path) -> bool:
-        folder = (self._settings.project / "campaigns").resolve()
+        folder = (self._project / "campaigns").resolve()
         return path.resolve().is_relative_to(folder) or path.stat().st_nlink > 1
-
-
-def _profiles(settings: "Settings") -> Mapping[str, PanelProfile]:
-    from runner.files.panels import load_panels
-
-    return load_panels(Path(settings.panels))[0]
-
-
-def _campaign_files(settings: "Settings") -> Sequence[str]:
-    from runner.files.campaigns import find_campaigns, load_campaigns
-
-    try:
-        return load_campaigns(find_campaigns((), settings.project)).files
-    except InvalidInput:  # there are none
-        return ()
 
 
 def _identity(path: Path) -> object:

@@ -3,8 +3,10 @@
 What can't be written after a run never hides how the run ended.
 """
 
+import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,63 +16,62 @@ from typing import TYPE_CHECKING, TextIO
 
 from runner.cli.arguments.options import Settings
 from runner.cli.io import ci
-from runner.cli.io.output import show
+from runner.cli.io.inputs import Inputs, start_logging
+from runner.cli.io.output import show, show_warnings
 from runner.cli.io.output_paths import Output, refuse_overwriting
-from runner.core.errors import ExitCode, InvalidInput, RunnerError, UsageError
-from runner.report.terminal.style import attention
+from runner.core.errors import ExitCode, InvalidInput, RunnerError
+from runner.report.terminal.screen import Screen
 
 if TYPE_CHECKING:
-    from runner.cli.io.inputs import Inputs
     from runner.report.model.model import ReportModel
-    from runner.report.terminal.screen import Screen
-
-_HINT = "name a file you may write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a command has to tell."""
 
-    as_text: "Callable[[Screen], None]"
-    as_json: Callable[[TextIO], None]
+    as_text: Callable[[Screen], None]
+    as_json: Callable[[], Iterable[str]]  # the pieces of a document
     model: "Callable[[], ReportModel] | None" = None  # made only if a report wants it; None: text and JSON alone
 
 
 def claim(
     settings: Settings,
-    inputs: "Inputs | None" = None,
+    inputs: Inputs | None = None,
     *,
     out: Path | None = None,
     new: Path | None = None,
-    read: Iterable[Path | None] = (),
+    read: Iterable[Path] = (),
 ) -> None:
     """Before anything is done: UsageError for an output that is another file of ours, InvalidInput for one that can't be.
 
-    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read beside campaigns and
-    panels.
+    `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read and that no flag of
+    `Settings` names. Opens the log.
     """
     plan = [] if out is None else [Output(f"--out {out}", out)]
     others = [] if new is None else [Output(f"--generate {new}", new, replaces=False)]
-    refuse_overwriting(settings, inputs, outputs=[*plan, *others], read=[path for path in read if path is not None])
+    refuse_overwriting(settings, inputs, outputs=[*plan, *others], read=read)
     for output in plan:
         _try(output, keeps=True)
     for kind, path in settings.reports:
         # Events are appended as they happen: that file begins empty.
         _try(Output(f"--report {kind}={path}", path), keeps=kind != "jsonl")
+    start_logging(settings)
 
 
 def _try(output: Output, *, keeps: bool) -> None:
     target = _target(output.path)
     try:
         if not _is_file(target):
-            _try_special(target)
+            if not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         elif keeps:
             with _draft(target):
                 pass
         else:
             target.open("w", encoding="utf-8").close()
     except OSError as error:
-        raise InvalidInput(f"{output.flag}: {error.strerror}; nothing was sent", _HINT) from error
+        raise InvalidInput(f"{output.flag}: {error.strerror}; nothing was sent", "name a file you may write") from error
 
 
 def publish(settings: Settings, code: int, result: Result) -> ExitCode:
@@ -95,58 +96,34 @@ def publish(settings: Settings, code: int, result: Result) -> ExitCode:
     return ExitCode.FAILURE if failed and code == ExitCode.OK else ExitCode(code)
 
 
-@contextmanager
-def event_files(settings: Settings) -> Iterator[list[TextIO]]:
-    """The open files of `--report jsonl=PATH`, for events as they happen."""
-    files: list[TextIO] = []
-    try:
-        for kind, path in settings.reports:
-            if kind == "jsonl":
-                with suppress(OSError):  # told when the report is written
-                    files.append(path.open("a", encoding="utf-8"))
-        yield files
-    finally:
-        for file in files:
-            with suppress(OSError):
-                file.close()
-
-
 def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportModel] | None") -> None:
-    if kind in ("text", "json"):
-        from runner.report.terminal.screen import Screen
-
+    if kind == "text":
         with _whole(target) as stream:
-            if kind == "json":
-                result.as_json(stream)
-            else:
-                result.as_text(Screen(stream, terminal=False))
-        return
-    if make is None:
-        raise UsageError(f"this command has no {kind} report")
-    model = make()
-    if kind == "jsonl":
-        from runner.report.documents.event_lines import model_lines
-
-        with target.open("a", encoding="utf-8") as stream:
-            stream.writelines(model_lines(model))
-    elif kind == "junit":
-        from runner.report.documents.junit import write_junit
-
+            result.as_text(Screen(stream, terminal=False))
+    elif kind == "json":
         with _whole(target) as stream:
-            write_junit(stream, model)
+            stream.writelines(result.as_json())
+    elif make is None:
+        raise AssertionError(f"a command without a model offers --report {kind}")
     else:
-        with _whole(target, newline="" if kind == "csv" else None) as stream:
+        model = make()
+        append = kind == "jsonl"  # behind the events
+        with target.open("a", encoding="utf-8") if append else _whole(target, "" if kind == "csv" else None) as stream:
             _writers()[kind](stream, model)
 
 
 def _writers() -> "dict[str, Callable[[TextIO, ReportModel], object]]":
     from runner.report.documents.csv_report import write_csv
+    from runner.report.documents.event_lines import model_lines
+    from runner.report.documents.junit import write_junit
     from runner.report.documents.markdown import to_markdown
     from runner.report.html.page import write_html
 
     return {
         "csv": write_csv,
         "html": write_html,
+        "jsonl": lambda stream, model: stream.writelines(model_lines(model)),
+        "junit": write_junit,
         "markdown": lambda stream, model: stream.write(to_markdown(model)),
     }
 
@@ -170,9 +147,9 @@ def _whole(target: Path, newline: str | None = None) -> Iterator[TextIO]:
 def _draft(target: Path) -> Iterator[Path]:
     """An empty file beside the target, gone at the end unless it was moved. OSError where the target can't be written."""
     if target.is_dir():
-        raise IsADirectoryError(21, os.strerror(21))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(13, os.strerror(13))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     path = target.with_name(f".{target.name[:200]}.{os.getpid()}")
     try:
         path.touch()
@@ -191,17 +168,10 @@ def _is_file(target: Path) -> bool:
     return target.is_file() or target.is_dir() or not target.exists()
 
 
-def _try_special(target: Path) -> None:
-    if not os.access(target, os.W_OK):
-        raise PermissionError(13, os.strerror(13))
-
-
 def _why(error: Exception, settings: Settings) -> str:
     if isinstance(error, RunnerError):
         return error.message
     if settings.debug:
-        import traceback
-
         traceback.print_exception(error)
     if isinstance(error, OSError):
         return error.strerror or str(error)
@@ -210,5 +180,5 @@ def _why(error: Exception, settings: Settings) -> str:
 
 def _say(settings: Settings, text: str) -> None:
     with suppress(OSError):
-        settings.stderr().line(attention("warning:"), text)
+        show_warnings(settings, [text])
         sys.stderr.flush()

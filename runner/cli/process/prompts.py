@@ -1,15 +1,22 @@
-"""Asks questions on a terminal, and says whether one may be asked and who answers."""
+"""Asks questions on a terminal, and says who answers."""
 
 import getpass
 import os
 import socket
-import sys
 from collections.abc import Sized
 
+import click
 
-def may_ask(*, no_input: bool) -> bool:
-    """True on a terminal, unless the user wants no questions."""
-    return not no_input and sys.stdin.isatty() and sys.stderr.isatty()
+from runner.cli.process import signals
+from runner.core.errors import Interrupted
+
+
+def confirm(question: str, undone: str = "sent") -> None:
+    """Return once the user agrees; else Interrupted, which says that nothing was `undone`. Blocks the event loop."""
+    with signals.asking():
+        agreed = click.confirm(question, default=False, err=True)
+    if not agreed:
+        raise Interrupted(f"not confirmed; nothing was {undone}")
 
 
 def who() -> tuple[str, str]:

@@ -11,6 +11,8 @@ import select
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+import click
+
 from runner.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -94,6 +96,13 @@ def note_lost(words: str) -> None:
     """Have `words` told at the end of this process: a file that is written as things happen could not be."""
     if words not in _lost:
         _lost.append(words)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """One line on stderr, and the next step on a second."""
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    if hint:
+        click.echo(f"  next: {hint}", err=True)
 
 
 def take_streams() -> Streams:

@@ -4,62 +4,44 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli.arguments.durations import Duration
-from runner.cli.arguments.options import (
-    CALLING,
-    COUNTS,
-    NEW_STATE,
-    NO_CI,
-    PRUNE,
-    READING,
-    REPORT,
-    Amount,
-    Settings,
-    format_option,
-    options,
-)
-from runner.cli.io.inputs import Inputs, located, need_inputs, show_diagnostics, start_logging
+from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings, options
+from runner.cli.io.applied import interrupted_late, publish_applied
+from runner.cli.io.inputs import Inputs, located, need_inputs
 from runner.cli.io.listener import listener
 from runner.cli.io.output import show_warnings
-from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.report_files import claim
 from runner.cli.io.snapshot import balance_history
-from runner.cli.process.prompts import may_ask
 from runner.cli.process.signals import draining
-from runner.core.errors import ExitCode, Interrupted, RunnerError, UsageError
+from runner.cli.watch.consent import Consent, TerminalLine
+from runner.core.errors import ExitCode, RunnerError, UsageError
 from runner.core.events import Event, EventType, Listener
 from runner.core.orders import SANDBOX
 from runner.core.values.clock import SystemClock, to_text
+from runner.engine.stopping import Stop
+from runner.engine.watch.loop import Watch, WatchResult, WatchTerms
 from runner.engine.watch.totals import PassResult
 from runner.planning.plan import Plan
 from runner.planning.status.completion import Outlook, Until
 from runner.planning.status.order_status import make_standings
 from runner.planning.status.wakeups import Moment, Pace
-from runner.report.documents.as_json import apply_chunks
+from runner.report.live.watch_end import render_watch, verdict_of
 from runner.report.live.watch_lines import WatchDisplay, WatchLines
 from runner.report.live.watch_table import WatchTable
 from runner.report.live.watch_view import Rates, WatchView, view_of
 from runner.report.model.build import apply_model
 from runner.report.model.model import ReportModel
-from runner.report.text.plan import render_plan, render_verdict
-
-if TYPE_CHECKING:
-    from runner.cli.watch.one_pass import WatchFlags
-    from runner.engine.watch.loop import WatchResult, WatchTerms
+from runner.report.text.plan import render_plan
 
 _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass asks for all that is live
 
 
-@click.command()
-@options(*READING, format_option("text", "json", "jsonl"), *CALLING, NEW_STATE, PRUNE, COUNTS, REPORT, NO_CI)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask. Never settles a doubt.")
-@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="Never ask; without --yes, buy nothing.")
-@click.option("--max-cost", type=Amount(), help="Buy for no more than this in the whole watch.")
+@click.command(cls=Command)
+@options(*BUYING)
+@MAX_COST(help="Buy for no more than this in the whole watch.")
 @click.option(
     "--until",
     type=click.Choice(["final", "placed"]),
@@ -71,48 +53,29 @@ _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass
 @click.option("--min-pause", type=Duration(), help="Shortest pause between passes.  [default: 15s; sandbox: 1s]")
 @click.option("--max-pause", type=Duration(), help="Longest pause between passes.  [default: 1h; sandbox: 5s]")
 def watch(
+    settings: Settings,
     *,
-    yes: bool,
-    no_input: bool,
-    max_cost: Decimal | None,
-    prune: bool,
-    counts: Path | None,
     until: str,
     timeout: timedelta | None,
     min_pause: timedelta | None,
     max_pause: timedelta | None,
-    **flags: Any,  # noqa: ANN401  # click passes options by name
 ) -> int:
     """Apply again and again, when there is something to see, until everything of campaign FILES is final.
 
     Files are read before each pass, and the state is free between them: edit, settle doubts, top up meanwhile.
     Buying needs what apply needs: an answer on a terminal, else --yes; the sandbox needs neither.
     """
-    from runner.cli.watch.one_pass import WatchFlags
-    from runner.engine.watch.loop import WatchTerms
-
-    settings = Settings(**flags)
     if any(name.endswith(".json") for name in settings.files):
         raise UsageError("a saved plan is carried out once: runner apply PLAN.json", "give watch campaign files")
     inputs = need_inputs(settings)
-    claim(settings, inputs, read=[counts])
-    start_logging(settings)
+    claim(settings, inputs)
     pace = _pace(inputs, min_pause, max_pause)
-    terms = WatchTerms(until=Until(until), timeout=timeout, pace=pace)
-    of_passes = WatchFlags(max_cost=max_cost, prune=prune, counts=counts, adaptive=pace.ceiling > _EVERYTHING)
-    watching = _Watching(settings, inputs, terms, may_act=yes, may_ask=may_ask(no_input=no_input))
-    watched = asyncio.run(watching.run(of_passes))
+    watching = _Watching(settings, inputs, WatchTerms(until=Until(until), timeout=timeout, pace=pace))
+    watched = asyncio.run(watching.run())
     try:
         return watching.tell(watched)
     except KeyboardInterrupt:  # the watch has let go of Ctrl-C: it has ended
-        if watched.exit_code is not ExitCode.IN_DOUBT:
-            raise Interrupted(
-                "interrupted when the watch had ended: what it did is recorded", "runner status"
-            ) from None
-        from runner.cli.main import complain
-
-        complain("interrupted when the watch had ended: at least one order is in doubt", "runner doubt list")
-        return ExitCode.IN_DOUBT
+        return interrupted_late("watch", watched.exit_code)
 
 
 def _pace(inputs: Inputs, min_pause: timedelta | None, max_pause: timedelta | None) -> Pace:
@@ -131,38 +94,29 @@ def _pace(inputs: Inputs, min_pause: timedelta | None, max_pause: timedelta | No
 class _Watching:
     """One `runner watch`: joins the passes, the loop around them and the display."""
 
-    def __init__(
-        self, settings: Settings, inputs: Inputs, terms: "WatchTerms", *, may_act: bool, may_ask: bool
-    ) -> None:
+    def __init__(self, settings: Settings, inputs: Inputs, terms: WatchTerms) -> None:
         self._settings = settings
         self._inputs = inputs
         self._terms = terms
-        self._may_act = may_act
-        self._may_ask = may_ask
         self._view: WatchView | None = None
 
-    async def run(self, flags: "WatchFlags") -> "WatchResult":
+    async def run(self) -> WatchResult:
         """To the end of the watch. Raises what its first pass raises."""
-        from runner.cli.watch.consent import Consent, TerminalLine
         from runner.cli.watch.one_pass import Passes
-        from runner.engine.stopping import Stop
-        from runner.engine.watch.loop import Watch
 
         clock, stop = SystemClock(), Stop()
         display = self._display()
         line = TerminalLine(asyncio.get_running_loop())
-        asking = None
-        if self._may_ask:
-            asking = _Questions(self._settings, display, line)
+        asking = _Questions(self._settings, display, line) if self._settings.may_ask else None
         with listener(self._settings, display) as listen, draining(stop):
             passes = Passes(
                 settings=self._settings,
-                flags=flags,
+                adaptive=self._terms.pace.ceiling > _EVERYTHING,
                 inputs=self._inputs,
                 clock=clock,
                 stop=stop,
                 listen=listen,
-                consent=Consent(may_act=self._may_act, ask=asking),
+                consent=Consent(may_act=self._settings.yes, ask=asking),
                 say=display.say,
             )
             watching = Watch(passes, self._terms, clock, stop, _Heard(display, listen, self._seen))
@@ -184,55 +138,37 @@ class _Watching:
             return WatchTable(out, title)
         return WatchLines(out, quiet=self._settings.quiet)
 
-    def tell(self, watched: "WatchResult") -> ExitCode:
+    def tell(self, watched: WatchResult) -> ExitCode:
         """The end of it on stdout and in reports; the exit code."""
-        from runner.report.live.watch_end import render_watch
-
-        result = watched.result
-        if result is None or watched.last is None:
-            return watched.exit_code
-
-        plan = located(result.plan, self._inputs.campaigns)
-        result = replace(result, plan=plan)
-        watched = replace(watched, result=result)
-
-        def as_json(stream: Any) -> None:  # noqa: ANN401  # a text stream
-            stream.writelines(apply_chunks(result))
-
-        show_diagnostics(self._settings, plan.problems)
-        if self._settings.format != "text":
-            if plan.problems or plan.refusals:
-                render_verdict(plan, self._settings.stderr())
-            if watched.trouble is not None:
-                self._settings.stderr().line(watched.trouble.message)
-        told = Result(
-            as_text=lambda screen: render_watch(watched, self._view, screen),
-            as_json=as_json,
-            model=lambda: self._model(watched),
-        )
-        code = publish(self._settings, watched.exit_code, told)
-        show_warnings(self._settings, dict.fromkeys([*plan.warnings, *result.warnings]))
-        return code
-
-    def _model(self, watched: "WatchResult") -> ReportModel:
-        from runner.report.live.watch_end import verdict_of
-
         result, last = watched.result, watched.last
         if result is None or last is None:
-            raise ValueError("no pass went through")
-        now = datetime.now(UTC)
-        is_whole = not self._settings.files
-        standings = make_standings(last.campaigns, last.recorded, now, selection=last.selection, complete=is_whole)
-        model = apply_model(
+            return watched.exit_code
+        result = replace(result, plan=located(result.plan, self._inputs.campaigns))
+        watched = replace(watched, result=result)
+
+        def model() -> ReportModel:
+            now = datetime.now(UTC)
+            is_whole = not self._settings.files
+            standings = make_standings(last.campaigns, last.recorded, now, selection=last.selection, complete=is_whole)
+            made = apply_model(
+                result,
+                standings,
+                last.campaigns,
+                last.recorded,
+                now=now,
+                balances=balance_history(self._settings, self._inputs.panels),
+                diagnostics=self._inputs.warnings,
+            )
+            return replace(made, command="watch", verdict=verdict_of(watched, self._view))
+
+        return publish_applied(
+            self._settings,
+            watched.exit_code,
             result,
-            standings,
-            last.campaigns,
-            last.recorded,
-            now=now,
-            balances=balance_history(self._settings, self._inputs.panels),
-            diagnostics=self._inputs.warnings,
+            as_text=lambda screen: render_watch(watched, self._view, screen),
+            model=model,
+            trouble="" if watched.trouble is None else watched.trouble.message,
         )
-        return replace(model, command="watch", verdict=verdict_of(watched, self._view))
 
 
 class _Heard:
@@ -272,7 +208,7 @@ class _Heard:
 class _Questions:
     """Shows a plan on the terminal and asks for a yes, while the watch goes on behind it."""
 
-    def __init__(self, settings: Settings, display: WatchDisplay, line: Any) -> None:  # noqa: ANN401  # imported late
+    def __init__(self, settings: Settings, display: WatchDisplay, line: TerminalLine) -> None:
         self._settings = settings
         self._display = display
         self._line = line

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from runner.cli.arguments.options import Settings
 from runner.cli.composition import end_run, open_panels, open_session
@@ -39,22 +38,12 @@ COPY_EVERY = timedelta(days=1)  # a backup is made this often even if nothing is
 _SHOWN = 5  # errors of the files that are told one by one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchFlags:
-    """What of the command line concerns the passes."""
-
-    max_cost: Decimal | None
-    prune: bool
-    counts: Path | None
-    adaptive: bool  # ask for statuses as they become due; else for all that is live in every pass
-
-
 @dataclass(slots=True, kw_only=True)
 class Passes:
     """Makes the passes of one watch, and remembers what they need of one another."""
 
     settings: Settings
-    flags: WatchFlags
+    adaptive: bool  # ask for statuses as they become due; else for all that is live in every pass
     inputs: Inputs  # the last that were valid
     clock: Clock
     stop: Stop
@@ -171,7 +160,7 @@ class Passes:
         if len(inputs.campaigns) < len(self.inputs.campaigns) and fatal is None:
             result = replace(result, report=make_ledger(recorded, panels=self.inputs.panels))
         self._runs.add(session.run_id)
-        if self.flags.max_cost is not None:
+        if self.settings.max_cost is not None:
             self._spent = _spent(recorded, self._runs)
         now = self.clock.now()
         return PassResult(
@@ -186,7 +175,7 @@ class Passes:
         )
 
     def _request(self, inputs: Inputs, leaving: Backoff | None) -> PlanRequest:
-        campaigns, selector, most = inputs.campaigns, self._selector, self.flags.max_cost
+        campaigns, selector, most = inputs.campaigns, self._selector, self.settings.max_cost
         left = (
             self.consent.held if leaving is None else self.consent.held | leaving.addresses(campaigns, self.clock.now())
         )
@@ -195,8 +184,8 @@ class Passes:
             selection=(selector or Selector()).without(left) if left else selector,
             max_cost=None if most is None else max(most - self._spent, ZERO),
             counts=self._counts,
-            adaptive=self.flags.adaptive,
-            prune=self.flags.prune,
+            adaptive=self.adaptive,
+            prune=self.settings.prune,
             others=others(self.settings),
         )
 
@@ -241,7 +230,7 @@ class Passes:
         return None
 
     def _read_counts(self) -> Mapping[str, int] | None:
-        path = self.flags.counts
+        path = self.settings.counts
         if path is None or (self._counts is not None and not path.is_file()):
             return self._counts  # a pipe can be read once
         counts, found = load_counts(path)

@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
-from typing import TextIO
 
 from runner.core.catalogue import BalanceSeen, Service
 from runner.core.diagnostics import Diagnostic
@@ -46,11 +45,6 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def write_json(stream: TextIO, document: Mapping[str, object]) -> None:
-    """One document and a newline: top-level lists one row a line, so that big documents can be read and grepped."""
-    stream.writelines(_chunks(document))
-
-
 def plan_chunks(plan: Plan, checksum: str, more: Mapping[str, object] | None = None) -> Iterator[str]:
     """What `plan --format json` prints, `plan.schema.json`; with the top-level keys of `more` behind it."""
     document: Document = {
@@ -67,12 +61,12 @@ def plan_chunks(plan: Plan, checksum: str, more: Mapping[str, object] | None = N
         "summary": plan.summary,
         "cost": plan.cost,
     }
-    return _chunks(document | dict(more or {}))
+    return json_chunks(document | dict(more or {}))
 
 
 def apply_chunks(result: ApplyResult) -> Iterator[str]:
     """What `apply --format json` prints; `apply.schema.json`."""
-    return _chunks(
+    return json_chunks(
         {
             "run_id": result.run_id,
             "exit_code": int(result.exit_code),
@@ -89,7 +83,7 @@ def apply_chunks(result: ApplyResult) -> Iterator[str]:
 
 def status_chunks(standings: Standings) -> Iterator[str]:
     """What `status --format json` prints; `status.schema.json`."""
-    return _chunks(
+    return json_chunks(
         {"orders": (_fields(one, "message") for one in standings.orders), "summary": dict(standings.summary)}
     )
 
@@ -203,8 +197,11 @@ def _fields(row: Standing | Service, left_out: str) -> Document:
     return {name: value for name, value in row._asdict().items() if name != left_out}
 
 
-def _chunks(document: Mapping[str, object]) -> Iterator[str]:
-    """The JSON text of a document whose top-level values may be lists or iterators of rows."""
+def json_chunks(document: Mapping[str, object]) -> Iterator[str]:
+    """The JSON text of a document whose top-level values may be lists or iterators of rows, with a newline behind it.
+
+    Top-level lists are one row a line, so that big documents can be read and grepped.
+    """
     before = "{\n"
     for key, value in document.items():
         yield f"{before}  {_encode(key)}: "
