@@ -50,58 +50,39 @@ def _count(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m runner.sandbox", description="A simulated order panel on loopback.")
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
-    parser.add_argument("--db", type=Path, required=True, metavar="PATH", help="the panel's own SQLite file")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback only")
-    parser.add_argument("--speed", type=_seconds, default=1.0, help="panel minutes per second; 0 stands still")
-    parser.add_argument("--seed", type=int, default=1, help="of every order's fate")
-    parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds before each answer")
-    parser.add_argument("--balance", type=_amount, default=Decimal("1000.00"), help="of a new account")
-    parser.add_argument("--duplicate-links", type=DuplicateLinks, choices=list(DuplicateLinks), default="accept")
-    parser.add_argument("--charge-style", type=ChargeStyle, choices=list(ChargeStyle), default="rewritten")
-    parser.add_argument("--key-env", metavar="NAME", help=f"environment variable with the API key ({DEFAULT_KEY})")
-    parser.add_argument("--lacks", action="append", default=[], metavar="CALL", help=f"{MANY_STATUSES!r}, refill, …")
-    parser.add_argument(
-        "--cancel-by", type=CancelBy, choices=list(CancelBy), default="orders", help="the field it reads"
+    """Options are named as the fields of SandboxSettings, whose defaults hold for what is not given."""
+    parser = _Parser(
+        prog="python -m runner.sandbox",
+        description="A simulated order panel on loopback.",
+        argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--services-page", type=_count, metavar="N", help="services in one answer; the rest by offset=")
-    parser.add_argument("--no-offset", action="store_true", help="every page is the first one")
-    parser.add_argument(
-        "--connection-requests",
-        type=_count,
-        metavar="N",
-        help="hang up after N answers, though a connection was promised",
-    )
-    parser.add_argument("--connection-delay", type=_seconds, default=0.0, help="seconds before it hangs up")
-    parser.add_argument(
-        "--connection-idle", type=_seconds, metavar="S", help="hang up after S seconds without a request"
-    )
-    parser.add_argument("--control", action="store_true", help="answer the test calls under /_control")
+    add = parser.add_argument
+    add("--port", type=int, required=True, help="0 takes a free one")
+    add("--db", type=Path, required=True, metavar="PATH", help="the panel's own SQLite file")
+    add("--host", default="127.0.0.1", help="loopback only")
+    add("--speed", type=_seconds, help="panel minutes per second; 0 stands still")
+    add("--seed", type=int, help="of every order's fate")
+    add("--latency", type=_seconds, help="seconds before each answer")
+    add("--balance", type=_amount, help="of a new account")
+    add("--duplicate-links", type=DuplicateLinks, choices=list(DuplicateLinks))
+    add("--charge-style", type=ChargeStyle, choices=list(ChargeStyle))
+    add("--key-env", metavar="NAME", help=f"environment variable with the API key ({DEFAULT_KEY})")
+    add("--lacks", action="append", metavar="CALL", help=f"{MANY_STATUSES!r}, refill, …")
+    add("--cancel-by", type=CancelBy, choices=list(CancelBy), help="the field it reads")
+    add("--services-page", type=_count, metavar="N", help="services in one answer; the rest by offset=")
+    add("--no-offset", dest="takes_offset", action="store_false", help="every page is the first one")
+    hangs_up = "hang up after N answers, though a connection was promised"
+    add("--connection-requests", type=_count, metavar="N", help=hangs_up)
+    add("--connection-delay", type=_seconds, help="seconds before it hangs up")
+    add("--connection-idle", type=_seconds, metavar="S", help="hang up after S seconds without a request")
+    add("--control", action="store_true", help="answer the test calls under /_control")
     return parser
 
 
-def _settings(given: argparse.Namespace) -> SandboxSettings:
-    key = os.environ.get(given.key_env, "") if given.key_env else DEFAULT_KEY
-    if not key:
-        raise UsageError(f"the environment variable {given.key_env} holds no key")
-    return SandboxSettings(
-        key=key,
-        balance=given.balance,
-        speed=given.speed,
-        seed=given.seed,
-        latency=given.latency,
-        duplicate_links=given.duplicate_links,
-        charge_style=given.charge_style,
-        lacks=frozenset(given.lacks),
-        cancel_by=given.cancel_by,
-        services_page=given.services_page,
-        takes_offset=not given.no_offset,
-        connection_requests=given.connection_requests,
-        connection_delay=given.connection_delay,
-        connection_idle=given.connection_idle,
-        control=given.control,
-    )
+def _key(variable: str) -> str:
+    if not (key := os.environ.get(variable, "")):
+        raise UsageError(f"the environment variable {variable} holds no key")
+    return key
 
 
 def _announce(line: str) -> None:
@@ -111,10 +92,13 @@ def _announce(line: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; the exit code."""
-    given = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    port, db, host = options.pop("port"), options.pop("db"), options.pop("host")
     try:
-        settings = _settings(given)
-        asyncio.run(serve_forever(given.db, port=given.port, host=given.host, settings=settings, announce=_announce))
+        if "key_env" in options:
+            options["key"] = _key(options.pop("key_env"))
+        settings = SandboxSettings(**options)
+        asyncio.run(serve_forever(db, port=port, host=host, settings=settings, announce=_announce))
     except RunnerError as problem:
         sys.stderr.write(f"{problem.message}\n")
         return problem.code

@@ -42,16 +42,13 @@ CREATE TABLE IF NOT EXISTS wishes (
   id INTEGER PRIMARY KEY, action TEXT NOT NULL, order_id INTEGER NOT NULL, at REAL NOT NULL, refusal TEXT NOT NULL
 ) STRICT
 """
-_ORDER = (
-    "id, service, link, quantity, runs, interval, charge, created, seed, cancel_requested, "
-    "forced_at, forced_status, forced_remains, shown"
-)
+_ORDER = ", ".join(PanelOrder._fields)
 _INSERT = (
     "INSERT INTO orders (id, service, link, quantity, runs, interval, charge, created, seed, received, fields, refund_due, "
     "refund) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FLAGS = ("refill", "cancel", "dripfeed", "listed")  # SQLite has no booleans
-_CHARGE = 6  # column of the charge in _ORDER
+_CHARGE = PanelOrder._fields.index("charge")
 _AT_ONCE = 500  # ids in one SELECT
 
 
@@ -135,8 +132,8 @@ class Book:
             self._create(settings)
         self._sql.execute(_WISHES)
         said: dict[str, str] = dict(self._sql.execute("SELECT name, value FROM panel"))
-        self._currency = said["currency"]
-        self._deposits = Decimal(said["deposits"])
+        self.currency = said["currency"]
+        self.deposits = Decimal(said["deposits"])  # everything ever paid in
         self.counts: Counter[str] = Counter(json.loads(said["counts"]))
         self._time = PanelTime(float(said["minutes"]), from_text(said["real"]), float(said["speed"]))
         if self._time.speed != settings.speed:
@@ -144,7 +141,7 @@ class Book:
             self._set_time(PanelTime(self._time.at(real), real, settings.speed))
         self._sql.execute("COMMIT")
         rows = self._sql.execute(f"SELECT {', '.join(PanelService._fields)} FROM services ORDER BY id")  # noqa: S608  # our own column names
-        self._services = {row[0]: _service(row) for row in rows}
+        self.services = {row[0]: _service(row) for row in rows}  # by id, those removed from the catalogue included
         (self._last_id,) = self._sql.execute(
             "SELECT coalesce(max(id), ?) FROM orders", (FIRST_ORDER_ID - 1,)
         ).fetchone()
@@ -204,7 +201,7 @@ class Book:
             due, order_id = heapq.heappop(self._due)
             awaited = self._awaited.get(order_id)
             if awaited is not None and awaited[0] == due:  # else it was replaced since
-                self._settled += self._awaited.pop(order_id)[1]
+                self.balance += self._awaited.pop(order_id)[1]
         while self._late and self._late[0][0] <= now:
             self._let_appear(*heapq.heappop(self._late))
         return now
@@ -214,38 +211,23 @@ class Book:
         self._set_time(self._time._replace(minutes=self._time.minutes + minutes))
         return self.catch_up()
 
-    @property
-    def currency(self) -> str:
-        """The account's currency."""
-        return self._currency
-
     def set_currency(self, currency: str) -> None:
         """Change what the account is counted in; amounts stay as they are."""
         self._say("currency", currency)
-        self._currency = currency
-
-    @property
-    def deposits(self) -> Decimal:
-        """Everything ever paid in."""
-        return self._deposits
+        self.currency = currency
 
     def deposit(self, amount: Decimal) -> None:
         """Pay in (negative: take out)."""
-        self._say("deposits", str(self._deposits + amount))
-        self._deposits += amount
-        self._settled += amount
-
-    @property
-    def balance(self) -> Decimal:
-        """Deposits - charges + refunds due by the last `catch_up`."""
-        return self._settled
+        self._say("deposits", str(self.deposits + amount))
+        self.deposits += amount
+        self.balance += amount
 
     def _load_money(self) -> None:
         (points,) = self._sql.execute(
             "SELECT coalesce(sum(CASE WHEN refund_due <= ? THEN refund ELSE 0 END - charge), 0) FROM orders",
             (self._latest,),
         ).fetchone()
-        self._settled = self._deposits + _to_money(points)
+        self.balance = self.deposits + _to_money(points)  # with the refunds that were due by the last `catch_up`
         self._awaited: dict[int, tuple[float, Decimal]] = {}
         self._due: list[tuple[float, int]] = []
         for order_id, due, refund in self._sql.execute(
@@ -279,7 +261,7 @@ class Book:
             ),
         )
         self._last_id = order.id
-        self._settled -= draft.charge
+        self.balance -= draft.charge
         if refund:
             self._await(order.id, refund)
         return order.id
@@ -288,16 +270,16 @@ class Book:
         """Take an order that shows up, gets its id and is charged at panel minute `appears`."""
         cursor = self._sql.execute(
             "INSERT INTO late (appears, received, draft) VALUES (?, ?, ?)",
-            (appears, self._clock.now().timestamp(), json.dumps([*draft[:5], str(draft.charge), draft.fields])),
+            (appears, self._clock.now().timestamp(), json.dumps(draft, default=str)),
         )
         heapq.heappush(self._late, (appears, int(cursor.lastrowid or 0)))
 
     def _let_appear(self, appears: float, late_id: int) -> None:
         received, text = self._sql.execute("SELECT received, draft FROM late WHERE id = ?", (late_id,)).fetchone()
-        service, link, quantity, runs, interval, charge, fields = json.loads(text)
+        draft = Draft(*json.loads(text))
         with self.together():
             self._sql.execute("DELETE FROM late WHERE id = ?", (late_id,))
-            self._insert(Draft(service, link, quantity, runs, interval, Decimal(charge), fields), appears, received)
+            self._insert(draft._replace(charge=Decimal(draft.charge)), appears, received)
 
     def orders(self, ids: Sequence[int]) -> dict[int, PanelOrder]:
         """The orders among `ids` that exist."""
@@ -337,16 +319,16 @@ class Book:
             (*order[9:], *((refund[0], _to_points(refund[1])) if refund else (None, None)), order.id),
         )
         if self._awaited.pop(order.id, None) is None and due is not None:
-            self._settled -= _to_money(paid)
+            self.balance -= _to_money(paid)
         if refund is not None and refund[0] <= now:
-            self._settled += refund[1]
+            self.balance += refund[1]
         elif refund is not None:
             self._await(order.id, refund)
 
     def correct_charge(self, order: PanelOrder, charge: Decimal, now: float) -> None:
         """Book another charge for an order, as an administrator would; the balance pays or gets the difference."""
         self._sql.execute("UPDATE orders SET charge = ? WHERE id = ?", (_to_points(charge), order.id))
-        self._settled -= charge - order.charge
+        self.balance -= charge - order.charge
         self.change(order._replace(charge=charge), now)
 
     # Refills and cancels
@@ -380,13 +362,8 @@ class Book:
 
     # Services
 
-    @property
-    def services(self) -> Mapping[int, PanelService]:
-        """All services by id, those removed from the catalogue included."""
-        return self._services
-
     def put_service(self, service: PanelService) -> None:
         """Add a service or replace the one with its id."""
         places = ", ".join("?" * len(service))
         self._sql.execute(f"INSERT OR REPLACE INTO services VALUES ({places})", service)  # noqa: S608  # question marks only
-        self._services[service.id] = service
+        self.services[service.id] = service

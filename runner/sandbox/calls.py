@@ -1,8 +1,7 @@
 """The ten calls of the API: a checked form in, the JSON-able answer out. No HTTP, no faults."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runner.core.values.money import ZERO, plain
 from runner.sandbox.book import Book, Draft, Wish
@@ -31,7 +30,6 @@ from runner.sandbox.world import (
 
 Json = dict[str, object] | list[dict[str, object]]
 Form = Mapping[str, str]
-Given = TypeVar("Given")
 
 MAX_IDS = 100
 INCORRECT_REQUEST = "Incorrect request"
@@ -49,9 +47,17 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID else None
 
 
-def _shown_id(text: str) -> object:
-    number = whole(text)
-    return text if number is None else number
+def _rows(of: str, ids: Iterable[str], field: str, ask: Callable[[str], object]) -> list[dict[str, object]]:
+    """A list as the panel answers it: each id under `of`, with what was asked for it, or its error, under `field`."""
+    rows: list[dict[str, object]] = []
+    for text in ids:
+        try:
+            told = ask(text)
+        except Refused as refusal:
+            told = {"error": str(refusal)}
+        number = whole(text)
+        rows.append({of: text if number is None else number, field: told})
+    return rows
 
 
 class Calls:
@@ -192,8 +198,7 @@ class Calls:
         if "orders" in form and MANY_STATUSES in self._settings.lacks:
             raise Refused(INCORRECT_REQUEST)
         if "orders" not in form:
-            order = self._one(form)
-            return self._shown(order, now)
+            return self._shown(self._order(form.get("order", "")), now)
         asked = self._many(form, "orders")
         found = self._book.orders([number for text in asked if (number := whole(text)) is not None])
         answer: dict[str, object] = {}
@@ -221,16 +226,12 @@ class Calls:
 
     def _refill(self, form: Form, now: float) -> Json:
         if "orders" not in form:
-            return {"refill": str(self._wished("refill", self._one(form), now, self._ask_refill))}
+            return {"refill": str(self._wished("refill", self._order(form.get("order", "")), now, self._ask_refill))}
         asked = self._many(form, "orders")
         with self._book.together():
-            return [{"order": _shown_id(text), "refill": self._refill_or_error(text, now)} for text in asked]
-
-    def _refill_or_error(self, text: str, now: float) -> object:
-        try:
-            return self._wished("refill", self._one({"order": text}), now, self._ask_refill)
-        except Refused as refusal:
-            return {"error": str(refusal)}
+            return _rows(
+                "order", asked, "refill", lambda text: self._wished("refill", self._order(text), now, self._ask_refill)
+            )
 
     def _ask_refill(self, order: PanelOrder, now: float) -> int:
         service = self._book.services[order.service]
@@ -250,14 +251,7 @@ class Calls:
     def _refill_status(self, form: Form, now: float) -> Json:
         if "refills" not in form:
             return {"status": self._refill_word(form.get("refill", ""), now)}
-        rows: list[dict[str, object]] = []
-        for text in self._many(form, "refills"):
-            try:
-                status: object = self._refill_word(text, now)
-            except Refused as refusal:
-                status = {"error": str(refusal)}
-            rows.append({"refill": _shown_id(text), "status": status})
-        return rows
+        return _rows("refill", self._many(form, "refills"), "status", lambda text: self._refill_word(text, now))
 
     def _refill_word(self, text: str, now: float) -> str:
         refill = self._book.refill(whole(text) or 0)
@@ -267,27 +261,22 @@ class Calls:
 
     def _cancel(self, form: Form, now: float) -> Json:
         if self._settings.cancel_by is CancelBy.ORDER:
-            self._wished("cancel", self._one(form), now, self._ask_cancel)
+            self._wished("cancel", self._order(form.get("order", "")), now, self._ask_cancel)
             return {"status": "success", "message": "Your cancellation request was received"}
-        rows: list[dict[str, object]] = []
         asked = self._many(form, "orders")
         with self._book.together():
-            for text in asked:
-                try:
-                    self._wished("cancel", self._one({"order": text}), now, self._ask_cancel)
-                    result: object = 1
-                except Refused as refusal:
-                    result = {"error": str(refusal)}
-                rows.append({"order": _shown_id(text), "cancel": result})
-        return rows
+            return _rows(
+                "order", asked, "cancel", lambda text: self._wished("cancel", self._order(text), now, self._ask_cancel)
+            )
 
-    def _ask_cancel(self, order: PanelOrder, now: float) -> None:
+    def _ask_cancel(self, order: PanelOrder, now: float) -> int:
         if not self._book.services[order.service].cancel or progress(order, now).status in FINAL_WORDS:
             raise Refused("Cancel is not available")
         if order.cancel_requested is None:  # asking again changes nothing
             self._book.change(order._replace(cancel_requested=now), now)
+        return 1
 
-    def _wished(self, action: str, order: PanelOrder, now: float, grant: Callable[[PanelOrder, float], Given]) -> Given:
+    def _wished(self, action: str, order: PanelOrder, now: float, grant: Callable[[PanelOrder, float], int]) -> int:
         """What is granted to one order, or Refused; either is noted in the book."""
         try:
             granted = grant(order, now)
@@ -299,8 +288,8 @@ class Calls:
 
     # Ids
 
-    def _one(self, form: Form) -> PanelOrder:
-        number = whole(form.get("order", ""))
+    def _order(self, text: str) -> PanelOrder:
+        number = whole(text)
         order = self._book.orders([number]).get(number) if number is not None else None
         if order is None:
             raise Refused(INCORRECT_ORDER)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import chain, repeat
 
 from aiohttp import web
 
@@ -51,64 +53,60 @@ async def hang_up(request: web.BaseRequest, response: web.StreamResponse, second
         asyncio.get_running_loop().call_later(seconds, transport.close)
 
 
-async def _cut(request: web.BaseRequest, body: bytes, *, chunked: bool) -> web.StreamResponse:
-    """Half of the body, then the end of the connection."""
-    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-    if chunked:
+async def _stream(
+    request: web.BaseRequest,
+    pieces: Iterable[bytes],
+    *,
+    announced: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    pause: Callable[[], Awaitable[None]] | None = None,
+) -> web.StreamResponse:
+    """Send the pieces, each after a pause; `announced` is the Content-Length, without it the body goes in chunks."""
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **(headers or {})})
+    if announced is None:
         response.enable_chunked_encoding()
     else:
-        response.content_length = len(body) + _UNSENT
+        response.content_length = announced
     await response.prepare(request)
-    await response.write(body[: max(len(body) // 2, 1)])
+    for piece in pieces:
+        if pause is not None:
+            await pause()
+        await response.write(piece)
+    return response
+
+
+async def _cut(request: web.BaseRequest, body: bytes, *, chunked: bool) -> web.StreamResponse:
+    """Half of the body, then the end of the connection."""
+    announced = None if chunked else len(body) + _UNSENT
+    response = await _stream(request, [body[: max(len(body) // 2, 1)]], announced=announced)
     if request.transport is not None:
         request.transport.close()
     return response
 
 
 async def _dribble(request: web.BaseRequest, body: bytes, seconds: float, clock: Clock) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-    response.content_length = len(body)
-    await response.prepare(request)
     step = -(-len(body) // _DRIBBLES)
     pieces = [body[start : start + step] for start in range(0, len(body), step)]
-    for piece in pieces:
-        await clock.sleep(seconds / len(pieces))
-        await response.write(piece)
-    return response
+    return await _stream(request, pieces, announced=len(body), pause=lambda: clock.sleep(seconds / len(pieces)))
 
 
 async def _repeat(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
-    await response.prepare(request)
     piece = (fault.text or "{}").encode()
     row = piece + b","
     rows = row * max(_BLANKS // len(row), 1)
-    await response.write(b"[")
-    for _ in range(fault.size // len(rows)):
-        await response.write(rows)
-    await response.write(piece + b"]")
-    return response
+    body = chain([b"["], repeat(rows, fault.size // len(rows)), [piece + b"]"])
+    return await _stream(request, body, headers=fault.headers)
 
 
 async def _trickle(request: web.BaseRequest, fault: Fault, clock: Clock) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, **fault.headers})
-    response.enable_chunked_encoding()
-    await response.prepare(request)
     piece = (fault.text or "{}").encode()
-    for _ in range(fault.size // len(piece)):
-        await response.write(piece)
-        await clock.sleep(fault.seconds)
-    return response
+    pieces = repeat(piece, fault.size // len(piece))
+    return await _stream(request, pieces, headers=fault.headers, pause=lambda: clock.sleep(fault.seconds))
 
 
 async def _inflate(request: web.BaseRequest, body: bytes, size: int) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-    response.content_length = size + len(body)
-    await response.prepare(request)
-    for start in range(0, size, _BLANKS):
-        await response.write(b" " * min(_BLANKS, size - start))
-    await response.write(body)
-    return response
+    blanks = (b" " * min(_BLANKS, size - start) for start in range(0, size, _BLANKS))
+    return await _stream(request, chain(blanks, [body]), announced=size + len(body))
 
 
 def _plain(fault: Fault, body: bytes) -> web.Response | None:

@@ -1,5 +1,6 @@
 """How one simulated panel is set up, and the services it opens with. Values only."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -46,7 +47,7 @@ class SandboxSettings:
     latency: float = 0.0  # seconds before each answer
     duplicate_links: DuplicateLinks = DuplicateLinks.ACCEPT
     charge_style: ChargeStyle = ChargeStyle.REWRITTEN
-    lacks: frozenset[str] = frozenset()  # calls that this panel does not know, or MANY_STATUSES
+    lacks: Collection[str] = ()  # calls that this panel does not know, or MANY_STATUSES
     cancel_by: CancelBy = CancelBy.ORDERS
     services_page: int | None = None  # services in one answer, from `offset` on; None: all of them
     takes_offset: bool = True  # False: every page is the first one
