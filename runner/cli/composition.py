@@ -65,7 +65,7 @@ async def open_panels(
             if settings.parallel:
                 profile = replace(profile, parallel_add=settings.parallel, parallel_read=settings.parallel)
             key = read_key(profile.key, name) if isinstance(profile.key, KeySource) else profile.key
-            client = PanelClient(
+            clients[name] = PanelClient(
                 profile,
                 key,
                 clock=clock,
@@ -73,7 +73,7 @@ async def open_panels(
                 patience=settings.patience,
                 on_pause=waits,
             )
-            clients[name] = await stack.enter_async_context(client)
+            stack.push_async_callback(clients[name].close)
         yield clients
 
 

@@ -4,8 +4,6 @@ import logging
 import random
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from runner.core.attempts import BATCH, NewAttempt, Outcome, OutcomeKind, RefusalReason, StatusSeen
 from runner.core.catalogue import Balance, Catalogue
@@ -45,7 +43,7 @@ STATUS = ListCall(
 class PanelClient:
     """Speaks with one panel. Reads raise `PanelUnreachable` or `KeyRejected`; `add`, `refill` and `cancel` never do.
 
-    To be closed: `async with`, or `close()`.
+    To be closed with `close()`.
     """
 
     def __init__(
@@ -67,15 +65,7 @@ class PanelClient:
         self._adds = Limiter(profile.add_per_minute, clock, patience)
         self._status_calls = CountingLimiter(profile.status_per_minute, clock, profile.status_per_day, patience)
         self._other_calls = Limiter(None, clock, patience)
-        self._reader = Reader(
-            profile.name,
-            self._transport,
-            clock=clock,
-            rng=rng,
-            redact=self._redact,
-            parallel=profile.parallel_read,
-            on_pause=on_pause,
-        )
+        self._reader = Reader(profile, self._transport, clock=clock, rng=rng, redact=self._redact, on_pause=on_pause)
         self._upkeep = UpkeepCalls(self._reader, self._transport, Limiter(None, clock, patience), self._redact)
         self._known: frozenset[str] = frozenset()  # what it lacks, as far as the state knows
 
@@ -110,14 +100,6 @@ class PanelClient:
         if left is None or lists_of(STATUS.action) in self._reader.lacking:
             return left
         return left * BATCH
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close the connections."""

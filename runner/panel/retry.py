@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from runner.core.attempts import BATCH
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
+from runner.core.orders import PanelProfile
 from runner.core.values.clock import Clock, to_the_second
 from runner.panel import forms
 from runner.panel.capabilities import lists_of
@@ -65,23 +66,22 @@ class Reader:
 
     def __init__(
         self,
-        name: str,
+        profile: PanelProfile,
         transport: Transport,
         *,
         clock: Clock,
         rng: random.Random,
         redact: Redact,
-        parallel: int,
-        on_pause: OnPause = nobody_waits,
+        on_pause: OnPause,
     ) -> None:
         """`on_pause` hears of each pause that a read makes because the panel asks for it."""
-        self._name = name
+        self._name = profile.name
+        self._parallel = profile.parallel_read
         self._on_pause = on_pause
         self._transport = transport
         self._clock = clock
         self._rng = rng
         self._redact = redact
-        self._parallel = parallel
         self.lacking: set[str] = set()  # abilities that the panel turned out not to have: `cancel`, `multi_status`
 
     async def read(
@@ -108,7 +108,7 @@ class Reader:
             if not isinstance(parsed, Trouble):
                 limiter.went_through()
                 return parsed
-            seen = self._quote(exchange, parsed)
+            seen = parsed.message if exchange.status == HTTPStatus.OK else f"HTTP {exchange.status}: {parsed.message}"
             if parsed.kind is TroubleKind.KEY:
                 raise KeyRejected(
                     f"panel {self._name} does not accept the API key: {seen}",
@@ -205,9 +205,6 @@ class Reader:
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Trouble(kind=TroubleKind.UNREADABLE, message="an answer under an error status")
         return parsed
-
-    def _quote(self, answer: Answer, trouble: Trouble) -> str:
-        return trouble.message if answer.status == HTTPStatus.OK else f"HTTP {answer.status}: {trouble.message}"
 
 
 def trouble_kind(trouble: Trouble, status: int) -> TroubleKind:

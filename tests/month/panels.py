@@ -61,8 +61,11 @@ class MonthPanel:
         profile = self.profile
         if self.is_down and self.outage is not None and self.outage.refuses:
             profile = replace(profile, url=self._dead)
-        async with PanelClient(profile, Secret(DEFAULT_KEY), clock=self._clock, rng=rng) as client:
+        client = PanelClient(profile, Secret(DEFAULT_KEY), clock=self._clock, rng=rng)
+        try:
             yield client
+        finally:
+            await client.close()
 
     # Weather
 

@@ -120,7 +120,8 @@ async def client_of(profile_of) -> AsyncIterator[Callable]:
                 rng=random.Random(7),
                 on_pause=on_pause,
             )
-            return await stack.enter_async_context(client)
+            stack.push_async_callback(client.close)
+            return client
 
         yield make
 

@@ -11,7 +11,7 @@ from runner.core.attempts import LiveStatus
 from runner.core.catalogue import NO_CURRENCY, Service
 from runner.core.values.money import ZERO
 from runner.panel.parse import refusals
-from runner.panel.parse.complaints import Trouble, TroubleKind, complaint_in, trouble_with, unreadable
+from runner.panel.parse.complaints import Trouble, TroubleKind, complaint_in, says_success, trouble_with, unreadable
 from runner.panel.parse.json_text import Json, read_json
 from runner.panel.parse.price_list import PricePage
 from runner.panel.parse.values import (
@@ -24,7 +24,6 @@ from runner.panel.parse.values import (
     read_id,
     read_whole,
 )
-from runner.panel.parse.whole_answers import says_success
 from runner.panel.redact import Redact, said
 
 _CODE = re.compile(r"[A-Za-z]{3,8}\Z", re.ASCII)  # an ISO code, or a coin's

@@ -1,4 +1,4 @@
-"""Finds error texts and codes in an answer, and says what kind of trouble they are. Pure."""
+"""What a whole answer says: error texts and codes, the kind of trouble they are, or success. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,6 +7,7 @@ from http import HTTPStatus
 from runner.core.attempts import RefusalReason
 from runner.panel.parse import refusals
 from runner.panel.parse.json_text import Json, read_json
+from runner.panel.parse.values import fold_word
 from runner.panel.redact import Redact, said
 
 _FIRM = frozenset({"error", "errors"})  # always an error
@@ -15,6 +16,10 @@ _CODES = frozenset({"code", "error_code", "errorcode"})
 _OUTRIGHT = frozenset({"status", "success"})  # may say that it failed
 _TELLING = _FIRM | _SOFT | _CODES | _OUTRIGHT
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
+_SUCCESS = frozenset({"status", "success", "ok", "result", "response", "state"})  # may say that the call was taken
+_YES = frozenset(
+    {"success", "successful", "succeeded", "ok", "okay", "done", "true", "yes", "1", "accepted", "received"}
+)
 _DEEP = 4  # levels below an error field that are read
 _TOO_DEEP = "(nested errors)"  # stands for what is not read: a text that proves nothing
 
@@ -171,3 +176,23 @@ def unreadable(text: str, redact: Redact) -> Trouble:
     """Trouble with an answer that can't be understood; the message quotes its beginning."""
     quoted = said(text, redact, 120)
     return Trouble(kind=TroubleKind.UNREADABLE, message=f"not understood: {quoted}" if quoted else "an empty answer")
+
+
+def is_yes(value: Json) -> bool:
+    """True for `true`, 1 and the words that panels write for them."""
+    if isinstance(value, str):
+        return fold_word(value) in _YES
+    return value is True or (isinstance(value, int) and value == 1)
+
+
+def says_success(body: Json) -> bool:
+    """True if an answer says that the call was taken, whatever it was about."""
+    if isinstance(body, dict):
+        return any(name.lower() in _SUCCESS and is_yes(value) for name, value in body.items())
+    return is_yes(body)
+
+
+def nothing_said(text: str, redact: Redact) -> str:
+    """The message of an answer that is whole and yet says nothing about an order."""
+    quoted = said(text, redact, 120)
+    return f"the panel answered {quoted}, which does not say" if quoted else "the panel did not say"

@@ -5,11 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.core.refills import CancelState, Finality, RefillState
-from runner.panel.parse.complaints import Complaint, Trouble, TroubleKind, complaint_in, trouble_with, unreadable
+from runner.panel.parse.complaints import (
+    Complaint,
+    Trouble,
+    TroubleKind,
+    complaint_in,
+    is_yes,
+    nothing_said,
+    says_success,
+    trouble_with,
+    unreadable,
+)
 from runner.panel.parse.json_text import Json, read_json
 from runner.panel.parse.refusals import fold
 from runner.panel.parse.values import fold_word, read_id
-from runner.panel.parse.whole_answers import is_yes, nothing_said, says_success
 from runner.panel.redact import Redact, said
 
 _WRAPPERS = ("data", "result", "response")

@@ -31,35 +31,20 @@ _LARGEST = 10**18  # fits the 64-bit integers of the state
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 _STATUS_WORDS = {
-    "pending": LiveStatus.PENDING,
-    "awaiting": LiveStatus.PENDING,
-    "awaitingapproval": LiveStatus.PENDING,
-    "creating": LiveStatus.PENDING,
-    "processing": LiveStatus.PROCESSING,
-    "inprogress": LiveStatus.IN_PROGRESS,
-    "inprogess": LiveStatus.IN_PROGRESS,  # a panel's own spelling
-    "active": LiveStatus.IN_PROGRESS,
-    "paused": LiveStatus.IN_PROGRESS,  # a drip-feed's parent: it may go on
-    "completed": LiveStatus.COMPLETED,
-    "complete": LiveStatus.COMPLETED,
-    "success": LiveStatus.COMPLETED,
-    "partial": LiveStatus.PARTIAL,
-    "canceled": LiveStatus.CANCELED,
-    "cancelled": LiveStatus.CANCELED,
-    "cancel": LiveStatus.CANCELED,
-    "refunded": LiveStatus.REFUNDED,
-    "refunds": LiveStatus.REFUNDED,
-    "fail": LiveStatus.FAILED,
-    "failed": LiveStatus.FAILED,
-    "error": LiveStatus.FAILED,
-    "expired": LiveStatus.FAILED,  # a parent that sends no more runs, and does not say what was delivered
-    "limit": LiveStatus.FAILED,
-    "0": LiveStatus.PENDING,
-    "1": LiveStatus.PROCESSING,
-    "2": LiveStatus.COMPLETED,
-    "3": LiveStatus.PARTIAL,
-    "4": LiveStatus.CANCELED,
-    "5": LiveStatus.REFUNDED,
+    word: status
+    for status, words in (
+        (LiveStatus.PENDING, "0 pending awaiting awaitingapproval creating"),
+        (LiveStatus.PROCESSING, "1 processing"),
+        # One panel spells it so; and a drip-feed's parent that is paused may go on.
+        (LiveStatus.IN_PROGRESS, "inprogress inprogess active paused"),
+        (LiveStatus.COMPLETED, "2 completed complete success"),
+        (LiveStatus.PARTIAL, "3 partial"),
+        (LiveStatus.CANCELED, "4 canceled cancelled cancel"),
+        (LiveStatus.REFUNDED, "5 refunded refunds"),
+        # An expired parent sends no more runs, and does not say what was delivered.
+        (LiveStatus.FAILED, "fail failed error expired limit"),
+    )
+    for word in words.split()
 }
 
 

@@ -10,8 +10,6 @@ from runner.panel.transport.rate_limit import PATIENCE, Limiter
 class CountingLimiter(Limiter):
     """A limiter that knows how many calls of the present UTC day are left. It holds none back: callers ask first."""
 
-    __slots__ = ("_before", "_new", "_per_day")
-
     def __init__(self, per_minute: float | None, clock: Clock, per_day: int | None, patience: float = PATIENCE) -> None:
         super().__init__(per_minute, clock, patience)
         self._per_day = per_day

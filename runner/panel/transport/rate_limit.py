@@ -33,20 +33,6 @@ class OutOfPatience(Exception):  # named after what happened
 class Limiter:
     """Lets calls start evenly spaced, so that no minute holds more than `per_minute`; None lets all start at once."""
 
-    __slots__ = (
-        "_clock",
-        "_count",
-        "_former",
-        "_last",
-        "_lock",
-        "_minute",
-        "_not_before",
-        "_patience",
-        "_since",
-        "_spacing",
-        "per_minute",
-    )
-
     def __init__(self, per_minute: float | None, clock: Clock, patience: float = PATIENCE) -> None:
         self.per_minute = per_minute
         self._clock = clock
