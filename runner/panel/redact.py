@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.entities import html5
-from typing import NamedTuple
 
 from runner.core.values.text import Secret, clean
 
@@ -18,12 +17,12 @@ _PIECE = 8  # a piece of so many characters goes too, whatever an unknown escape
 _VARIED = 5  # different characters that such a piece has at least: `00000000` is in many texts
 _STEP = _PIECE - _STUB + 1  # of stubs so far apart, every piece holds one whole
 
-# What is left of an escape that the end of the text cut off.
-_BROKEN_ESCAPE = re.compile(
-    r"(?:%[0-9A-Fa-f]*)+|(?:\\(?:[uU]\{?[0-9A-Fa-f]*|x[0-9A-Fa-f]*|[0-7]*))+|&[#0-9A-Za-z;]{0,12}"
+_ESCAPES = re.compile(r"[%\\&]")
+# What the end of the text has left of a character, at most 60 characters of an escape that is escaped again; or nothing.
+_END = (
+    r"(?:(?=[\s\S]{1,60}\Z)(?:(?:%[0-9A-Fa-f]*)+|(?:\\(?:[uU]\{?[0-9A-Fa-f]*|x[0-9A-Fa-f]*|[0-7]*))+"
+    r"|&[#0-9A-Za-z;]{0,12}))?\Z"
 )
-
-_LONGEST_ESCAPE = 60  # characters: of one that is escaped again, or of several bytes
 
 
 class Redactor:
@@ -33,7 +32,7 @@ class Redactor:
     key cut off by the end of the text, and plain pieces of 8 characters of it that don't look like padding.
     """
 
-    __slots__ = ("_characters", "_is_odd", "_key", "_lowered", "_stubs", "_whole")
+    __slots__ = ("_is_odd", "_key", "_lowered", "_pattern", "_stubs")
 
     def __init__(self, key: Secret) -> None:
         self._key = key
@@ -42,8 +41,7 @@ class Redactor:
         places = range(0, len(self._lowered) - _STUB + 1, _STEP) if len(self._lowered) >= _PIECE else ()
         self._stubs = tuple((place, self._lowered[place : place + _STUB]) for place in places)
         # Made when first needed, as that takes some 20 ms: most texts can't hold the key, and a look shows it.
-        self._whole: re.Pattern[str] | None = None
-        self._characters: tuple[_Character, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
 
     def __call__(self, text: str) -> str:
         """`text` without the key; redacting once more changes nothing."""
@@ -55,57 +53,17 @@ class Redactor:
         return text
 
     def _once(self, text: str) -> str:
-        escapes = text.count("%") + text.count("\\") + text.count("&")
         lowered = text.lower()
         has_stub = False
         for _, stub in self._stubs:
             if stub in lowered:
                 has_stub = True
                 break
-        if has_stub or self._may_hold_all(text, lowered, escapes):
-            text = self._pattern().sub(STARS, text)
-        if len(self._lowered) > _STUB and (escapes or self._is_odd or self._lowered[:_STUB] in lowered):
-            text = self._without_cut_off(text)
+        if has_stub or self._is_odd or _ESCAPES.search(text) or self._lowered[:_STUB] in lowered:
+            if self._pattern is None:
+                self._pattern = re.compile(_whole_or_cut_off(self._key.reveal()))
+            text = self._pattern.sub(STARS, text)
         return self._without_pieces(text) if has_stub else text
-
-    def _may_hold_all(self, text: str, lowered: str, escapes: int) -> bool:
-        """False only if the whole key, of which no stub is there as it is, can't be there in any dress."""
-        length = len(self._lowered)
-        if self._is_odd or len(lowered) != len(text):
-            return True
-        if len(text) < length:  # no dress is shorter
-            return False
-        if not self._stubs:
-            return bool(escapes) or self._lowered in lowered
-        # Escapes cut the key into runs: while the longest of them is still a piece, a stub of it stands there plainly.
-        return escapes >= length or -(-(length - escapes) // (escapes + 1)) < _PIECE
-
-    def _pattern(self) -> re.Pattern[str]:
-        if self._whole is None:
-            self._whole = re.compile("".join(map(_dresses, self._key.reveal())))
-        return self._whole
-
-    def _without_cut_off(self, text: str) -> str:
-        if not self._characters:
-            self._characters = tuple(map(_compiled, self._key.reveal()))
-        for found in self._characters[0].whole.finditer(text):
-            if self._goes_to_the_end(text, found.start()):
-                return text[: found.start()] + STARS
-        return text
-
-    def _goes_to_the_end(self, text: str, start: int) -> bool:
-        """True if from `start` on there is nothing but a beginning of the key, as far as the text goes.
-
-        Follows every reading of what is ambiguous, such as a `%` of the key and the `%` of an escape.
-        """
-        places = {start}
-        for number, character in enumerate(self._characters, 1):
-            places = {end for place in places for end in character.ends(text, place)}
-            if not places:
-                return False
-            if number >= _STUB and any(place == len(text) or _is_broken_escape(text, place) for place in places):
-                return True
-        return False
 
     def _without_pieces(self, text: str) -> str:
         lowered = text.lower()
@@ -143,31 +101,10 @@ def said(text: str, redact: Redact, limit: int = 300) -> str:
     return clean(redact(text[:_LOOK]), limit)
 
 
-class _Character(NamedTuple):
-    """One character of a key: its dresses, together and by kind."""
-
-    whole: re.Pattern[str]
-    kinds: tuple[re.Pattern[str], ...]
-
-    def ends(self, text: str, place: int) -> list[int]:
-        """Where it may end if it begins at `place`."""
-        if self.whole.match(text, place) is None:
-            return []
-        return [found.end() for kind in self.kinds if (found := kind.match(text, place)) is not None]
-
-
-def _is_broken_escape(text: str, place: int) -> bool:
-    return len(text) - place <= _LONGEST_ESCAPE and _BROKEN_ESCAPE.fullmatch(text, place) is not None
-
-
-@cache
-def _compiled(character: str) -> _Character:
-    return _Character(re.compile(_dresses(character)), tuple(map(re.compile, _kinds(character))))
-
-
-def _dresses(character: str) -> str:
-    """A pattern of one character of the key in each of its dresses."""
-    return f"(?:{'|'.join(_kinds(character))})"
+def _whole_or_cut_off(key: str) -> str:
+    """A pattern of the key in every dress, or of a beginning of it that the end of the text cut off."""
+    dresses = ["|".join(_kinds(character)) for character in key]
+    return "".join(f"(?:{each}|{_END})" if number >= _STUB else f"(?:{each})" for number, each in enumerate(dresses))
 
 
 @cache
