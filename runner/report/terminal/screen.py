@@ -144,12 +144,11 @@ class Screen:
         """Something to type, to be copied: where the terminal is too narrow, it goes on behind a backslash."""
         self._begun = True
         piece = _harmless(Span(text, Style.COMMAND))
-        lines = [piece.text] if not self.is_terminal else _continued(piece.text, self.width - indent)
-        for line in lines:
-            if self.is_terminal:
-                self.console.print(" " * indent, _rich_text(Span(line, piece.style)), sep="", soft_wrap=True)
-            else:
-                self.stream.write(" " * indent + line + "\n")
+        if not self.is_terminal:
+            self.stream.write(" " * indent + piece.text + "\n")
+            return
+        for line in _continued(piece.text, self.width - indent):
+            self.console.print(" " * indent, _rich_text(Span(line, piece.style)), sep="", soft_wrap=True)
 
     def heading(self, text: str, *more: Written) -> None:
         """After an empty line, the name of a section with what is said beside it."""
@@ -183,21 +182,16 @@ class Screen:
             self.line(dim(f"… and {left:,} {word}{hint}"), indent=indent)
 
     def _rich_table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int) -> None:
-        from rich.padding import Padding
-
-        rows = list(rows)
-        below = _below(columns, rows, self.width - indent)
+        rows, width = list(rows), self.width - indent
+        below = _below(columns, rows, width)
         if below and self._stacked(columns, rows, indent, below):
             return
-        if all(column.fit is not Fit.AMOUNT for column in columns):
-            self.console.print(Padding(self._laid_out(columns, rows), (0, 0, 0, indent), expand=False))
-            return
-        lines = self._lines(columns, rows, self.width - indent) or self._lines(
-            columns, rows, self.width - indent, is_tight=True
+        lines = (
+            self._lines(columns, rows, width)
+            or self._lines(columns, rows, width, is_tight=True)
+            or self._lines(columns, rows, _least_width(columns, rows, width))
         )
-        if lines is None:
-            lines = self._lines(columns, rows, _least_width(columns, rows, self.width - indent)) or ()
-        for line in lines:
+        for line in lines or ():
             self._print(line, indent)
 
     def _lines(
@@ -219,22 +213,18 @@ class Screen:
         lines = self._lines(head, [row[:-below] for row in rows], self.width - indent)
         if lines is None or len(lines) != len(rows) + 1:
             return False
-        for line, row in zip(lines, [None, *rows], strict=True):
+        self._print(lines[0], indent)
+        for line, row in zip(lines[1:], rows, strict=True):
             self._print(line, indent)
-            told = [] if row is None else [(column, cell) for column, cell in zip(last, row[-below:], strict=True)]
-            for column, cell in told:
+            for column, cell in zip(last, row[-below:], strict=True):
                 if _bare(cell) not in ("", NOTHING):
-                    named = [Span(f"{column.title}:", Style.DIM), cell]
-                    self.line(*(named if below > 1 else named[1:]), indent=indent + _BELOW)
+                    self.line(dim(f"{column.title}:" if below > 1 else ""), cell, indent=indent + _BELOW)
         return True
 
-    def _laid_out(
-        self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], *, is_tight: bool = False
-    ) -> "Table":
+    def _laid_out(self, columns: Sequence[Column], rows: Sequence[Sequence[Written]], *, is_tight: bool) -> "Table":
         """`is_tight`: what may be cut is cut as far as it takes."""
         from rich.table import Table
 
-        rows = list(rows)
         kept = {Fit.AMOUNT, Fit.KEEP, Fit.NUMBER}
         firm = kept | {Fit.NAME}
         if is_tight:
