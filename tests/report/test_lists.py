@@ -1,20 +1,20 @@
 """Validation, services and balances as a person reads them."""
 
 import re
+from functools import partial
 
 from runner.core.diagnostics import Diagnostic, Severity
-from runner.report.text.lists import Validation, render_balances, render_services, render_validation
+from runner.report.text.lists import render_balances, render_services, render_validation
 
 ERROR = Diagnostic("campaigns/a.yaml", 4, 3, "minimum", "orders[2].quantity: 0 is less than 1")
 WARNING = Diagnostic("campaigns/b.yaml", 9, 1, "wide-link", "this prefix allows a whole host", Severity.WARNING)
 
 
-def found(*diagnostics):
-    return Validation(diagnostics=diagnostics, campaigns=2, orders=255)
+validate = partial(render_validation, campaigns=2, orders=255)
 
 
 def test_an_error_is_one_line_that_an_editor_can_jump_to(write):
-    text = write(render_validation, found(ERROR, WARNING), width=None)
+    text = write(validate, [ERROR, WARNING], width=None)
     assert text.splitlines() == [
         str(ERROR),
         "campaigns/b.yaml:9:1: warning: this prefix allows a whole host",
@@ -23,14 +23,14 @@ def test_an_error_is_one_line_that_an_editor_can_jump_to(write):
 
 
 def test_errors_are_red_warnings_yellow_and_success_green(write):
-    text = write(render_validation, found(ERROR, WARNING), colour=True)
+    text = write(validate, [ERROR, WARNING], colour=True)
     assert "\x1b[31morders[2].quantity" in text
     assert "\x1b[33mwarning: this prefix" in text
-    assert "\x1b[32m2 campaigns, 255 orders: valid" in write(render_validation, found(), colour=True)
+    assert "\x1b[32m2 campaigns, 255 orders: valid" in write(validate, [], colour=True)
 
 
 def test_warnings_alone_are_valid(write):
-    text = write(render_validation, found(WARNING), width=None)
+    text = write(validate, [WARNING], width=None)
     assert text.splitlines()[-1] == "2 campaigns, 255 orders: valid, 1 warning"
 
 

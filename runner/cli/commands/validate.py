@@ -10,7 +10,8 @@ from runner.cli.io.inputs import read_inputs
 from runner.cli.io.output import show
 from runner.core.diagnostics import Severity
 from runner.core.errors import ExitCode
-from runner.report.text.lists import Validation, render_validation
+from runner.report.terminal.screen import Screen
+from runner.report.text.lists import render_validation
 
 
 @click.command(cls=Command)
@@ -22,14 +23,16 @@ def validate(settings: Settings) -> int:
     """
     inputs, diagnostics = read_inputs(settings)
     orders = sum(len(campaign.orders) for campaign in inputs.campaigns)
-    found = Validation(diagnostics=diagnostics, campaigns=len(inputs.campaigns), orders=orders)
 
     def as_json() -> Iterable[str]:
         from runner.report.documents.as_json import json_chunks, validate_document
 
         return json_chunks(validate_document(diagnostics))
 
-    show(settings, as_json, lambda screen: render_validation(found, screen))
+    def as_text(screen: Screen) -> None:
+        render_validation(diagnostics, screen, campaigns=len(inputs.campaigns), orders=orders)
+
+    show(settings, as_json, as_text)
     ci.tell_files(settings, diagnostics)
     failed = any(one.severity is Severity.ERROR for one in diagnostics)
     return ExitCode.INVALID if failed else ExitCode.OK

@@ -16,18 +16,9 @@ from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import Written, attention, bad, dim
 from runner.report.wording import count, duration, money, words
 
-_SHOWN = frozenset(  # what of a pass is told as it happens; reading is not, it is what every pass does
-    {
-        EventType.SUBMIT_STARTED,
-        EventType.MARKED,
-        EventType.SETTLED,
-        EventType.RATE_LOWERED,
-        EventType.PANEL_STOPPED,
-        EventType.DRAINING,
-        EventType.RUN_FINISHED,
-    }
-)
-_TOLD_ONCE = frozenset({EventType.NOTE, EventType.WARNING})
+# Reading is not told: it is what every pass does.
+_NOT_SHOWN = (EventType.RUN_STARTED, EventType.REFRESH_STARTED, EventType.STATUSES, EventType.PLANNED)
+_TOLD_ONCE = (EventType.NOTE, EventType.WARNING)
 
 
 class WatchDisplay:
@@ -89,10 +80,10 @@ class WatchLines(WatchDisplay):
 
     def __call__(self, event: Event) -> None:
         """Purchases are shown; notes are said once."""
-        if event.type in _SHOWN:
-            self._progress(event)
-        elif event.type in _TOLD_ONCE:
+        if event.type in _TOLD_ONCE:
             self.say(str(event.facts.get("message")))
+        elif event.type not in _NOT_SHOWN:
+            self._progress(event)
 
     def show(self, view: WatchView) -> None:
         """Keep the line until it is known when the next pass is."""

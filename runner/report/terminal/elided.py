@@ -22,37 +22,24 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
-class Elided:
-    """Text that fits any width from `_SHORTEST` to its own; from `_STUMP` where it `is_tight`."""
+class Cell:
+    """One line of text in a table cell, and whether its column was too narrow for it."""
 
-    def __init__(self, span: Span, *, is_tight: bool = False) -> None:
+    def __init__(self, span: Span, *, is_whole: bool, is_tight: bool) -> None:
+        """Text that loses its middle down to `_SHORTEST`, to `_STUMP` where it `is_tight`; `is_whole`: none of it."""
         self._span = span
-        self._shortest = _STUMP if is_tight else _SHORTEST
+        self._length = cell_len(span.text)
+        self._shortest = self._length if is_whole else _STUMP if is_tight else _SHORTEST
+        self.is_whole = is_whole
+        self.is_cut = False
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Shrinks to a stump, grows to the whole text."""
-        whole = min(cell_len(self._span.text), options.max_width)
+        """From the shortest form to the whole text."""
+        whole = min(self._length, options.max_width)
         return Measurement(min(self._shortest, whole), whole)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One line."""
-        yield Text(shorten(self._span.text, options.max_width), style=self._span.style.value, no_wrap=True)
-
-
-class Uncut:
-    """Text that says whether its column was too narrow for it."""
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        self._length = cell_len(span.text)
-        self.is_cut = False
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """It wants to be whole."""
-        whole = min(self._length, options.max_width)
-        return Measurement(whole, whole)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """One line."""
         self.is_cut = self.is_cut or options.max_width < self._length
-        yield Text(self._span.text, style=self._span.style.value, no_wrap=True, overflow="ellipsis")
+        text = self._span.text if self.is_whole else shorten(self._span.text, options.max_width)
+        yield Text(text, style=self._span.style.value, no_wrap=True, overflow="ellipsis")

@@ -275,9 +275,11 @@ def _longest_kept(columns: Sequence[Column], rows: Sequence[Sequence[Written]]) 
 
 def _cuts(table: "Table") -> bool:
     """True if a cell that has to stay whole was cut when the table was rendered last."""
-    from runner.report.terminal.elided import Uncut
+    from runner.report.terminal.elided import Cell
 
-    return any(isinstance(cell, Uncut) and cell.is_cut for column in table.columns for cell in column.cells)
+    return any(
+        isinstance(cell, Cell) and cell.is_whole and cell.is_cut for column in table.columns for cell in column.cells
+    )
 
 
 def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -323,9 +325,9 @@ def _rich_text(span: Span) -> "Text":
 def _rich_cell(column: Column, written: Written, *, is_tight: bool) -> "RenderableType":
     span = _harmless(written)
     if column.fit in (Fit.MIDDLE, Fit.NAME, Fit.AMOUNT):
-        from runner.report.terminal.elided import Elided, Uncut
+        from runner.report.terminal.elided import Cell
 
-        return Uncut(span) if column.fit is Fit.AMOUNT else Elided(span, is_tight=is_tight)
+        return Cell(span, is_whole=column.fit is Fit.AMOUNT, is_tight=is_tight)
     text = _rich_text(span)
     text.no_wrap = column.fit is not Fit.WRAP
     return text

@@ -1,7 +1,6 @@
 """Text of `validate`, `services` and `balance`: plain lists of what was found."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from runner.core.catalogue import BalanceSeen, Service
 from runner.core.diagnostics import Diagnostic, Severity
@@ -16,26 +15,17 @@ _Listed = tuple[str, Service]  # a panel with one of its services
 _YES_NO = {True: "yes", False: "no", None: "?"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
-    """What `validate` found, and in how much."""
-
-    diagnostics: Sequence[Diagnostic]
-    campaigns: int
-    orders: int
-
-
-def render_validation(found: Validation, out: Screen) -> None:
+def render_validation(diagnostics: Sequence[Diagnostic], out: Screen, *, campaigns: int, orders: int) -> None:
     """Every finding as `file:line:column: message`, then one line that counts."""
-    render_diagnostics(found.diagnostics, out)
-    errors = sum(1 for each in found.diagnostics if each.severity is Severity.ERROR)
-    warnings = len(found.diagnostics) - errors
-    read = f"{count(found.campaigns, 'campaign')}, {count(found.orders, 'order')}"
+    render_diagnostics(diagnostics, out)
+    errors = sum(1 for each in diagnostics if each.severity is Severity.ERROR)
+    warnings = len(diagnostics) - errors
+    read = f"{count(campaigns, 'campaign')}, {count(orders, 'order')}"
     told = [count(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
     if not errors:
         out.line(good(f"{read}: valid") if not told else attention(f"{read}: valid, {told[0]}"))
         return
-    files = len({each.file for each in found.diagnostics})
+    files = len({each.file for each in diagnostics})
     out.line(bad(f"{', '.join(told)} in {count(files, 'file')}"))
 
 
