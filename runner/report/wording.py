@@ -8,6 +8,7 @@ from decimal import Decimal
 from runner.core.events import Event
 from runner.core.values.clock import from_text, to_the_second
 from runner.core.values.money import LEAST_PLACES, for_people, places_of
+from runner.core.values.text import clean
 from runner.planning.accounting.periods import Period
 from runner.planning.refills.refill_rates import RefillRate
 
@@ -73,6 +74,14 @@ def minutes(interval: int) -> str:
 def ago(moment: datetime | None, now: datetime) -> str:
     """`3 min ago`; `never` for None."""
     return "never" if moment is None else f"{duration((now - moment).total_seconds())} ago"
+
+
+def harmless(text: str, limit: int) -> str:
+    """`text` without control or invisible characters, at most `limit` long.
+
+    Nearly all texts come back as they are: to look at them takes a tenth of the time that `clean` takes.
+    """
+    return text if len(text) <= limit and text.isprintable() else clean(text, limit)
 
 
 def words(name: str) -> str:

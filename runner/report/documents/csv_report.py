@@ -10,8 +10,8 @@ from typing import TextIO
 
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
-from runner.core.values.text import clean
 from runner.report.model.model import OrderRow, ReportModel
+from runner.report.wording import harmless
 
 COLUMNS = (
     "campaign", "order", "panel", "service", "link", "units", "state", "listed", "action", "panel_order_id", "status",
@@ -36,8 +36,7 @@ def write_csv(stream: TextIO, model: ReportModel) -> None:
 
 def safe_cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula: one that begins like one gets an apostrophe in front."""
-    if not text.isprintable() or len(text) > _LONGEST:
-        text = clean(text, _LONGEST)
+    text = harmless(text, _LONGEST)
     if _FORMULA.match(text):
         text = f"'{text}"
     return _SPLIT.sub(r"\1'", text) if ";" in text else text

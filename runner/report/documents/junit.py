@@ -11,10 +11,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
-from runner.core.values.text import clean
 from runner.planning.status.order_status import Sync
 from runner.report.model.model import OrderRow, ReportModel, State, sums_of
-from runner.report.wording import words
+from runner.report.wording import harmless, words
 
 _LONGEST = 2000
 _NOT_XML = re.compile("[\ufffe\uffff]")  # the only ones that `clean` leaves and XML forbids
@@ -139,6 +138,5 @@ def _attributes(values: Mapping[str, str]) -> str:
 
 def _text(text: str) -> str:
     """Characters that XML allows, on one line."""
-    if not text.isprintable() or len(text) > _LONGEST:
-        text = clean(text, _LONGEST)
+    text = harmless(text, _LONGEST)
     return _NOT_XML.sub("\ufffd", text) if not text.isascii() else text

@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from runner.core.values.money import plain
-from runner.core.values.text import clean
 from runner.report.model.model import OrderRow, ReportModel, needs_attention
-from runner.report.wording import money, words
+from runner.report.wording import harmless, money, words
 
 PAGE = 100  # rows on one page, and in the form that needs no script
 LONGEST = 300  # characters of a cell
@@ -43,7 +42,7 @@ def shown_as(row: OrderRow) -> Shown:
     cost = _cost(row)
     return Shown(
         row.address,
-        _harmless(row.link, _LONGEST_LINK),
+        harmless(row.link, _LONGEST_LINK),
         row.state.value,
         "" if row.action in ("", "ok", row.state) else words(row.action),
         f"{row.panel}/{row.service}",
@@ -52,8 +51,8 @@ def shown_as(row: OrderRow) -> Shown:
         "" if cost is None else _money(cost, row.currency),
         _money(row.refunded, row.currency) if row.refunded else "",
         "" if row.bought_at is None else _minute(row.bought_at),
-        _harmless(row.panel_order_id or ""),
-        _harmless(row.message),
+        harmless(row.panel_order_id or "", LONGEST),
+        harmless(row.message, LONGEST),
     )
 
 
@@ -64,10 +63,6 @@ _money = lru_cache(maxsize=10_000)(money)
 @lru_cache(maxsize=10_000)
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _harmless(text: str, limit: int = LONGEST) -> str:
-    return text if len(text) <= limit and text.isprintable() else clean(text, limit)
 
 
 class Rows:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from runner.core.errors import RunnerError
 from runner.core.events import Event, EventType
+from runner.core.values.clock import to_the_second
 from runner.core.values.money import ZERO
 from runner.planning.status.wakeups import Moment
 from runner.report.live.progress import Progress
@@ -106,7 +107,7 @@ class WatchLines(WatchDisplay):
     def _tell(self, tail: str | None) -> None:
         view, self._view = self._view, None
         if view is not None:
-            self._progress.say(f"{view.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", *pass_line(view), dim(tail or ""))
+            self._progress.say(to_the_second(view.at), *pass_line(view), dim(tail or ""))
 
 
 def pass_line(view: WatchView) -> list[Written]:

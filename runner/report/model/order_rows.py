@@ -219,7 +219,7 @@ def _money(attempts: Sequence[Attempt]) -> Booked:
     if len(attempts) == 1:
         return book(attempts[0]) or _NOTHING
     booked = [one for attempt in attempts if (one := book(attempt)) is not None]
-    return Booked(*(sum(amounts, ZERO) for amounts in zip(*booked, strict=True))) if booked else _NOTHING
+    return Booked(*(sum(amounts, ZERO) for amounts in zip(*booked, strict=True)))
 
 
 def _expected(attempts: Sequence[Attempt]) -> Decimal | None:

@@ -12,9 +12,8 @@ from enum import Enum, auto
 from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, TextIO, TypeVar
 
-from runner.core.values.text import clean
 from runner.report.terminal.style import Span, Style, Written, dim
-from runner.report.wording import NOTHING
+from runner.report.wording import NOTHING, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -310,10 +309,7 @@ def _harmless(written: Written) -> Span:
 
 def _bare(written: Written) -> str:
     """The text, made harmless."""
-    text = written.text if isinstance(written, Span) else written
-    if text.isprintable() and len(text) <= _LONGEST:  # excludes all that `clean` escapes, ten times faster
-        return text
-    return clean(text, _LONGEST)
+    return harmless(written.text if isinstance(written, Span) else written, _LONGEST)
 
 
 def _rich_text(span: Span) -> "Text":

@@ -2,10 +2,11 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 
 from runner.core.attempts import Attempt, Phase
 from runner.core.doubts import DecisionKind
+from runner.core.values.clock import to_the_second
 from runner.core.values.money import plain
 from runner.engine.decisions.settle_doubt import Case, Choice
 from runner.planning.doubts.evidence import Evidence, Verdict, Weighing
@@ -99,8 +100,8 @@ def _sent(evidence: Evidence) -> Iterator[Sequence[Written]]:
 
 def _happened(evidence: Evidence) -> Iterator[Sequence[Written]]:
     attempt, kept = evidence.attempt, evidence.kept
-    yield "sent", _second(attempt.marked_at)
-    until = _second(attempt.settled_at) if attempt.settled_at else "not declared a doubt by a run yet"
+    yield "sent", to_the_second(attempt.marked_at)
+    until = to_the_second(attempt.settled_at) if attempt.settled_at else "not declared a doubt by a run yet"
     killed = "; the process was killed, so this is when the next run found it" if evidence.was_killed else ""
     yield "in doubt from", f"{until}{killed if attempt.settled_at else ''}"
     yield "got as far as", _REACHED[attempt.phase]
@@ -117,7 +118,7 @@ def _looked_for(evidence: Evidence) -> Iterator[Sequence[Written]]:
     yield "link", attempt.link
     yield "service", attempt.service
     yield "quantity", str(attempt.quantity) + (f", or {attempt.units} in all" if attempt.runs else "")
-    window = f"{_second(attempt.marked_at)} to {_second(evidence.until)}, at the latest {_second(evidence.settles_at)}"
+    window = f"{to_the_second(attempt.marked_at)} to {to_the_second(evidence.until)}, at the latest {to_the_second(evidence.settles_at)}"
     yield "created", f"{window} (panels often show another time zone)"
     yield "ids", _between(evidence)
 
@@ -153,7 +154,7 @@ def _caution(evidence: Evidence, verdict: Verdict) -> Iterator[Span]:
     """What speaks against *not placed*."""
     if evidence.now < evidence.settles_at:
         left = duration((evidence.settles_at - evidence.now).total_seconds())
-        yield attention(f"It may still appear for {left}: look after {_second(evidence.settles_at)}.")
+        yield attention(f"It may still appear for {left}: look after {to_the_second(evidence.settles_at)}.")
     if verdict is Verdict.PLACED:
         yield attention("The evidence says that it is there.")
 
@@ -178,7 +179,3 @@ def render_settled(case: Case, choice: Choice, misfits: Sequence[str], out: Scre
 
 def _line(name: str, address: str, more: str = "") -> str:
     return f"runner doubt {name} {shlex.quote(address)}{more}"
-
-
-def _second(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
