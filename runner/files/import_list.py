@@ -12,7 +12,7 @@ from runner.core.values.text import clean
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
 from runner.files.syntax.nodes import Mapping, Scalar, Style
 from runner.files.syntax.scalars import NumberCells
-from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.validation.diagnose import did_you_mean, report_errors
 from runner.files.validation.findings import Findings
 from runner.files.validation.gate import gate
@@ -35,10 +35,8 @@ def load_bought(path: Path, read_id: ReadId) -> tuple[list[BoughtRow], tuple[Dia
         with CheckedFile(path) as source:
             stream = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8-sig", newline="")
             rows = _read(csv.reader(stream, strict=True), findings, read_id)
-    except Unreadable as problem:
-        findings.error(1, 1, "unreadable", f"this {problem}")
-    except BadText as problem:
-        findings.error(problem.line, problem.column, "encoding", problem.message)
+    except Broken as problem:
+        findings.error(problem.line, problem.column, problem.code, problem.message)
     return rows, tuple(findings.diagnostics())
 
 

@@ -42,8 +42,7 @@ def read_panels(path: Path | None) -> LoadedPanels:
     if path is None or not path.exists():
         return LoadedPanels({}, (), frozenset())
     from runner.files.campaign.yaml_events import YamlReader
-    from runner.files.syntax.source import BadText, CheckedFile, Unreadable  # yaml and the gate: only when reading
-    from runner.files.syntax.yaml_errors import YamlProblem
+    from runner.files.syntax.source import Broken, CheckedFile  # yaml and the gate: only when reading
 
     findings = Findings(str(path))
     profiles: dict[str, PanelProfile] = {}
@@ -55,11 +54,7 @@ def read_panels(path: Path | None) -> LoadedPanels:
         entry = root.find("panels")
         names = entry[1] if entry and isinstance(entry[1], nodes.Mapping) else ()
         listed = frozenset(key.text for key, _ in names)
-    except Unreadable as problem:
-        findings.error(1, 1, "unreadable", f"this {problem}")
-    except BadText as problem:
-        findings.error(problem.line, problem.column, "encoding", problem.message)
-    except YamlProblem as problem:
+    except Broken as problem:
         findings.error(problem.line, problem.column, problem.code, problem.message)
     return LoadedPanels(profiles, tuple(findings.diagnostics()), listed)
 

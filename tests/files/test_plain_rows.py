@@ -1,5 +1,6 @@
 """Rows read without libyaml are the rows that libyaml would have read, or the file is read again."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 
 from runner.files.campaign import plain_rows
 from runner.files.campaign.plain_rows import PlainRows, Unproven
-from runner.files.campaign.rows import TEXTS
-from runner.files.campaign.yaml_events import YamlProblem, YamlReader
+from runner.files.campaign.rows import TEXTS, Chunk
+from runner.files.campaign.yaml_events import Where, YamlReader
 from runner.files.campaigns import load_campaigns
-from runner.files.syntax.source import BadText, CheckedFile
+from runner.files.syntax.source import Broken, CheckedFile
 
 PAGE = "https://example.com/our-brand/p/"
 HEAD = f"version: 1\ncampaign: c\npanel: sandbox\nlinks: [{PAGE}]\ndefaults: {{service: 1}}\n"
@@ -26,14 +27,19 @@ class NotRead(Exception):
 def rows_of(path: Path, *, skim: bool) -> tuple[str, list[int], int]:
     """All that the file holds with the rows' lines, and how many of them libyaml never saw."""
     rows: list[object] = []
-    others: list[object] = []
     lines: list[int] = []
-    numbers: list[object] = []
+    wheres: list[object] = []
     taken = 0
     reported: list[object] = []
 
     def report(*found: object) -> None:
         reported.append(found)
+
+    def take(chunks: Iterable[Chunk[Where]]) -> None:
+        for chunk in chunks:
+            rows.extend(chunk.rows)
+            lines.extend(chunk.lines)
+            wheres.extend(chunk.wheres)
 
     class Counting(PlainRows):
         def _rows(self, text, first):
@@ -46,22 +52,13 @@ def rows_of(path: Path, *, skim: bool) -> tuple[str, list[int], int]:
         patch.setattr("runner.files.campaign.yaml_events.PlainRows", Counting)
         try:
             reader = YamlReader(source, TEXT_KEYS, report, skim=skim)
-            reader.begin()
-            while (key := reader.key()) is not None:
-                if key.text == "orders" and not rows and reader.begins_list() is not None:
-                    for chunk in reader.rows():
-                        rows += chunk.rows
-                        lines += chunk.lines
-                        numbers += chunk.wheres
-                else:
-                    others.append((key.text, reader.value()))
-            reader.finish()
-        except (YamlProblem, BadText, Unproven) as problem:
+            document = reader.document("orders", take)
+        except (Broken, Unproven) as problem:
             raise NotRead from problem
         if reported or reader.unplaced:
             raise NotRead
-    assert all(number == where for where, number in enumerate(numbers) if isinstance(number, int))
-    return repr((others, rows)), lines, taken
+    assert all(where == line for where, line in zip(wheres, lines, strict=True) if isinstance(where, int))
+    return repr((document, rows)), lines, taken
 
 
 def a_file(folder: Path, text: str | bytes) -> Path:

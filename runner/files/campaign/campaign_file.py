@@ -1,8 +1,9 @@
 """Reads one campaign file, with the CSV files it names, into a Campaign or into findings."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +14,11 @@ from runner.files.campaign import header
 from runner.files.campaign.counts import read_counts
 from runner.files.campaign.csv_rows import CsvReader, resolve_csv
 from runner.files.campaign.plain_rows import Unproven
-from runner.files.campaign.rows import TEXTS, OrderCollector, Origin, Row, spot
+from runner.files.campaign.rows import TEXTS, Chunk, OrderCollector, Origin, Row, spot
 from runner.files.campaign.yaml_events import Where, YamlReader
 from runner.files.syntax import nodes
-from runner.files.syntax.nodes import Node, plain
-from runner.files.syntax.source import BadText, CheckedFile, Unreadable
-from runner.files.syntax.yaml_errors import YamlProblem
+from runner.files.syntax.nodes import plain
+from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import report_errors
 from runner.files.validation.findings import CampaignFindings
 from runner.files.validation.gate import gate
@@ -41,16 +41,16 @@ class CampaignFile(NamedTuple):
 
 
 def read_campaign(path: Path) -> CampaignFile:
-    """Read `path`; never raises for what a file holds. Its name in diagnostics is `str(path)`."""
-    known = None
-    reading = _skimmed(path, known)
+    """Read `path`; never raises for what a file holds. Its name in diagnostics is `str(path)`.
+
+    A good file is read once. One that can't be skimmed, whose rows come before what they need of the header, or that
+    has messages to be placed, is read again.
+    """
+    reading = _skimmed(path, None)
     if reading.came_late:
-        # `orders:` stood before what its rows need: read again, knowing the header.
-        known = reading.root
-        reading = _skimmed(path, known)
+        reading = _skimmed(path, reading.root)
     if reading.unplaced:
-        # A good file pays nothing for places; a wrong one is read again to find them.
-        reading = _Reading(path, known, reading.unplaced)
+        reading = _Reading(path, reading.known, reading.unplaced)
     return reading.result()
 
 
@@ -61,35 +61,33 @@ def _skimmed(path: Path, known: nodes.Mapping | None) -> "_Reading":
 
 
 class _Reading:
-    """One pass over a file; `known` is the header and `wanted` the rows to keep places of, where an earlier pass found that."""
+    """One pass over a file; `known` is the header and `wanted` the lines of rows to keep places of, where an earlier pass found that."""
 
     def __init__(
-        self, path: Path, known: nodes.Mapping | None, wanted: AbstractSet[int] = frozenset(), *, skim: bool = False
+        self, path: Path, known: nodes.Mapping | None, wanted: Container[int] = (), *, skim: bool = False
     ) -> None:
+        self.known = known
+        self.root = nodes.Mapping(1, 1)
+        self.unplaced: AbstractSet[int] = frozenset()  # lines to be wanted in another pass
         self._path = path
-        self._known = known
         self._findings = CampaignFindings()
         self._own = self._findings.of(str(path))
         self._collector: OrderCollector | None = None
         self._prints: list[tuple[str, bytes]] = []  # name and fingerprint of each CSV file read
         self._companions: list[str] = []
-        self.root = nodes.Mapping(1, 1)
-        self.unplaced: AbstractSet[int] = frozenset()  # rows to be wanted in another pass
-        self.came_late = False  # the header went on behind the orders, and their rows did not know it
         self._print: bytes | None = None  # the file's own; None: it could not be read to its end
         try:
             with CheckedFile(path) as source:
                 reader = YamlReader(source, _TEXTS, self._own.error, wanted, skim=skim)
                 self.unplaced = reader.unplaced
-                self._read(reader)
+                try:
+                    reader.document("orders", partial(self._read_rows, reader))
+                finally:
+                    self.root = reader.root
                 self._print = source.fingerprint()
-        except Unreadable as problem:
+        except Broken as problem:
             first = "" if path.exists() else "; `runner init` writes a first campaign"
-            self._own.error(1, 1, "unreadable", f"this {problem}{first}")
-        except BadText as problem:
-            self._own.error(problem.line, problem.column, "encoding", problem.message)
-        except YamlProblem as problem:
-            self._own.error(problem.line, problem.column, problem.code, problem.message)
+            self._own.error(problem.line, problem.column, problem.code, problem.message + first)
         except Unproven:
             pass  # it is read again
 
@@ -98,23 +96,14 @@ class _Reading:
         """True if the file was read to its end."""
         return self._print is not None
 
-    def _read(self, reader: YamlReader) -> None:
-        self.root = reader.begin()
-        first: dict[str, int] = {}
-        while (key := reader.key()) is not None:
-            is_new = reader.is_new_key(key, first)
-            value: Node | None = reader.begins_list() if key.text == "orders" and is_new else None
-            if value is not None:
-                self._read_rows(reader, self._known or self.root)
-            else:
-                value = reader.value()
-                self.came_late |= self._collector is not None and key.text in _FOR_ROWS and self._known is None
-            if is_new:
-                self.root.hold(key, value)
-        reader.finish()
+    @property
+    def came_late(self) -> bool:
+        """True if the header goes on behind the orders, and their rows did not know it."""
+        names = [key.text for key, _ in self.root]
+        return self.known is None and "orders" in names and not _FOR_ROWS.isdisjoint(names[names.index("orders") :])
 
-    def _read_rows(self, reader: YamlReader, known: nodes.Mapping) -> None:
-        values: dict[str, Any] = {key.text: plain(value, _TEXTS, key.text) for key, value in known}
+    def _read_rows(self, reader: YamlReader, rows: Iterator[Chunk[Where]]) -> None:
+        values: Any = plain(self.known or reader.root, _TEXTS)
         name, defaults = values.get("campaign"), values.get("defaults", {})
         usable = defaults if gate("campaign", "defaults").accepts(defaults) else None
         collector = OrderCollector(str(name), header.link_rules(values.get("links")), self._findings)
@@ -128,7 +117,7 @@ class _Reading:
                 self._own.error(*spot(reader.places(where), "from"), "unreadable", message)
 
         origin = Origin(findings=self._own, places=reader.places, expand=expand)
-        for chunk in reader.rows():
+        for chunk in rows:
             collector.add(chunk, origin, usable)
 
     def _read_csv(self, name: str, collector: OrderCollector, defaults: Mapping[str, Any] | None) -> str | None:
@@ -144,24 +133,28 @@ class _Reading:
                     collector.add(chunk, origin, defaults if reader.is_whole else None)
                 self._prints.append((name, source.fingerprint()))
         except Unreadable as problem:
-            return str(problem)
-        except BadText as problem:
-            findings.error(problem.line, problem.column, "encoding", problem.message)
+            return problem.why
+        except Broken as problem:
+            findings.error(problem.line, problem.column, problem.code, problem.message)
         return None
 
     def _counts(self, name: str) -> dict[str, int]:
         """The present counts of the file that `counts:` names."""
         folder = self._path.parent
         self._companions.append(str(folder / name))
+        findings = self._findings.of(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
                 stream = TextIOWrapper(BufferedReader(source), encoding="utf-8-sig", newline="")
-                counts = read_counts(stream, self._findings.of(str(folder / name)))
+                counts = read_counts(stream, findings)
                 self._prints.append((name, source.fingerprint()))
                 return counts
         except Unreadable as problem:
-            message = f"`counts`: {clean(name, 120)} {problem}"
+            message = f"`counts`: {clean(name, 120)} {problem.why}"
             self._own.error(*self._place("counts"), "unreadable", message)
+        except Broken as problem:
+            message = f"is no CSV in UTF-8: {problem.message}"
+            findings.error(problem.line, problem.column, "counts-file", message)
         return {}
 
     def result(self) -> CampaignFile:

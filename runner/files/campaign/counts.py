@@ -8,7 +8,6 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.values.links import page_key
 from runner.core.values.text import clean
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form
-from runner.files.syntax.source import BadText
 from runner.files.syntax.written_numbers import as_whole
 from runner.files.validation.findings import Findings
 
@@ -33,7 +32,7 @@ def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
 
 
 def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
-    """The same of an open file; what is wrong goes to `findings`. Unreadable and OSError pass through."""
+    """The same of an open file; what is wrong goes to `findings`. Broken and OSError pass through."""
     counts: dict[str, int] = {}
     line = 1
     rows = csv.reader(stream, strict=True)
@@ -65,6 +64,4 @@ def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
         findings.error(line, 1, _CODE, csv_problem(error))
     except UnicodeDecodeError:
         findings.error(line, 1, _CODE, "is no CSV in UTF-8: save it as UTF-8")
-    except BadText as problem:
-        findings.error(problem.line, problem.column, _CODE, f"is no CSV in UTF-8: {problem.message}")
     return counts

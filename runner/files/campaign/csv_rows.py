@@ -13,7 +13,7 @@ from runner.files.campaign.rows import Chunk
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
 from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
 from runner.files.syntax.scalars import FlagCells, NumberCells, TagCells, Value
-from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import did_you_mean
 from runner.files.validation.findings import Findings
 
@@ -72,7 +72,7 @@ class CsvReader:
         return "" not in self._names
 
     def rows(self) -> Iterator[Chunk[CsvRow]]:
-        """All rows in chunks; empty cells are left out, they take the defaults. BadText and Unreadable pass through."""
+        """All rows in chunks; empty cells are left out, they take the defaults. Broken passes through."""
         chunk: list[CsvRow] = []
         try:
             self._names = _header(next(self._reader, None), self._findings)
@@ -82,7 +82,7 @@ class CsvReader:
                 chunk = []
         except csv.Error as error:
             self._findings.error(self._line, 1, "csv", csv_problem(error))
-        except BadText:
+        except Broken:
             yield self._values(chunk)  # what stands before the bad byte is checked all the same
             raise
         if chunk:

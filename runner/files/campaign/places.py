@@ -1,17 +1,19 @@
 """Finds the place of an order's field in the files, by reading them again; used only when there is a message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.orders import Campaign
 from runner.files.campaign.csv_rows import CsvReader, resolve_csv
-from runner.files.campaign.rows import TEXTS
-from runner.files.campaign.yaml_events import YamlReader
+from runner.files.campaign.rows import TEXTS, Chunk
+from runner.files.campaign.yaml_events import Where, YamlReader
 from runner.files.syntax import nodes
 from runner.files.syntax.nodes import Node, Scalar
-from runner.files.syntax.source import BadText, CheckedFile, Unreadable
-from runner.files.syntax.yaml_errors import YamlProblem
+from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.validation.findings import Findings
 
 _FIELDS = {  # what a finding is about -> the field that says so
@@ -22,7 +24,15 @@ _FIELDS = {  # what a finding is about -> the field that says so
     "runs-without-interval": "runs",
     "quantity-range": "quantity",
 }
-_ANY = frozenset[int]()
+_EVERY_LINE = range(1, sys.maxsize)
+
+
+class _Places(NamedTuple):
+    """Where the orders of one file may say something: in their own rows, or in the campaign file."""
+
+    rows: Mapping[int, Node]  # by line
+    campaign: str
+    shared: Sequence[Node]  # rows that name the CSV file, and `defaults:`
 
 
 def located(diagnostics: Sequence[Diagnostic], campaigns: Iterable[Campaign]) -> list[Diagnostic]:
@@ -37,101 +47,63 @@ def located(diagnostics: Sequence[Diagnostic], campaigns: Iterable[Campaign]) ->
     lines: dict[str, set[int]] = {}
     for one in diagnostics:
         lines.setdefault(one.file, set()).add(one.line)
-    files = {name: _File(name, named_by.get(name, name), wanted) for name, wanted in lines.items()}
-    return [_moved(one, files[one.file].find(one.line, _FIELDS.get(one.code, ""))) for one in diagnostics]
+    files = {name: _places(name, named_by.get(name, name), wanted) for name, wanted in lines.items()}
+    return [_moved(one, files[one.file]) for one in diagnostics]
 
 
-def _moved(one: Diagnostic, place: tuple[str, int, int] | None) -> Diagnostic:
-    return one if place is None else one._replace(file=place[0], line=place[1], column=place[2])
+def _moved(one: Diagnostic, places: _Places) -> Diagnostic:
+    field = _FIELDS.get(one.code, "")
+    for file, node in ((one.file, places.rows.get(one.line)), *((places.campaign, node) for node in places.shared)):
+        found = node.find(field) if isinstance(node, nodes.Mapping) else None
+        if found is not None:
+            return one._replace(file=file, line=found[1].line, column=found[1].column)
+    return one
 
 
-class _File:
-    """One file that lists orders, and the campaign file that lists it; only the rows of some lines are kept."""
-
-    def __init__(self, name: str, campaign: str, lines: set[int]) -> None:
-        self._name = name
-        self._campaign = campaign
-        self._is_csv = name != campaign
-        self._header, rows = _yaml(campaign, _ANY if self._is_csv else lines)
-        self._rows = _csv(name, lines) if self._is_csv else rows
-        self._includes = [row for row in self._header_rows() if self._is_csv]
-
-    def find(self, line: int, field: str) -> tuple[str, int, int] | None:
-        """File, line and column of what the order in `line` says under `field`, wherever it says it."""
-        row = self._rows.get(line)
-        if row is not None and (place := _value(row, field)):
-            return (self._name, *place)
-        for node in (*self._includes, self._defaults()):
-            if node is not None and (place := _value(node, field)):
-                return (self._campaign, *place)
-        return None
-
-    def _defaults(self) -> Node | None:
-        found = self._header.find("defaults")
-        return None if found is None else found[1]
-
-    def _header_rows(self) -> Iterable[Node]:
-        """The rows that name this CSV file."""
-        found = self._header.find("orders")
-        for row in found[1].items if found is not None and isinstance(found[1], nodes.Sequence) else ():
-            named = row.find("from") if isinstance(row, nodes.Mapping) else None
-            if named is None or not isinstance(named[1], Scalar):
-                continue
-            if str(Path(self._campaign).parent / named[1].text) == self._name:
-                yield row
+def _places(name: str, campaign: str, lines: set[int]) -> _Places:
+    is_csv = name != campaign
+    header, rows = _yaml(campaign, _EVERY_LINE if is_csv else lines)
+    defaults = [value for key, value in header if key.text == "defaults"]
+    if not is_csv:
+        return _Places(rows, campaign, defaults)
+    including = [row for row in rows.values() if _names(row, Path(campaign).parent) == name]
+    return _Places(_csv(name, lines), campaign, [*including, *defaults])
 
 
-def _value(node: Node, field: str) -> tuple[int, int] | None:
-    found = node.find(field) if isinstance(node, nodes.Mapping) else None
-    return None if found is None else (found[1].line, found[1].column)
+def _names(row: Node, folder: Path) -> str | None:
+    """The CSV file that a row of a campaign in `folder` names."""
+    named = row.find("from") if isinstance(row, nodes.Mapping) else None
+    return str(folder / named[1].text) if named and isinstance(named[1], Scalar) else None
 
 
-def _yaml(name: str, lines: set[int] | frozenset[int]) -> tuple[nodes.Mapping, Mapping[int, Node]]:
-    """The header with the rows that name files, and the rows that begin in `lines`; as far as the file can be read."""
+def _yaml(name: str, lines: Container[int]) -> tuple[nodes.Mapping, Mapping[int, Node]]:
+    """The header, and the rows that begin in `lines`; as far as the file can be read."""
     rows: dict[int, Node] = {}
-    numbers: frozenset[int] = frozenset()
+
+    def keep(chunks: Iterable[Chunk[Where]]) -> None:
+        for chunk in chunks:
+            rows.update(
+                (line, where)
+                for line, where in zip(chunk.lines, chunk.wheres, strict=True)
+                if line in lines and not isinstance(where, int)
+            )
+
     header = nodes.Mapping(1, 1)
-    for _ in range(2):  # first which rows, then these with their places
-        header, wanted = nodes.Mapping(1, 1), set()
+    with suppress(Broken), CheckedFile(Path(name)) as source:
+        reader = YamlReader(source, TEXTS, _ignore, lines)
         try:
-            with CheckedFile(Path(name)) as source:
-                reader = YamlReader(source, TEXTS, _ignore, numbers)
-                reader.begin()
-                while (key := reader.key()) is not None:
-                    listed = reader.begins_list() if key.text == "orders" else None
-                    if listed is None:
-                        header.hold(key, reader.value())
-                        continue
-                    number = 0
-                    for chunk in reader.rows():
-                        for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
-                            is_include = isinstance(row, dict) and "from" in row
-                            if line in lines or is_include:
-                                wanted.add(number)
-                                node = reader.places(where) if number in numbers else None
-                                if node is not None and is_include:
-                                    listed.hold(node)
-                                if node is not None and line in lines:
-                                    rows[line] = node
-                            number += 1
-                    header.hold(key, listed)
-        except (Unreadable, BadText, YamlProblem):
-            pass
-        numbers = frozenset(wanted)
-        if not numbers:
-            break
+            reader.document("orders", keep)
+        finally:
+            header = reader.root
     return header, rows
 
 
 def _csv(name: str, lines: set[int]) -> Mapping[int, Node]:
     rows: dict[int, Node] = {}
-    try:
-        with CheckedFile(resolve_csv(Path(name).name, Path(name).parent)) as source:
-            reader = CsvReader(source, Findings(name))
-            for chunk in reader.rows():
-                rows |= {row[0]: reader.places(row) for row in chunk.wheres if row[0] in lines}
-    except (Unreadable, BadText):
-        pass
+    with suppress(Broken), CheckedFile(resolve_csv(Path(name).name, Path(name).parent)) as source:
+        reader = CsvReader(source, Findings(name))
+        for chunk in reader.rows():
+            rows |= {row[0]: reader.places(row) for row in chunk.wheres if row[0] in lines}
     return rows
 
 

@@ -1,12 +1,11 @@
 """Reads YAML from libyaml's events: small parts as nodes with places, the list of orders row by row.
 
-Knows no campaign. Every refusal of the document as a whole is a YamlProblem; what can be told beside others is
+Knows no campaign. What keeps a document from being read on is raised as Broken; what can be told beside others is
 reported.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import yaml
@@ -27,9 +26,9 @@ from runner.files.campaign.rows import Chunk
 from runner.files.syntax.libyaml import CSafeLoader
 from runner.files.syntax.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
 from runner.files.syntax.scalars import SPECIAL_TEXTS, PlainValues
-from runner.files.syntax.source import BadText, CheckedFile, Unreadable
+from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.syntax.split_values import is_rest
-from runner.files.syntax.yaml_errors import YamlProblem, unreadable
+from runner.files.syntax.yaml_errors import not_yaml
 
 DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add
@@ -37,28 +36,33 @@ CHUNK = 256  # rows checked at once
 
 Report = Callable[[int, int, str, str], None]  # line, column, code, message
 Event = Any  # PyYAML's stubs know neither the marks nor the tags of libyaml's events
-Where = int | Node  # a row's number in its list, or the row itself where its places are wanted
+Where = int | Node  # the line that a row begins in, or the row itself where its places are wanted
 
+_EMPTY = "the file is empty: `runner init` writes a first one"
 _TOO_DEEP = f"more than {DEPTH} levels of nesting: a campaign needs 4"
 
 
 class YamlReader:
-    """One YAML file, read once: `document`, or `begin`, then `key` and `value` or `rows` for each key, then `finish`."""
+    """One YAML file, read once by `document`."""
 
     def __init__(
         self,
         source: CheckedFile,
         texts: frozenset[str],
         report: Report,
-        wanted: AbstractSet[int] = frozenset(),
+        wanted: Container[int] = (),
         *,
         skim: bool = False,
     ) -> None:
-        """Scalars under the keys `texts` stay text; of the rows of a long list only those numbered in `wanted` keep places.
+        """Scalars under the keys `texts` stay text; of the rows of a long list only those in the lines `wanted` keep places.
 
         With `skim`, plainly written rows are read without libyaml. Everything may raise Unproven then, and where it
         raises anything, only a second reader without `skim` tells all that is wrong.
         """
+        self.root = Mapping(1, 1)  # the document, as far as it was read
+        self.unplaced: set[int] = (
+            set()
+        )  # lines of rows whose places were asked for and not kept: read the file again with these
         self._source = source
         self._texts = texts
         self._report = report
@@ -73,104 +77,86 @@ class YamlReader:
         except yaml.YAMLError as error:
             raise self._problem(error) from None
         self._pull: Callable[[], Event] = self._parser.get_event
-        self._held: Event = None  # an event looked at and put back
         self._wanted = wanted
-        self.unplaced: set[int] = set()  # rows whose places were asked for and not kept: read the file again with these
         self._anchors: dict[str, Node | None] = {}  # None while the anchor's own node is being read
         self._expanded = 0
         self._listing = False
 
-    def document(self) -> Mapping:
-        """The whole document: for files without long lists."""
-        root = self.begin()
+    def document(self, listed: str = "", take: Callable[[Iterator[Chunk[Where]]], None] | None = None) -> Mapping:
+        """The whole document. The rows of a list under the key `listed` go to `take`, which reads them all; they are not kept."""
+        self._begin()
         first: dict[str, int] = {}
-        while (key := self.key()) is not None:
-            value = self.value()
-            if self.is_new_key(key, first):
-                root.hold(key, value)
-        self.finish()
-        return root
-
-    def begin(self) -> Mapping:
-        """The document's mapping, still empty."""
-        self._next()
-        event = self._next()
-        if isinstance(event, StreamEndEvent):
-            raise YamlProblem(1, 1, "the file is empty: `runner init` writes a first one", "empty-file")
-        if not isinstance(event, DocumentStartEvent):
-            raise _at(event, "expected a document")
-        event = self._next()
-        if not isinstance(event, MappingStartEvent):
-            found = "a list" if isinstance(event, SequenceStartEvent) else "a single value"
-            if isinstance(event, ScalarEvent) and not event.value:
-                raise _at(event, "the file is empty: `runner init` writes a first one", "empty-file")
-            raise _at(
-                event, f"the file holds {found}: it must be a mapping that begins with `version: 1`", "wrong-type"
-            )
-        self._check_marks(event)
-        return Mapping(*_spot(event))
-
-    def key(self) -> Scalar | None:
-        """The next key of the document's mapping; None at its end."""
-        event = self._next()
-        return None if isinstance(event, MappingEndEvent) else self._key(event)
-
-    def value(self) -> Node:
-        """The value of the key just read, whole."""
-        return self._compose(self._next(), 2)
-
-    def begins_list(self) -> Sequence | None:
-        """If the value of the key just read is a list, the list without its items, to be read with `rows`."""
-        event = self._next()
-        if not isinstance(event, SequenceStartEvent):
-            self._held = event
-            return None
-        if self._check_marks(event):
-            raise _at(event, "an anchor on the list of orders is not used here: remove it", "alias")
-        return Sequence(*_spot(event))
-
-    def finish(self) -> None:
-        """Read to the end of the file; a second document is a problem."""
+        while not isinstance(event := self._next(), MappingEndEvent):
+            key = self._key(event)
+            is_new = self._is_new_key(key, first)
+            event = self._next()
+            if take is not None and is_new and key.text == listed and isinstance(event, SequenceStartEvent):
+                if self._check_marks(event):
+                    raise _at(event, "an anchor on the list of orders is not used here: remove it", "alias")
+                take(self._rows())
+                value: Node = Sequence(*_spot(event))
+            else:
+                value = self._compose(event, 2)
+            if is_new:
+                self.root.hold(key, value)
         self._next()
         event = self._next()
         if self._runs:
             raise Unproven
         if not isinstance(event, StreamEndEvent):
             raise _at(event, "a second document begins here: keep one document in a file", "documents")
+        return self.root
 
-    def rows(self) -> Iterator[Chunk[Where]]:
+    def _begin(self) -> None:
+        """Read up to the first key."""
+        self._next()
+        event = self._next()
+        if isinstance(event, StreamEndEvent):
+            raise Broken(1, 1, _EMPTY, "empty-file")
+        if not isinstance(event, DocumentStartEvent):
+            raise _at(event, "expected a document")
+        event = self._next()
+        if not isinstance(event, MappingStartEvent):
+            if isinstance(event, ScalarEvent) and not event.value:
+                raise _at(event, _EMPTY, "empty-file")
+            found = "a list" if isinstance(event, SequenceStartEvent) else "a single value"
+            raise _at(
+                event, f"the file holds {found}: it must be a mapping that begins with `version: 1`", "wrong-type"
+            )
+        self._check_marks(event)
+        self.root = Mapping(*_spot(event))
+
+    def _rows(self) -> Iterator[Chunk[Where]]:
         """The items of the list just begun. A row becomes a dict straight from its events; only wanted ones keep places."""
         self._listing = True
-        number = 0
         while self._listing:
             chunk: Chunk[Where] = Chunk([], [], [])
             problem: Exception | None = None
             try:
-                self._fill(chunk, number)
+                self._fill(chunk)
             except yaml.YAMLError as error:
                 problem = self._problem(error)
-            except (YamlProblem, BadText, Unreadable, Unproven) as error:
+            except (Broken, Unproven) as error:
                 problem = error
             if chunk.rows:
-                number += len(chunk.rows)
                 yield chunk
             if problem is not None:
                 raise problem
 
-    def _fill(self, chunk: Chunk[Where], number: int) -> None:
+    def _fill(self, chunk: Chunk[Where]) -> None:
         # The hot loop: a million rows have 0.6 of libyaml's own time for everything that is ours. No event outlives its
         # row (kept ones cost a sixth of the whole), marks are touched once a row, classes are compared by identity.
         pull, texts, values, special, wanted = self._pull, self._texts, _VALUES, SPECIAL_TEXTS.get, self._wanted
         rows, lines, wheres = chunk
         runs = self._runs
-        for index in range(number, number + CHUNK):
+        for _ in range(CHUNK):
             event = pull()
             if event.__class__ is SequenceEndEvent:
                 self._listing = False
                 return
             line = event.start_mark.line + 1
             if (
-                index in wanted
+                line in wanted
                 or event.__class__ is not MappingStartEvent
                 or event.anchor is not None
                 or event.tag is not None
@@ -189,7 +175,7 @@ class YamlReader:
                     name = self._key(key).text
                 value = pull()
                 if name in row:
-                    self.unplaced.add(index)  # to be composed, which tells the key that stands there twice
+                    self.unplaced.add(line)  # to be composed, which tells the key that stands there twice
                 if value.__class__ is not ScalarEvent or value.anchor is not None or value.tag is not None:
                     row[name] = plain(self._compose(value, 4), texts, name)
                 elif value.style:
@@ -199,20 +185,20 @@ class YamlReader:
                     row[name] = special(text, text) if name in texts else values[text]
                 key = pull()
             rows.append(row)
-            wheres.append(index)
+            wheres.append(line)
             lines.append(line)
             if runs and runs[0].line <= line:
-                self._join(chunk, event, index + 1)
+                self._join(chunk, event)
                 return
 
-    def _join(self, chunk: Chunk[Where], before: Event, number: int) -> None:
-        """Append the rows that were taken out behind the row `before`; the first of them gets `number`."""
+    def _join(self, chunk: Chunk[Where], before: Event) -> None:
+        """Append the rows that were taken out behind the row `before`."""
         run = self._runs.popleft()
         if (run.line, run.column) != _spot(before):
             raise Unproven
         chunk.rows.extend(run.rows)
         chunk.lines.extend(run.lines)
-        chunk.wheres.extend(range(number, number + len(run.rows)))
+        chunk.wheres.extend(run.lines)
 
     def places(self, where: Where) -> Node:
         """A row's node. Without places if nobody said before that they are `wanted`; then they must be read again."""
@@ -222,9 +208,6 @@ class YamlReader:
         return Mapping(1, 1)
 
     def _next(self) -> Event:
-        if (held := self._held) is not None:
-            self._held = None
-            return held
         try:
             return self._pull()
         except yaml.YAMLError as error:
@@ -241,7 +224,7 @@ class YamlReader:
         if isinstance(event, ScalarEvent):
             node = Scalar(event.value, Style.QUOTED if event.style else Style.PLAIN, line, column)
         elif depth > DEPTH:
-            raise YamlProblem(line, column, _TOO_DEEP, "too-deep")
+            raise Broken(line, column, _TOO_DEEP, "too-deep")
         elif isinstance(event, SequenceStartEvent):
             node = Sequence(line, column)
             while not isinstance(event := self._next(), SequenceEndEvent):
@@ -257,11 +240,11 @@ class YamlReader:
         while not isinstance(event := self._next(), MappingEndEvent):
             key = self._key(event)
             value = self._compose(self._next(), depth + 1)
-            if is_rest(key, value) or self.is_new_key(key, first):
+            if is_rest(key, value) or self._is_new_key(key, first):
                 node.hold(key, value)
         return node
 
-    def is_new_key(self, key: Scalar, first: dict[str, int]) -> bool:
+    def _is_new_key(self, key: Scalar, first: dict[str, int]) -> bool:
         """True if the mapping has not had this key; else the second one is reported. `first` remembers the lines."""
         if key.text in first:
             name = clean(key.text, 60)
@@ -279,18 +262,18 @@ class YamlReader:
 
     def _aliased(self, name: str, line: int, column: int, depth: int) -> Node:
         if name not in self._anchors:
-            raise YamlProblem(
+            raise Broken(
                 line, column, f"`*{clean(name, 60)}` has no anchor `&…` before it: add one, or put quotes", "alias"
             )
         node = self._anchors[name]
         if node is None:
-            raise YamlProblem(line, column, f"`*{clean(name, 60)}` stands inside itself: write the values out", "alias")
+            raise Broken(line, column, f"`*{clean(name, 60)}` stands inside itself: write the values out", "alias")
         if not isinstance(node, Scalar):  # scalars are shared, they can't grow
             self._expanded += node.size
             if depth + node.height - 1 > DEPTH:
-                raise YamlProblem(line, column, _TOO_DEEP, "too-deep")
+                raise Broken(line, column, _TOO_DEEP, "too-deep")
         if self._expanded > EXPANDED:
-            raise YamlProblem(
+            raise Broken(
                 line, column, f"aliases add more than {EXPANDED} values: write them out, or use a CSV file", "alias"
             )
         return node
@@ -302,13 +285,13 @@ class YamlReader:
         anchor: str | None = event.anchor
         return anchor
 
-    def _problem(self, error: yaml.YAMLError) -> "YamlProblem | BadText":
+    def _problem(self, error: yaml.YAMLError) -> Broken:
         mark = getattr(error, "problem_mark", None)
         if mark is None:  # libyaml's reader tells no place
             return self._source.control_character()
         line = mark.line + 1
         problem = str(error.problem)  # type: ignore[attr-defined]  # every error with a mark has one
-        return unreadable(line, mark.column + 1, problem, self._source.line(line))
+        return not_yaml(line, mark.column + 1, problem, self._source.line(line))
 
 
 _VALUES = PlainValues()
@@ -318,5 +301,5 @@ def _spot(event: Event) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _at(event: Event, message: str, code: str = "yaml") -> YamlProblem:
-    return YamlProblem(*_spot(event), message, code)
+def _at(event: Event, message: str, code: str = "yaml") -> Broken:
+    return Broken(*_spot(event), message, code)

@@ -22,22 +22,27 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff
 _ENCODINGS = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
 
 
-class Unreadable(Exception):
-    """The file can't be opened or read; `args[0]` says why and what to do."""
+class Broken(Exception):
+    """The file can't be read beyond `line`:`column`; the message says why and what to do."""
 
-
-class BadText(Exception):
-    """The file is not plain UTF-8 text at `line`:`column`."""
-
-    def __init__(self, line: int, column: int, message: str) -> None:
+    def __init__(self, line: int, column: int, message: str, code: str = "encoding") -> None:
         super().__init__(message)
         self.line = line
         self.column = column
         self.message = message
+        self.code = code
+
+
+class Unreadable(Broken):
+    """The file can't be opened, or is too large; `why` says so without naming the file."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(1, 1, f"this {why}", "unreadable")
+        self.why = why
 
 
 class CheckedFile(io.RawIOBase):
-    """A stream over a file's bytes. `read` raises BadText where the bytes are no UTF-8 text."""
+    """A stream over a file's bytes. `read` raises Broken where the bytes are no UTF-8 text."""
 
     def __init__(self, path: Path, cap: int = SIZE_CAP) -> None:
         super().__init__()
@@ -60,13 +65,13 @@ class CheckedFile(io.RawIOBase):
         piece = bytes(memoryview(buffer)[:count])
         if not self._size and piece.startswith(tuple(mark for mark, _ in _ENCODINGS)):
             name = next(name for mark, name in _ENCODINGS if piece.startswith(mark))
-            raise BadText(1, 1, f"the file is {name}: save it as UTF-8")
+            raise Broken(1, 1, f"the file is {name}: save it as UTF-8")
         try:
             self._decoder.decode(piece, final=not count)
         except UnicodeDecodeError:
             raise self._not_utf8() from None
         if b"\0" in piece:
-            raise self._control()
+            raise self.control_character()
         self._size += count
         if self._size > self._cap:
             raise Unreadable(self._too_large())
@@ -83,9 +88,16 @@ class CheckedFile(io.RawIOBase):
         """Length and SHA-256 of what was read so far."""
         return self._size.to_bytes(8, "big") + self._hash.digest()
 
-    def control_character(self) -> BadText:
+    def control_character(self) -> Broken:
         """Where the first character stands that no text file should hold; for readers that only say that there is one."""
-        return self._control()
+        text = self._again().decode("utf-8-sig", "replace")
+        found = _CONTROL.search(text)
+        if found is None:
+            return Broken(1, 1, "the file holds a character that is not allowed: keep plain text only")
+        line, column = _place(text[: found.start()])
+        if found.group() == "\0":
+            return Broken(line, column, "NUL byte: this is no text file, or it is UTF-16; save it as UTF-8")
+        return Broken(line, column, f"control character 0x{ord(found.group()):02x}: remove it")
 
     def line(self, number: int) -> str:
         """The text of a line, from 1; empty if there is none. Reads the file again: only for messages."""
@@ -99,24 +111,14 @@ class CheckedFile(io.RawIOBase):
         self._file.seek(0)
         return self._file.read(self._cap)
 
-    def _not_utf8(self) -> BadText:
+    def _not_utf8(self) -> Broken:
         whole = self._again()
         try:
             whole.decode()
         except UnicodeDecodeError as bad:
             line, column = _place(whole[: bad.start].decode("utf-8-sig"))
-            return BadText(line, column, f"byte 0x{whole[bad.start]:02x} is not UTF-8: save the file as UTF-8")
-        return BadText(1, 1, "the file is not UTF-8: save it as UTF-8")
-
-    def _control(self) -> BadText:
-        text = self._again().decode("utf-8-sig", "replace")
-        found = _CONTROL.search(text)
-        if found is None:
-            return BadText(1, 1, "the file holds a character that is not allowed: keep plain text only")
-        line, column = _place(text[: found.start()])
-        if found.group() == "\0":
-            return BadText(line, column, "NUL byte: this is no text file, or it is UTF-16; save it as UTF-8")
-        return BadText(line, column, f"control character 0x{ord(found.group()):02x}: remove it")
+            return Broken(line, column, f"byte 0x{whole[bad.start]:02x} is not UTF-8: save the file as UTF-8")
+        return Broken(1, 1, "the file is not UTF-8: save it as UTF-8")
 
 
 def _open_regular(path: Path) -> io.FileIO:

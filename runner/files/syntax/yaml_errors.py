@@ -2,6 +2,8 @@
 
 import re
 
+from runner.files.syntax.source import Broken
+
 _WORDS = {  # what libyaml says -> ours
     "found character that cannot start any token": "this character can't begin a value: put the value in quotes",
     "mapping values are not allowed in this context": "a second `: ` in one value, or wrong indentation: put the value in quotes, or line the keys up",
@@ -42,26 +44,15 @@ _OTHERWISE = "this can't be read as YAML: check the indentation, quotes and brac
 _ESCAPED = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")  # how JSON writes an emoji
 
 
-class YamlProblem(Exception):
-    """The document can't be read beyond `line`:`column`."""
-
-    def __init__(self, line: int, column: int, message: str, code: str = "yaml") -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
-        self.message = message
-        self.code = code
-
-
-def unreadable(line: int, column: int, said: str, text: str) -> YamlProblem:
+def not_yaml(line: int, column: int, said: str, text: str) -> Broken:
     """The problem that libyaml `said` there is at `line`:`column`; `text` is the whole line."""
     if text[column - 1 : column] == "\t":
-        return YamlProblem(line, column, "a tab can't indent or begin a value in YAML: use spaces", "tab")
+        return Broken(line, column, "a tab can't indent or begin a value in YAML: use spaces", "tab")
     if said.startswith("found invalid Unicode") and (found := _ESCAPED.search(text, max(column - 3, 0))):
         character = bytes.fromhex(found[1] + found[2]).decode("utf-16-be")
         message = (
             f"`{found[0]}` is how JSON writes {character} (U+{ord(character):X}), which YAML does not know: "
             f"write {character} itself, or \\U{ord(character):08X}"
         )
-        return YamlProblem(line, column, message, "json-escape")
-    return YamlProblem(line, column, _WORDS.get(said, _OTHERWISE))
+        return Broken(line, column, message, "json-escape")
+    return Broken(line, column, _WORDS.get(said, _OTHERWISE), "yaml")
