@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from runner.core.values.links import LinkForm, page_key
+from runner.core.values.links import page_key
 from runner.core.values.money import ONE, ZERO
 from runner.core.values.text import Secret
 
@@ -145,7 +145,7 @@ class Campaign:
     counts: Mapping[str, int] | None = (
         None  # page (`page_key`) -> present count, of the file that `counts:` names; None: none is named
     )
-    link_form: LinkForm = LinkForm.ANY  # of the orders' links
+    links_are_keys: bool = False  # each order's link is surely its own `page_key`: it need not be computed
     places: Mapping[str, str] = field(default_factory=dict)  # `budget.total` and the like -> `file:line` that sets it
 
     def place_of(self, key: str) -> str:

@@ -11,7 +11,7 @@ from runner.core.imports import BoughtRow
 from runner.core.values.text import clean
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
 from runner.files.syntax.nodes import Mapping, Scalar, Style
-from runner.files.syntax.scalars import NumberCells
+from runner.files.syntax.scalars import number_cell
 from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.validation.diagnose import did_you_mean, report_errors
 from runner.files.validation.findings import Findings
@@ -103,7 +103,7 @@ def _row(
     if "id" not in found and "link" not in found:
         findings.error(line, 1, "missing-key", "the row has neither `id` nor `link`: fill one in")
     values: dict[str, Any] = {
-        name: _CELLS[text] if name in _NUMBERS else text for name, text in found.items() if name != "order_id"
+        name: number_cell(text) if name in _NUMBERS else text for name, text in found.items() if name != "order_id"
     }
     campaign, slash, own = found.get("id", "").partition("/")
     checked = {"link": _ANY_LINK, **values} | ({"id": own} if slash else {})
@@ -122,6 +122,3 @@ def _row(
     if findings.errors > before or order_id is None:
         return None
     return BoughtRow(line, order_id, *(values.get(name) for name in ("id", *COLUMNS[2:])))
-
-
-_CELLS = NumberCells()

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.orders import Campaign, Order
-from runner.core.values.links import LinkForm, page_key
+from runner.core.values.links import page_key
 from runner.core.values.similar_links import difference, loose_key, loose_site, may_track, site_of
 from runner.core.values.text import clean
 
@@ -42,9 +42,6 @@ def _may_be_some(campaigns: Sequence[Campaign]) -> bool:
     sites = {(prefix.partition(":")[0], site_of(prefix)) for prefix in prefixes}
     if len({loose_site(site) for _, site in sites}) < len(sites):
         return True
-    forms = {campaign.link_form for campaign in campaigns}
-    if forms <= {LinkForm.BARE} or forms <= {LinkForm.SLASHED}:
-        return False
     endings: set[bool] = set()
     for campaign in campaigns:
         for links in _batches(map(_link, campaign.orders)):

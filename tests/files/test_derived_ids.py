@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.values.links import page_key
-from runner.files.campaign.derived_ids import LONGEST, DerivedIds, derived_id
+from runner.files.campaign.derived_ids import LONGEST, derived_id, derived_ids
 from runner.files.validation.gate import gate
 from tests.core.test_links import TEXTS
 
@@ -83,7 +83,7 @@ def test_an_id_is_short_and_may_be_written_as_one(service, link):
     found = derived_id(service, link)
     assert len(found) <= LONGEST
     assert gate("campaign", "id").accepts(found)
-    assert found == derived_id(service, page_key(link)) == DerivedIds().of(service, link)
+    assert found == derived_id(service, page_key(link))
 
 
 LINKS = st.tuples(
@@ -96,7 +96,7 @@ LINKS = st.tuples(
 def test_many_ids_at_once_are_those_of_each(pairs):
     services = [service for service, _ in pairs]
     keys = [page_key(link) for _, link in pairs]
-    assert DerivedIds().of_keys(services, keys) == [derived_id(*one) for one in zip(services, keys, strict=True)]
+    assert derived_ids(services, keys) == [derived_id(*one) for one in zip(services, keys, strict=True)]
 
 
 # Two links of one name whose hashes are the same: found by trying ten million.

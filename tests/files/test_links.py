@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.diagnostics import Severity
-from runner.core.values.links import LinkForm, page_key
+from runner.core.values.links import page_key
 from runner.files.campaign.links import (
     LONGEST,
     BadLink,
     LinkRules,
-    doubtful,
     may_be_decoded,
     parse_address,
     prefix_problem,
@@ -197,9 +196,6 @@ def test_the_quick_look_never_lets_through_what_the_close_look_refuses(tail, glu
     if RULES.surely_fine(link):
         assert not RULES.problems(link)
         assert not may_be_decoded(link)
-    if link.startswith(RULES.starts) and not doubtful(link, RULES.shortest):
-        assert RULES.surely_fine(link) or not RULES.problems(link)
-        assert not RULES.problems(link)
 
 
 @given(st.text(max_size=40))
@@ -215,32 +211,31 @@ def test_any_text_is_an_address_or_a_bad_link(text):
 
 
 @pytest.mark.parametrize(
-    ("rows", "csv", "form"),
+    ("rows", "csv", "are_keys"),
     [
-        (["/1", "/2"], "", LinkForm.BARE),
-        (["/1", "/2", "/3", "/4", "/5"], "", LinkForm.BARE),
-        (["/1/", "/2/"], "", LinkForm.SLASHED),
-        (["/1", "/2/"], "", LinkForm.KEYS),
-        (["/1?v=1", "/2"], "", LinkForm.KEYS),
-        ([], "/1 /2", LinkForm.BARE),
-        (["/1", "/2"], "/3 /4", LinkForm.BARE),
-        (["/1"], "/3/ /4/", LinkForm.KEYS),
-        (["/1", "/2#x"], "/3 /4", LinkForm.ANY),
-        (["/1"], "/3 /%34", LinkForm.ANY),
-        (["/1?"], "/3", LinkForm.ANY),
+        (["/1", "/2"], "", True),
+        (["/1", "/2", "/3", "/4", "/5"], "", True),
+        (["/1/", "/2/"], "", True),
+        (["/1", "/2/"], "", True),
+        (["/1?v=1", "/2"], "", True),
+        ([], "/1 /2", True),
+        (["/1", "/2"], "/3 /4", True),
+        (["/1"], "/3/ /4/", True),
+        (["/1", "/2#x"], "/3 /4", False),
+        (["/1"], "/3 /%34", False),
+        (["/1?"], "/3", False),
     ],
 )
-def test_a_campaign_knows_how_its_links_are_written_whatever_they_are_read_from(load, rows, csv, form):
+def test_a_campaign_knows_if_its_links_are_their_own_keys_whatever_they_are_read_from(load, rows, csv, are_keys):
     page = "https://example.com/our-brand"
     body = "orders:\n" + "".join(f"  - {{link: '{page}{row}', quantity: 5}}\n" for row in rows)
     body += "  - {from: rows.csv}\n" if csv else ""
     lines = "".join(f"{page}{row},5\n" for row in csv.split())
     (campaign,) = load(body, rows=f"link,quantity\n{lines}").campaigns
-    known = campaign.link_form
-    assert known is form or known is LinkForm.ANY  # a mixture may stay unknown
+    assert are_keys or not campaign.links_are_keys
     assert len(campaign.orders) == len(rows) + len(csv.split())
     if not (rows and csv):
-        assert known is form
+        assert campaign.links_are_keys is are_keys  # of a mixture it may stay unknown
 
 
 def test_links_that_panels_may_change_are_one_warning_with_a_count(load):
@@ -365,16 +360,17 @@ def test_whatever_is_let_through_stays_inside_after_every_reading(start, tail):
 
 def test_a_list_is_known_to_be_plain_only_if_every_link_is():
     page = "https://example.com/our-brand/p"
-    assert RULES.form_of([page, f"{page}/2"]) is LinkForm.BARE
-    assert RULES.form_of([f"{page}/", f"{page}/2/"]) is LinkForm.SLASHED
-    assert RULES.form_of([page, f"{page}/"]) is LinkForm.KEYS
-    assert RULES.form_of([f"{page}?v=1"]) is LinkForm.KEYS
-    assert RULES.form_of([f"{page}/index.html"]) is LinkForm.KEYS
-    assert RULES.form_of([page, f"{page}?"]) is None
-    assert RULES.form_of([page, f"{page}#x"]) is None
-    assert RULES.form_of([page, "https://EXAMPLE.com/our-brand/p"]) is None
-    assert RULES.form_of([f"{page}\n{page}"]) is None
-    assert LinkRules(["https://EXAMPLE.com/our-brand/"]).form_of(["https://EXAMPLE.com/our-brand/p"]) is None
+    assert RULES.all_surely_fine([page, f"{page}/2"])
+    assert RULES.all_surely_fine([f"{page}/", f"{page}/2/"])
+    assert RULES.all_surely_fine([page, f"{page}/"])
+    assert RULES.all_surely_fine([f"{page}?v=1"])
+    assert RULES.all_surely_fine([f"{page}/index.html"])
+    assert not RULES.all_surely_fine([page, f"{page}?"])
+    assert not RULES.all_surely_fine([page, f"{page}#x"])
+    assert not RULES.all_surely_fine([page, "https://EXAMPLE.com/our-brand/p"])
+    assert not RULES.all_surely_fine([f"{page}\n{page}"])
+    capitals = LinkRules(["https://EXAMPLE.com/our-brand/"])
+    assert not capitals.all_surely_fine(["https://EXAMPLE.com/our-brand/p"])
 
 
 @given(
@@ -383,8 +379,5 @@ def test_a_list_is_known_to_be_plain_only_if_every_link_is():
     )
 )
 def test_what_is_known_of_a_list_is_true_of_each_link(links):
-    form = RULES.form_of(links)
-    if form is not None:
+    if RULES.all_surely_fine(links):
         assert all(page_key(link) == link and not RULES.problems(link) for link in links)
-    if form in (LinkForm.BARE, LinkForm.SLASHED):
-        assert {link.endswith("/") for link in links} == {form is LinkForm.SLASHED}

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.files.syntax.scalars import (
-    FlagCells,
-    NumberCells,
     OddNumber,
-    PlainValues,
+    Remembered,
     duration,
+    flag_cell,
     fraction,
+    number_cell,
     per_minute,
     plain_text,
     plain_value,
@@ -91,7 +91,7 @@ def test_what_readers_disagree_on_is_an_odd_number_and_in_text_fields_itself(tex
 
 @given(st.text("0123456789+-._:eExob~ntrufals", max_size=12))
 def test_remembered_values_are_the_same_as_fresh_ones(text):
-    values = PlainValues()
+    values = Remembered(plain_value)
     for _ in range(2):
         found, fresh = values[text], plain_value(text)
         assert type(found) is type(fresh)
@@ -99,27 +99,26 @@ def test_remembered_values_are_the_same_as_fresh_ones(text):
 
 
 def test_memory_for_remembered_texts_is_bounded():
-    for cells in (PlainValues(), NumberCells(), FlagCells()):
-        for number in range(11_000):
-            cells[str(number)]
-        assert len(cells) == 10_000
+    cells = Remembered(number_cell)
+    for number in range(11_000):
+        assert cells[str(number)] == number
+    assert len(cells) == 10_000
 
 
 @pytest.mark.parametrize(("cell", "value"), [("1000", 1000), (" 1000 ", 1000), ("", None), ("  ", None), ("0", 0)])
 def test_cells_hold_plain_numbers(cell, value):
-    assert NumberCells()[cell] == value
+    assert number_cell(cell) == value
 
 
 @pytest.mark.parametrize("cell", ["1,000", "1e3", "010", "1.0", "+1", "1 000", "true", "\u0661"])
 def test_any_other_cell_is_an_odd_number(cell):
-    assert isinstance(NumberCells()[cell], OddNumber)
+    assert isinstance(number_cell(cell), OddNumber)
 
 
 def test_cells_hold_flags():
-    flags = FlagCells()
-    assert (flags["true"], flags[" false "], flags[""]) == (True, False, None)
-    assert isinstance(flags["yes"], OddNumber)
-    assert isinstance(flags["null"], OddNumber)
+    assert (flag_cell("true"), flag_cell(" false "), flag_cell("")) == (True, False, None)
+    assert isinstance(flag_cell("yes"), OddNumber)
+    assert isinstance(flag_cell("null"), OddNumber)
 
 
 def test_times_rates_and_percentages():

@@ -4,7 +4,6 @@ A key is computed for comparing and never stored: what is sent and remembered is
 """
 
 import re
-from enum import StrEnum
 from functools import lru_cache
 
 _REMEMBERED = 1 << 17  # keys of links that are not their own: a plan asks for each several times
@@ -20,15 +19,6 @@ _TAIL = (
 )
 is_own_key = re.compile(rf"https?://[a-z0-9_.-]++(?<!\.){_TAIL}").fullmatch
 _PLAIN_BEHIND_SITE = re.compile(rf"([A-Za-z]++://[^/?#]++)({_TAIL})").fullmatch
-
-
-class LinkForm(StrEnum):
-    """What is known of how all links of a list are written: it spares a look at each."""
-
-    ANY = "any"  # nothing
-    KEYS = "keys"  # each is its own key
-    BARE = "bare"  # the same, none has a query, an index page or a slash at its end
-    SLASHED = "slashed"  # the same, but each has a slash at its end
 
 
 def page_key(link: str) -> str:

@@ -220,7 +220,7 @@ class _Reading:
             drips=frozenset(collector.drips),
             tags=collector.tags,
             counts=counts,
-            link_form=collector.link_form,
+            links_are_keys=collector.links_are_keys,
             places=header.places(self.root, str(self._path)),
         )
 

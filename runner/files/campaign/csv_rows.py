@@ -12,7 +12,7 @@ from runner.core.values.text import clean
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
 from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
-from runner.files.syntax.scalars import FlagCells, NumberCells, TagCells, Value
+from runner.files.syntax.scalars import Remembered, Value, flag_cell, number_cell, tag_cell
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import did_you_mean
 from runner.files.validation.findings import Findings
@@ -24,18 +24,15 @@ Cell = Value | list[str]
 Cells = abc.Mapping[str, Cell]  # what each text means
 CsvRow = tuple[int, list[str]]  # line and cells
 _BREAKS = re.compile(r"\r\n|[\r\n]").findall
-_NUMBERS = NumberCells()
-_FLAGS = FlagCells()
+_NUMBERS = Remembered(number_cell)
 _CONVERTERS: dict[str, Cells] = {
     "quantity": _NUMBERS,
     "runs": _NUMBERS,
     "interval": _NUMBERS,
     "priority": _NUMBERS,
-    "protect": _FLAGS,
-    "tags": TagCells(),
+    "protect": Remembered(flag_cell),
+    "tags": Remembered(tag_cell),
 }
-
-
 _NUMBER_COLUMNS = frozenset(name for name, cells in _CONVERTERS.items() if cells is _NUMBERS)
 
 

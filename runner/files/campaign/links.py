@@ -9,17 +9,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from runner.core.values.links import LinkForm, is_own_key, page_key
+from runner.core.values.links import is_own_key, page_key
 
 LONGEST = 2048
 _PORTS = {"http": "80", "https": "443"}
 _HIGHEST_PORT = 65535
 _DECODINGS = 4  # rounds of percent-decoding looked through
-# Behind an allowed prefix, a link without any such character can't mean another page. A plain search: three times as fast
-# as the next one.
-doubtful = re.compile(r"[^A-Za-z0-9_~/?=&-]").search
-# Nor can a link of nothing but these characters, with no two dots in a row and none before a slash.
-# Behind a prefix that is its own key they make no other spelling of a page either, unless an empty query ends them.
+# Behind an allowed prefix, a link of nothing but these characters, with no two dots in a row and none before a slash, can't
+# mean another page. Behind a prefix that is its own key they make no other spelling of a page either, unless an empty
+# query ends them.
 _SAFE_TEXT = r"[A-Za-z0-9_~/?=&:-]*+(?:\.[A-Za-z0-9_-][A-Za-z0-9_~/?=&:-]*+)*+(?<!\?)"
 _SAFE = re.compile(_SAFE_TEXT).fullmatch
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL).fullmatch
@@ -87,26 +85,19 @@ class LinkRules:
         """From prefixes that `prefix_problem` finds nothing wrong with."""
         self._prefixes = tuple(prefixes)
         self._allowed = tuple(page_key(prefix).rstrip("/") for prefix in self._prefixes)
-        # For the hot loop: a link that begins with one of `starts` and has nothing `doubtful` from `shortest` on is fine.
-        self.starts = tuple(prefix.rstrip("/") + "/" for prefix in self._prefixes)
-        self.shortest = min(map(len, self.starts), default=0)
-        safe_starts = "|".join(re.escape(start) for start in self.starts if _SAFE(start) and is_own_key(start))
+        self._starts = tuple(prefix.rstrip("/") + "/" for prefix in self._prefixes)
+        safe_starts = "|".join(re.escape(start) for start in self._starts if _SAFE(start) and is_own_key(start))
         # Of a whole list at once, which takes half as long as link by link.
-        self._all_surely_fine = re.compile(rf"(?:(?:{safe_starts}){_SAFE_TEXT}\n)*+").fullmatch if safe_starts else None
+        self._all_fine = re.compile(rf"(?:(?:{safe_starts}){_SAFE_TEXT}\n)*+").fullmatch if safe_starts else None
 
     def surely_fine(self, link: str) -> bool:
         """True if the link needs no closer look; quick."""
-        return link.startswith(self.starts) and _SAFE(link) is not None
+        return link.startswith(self._starts) and _SAFE(link) is not None
 
-    def form_of(self, links: Sequence[str]) -> LinkForm | None:
-        """How links are written of which none needs a closer look, and each is its own key; None: one may need one."""
+    def all_surely_fine(self, links: Sequence[str]) -> bool:
+        """True if none of the links needs a closer look, and each is its own key; quick."""
         lines = "\n".join(links) + "\n"
-        if self._all_surely_fine is None or not self._all_surely_fine(lines) or lines.count("\n") != len(links):
-            return None
-        slashes = lines.count("/\n")
-        if slashes not in (0, len(links)) or "?" in lines or "/index." in lines:
-            return LinkForm.KEYS
-        return LinkForm.SLASHED if slashes else LinkForm.BARE
+        return bool(self._all_fine and self._all_fine(lines)) and lines.count("\n") == len(links)
 
     def problems(self, link: str) -> list[str]:
         """All that is against ordering for the link, and what to do; nothing if it may be ordered for."""

@@ -10,12 +10,13 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runner.core.orders import Order
-from runner.core.values.links import LinkForm, same_page
+from runner.core.values.links import same_page
 from runner.core.values.text import clean
-from runner.files.campaign.derived_ids import DerivedIds, derived_id
-from runner.files.campaign.links import LinkRules, doubtful, may_be_decoded
+from runner.files.campaign.derived_ids import derived_id, derived_ids
+from runner.files.campaign.links import LinkRules, may_be_decoded
 from runner.files.syntax import nodes
 from runner.files.syntax.nodes import Node
+from runner.files.syntax.scalars import Remembered
 from runner.files.validation.diagnose import report_errors, wrong_fields
 from runner.files.validation.findings import SHOWN, CampaignFindings, Findings
 from runner.files.validation.gate import gate
@@ -27,7 +28,6 @@ _USUAL = frozenset(
     {"id", "link", "service", "quantity", "runs", "interval"}
 )  # fields that ask for nothing but an order
 _SPECIAL = ("priority", "protect", "drip", "tags")  # what a campaign keeps beside its orders
-_MEMO = 10_000  # services remembered: they repeat, a file of distinct ones must not fill memory
 
 
 class Chunk(NamedTuple, Generic[Where]):
@@ -65,16 +65,6 @@ class _Clash(NamedTuple):
     order: Order
 
 
-class _ServiceTexts(dict[int | str | None, str | None]):
-    """Services as opaque text, equal ones as one object; None stays None."""
-
-    def __missing__(self, service: int | str | None) -> str | None:
-        text = None if service is None else str(service)
-        if len(self) < _MEMO:
-            self[service] = text
-        return text
-
-
 class OrderCollector:
     """Collects a campaign's orders; `finish` tells what only the whole list can tell."""
 
@@ -86,23 +76,17 @@ class OrderCollector:
         self.protected: set[str] = set()  # ids
         self.drips: set[str] = set()  # ids, of orders with runs
         self.tags: dict[str, tuple[str, ...]] = {}  # by id, of the orders that have some
-        self._form: LinkForm | None = None  # of all links so far; None: there are none
+        self.links_are_keys = True  # each link is its own key, as far as that was looked at
         self._campaign = campaign
         self._links = links
         self._findings = findings
         self._gate = gate("campaign", "order")
-        self._services = _ServiceTexts()
-        self._derived = DerivedIds()
+        self._services = Remembered[int | str, str](str)  # opaque text
         self._tag_lists: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal ones are one object
         self._named = 0  # orders with an id of their own
         self._clashes: list[_Clash] = []
         self._wrong: list[Order] = []  # of rows that make no order, as far as they can be read: their ids are taken
         self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
-
-    @property
-    def link_form(self) -> LinkForm:
-        """What is known of how all the orders' links are written."""
-        return self._form or LinkForm.ANY
 
     def add(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
         """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
@@ -121,8 +105,7 @@ class OrderCollector:
         default_interval = others.get("interval")
         is_special = any(map(others.get, _SPECIAL)) or not _USUAL.issuperset(chain.from_iterable(chunk.rows))
         campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
-        starts, shortest = (self._links.starts, self._links.shortest) if self._links else ((), 0)
-        derived = self._derived.of
+        surely_fine = self._links.surely_fine if self._links else None
         append, take, new = self.orders.append, ids.add, tuple.__new__
         for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
             get = row.get
@@ -130,7 +113,7 @@ class OrderCollector:
             if link is None:
                 self._expand(row, where, origin, is_whole=True)
                 continue
-            service = services[get("service", default_service)]
+            service = get("service", default_service)
             quantity = get("quantity", default_quantity)
             runs = get("runs", default_runs)
             interval = get("interval", default_interval)
@@ -139,8 +122,8 @@ class OrderCollector:
                 or quantity is None
                 or (runs is None) is not (interval is None)
                 or (runs is None and "drip" in row)
-                or not link.startswith(starts)
-                or doubtful(link, shortest)
+                or surely_fine is None
+                or not surely_fine(link)
             ):
                 merged = {"service": service, "quantity": quantity, "runs": runs, "interval": interval}
                 if self._is_wrong(row, merged, line, where, origin, complete=defaults is not None):
@@ -148,17 +131,17 @@ class OrderCollector:
                     continue
             order_id = get("id")
             if order_id is None:
-                order_id = derived(service, link)
+                order_id = derived_id(services[service], link)
             else:
                 self._named += 1
             # Order(…) takes twice as long: a NamedTuple's own __new__ is a Python function.
-            order = new(Order, (campaign, order_id, service, link, quantity, runs, interval, source, line))
+            order = new(Order, (campaign, order_id, services[service], link, quantity, runs, interval, source, line))
             if order_id in ids:
                 self._clash(order, row, where, origin)
                 continue
             take(order_id)
             append(order)
-            self._form = LinkForm.ANY
+            self.links_are_keys = False
             if is_special:
                 self._keep_special(order, {**others, **row})
 
@@ -195,16 +178,14 @@ class OrderCollector:
         if (
             not {"link", "service", "quantity"} <= column.keys()
             or ("runs" in column) is not ("interval" in column)
-            or (form := self._links.form_of(links)) is None
+            or not self._links.all_surely_fine(links)
         ):
             return False
         services = list(map(self._services.__getitem__, column["service"]))
-        ids = column.get("id") or self._derived.of_keys(services, links)
+        ids = column.get("id") or derived_ids(services, links)
         new = set(ids)
         if len(new) < len(rows) or not self.ids.isdisjoint(new):
             return False
-        if self._form is not form:
-            self._form = form if self._form is None else LinkForm.ANY if self._form is LinkForm.ANY else LinkForm.KEYS
         self.ids |= new
         self._named += len(rows) if "id" in column else 0
         nothing = repeat(None)

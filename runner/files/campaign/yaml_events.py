@@ -25,7 +25,7 @@ from runner.files.campaign.plain_rows import PlainRows, Run, Unproven
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.libyaml import CSafeLoader
 from runner.files.syntax.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
-from runner.files.syntax.scalars import SPECIAL_TEXTS, PlainValues
+from runner.files.syntax.scalars import SPECIAL_TEXTS, Remembered, plain_value
 from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.syntax.split_values import is_rest
 from runner.files.syntax.yaml_errors import not_yaml
@@ -294,7 +294,7 @@ class YamlReader:
         return not_yaml(line, mark.column + 1, problem, self._source.line(line))
 
 
-_VALUES = PlainValues()
+_VALUES = Remembered(plain_value)
 
 
 def _spot(event: Event) -> tuple[int, int]:

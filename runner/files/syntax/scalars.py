@@ -4,10 +4,14 @@ Pure; knows no files and no places.
 """
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Generic, TypeVar
 
-_MEMO = 10_000  # texts remembered: quantities repeat, a file of distinct numbers must not fill memory
+K = TypeVar("K")
+V = TypeVar("V")
+_MEMO = 10_000  # keys remembered: quantities and services repeat, a file of distinct ones must not fill memory
 _WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 # What YAML 1.1 or 1.2 read as a number in some other way than plain decimal digits.
 _ODD = re.compile(
@@ -53,50 +57,40 @@ def plain_text(text: str) -> str | bool | None:
     return SPECIAL_TEXTS.get(text, text)
 
 
-class PlainValues(dict[str, Value]):
-    """`plain_value`, remembered: equal texts become one object, and a look-up instead of a call."""
+class Remembered(dict[K, V], Generic[K, V]):
+    """What a function makes of each key, worked out once: equal keys give one object, by a look-up instead of a call."""
 
-    def __missing__(self, text: str) -> Value:
-        """Work it out once."""
-        value = plain_value(text)
+    def __init__(self, work_out: Callable[[K], V]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, key: K) -> V:
+        """Work it out, and remember it while there is room."""
+        value = self._work_out(key)
         if len(self) < _MEMO:
-            self[text] = value
+            self[key] = value
         return value
 
 
-class NumberCells(dict[str, Value]):
-    """CSV cells that hold whole numbers; spaces around are fine, an empty cell is None, anything else an OddNumber."""
-
-    def __missing__(self, text: str) -> Value:
-        """Work it out once."""
-        cell = text.strip()
-        value: Value = (int(cell) if _WHOLE.match(cell) else OddNumber(cell)) if cell else None
-        if len(self) < _MEMO:
-            self[text] = value
-        return value
+def number_cell(text: str) -> Value:
+    """A CSV cell that holds a whole number; spaces around are fine, an empty cell is None, anything else an OddNumber."""
+    cell = text.strip()
+    if not cell:
+        return None
+    return int(cell) if _WHOLE.match(cell) else OddNumber(cell)
 
 
-class FlagCells(dict[str, Value]):
-    """CSV cells that hold true or false; an empty cell is None, anything else an OddNumber."""
-
-    def __missing__(self, text: str) -> Value:
-        """Work it out once."""
-        cell = text.strip()
-        value: Value = (SPECIAL_TEXTS[cell] if cell in ("true", "false") else OddNumber(cell)) if cell else None
-        if len(self) < _MEMO:
-            self[text] = value
-        return value
+def flag_cell(text: str) -> Value:
+    """A CSV cell that holds true or false; an empty cell is None, anything else an OddNumber."""
+    cell = text.strip()
+    if not cell:
+        return None
+    return SPECIAL_TEXTS[cell] if cell in ("true", "false") else OddNumber(cell)
 
 
-class TagCells(dict[str, list[str] | None]):
-    """CSV cells that hold words with spaces or semicolons between them; an empty cell is None."""
-
-    def __missing__(self, text: str) -> list[str] | None:
-        """Work it out once."""
-        words = text.replace(";", " ").split() or None
-        if len(self) < _MEMO:
-            self[text] = words
-        return words
+def tag_cell(text: str) -> list[str] | None:
+    """A CSV cell that holds words with spaces or semicolons between them; an empty cell is None."""
+    return text.replace(";", " ").split() or None
 
 
 def duration(text: str) -> timedelta:

@@ -8,7 +8,7 @@ from runner.core.attempts import Attempt
 from runner.core.catalogue import Balance
 from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.snapshot import Recorded
-from runner.core.values.links import LinkForm, page_key
+from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
 from runner.planning.accounting.attempt_index import History, known_as
 from runner.planning.accounting.balance_confirmation import Accounts
@@ -183,8 +183,7 @@ class _Draft:
         unlisted = self.history.bought[name] | doubtful
         groups = PriceGroups(offers, flights)
         further = ExistingOrders(campaign, self._past, groups, self.actions, self.problems)
-        drips = campaign.drips
-        are_keys = campaign.link_form is not LinkForm.ANY
+        drips, are_keys = campaign.drips, campaign.links_are_keys
         for order in campaign.orders:
             _, known_id, service, link, quantity, runs, interval, _, _ = order
             attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
