@@ -1,19 +1,17 @@
 """Reads a list of orders that were bought elsewhere: a CSV with the panel's order ids. Knows no campaign."""
 
-import csv
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.imports import BoughtRow
 from runner.core.values.text import clean
-from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
+from runner.files.syntax.csv_dialects import foreign_form, ragged, read_rows
 from runner.files.syntax.nodes import Mapping, Scalar, Style
 from runner.files.syntax.scalars import number_cell
 from runner.files.syntax.source import Broken, CheckedFile
-from runner.files.validation.diagnose import did_you_mean, report_errors
+from runner.files.validation.diagnose import report_columns, report_errors
 from runner.files.validation.findings import Findings
 from runner.files.validation.gate import gate
 
@@ -33,34 +31,25 @@ def load_bought(path: Path, read_id: ReadId) -> tuple[list[BoughtRow], tuple[Dia
     rows: list[BoughtRow] = []
     try:
         with CheckedFile(path) as source:
-            stream = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8-sig", newline="")
-            rows = _read(csv.reader(stream, strict=True), findings, read_id)
+            rows = _read(read_rows(source.text(), findings.error), findings, read_id)
     except Broken as problem:
         findings.error(problem.line, problem.column, problem.code, problem.message)
     return rows, tuple(findings.diagnostics())
 
 
-def _read(cells_of: Any, findings: Findings, read_id: ReadId) -> list[BoughtRow]:  # noqa: ANN401  # csv's reader has no public type
+def _read(lines: Iterator[tuple[int, list[str]]], findings: Findings, read_id: ReadId) -> list[BoughtRow]:
     rows: list[BoughtRow] = []
     first: dict[str, int] = {}  # order id -> line
-    line = 1
-    try:
-        names = [cell.strip() for cell in next(cells_of, [])]
-        if not _is_header(names, findings):
-            return rows
-        line = cells_of.line_num + 1
-        for cells in cells_of:
-            texts = [cell.strip() for cell in cells]
-            if any(texts):
-                row = _row(line, names, texts, findings, read_id)
-                if row is not None and first.setdefault(row.order_id, line) != line:
-                    message = f"`order_id` {row.order_id} stands in line {first[row.order_id]} already: keep one"
-                    findings.error(line, names.index("order_id") + 1, "duplicate-order", message)
-                elif row is not None:
-                    rows.append(row)
-            line = cells_of.line_num + 1
-    except csv.Error as error:
-        findings.error(line, 1, "csv", csv_problem(error))
+    _, names = next(lines, (1, None))
+    if names is None or not _is_header(names, findings):
+        return rows
+    for line, texts in lines:
+        row = _row(line, names, texts, findings, read_id) if any(texts) else None
+        if row is not None and first.setdefault(row.order_id, line) != line:
+            message = f"`order_id` {row.order_id} stands in line {first[row.order_id]} already: keep one"
+            findings.error(line, names.index("order_id") + 1, "duplicate-order", message)
+        elif row is not None:
+            rows.append(row)
     return rows
 
 
@@ -69,14 +58,7 @@ def _is_header(names: Sequence[str], findings: Findings) -> bool:
         findings.error(1, 1, "csv-header", form)
         return False
     before = findings.errors
-    if empty := nameless(names):
-        findings.error(1, empty[0], "unknown-column", empty[1])
-    for column, name in enumerate(names, 1):
-        if name and name not in COLUMNS:
-            message = f"unknown column `{clean(name, 60)}`: {did_you_mean(name, COLUMNS)}"
-            findings.error(1, column, "unknown-column", message)
-        elif name and name in names[: column - 1]:
-            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
+    report_columns(names, COLUMNS, findings)
     if findings.errors == before and "order_id" not in names:
         findings.error(1, 1, "missing-column", "column `order_id` is missing: add it, the panel's id of each order")
     if findings.errors == before and not {"id", "link"} & set(names):

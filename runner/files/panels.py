@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,15 @@ from runner.files.syntax.scalars import duration, per_minute
 from runner.files.validation.findings import Findings
 
 _TEXTS = frozenset({"url", "env", "file", "currency", "refusals", "accepted_charges", "key"})
-_AS_WRITTEN = ("currency", "exclusive", "keep_alive", "rounded_rates")  # also names of PanelProfile
+_FIELDS: Mapping[str, Callable[[Any], object]] = {  # of PanelProfile, where the file has the same name
+    "currency": str,
+    "exclusive": bool,
+    "keep_alive": bool,
+    "rounded_rates": bool,
+    "settle": duration,
+    "accepted_charges": frozenset,
+    "refusals": tuple,
+}
 _SECRETS = frozenset({"key", "url"})  # people paste keys into the one and passwords into the other
 _PROFILE_CAP = 1 << 20  # bytes of panels.yaml
 _KEY_CAP = 4096  # bytes of a key file; keys have 32 or 64
@@ -32,14 +40,9 @@ class LoadedPanels(NamedTuple):
     listed: frozenset[str] | None  # all names there; None: the file could not be read to its end
 
 
-def load_panels(path: Path | None) -> tuple[dict[str, PanelProfile], tuple[Diagnostic, ...]]:
-    """The profiles of `panels.yaml` by name, without those that have errors, and what is wrong. No file: no profiles."""
-    return read_panels(path)[:2]
-
-
-def read_panels(path: Path | None) -> LoadedPanels:
-    """The same, with the names of profiles that have errors."""
-    if path is None or not path.exists():
+def load_panels(path: Path) -> LoadedPanels:
+    """The profiles of `panels.yaml`, and what is wrong with it. No file: no profiles."""
+    if not path.exists():
         return LoadedPanels({}, (), frozenset())
     from runner.files.campaign.yaml_events import YamlReader
     from runner.files.syntax.source import Broken, CheckedFile  # yaml and the gate: only when reading
@@ -136,21 +139,15 @@ def _is_loopback(host: str) -> bool:
 
 def _profile(name: str, values: Mapping[str, Any], folder: Path) -> PanelProfile:
     """A profile from values that the schema accepts; PanelProfile's own defaults for what is left out."""
-    given: dict[str, Any] = {key: values[key] for key in _AS_WRITTEN if key in values}
+    given: dict[str, Any] = {key: take(values[key]) for key, take in _FIELDS.items() if key in values}
     parallel, rate, timeout = (values.get(key, {}) for key in ("parallel", "rate", "timeout"))
     given |= {f"parallel_{key}": number for key, number in parallel.items()}
     given |= {f"{key}_per_minute": per_minute(rate[key]) for key in ("add", "status") if key in rate}
     given |= {"status_per_day": rate["status_per_day"]} if "status_per_day" in rate else {}
     given |= {f"{key}_timeout": duration(text).total_seconds() for key, text in timeout.items()}
-    if "settle" in values:
-        given["settle"] = duration(values["settle"])
-    if "charge_factor" in values:
-        given["charge_factors"] = {service: Decimal(text) for service, text in values["charge_factor"].items()}
-    given["accepted_charges"] = frozenset(values.get("accepted_charges", ()))
+    given["charge_factors"] = {service: Decimal(text) for service, text in values.get("charge_factor", {}).items()}
     given["hides_charges"] = values.get("charges") == "hidden"
     given["trusts_refunds"] = values.get("refunds") == "trusted"
-    if "refusals" in values:
-        given["refusals"] = tuple(values["refusals"])
     key = values["key"]
     source = KeySource(env=key.get("env"), file=_key_file(folder, key.get("file")), written=key.get("file"))
     return PanelProfile(name=name, url=values["url"], key=source, **given)

@@ -167,6 +167,6 @@ def test_no_csv_raises(folder, content, header):
 def test_no_panels_file_raises(folder, content):
     path = folder / "panels.yaml"
     path.write_bytes(content)
-    profiles, diagnostics = load_panels(path)
+    profiles, diagnostics, _ = load_panels(path)
     assert all(one.message for one in diagnostics)
     assert isinstance(profiles, dict)

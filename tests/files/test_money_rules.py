@@ -77,7 +77,7 @@ HEAD = "version: 1\ncampaign: spring\npanel: sandbox\nlinks: [https://example.co
 def panels(tmp_path: Path, lines: str):
     path = tmp_path / "panels.yaml"
     path.write_text(f"version: 1\npanels:\n  one:\n    url: https://panel.example/api\n    key: {{env: KEY}}\n{lines}")
-    return load_panels(path)
+    return load_panels(path)[:2]
 
 
 def test_a_panel_says_that_it_rounds_and_what_it_charges(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.errors import InvalidInput
 from runner.core.orders import KeySource
-from runner.files.panels import load_panels, read_key, read_panels
+from runner.files.panels import load_panels, read_key
 
 HEAD = "version: 1\npanels:\n"
 SECRET = "hunter2-0123456789abcdef"
@@ -16,7 +16,7 @@ SECRET = "hunter2-0123456789abcdef"
 def load(project):
     def write_and_load(body, head=HEAD):
         Path("panels.yaml").write_text(head + body)
-        return load_panels(Path("panels.yaml"))
+        return load_panels(Path("panels.yaml"))[:2]
 
     return write_and_load
 
@@ -52,16 +52,15 @@ def test_a_whole_profile_is_read_as_written(load):
 def test_url_and_key_are_enough_and_a_key_file_is_relative_to_the_profile_file(project):
     (project / "sub").mkdir()
     (project / "sub" / "panels.yaml").write_text(HEAD + "  a: {url: https://a.example/, key: {file: keys/a}}\n")
-    profiles, diagnostics = load_panels(Path("sub/panels.yaml"))
+    profiles, diagnostics, _ = load_panels(Path("sub/panels.yaml"))
     assert diagnostics == ()
     assert profiles["a"].key == KeySource(file="sub/keys/a")
     assert profiles["a"].settle == timedelta(minutes=10)
     assert profiles["a"].add_per_minute is None
 
 
-@pytest.mark.parametrize("path", [None, Path("none.yaml")])
-def test_no_file_means_no_profiles(project, path):
-    assert load_panels(path) == ({}, ())
+def test_no_file_means_no_profiles(project):
+    assert load_panels(Path("none.yaml")) == ({}, (), frozenset())
 
 
 @pytest.mark.parametrize(
@@ -243,9 +242,9 @@ def test_a_key_file_of_a_user_that_does_not_exist_is_a_file_that_does_not_exist(
 def test_an_account_is_the_same_wherever_one_stands(project, monkeypatch):
     (project / "panels.yaml").write_text(HEAD + "  a: {url: https://a.example/, key: {file: keys/a}}\n")
     (project / "sub").mkdir()
-    here, _ = load_panels(Path("panels.yaml"))
+    here = load_panels(Path("panels.yaml")).profiles
     monkeypatch.chdir(project / "sub")
-    there, _ = load_panels(Path("../panels.yaml"))
+    there = load_panels(Path("../panels.yaml")).profiles
     assert there["a"].account == here["a"].account
     assert there["a"].key == KeySource(file="../keys/a")
 
@@ -266,7 +265,7 @@ def test_all_faults_of_a_profile_are_told_and_its_name_is_known(project):
   two: {url: "https://a.example/#x", key: {env: B}, settle: 1 week}
 """
     )
-    profiles, diagnostics, listed = read_panels(Path("panels.yaml"))
+    profiles, diagnostics, listed = load_panels(Path("panels.yaml"))
     assert (profiles, listed) == ({}, {"one", "two"})
     assert [(one.line, one.code) for one in diagnostics] == [
         (4, "url"),
@@ -276,4 +275,4 @@ def test_all_faults_of_a_profile_are_told_and_its_name_is_known(project):
         (7, "bad-format"),
     ]
     Path("panels.yaml").write_text(HEAD + "  one: {url: [\n")
-    assert read_panels(Path("panels.yaml")).listed is None
+    assert load_panels(Path("panels.yaml")).listed is None

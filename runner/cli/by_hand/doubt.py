@@ -211,4 +211,4 @@ def _weighed(
 
 def _known_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     """Those without errors: a slip in panels.yaml is no reason to hide what may have been bought."""
-    return load_panels(Path(settings.panels))[0]
+    return load_panels(Path(settings.panels)).profiles

@@ -16,7 +16,7 @@ from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign, PanelProfile
 from runner.files.campaigns import LoadedCampaigns, check_panels, find_campaigns, load_campaigns
-from runner.files.panels import load_panels, read_panels
+from runner.files.panels import load_panels
 from runner.report.text.lists import render_diagnostics
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def read_inputs(settings: Settings) -> tuple[Inputs, tuple[Diagnostic, ...]]:
     """Campaigns and profiles with every diagnostic, errors among them."""
     paths = find_campaigns(settings.files, settings.project)
     loaded = load_campaigns(paths)
-    profiles, found, listed = read_panels(Path(settings.panels))
+    profiles, found, listed = load_panels(Path(settings.panels))
     diagnostics = (*loaded.diagnostics, *found)
     if listed is not None:
         diagnostics += check_panels(loaded, listed)
@@ -70,7 +70,7 @@ def need_inputs(settings: Settings) -> Inputs:
 
 def need_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
     """The profiles of panels.yaml; its errors on stderr and exit 10 if it has any."""
-    profiles, found = load_panels(Path(settings.panels))
+    profiles, found, _ = load_panels(Path(settings.panels))
     if any(one.severity is Severity.ERROR for one in found):
         show_diagnostics(settings, found)
         raise InvalidInput(f"{settings.panels} has errors", "mend them, then runner validate")

@@ -72,7 +72,7 @@ class _Known:
         self._add(one[1:] for one in (*settings.select, *settings.exclude) if one.startswith("@"))
         self._add(map(str, read if settings.counts is None else [settings.counts, *read]))
         self._add([] if inputs is None else inputs.files)
-        profiles = load_panels(Path(settings.panels))[0] if inputs is None else inputs.profiles
+        profiles = load_panels(Path(settings.panels)).profiles if inputs is None else inputs.profiles
         keys = (one.key for one in profiles.values())
         self._add(key.file for key in keys if isinstance(key, KeySource) and key.file is not None)
 

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
-from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,8 +144,7 @@ class _Reading:
         findings = self._findings.of(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
-                stream = TextIOWrapper(BufferedReader(source), encoding="utf-8-sig", newline="")
-                counts = read_counts(stream, findings)
+                counts = read_counts(source.text(), findings)
                 self._prints.append((name, source.fingerprint()))
                 return counts
         except Unreadable as problem:

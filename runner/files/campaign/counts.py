@@ -1,13 +1,12 @@
 """Reads a counts file: the present count of each page, by link, for `policy.refill.when: drop`."""
 
-import csv
 from pathlib import Path
 from typing import TextIO
 
 from runner.core.diagnostics import Diagnostic
 from runner.core.values.links import page_key
 from runner.core.values.text import clean
-from runner.files.syntax.csv_dialects import csv_problem, foreign_form
+from runner.files.syntax.csv_dialects import foreign_form, read_rows
 from runner.files.syntax.written_numbers import as_whole
 from runner.files.validation.findings import Findings
 
@@ -34,34 +33,28 @@ def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
 def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
     """The same of an open file; what is wrong goes to `findings`. Broken and OSError pass through."""
     counts: dict[str, int] = {}
-    line = 1
-    rows = csv.reader(stream, strict=True)
-    try:
-        header = [cell.strip() for cell in next(rows, [])]
-        if form := foreign_form(header, _COLUMNS, "link,count"):
-            findings.error(1, 1, "counts-header", form)
-            return {}
-        if missing := [name for name in _COLUMNS if name not in header]:
-            findings.error(1, 1, "counts-header", f"no column `{missing[0]}`: begin the file with `link,count`")
-            return {}
-        of_link, of_count = (header.index(name) for name in _COLUMNS)
-        line = rows.line_num + 1
-        for cells in rows:
-            if any(cell.strip() for cell in cells):
-                link = cells[of_link].strip() if of_link < len(cells) else ""
-                text = cells[of_count].strip() if of_count < len(cells) else ""
-                if not link:
-                    message = "the row has no link: fill it in, or remove the row"
-                    findings.error(line, of_link + 1, "counts-link", message)
-                elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-                    message = f"count `{clean(text, 40)}` is not a whole number: write {as_whole(text) or 'plain digits, such as 1200'}"
-                    findings.error(line, of_count + 1, "counts-count", message)
-                elif counts.setdefault(page_key(link), int(text)) != int(text):
-                    message = f"{clean(link, 120)} has another count above: keep one"
-                    findings.error(line, of_link + 1, "counts-twice", message)
-            line = rows.line_num + 1
-    except csv.Error as error:
-        findings.error(line, 1, _CODE, csv_problem(error))
-    except UnicodeDecodeError:
-        findings.error(line, 1, _CODE, "is no CSV in UTF-8: save it as UTF-8")
+    rows = read_rows(stream, findings.error, _CODE)
+    _, header = next(rows, (1, None))
+    if header is None:
+        return counts
+    if form := foreign_form(header, _COLUMNS, "link,count"):
+        findings.error(1, 1, "counts-header", form)
+        return counts
+    if missing := [name for name in _COLUMNS if name not in header]:
+        findings.error(1, 1, "counts-header", f"no column `{missing[0]}`: begin the file with `link,count`")
+        return counts
+    of_link, of_count = (header.index(name) for name in _COLUMNS)
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        link = cells[of_link] if of_link < len(cells) else ""
+        text = cells[of_count] if of_count < len(cells) else ""
+        if not link:
+            findings.error(line, of_link + 1, "counts-link", "the row has no link: fill it in, or remove the row")
+        elif not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+            message = f"count `{clean(text, 40)}` is not a whole number: write {as_whole(text) or 'plain digits, such as 1200'}"
+            findings.error(line, of_count + 1, "counts-count", message)
+        elif counts.setdefault(page_key(link), int(text)) != int(text):
+            message = f"{clean(link, 120)} has another count above: keep one"
+            findings.error(line, of_link + 1, "counts-twice", message)
     return counts

@@ -1,25 +1,22 @@
 """Reads a CSV file of orders: header, cells to values, rows in chunks. Opens files only inside the campaign's folder."""
 
 import csv
-import io
 import re
 from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 
-from runner.core.values.text import clean
 from runner.files.campaign.rows import Chunk
-from runner.files.syntax.csv_dialects import csv_problem, foreign_form, nameless, ragged
+from runner.files.syntax.csv_dialects import csv_problem, foreign_form, ragged
 from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
 from runner.files.syntax.scalars import Remembered, Value, flag_cell, number_cell, tag_cell
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
-from runner.files.validation.diagnose import did_you_mean
+from runner.files.validation.diagnose import report_columns
 from runner.files.validation.findings import Findings
 
 COLUMNS = ("id", "link", "service", "quantity", "runs", "interval", "priority", "protect", "drip", "tags")
 CHUNK = 512  # rows checked at once
-_BUFFER = 1 << 16  # bytes; every piece is checked by itself
 Cell = Value | list[str]
 Cells = abc.Mapping[str, Cell]  # what each text means
 CsvRow = tuple[int, list[str]]  # line and cells
@@ -56,9 +53,7 @@ class CsvReader:
 
     def __init__(self, source: CheckedFile, findings: Findings) -> None:
         """What is wrong with the file's form goes to `findings`."""
-        self._reader = csv.reader(
-            io.TextIOWrapper(io.BufferedReader(source, _BUFFER), encoding="utf-8-sig", newline=""), strict=True
-        )
+        self._reader = csv.reader(source.text(), strict=True)
         self._findings = findings
         self._names: tuple[str, ...] = ()
         self._line = 1  # where the next row begins; line breaks in quotes count
@@ -165,23 +160,13 @@ def _header(cells: list[str] | None, findings: Findings) -> tuple[str, ...]:
         findings.error(1, 1, "csv-header", form)
         return ()
     before = findings.errors
-    if empty := nameless(names):
-        findings.error(1, empty[0], "unknown-column", empty[1])
-    right = []
-    for column, name in enumerate(names, 1):
-        is_new = name in COLUMNS and name not in names[: column - 1]
-        right.append(name if is_new else "")
-        if name in COLUMNS and not is_new:
-            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
-        elif name and not is_new:
-            shown = clean(name, 60)
-            findings.error(1, column, "unknown-column", f"unknown column `{shown}`: {did_you_mean(name, COLUMNS)}")
+    right = report_columns(names, COLUMNS, findings)
     if "link" not in names:
         if findings.errors == before:
             message = "column `link` is missing: add it, each row needs a page to order for"
             findings.error(1, 1, "missing-column", message)
         return ()
-    return tuple(right)
+    return right
 
 
 def _cells(count: int) -> str:

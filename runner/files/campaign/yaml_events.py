@@ -26,7 +26,7 @@ from runner.files.campaign.rows import Chunk
 from runner.files.syntax.libyaml import CSafeLoader
 from runner.files.syntax.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
 from runner.files.syntax.scalars import SPECIAL_TEXTS, Remembered, plain_value
-from runner.files.syntax.source import Broken, CheckedFile
+from runner.files.syntax.source import Broken, CheckedFile, Report
 from runner.files.syntax.split_values import is_rest
 from runner.files.syntax.yaml_errors import not_yaml
 
@@ -34,7 +34,6 @@ DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add
 CHUNK = 256  # rows checked at once
 
-Report = Callable[[int, int, str, str], None]  # line, column, code, message
 Event = Any  # PyYAML's stubs know neither the marks nor the tags of libyaml's events
 Where = int | Node  # the line that a row begins in, or the row itself where its places are wanted
 

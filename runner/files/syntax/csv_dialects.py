@@ -1,10 +1,11 @@
-"""Recognises CSV files in other forms than ours, and says what to change. Pure."""
+"""Reads rows of CSV with their lines; recognises files in other forms than ours, and says what to change. Pure."""
 
 import csv
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from runner.core.values.text import clean
+from runner.files.syntax.source import Report
 from runner.files.syntax.written_numbers import as_whole
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "`|`"}
@@ -23,6 +24,25 @@ _ERRORS = (  # what csv says -> our words
 )
 _HEAD = re.compile(r"[1-9][0-9]{0,2}").fullmatch
 _TAIL = re.compile(r"[0-9]{3}").fullmatch
+
+
+def read_rows(lines: Iterable[str], report: Report, code: str = "csv") -> Iterator[tuple[int, list[str]]]:
+    """The line that each row begins in, and its cells without the spaces around them; an empty file has one empty row.
+
+    What keeps it from being read on is reported as `code`.
+    """
+    reader = csv.reader(lines, strict=True)
+    line = 1
+    try:
+        cells: list[str] | None = next(reader, [])
+        while cells is not None:
+            yield line, [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+            cells = next(reader, None)
+    except csv.Error as error:
+        report(line, 1, code, csv_problem(error))
+    except UnicodeDecodeError:
+        report(line, 1, code, "is no CSV in UTF-8: save it as UTF-8")
 
 
 def csv_problem(error: csv.Error) -> str:

@@ -9,14 +9,18 @@ import io
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+Report = Callable[[int, int, str, str], None]  # takes line, column, code and message of what is wrong
+
 MEBIBYTE = 1 << 20
 SIZE_CAP = 512 * MEBIBYTE  # a million orders in block style take about 100
+_BUFFER = 1 << 16  # bytes; every piece is checked by itself
 _BREAK = re.compile(r"\r\n|[\r\n]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _ENCODINGS = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
@@ -63,8 +67,7 @@ class CheckedFile(io.RawIOBase):
         """Fill `buffer` with the next bytes, checked and hashed; how many there were."""
         count = self._file.readinto(buffer) or 0
         piece = bytes(memoryview(buffer)[:count])
-        if not self._size and piece.startswith(tuple(mark for mark, _ in _ENCODINGS)):
-            name = next(name for mark, name in _ENCODINGS if piece.startswith(mark))
+        if not self._size and (name := next((name for mark, name in _ENCODINGS if piece.startswith(mark)), None)):
             raise Broken(1, 1, f"the file is {name}: save it as UTF-8")
         try:
             self._decoder.decode(piece, final=not count)
@@ -83,6 +86,10 @@ class CheckedFile(io.RawIOBase):
         if not self.closed and hasattr(self, "_file"):  # Python closes what could not be opened, too
             self._file.close()
         super().close()
+
+    def text(self) -> io.TextIOWrapper:
+        """The file as CSV is read: no byte order mark, line ends as they are."""
+        return io.TextIOWrapper(io.BufferedReader(self, _BUFFER), encoding="utf-8-sig", newline="")
 
     def fingerprint(self) -> bytes:
         """Length and SHA-256 of what was read so far."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.core.values.text import clean
 from runner.files.syntax import nodes
+from runner.files.syntax.csv_dialects import nameless
 from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
 from runner.files.syntax.scalars import OddNumber, plain_value
 from runner.files.syntax.split_values import is_rest, split_values
@@ -112,6 +113,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = _close(name, known)
     return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(f'`{clean(k, _SHOWN)}`' for k in known)}"
+
+
+def report_columns(names: Sequence[str], known: Collection[str], findings: Findings) -> tuple[str, ...]:
+    """Report columns that have no name, an unknown one, or that of another column; the names, those of such columns empty."""
+    if empty := nameless(names):
+        findings.error(1, empty[0], "unknown-column", empty[1])
+    right = []
+    for column, name in enumerate(names, 1):
+        is_new = name in known and name not in names[: column - 1]
+        right.append(name if is_new else "")
+        if name in known and not is_new:
+            findings.error(1, column, "duplicate-column", f"column `{name}` stands here twice: keep one")
+        elif name and not is_new:
+            shown = clean(name, _SHOWN)
+            findings.error(1, column, "unknown-column", f"unknown column `{shown}`: {did_you_mean(name, known)}")
+    return tuple(right)
 
 
 def _report(error: "ValidationError", place: _Place, findings: Findings, meant: set[str], *, hidden: bool) -> None:
