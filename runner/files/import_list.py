@@ -8,7 +8,7 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.imports import BoughtRow
 from runner.core.values.text import clean
 from runner.files.syntax.csv_dialects import foreign_form, ragged, read_rows
-from runner.files.syntax.nodes import Mapping, Scalar, Style
+from runner.files.syntax.nodes import row_of_cells
 from runner.files.syntax.scalars import number_cell
 from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.validation.diagnose import report_columns, report_errors
@@ -91,11 +91,7 @@ def _row(
     checked = {"link": _ANY_LINK, **values} | ({"id": own} if slash else {})
     order = gate("campaign", "order")
     if not order.accepts(checked) and (errors := order.errors(checked)):
-        node = Mapping(line, 1)
-        for name, text in found.items():
-            key = Scalar(name, Style.CELL, line, column[name])
-            node.hold(key, Scalar(text, Style.CELL, line, column[name]))
-        report_errors(errors, node, findings)
+        report_errors(errors, row_of_cells(line, names, texts), findings)
     if slash and not gate("campaign", "name").accepts(campaign):
         findings.error(line, column["id"], "bad-format", f"`{clean(campaign, 60)}` is no name of a campaign")
     if ("runs" in found) is not ("interval" in found):

@@ -12,7 +12,7 @@ from runner.core.diagnostics import Diagnostic
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.values.text import Secret
-from runner.files.syntax import nodes
+from runner.files.syntax.nodes import Kind, Node, plain
 from runner.files.syntax.scalars import duration, per_minute
 from runner.files.validation.findings import Findings
 
@@ -54,9 +54,7 @@ def load_panels(path: Path) -> LoadedPanels:
         with CheckedFile(path, _PROFILE_CAP) as source:
             root = YamlReader(source, _TEXTS, findings.error).document()
         profiles = _profiles(root, path.parent, findings)
-        entry = root.find("panels")
-        names = entry[1] if entry and isinstance(entry[1], nodes.Mapping) else ()
-        listed = frozenset(key.text for key, _ in names)
+        listed = frozenset(key.text for key, _ in _listed(root))
     except Broken as problem:
         findings.error(problem.line, problem.column, problem.code, problem.message)
     return LoadedPanels(profiles, tuple(findings.diagnostics()), listed)
@@ -86,29 +84,34 @@ def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.envir
     return Secret(value)
 
 
-def _profiles(root: nodes.Mapping, folder: Path, findings: Findings) -> dict[str, PanelProfile]:
+def _listed(root: Node) -> list[tuple[Node, Node]]:
+    """Names and settings."""
+    panels = root.get("panels")
+    return panels.entries if panels else []
+
+
+def _profiles(root: Node, folder: Path, findings: Findings) -> dict[str, PanelProfile]:
     from runner.files.validation.diagnose import report_errors
     from runner.files.validation.gate import gate
 
-    values: Any = nodes.plain(root, _TEXTS)
+    values: Any = plain(root, _TEXTS)
     schema = gate("panels")
     errors = [] if schema.accepts(values) else schema.errors(values)
     if errors:
         report_errors(errors, root, findings, secrets=_SECRETS)
     broken = {tuple(error.absolute_path)[1] for error in errors if len(error.absolute_path) > 1}
     told = {tuple(error.absolute_path)[1:3] for error in errors}
-    listed = root.find("panels")
     profiles = {}
-    for key, settings in listed[1] if listed and isinstance(listed[1], nodes.Mapping) else ():
+    for key, settings in _listed(root):
         if key.text == SANDBOX:
             message = f"`{SANDBOX}` is built in and can't be set up: choose another name"
             findings.error(key.line, key.column, "reserved-name", message)
-        elif isinstance(settings, nodes.Mapping):
-            url = settings.find("url")
+        elif settings.kind is Kind.MAPPING:
+            url = settings.get("url")
             written = values["panels"][key.text].get("url")
             is_told = url is None or not isinstance(written, str) or (key.text, "url") in told
             if url is not None and not is_told and (problem := _url_problem(written)):
-                findings.error(url[1].line, url[1].column, "url", f"`url` {problem}")
+                findings.error(url.line, url.column, "url", f"`url` {problem}")
             elif key.text not in broken:
                 profiles[key.text] = _profile(key.text, values["panels"][key.text], folder)
     return profiles

@@ -13,10 +13,9 @@ from runner.files.campaign import header
 from runner.files.campaign.counts import read_counts
 from runner.files.campaign.csv_rows import CsvReader, resolve_csv
 from runner.files.campaign.plain_rows import Unproven
-from runner.files.campaign.rows import TEXTS, Chunk, OrderCollector, Origin, Row, spot
+from runner.files.campaign.rows import TEXTS, Chunk, OrderCollector, Origin, Row
 from runner.files.campaign.yaml_events import Where, YamlReader
-from runner.files.syntax import nodes
-from runner.files.syntax.nodes import plain
+from runner.files.syntax.nodes import Kind, Node, plain
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import report_errors
 from runner.files.validation.findings import CampaignFindings
@@ -53,7 +52,7 @@ def read_campaign(path: Path) -> CampaignFile:
     return reading.result()
 
 
-def _skimmed(path: Path, known: nodes.Mapping | None) -> "_Reading":
+def _skimmed(path: Path, known: Node | None) -> "_Reading":
     reading = _Reading(path, known, skim=True)
     # What keeps a file from being read to its end, and where it stands, libyaml must see itself.
     return reading if reading.is_whole else _Reading(path, known)
@@ -62,11 +61,9 @@ def _skimmed(path: Path, known: nodes.Mapping | None) -> "_Reading":
 class _Reading:
     """One pass over a file; `known` is the header and `wanted` the lines of rows to keep places of, where an earlier pass found that."""
 
-    def __init__(
-        self, path: Path, known: nodes.Mapping | None, wanted: Container[int] = (), *, skim: bool = False
-    ) -> None:
+    def __init__(self, path: Path, known: Node | None, wanted: Container[int] = (), *, skim: bool = False) -> None:
         self.known = known
-        self.root = nodes.Mapping(1, 1)
+        self.root = Node(Kind.MAPPING, 1, 1)
         self.unplaced: AbstractSet[int] = frozenset()  # lines to be wanted in another pass
         self._path = path
         self._findings = CampaignFindings()
@@ -98,7 +95,7 @@ class _Reading:
     @property
     def came_late(self) -> bool:
         """True if the header goes on behind the orders, and their rows did not know it."""
-        names = [key.text for key, _ in self.root]
+        names = [key.text for key, _ in self.root.entries]
         return self.known is None and "orders" in names and not _FOR_ROWS.isdisjoint(names[names.index("orders") :])
 
     def _read_rows(self, reader: YamlReader, rows: Iterator[Chunk[Where]]) -> None:
@@ -113,7 +110,7 @@ class _Reading:
             known = None if usable is None or not is_whole else {**usable, **own}
             if problem := self._read_csv(row["from"], collector, known):
                 message = f"`from`: {clean(row['from'], 120)} {problem}"
-                self._own.error(*spot(reader.places(where), "from"), "unreadable", message)
+                self._own.error(*reader.places(where).spot("from"), "unreadable", message)
 
         origin = Origin(findings=self._own, places=reader.places, expand=expand)
         for chunk in rows:
@@ -149,7 +146,7 @@ class _Reading:
                 return counts
         except Unreadable as problem:
             message = f"`counts`: {clean(name, 120)} {problem.why}"
-            self._own.error(*self._place("counts"), "unreadable", message)
+            self._own.error(*self.root.spot("counts"), "unreadable", message)
         except Broken as problem:
             message = f"is no CSV in UTF-8: {problem.message}"
             findings.error(problem.line, problem.column, "counts-file", message)
@@ -164,25 +161,25 @@ class _Reading:
             self._campaign(),
             self._findings,
             self._text("campaign"),
-            self._place("campaign"),
+            self.root.spot("campaign"),
             self._text("panel"),
-            self._place("panel"),
+            self.root.spot("panel"),
             tuple(dict.fromkeys(self._companions)),
         )
 
     def _text(self, key: str) -> str | None:
-        found = self.root.find(key)
-        return found[1].text if found and isinstance(found[1], nodes.Scalar) else None
+        found = self.root.get(key)
+        return found.text if found and found.is_single else None
 
     def _campaign(self) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
         before = self._findings.errors
         wrong = self._report_header(values)
         broken = {str(path[0]) for path in wrong if path}
-        sections = {key.text: value for key, value in self.root if key.text not in broken}
-        if links := self.root.find("links"):
+        sections = {key.text: value for key, value in self.root.entries if key.text not in broken}
+        if links := self.root.get("links"):
             header.report_prefixes(
-                links[1], self._own, {path[1] for path in wrong if path[0:1] == ("links",) and path[1:]}
+                links, self._own, {path[1] for path in wrong if path[0:1] == ("links",) and path[1:]}
             )
         counts = self._counts(values["counts"]) if "counts" in sections else None
         collector = self._collector or OrderCollector("", None, self._findings)
@@ -193,12 +190,12 @@ class _Reading:
         if (
             self._print is not None and self._findings.errors == wrong_in_header
         ):  # else ids of wrong orders would seem to be missing
-            nothing = nodes.Sequence(1, 1)
+            nothing = Node(Kind.LIST, 1, 1)
             moved = header.moved(sections.get("moved", nothing), collector.ids, self._own)
             removed = header.removed(sections.get("removed", nothing), collector.ids, moved, self._own)
         if not collector.orders and not self._findings.errors:
             message = "the campaign has no orders: nothing is bought, and nothing bought before is cancelled"
-            self._own.warning(*self._place("orders"), "no-orders", message)
+            self._own.warning(*self.root.spot("orders"), "no-orders", message)
         if self._findings.errors or self._print is None:
             return None
         return Campaign(
@@ -233,11 +230,6 @@ class _Reading:
         if errors:
             report_errors(errors, self.root, self._own)
         return {tuple(error.absolute_path) for error in errors}
-
-    def _place(self, name: str) -> tuple[int, int]:
-        entry = self.root.find(name)
-        place = entry[1] if entry else self.root
-        return place.line, place.column
 
 
 def _digest(own: bytes, others: list[tuple[str, bytes]]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, ragged
-from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.nodes import Node, row_of_cells
 from runner.files.syntax.scalars import Remembered, Value, flag_cell, number_cell, tag_cell
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import report_columns
@@ -83,12 +83,7 @@ class CsvReader:
     def places(self, row: CsvRow) -> Node:
         """A row's places; columns count cells, from 1."""
         line, cells = row
-        node = Mapping(line, 1)
-        for column, (name, cell) in enumerate(zip(self._names, cells, strict=True), 1):
-            if name and (text := cell.strip()):
-                key = Scalar(name, Style.CELL, line, column)
-                node.hold(key, Scalar(text, Style.CELL, line, column))
-        return node
+        return row_of_cells(line, self._names, cells)
 
     def _fill(self, chunk: list[CsvRow]) -> bool:
         """Add rows with the right number of cells; True if there may be more behind them."""

@@ -1,14 +1,12 @@
 """Reads everything of a campaign but its orders: budget, policy, links, renames."""
 
-from collections.abc import Collection, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from runner.core.orders import Budget, Limit, OnChange, OnShort, Policy, RefillPolicy, RefillWhen
 from runner.core.values.money import parse_amount
 from runner.core.values.text import clean
 from runner.files.campaign.links import LinkRules, prefix_problem
-from runner.files.syntax import nodes
 from runner.files.syntax.nodes import Node
 from runner.files.syntax.scalars import duration, fraction
 from runner.files.validation.findings import Findings
@@ -16,57 +14,52 @@ from runner.files.validation.findings import Findings
 
 def budget(values: Mapping[str, str]) -> Budget:
     """The caps of `budget:`."""
-
-    def amount(name: str) -> Decimal | None:
-        return parse_amount(values[name]) if name in values else None
-
-    return Budget(
-        total=amount("total"),
-        per_run=amount("per_run"),
-        per_day=amount("per_day"),
-        keep_balance=amount("keep_balance"),
-        currency=values.get("currency"),
-    )
+    caps: dict[str, Any] = {name: parse_amount(text) for name, text in values.items() if name != "currency"}
+    return Budget(**caps, currency=values.get("currency"))
 
 
 def policy(values: Mapping[str, Any]) -> Policy:
     """The settings of `policy:`, with the defaults of Policy for what is left out."""
-    usual = Policy()
-    return Policy(
-        on_change=OnChange(values.get("on_change", usual.on_change)),
-        on_partial=OnShort(values.get("on_partial", usual.on_partial)),
-        on_canceled=OnShort(values.get("on_canceled", usual.on_canceled)),
-        refill=_refill(values.get("refill", {}), usual.refill),
-        max_price_increase=fraction(values.get("max_price_increase", "0%")),
-        max_new=_limit(values["max_new"]) if "max_new" in values else usual.max_new,
-        max_cancel=_limit(values["max_cancel"]) if "max_cancel" in values else usual.max_cancel,
-        max_reorders=values.get("max_reorders", usual.max_reorders),
-        stalled_after=duration(values["stalled_after"]) if "stalled_after" in values else usual.stalled_after,
-    )
+    return Policy(**{name: _POLICY[name](value) for name, value in values.items()})
+
+
+def _refill(values: Mapping[str, Any]) -> RefillPolicy:
+    read = {name: _REFILL[name](value) for name, value in values.items()}
+    return RefillPolicy(**{"within" if name == "for" else name: value for name, value in read.items()})
 
 
 def _limit(value: int | str) -> Limit:
     return Limit(share=fraction(value)) if isinstance(value, str) else Limit(number=value)
 
 
-def places(root: nodes.Mapping, file: str) -> dict[str, str]:
+_REFILL: Mapping[str, Callable[[Any], Any]] = {
+    "when": RefillWhen,
+    "every": duration,
+    "for": duration,
+    "max": int,
+    "threshold": fraction,
+}
+_POLICY: Mapping[str, Callable[[Any], Any]] = {
+    "on_change": OnChange,
+    "on_partial": OnShort,
+    "on_canceled": OnShort,
+    "refill": _refill,
+    "max_price_increase": fraction,
+    "max_new": _limit,
+    "max_cancel": _limit,
+    "max_reorders": int,
+    "stalled_after": duration,
+}
+
+
+def places(root: Node, file: str) -> dict[str, str]:
     """`file:line` of every key of `budget:` and `policy:` that is set, by its path: `budget.total`."""
     return {
         f"{section}.{key.text}": f"{file}:{key.line}"
         for section in ("budget", "policy")
-        if (found := root.find(section)) and isinstance(found[1], nodes.Mapping)
-        for key, _ in found[1]
+        if (found := root.get(section)) is not None
+        for key, _ in found.entries
     }
-
-
-def _refill(values: Mapping[str, Any], usual: RefillPolicy) -> RefillPolicy:
-    return RefillPolicy(
-        when=RefillWhen(values.get("when", usual.when)),
-        every=duration(values["every"]) if "every" in values else usual.every,
-        within=duration(values["for"]) if "for" in values else usual.within,
-        max=values.get("max", usual.max),
-        threshold=fraction(values["threshold"]) if "threshold" in values else usual.threshold,
-    )
 
 
 def link_rules(values: object) -> LinkRules | None:
@@ -80,8 +73,8 @@ def link_rules(values: object) -> LinkRules | None:
 
 def report_prefixes(node: Node, findings: Findings, told: Collection[object] = ()) -> None:
     """Report each entry of `links:` that can't be one, but for those numbered in `told`."""
-    for number, item in enumerate(node.items if isinstance(node, nodes.Sequence) else []):
-        if number not in told and isinstance(item, nodes.Scalar) and (problem := prefix_problem(item.text)):
+    for number, item in enumerate(node.items):
+        if number not in told and item.is_single and (problem := prefix_problem(item.text)):
             findings.error(item.line, item.column, "link", f"`links` {problem}; found `{clean(item.text, 120)}`")
 
 
@@ -89,7 +82,7 @@ def moved(node: Node, ids: Collection[str], findings: Findings) -> dict[str, str
     """New id -> former id, as `moved:` lists them; wrong entries are reported."""
     former: dict[str, str] = {}
     renamed: set[str] = set()
-    entries = [_ends(item) for item in node.items] if isinstance(node, nodes.Sequence) else []
+    entries = [(item.get("from") or item, item.get("to") or item) for item in node.items]  # the schema wants both
     for source, target in entries:
         if source.text in ids:
             message = (
@@ -119,8 +112,8 @@ def removed(node: Node, ids: Collection[str], renamed: Mapping[str, str], findin
     """The ids of `removed:`; `renamed` is what `moved` gave. Wrong entries are reported."""
     found: set[str] = set()
     ends = {*renamed, *renamed.values()}
-    for item in node.items if isinstance(node, nodes.Sequence) else []:
-        text = item.text if isinstance(item, nodes.Scalar) else ""
+    for item in node.items:
+        text = item.text
         problem = None
         if text in ids:
             problem = "is still an order of this file: remove the order, or this entry"
@@ -132,14 +125,6 @@ def removed(node: Node, ids: Collection[str], renamed: Mapping[str, str], findin
             findings.error(item.line, item.column, "removed", f"`removed` {text} {problem}")
         found.add(text)
     return frozenset(found)
-
-
-def _ends(item: Node) -> tuple[nodes.Scalar, nodes.Scalar]:
-    ends = [item.find(name) for name in ("from", "to")] if isinstance(item, nodes.Mapping) else []
-    source, target = (entry[1] for entry in ends if entry)
-    if not (isinstance(source, nodes.Scalar) and isinstance(target, nodes.Scalar)):
-        raise TypeError("the schema lets no such entry through")
-    return source, target
 
 
 def _comes_round(start: str, following: Mapping[str, str]) -> bool:

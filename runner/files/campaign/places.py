@@ -1,7 +1,7 @@
 """Finds the place of an order's field in the files, by reading them again; used only when there is a message."""
 
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,7 @@ from runner.core.orders import Campaign
 from runner.files.campaign.csv_rows import CsvReader, resolve_csv
 from runner.files.campaign.rows import TEXTS, Chunk
 from runner.files.campaign.yaml_events import Where, YamlReader
-from runner.files.syntax import nodes
-from runner.files.syntax.nodes import Node, Scalar
+from runner.files.syntax.nodes import Kind, Node
 from runner.files.syntax.source import Broken, CheckedFile
 from runner.files.validation.findings import Findings
 
@@ -54,58 +53,52 @@ def located(diagnostics: Sequence[Diagnostic], campaigns: Iterable[Campaign]) ->
 def _moved(one: Diagnostic, places: _Places) -> Diagnostic:
     field = _FIELDS.get(one.code, "")
     for file, node in ((one.file, places.rows.get(one.line)), *((places.campaign, node) for node in places.shared)):
-        found = node.find(field) if isinstance(node, nodes.Mapping) else None
+        found = node.get(field) if node else None
         if found is not None:
-            return one._replace(file=file, line=found[1].line, column=found[1].column)
+            return one._replace(file=file, line=found.line, column=found.column)
     return one
 
 
 def _places(name: str, campaign: str, lines: set[int]) -> _Places:
-    is_csv = name != campaign
-    header, rows = _yaml(campaign, _EVERY_LINE if is_csv else lines)
-    defaults = [value for key, value in header if key.text == "defaults"]
-    if not is_csv:
-        return _Places(rows, campaign, defaults)
-    including = [row for row in rows.values() if _names(row, Path(campaign).parent) == name]
-    return _Places(_csv(name, lines), campaign, [*including, *defaults])
+    """What is needed of the files to find the `lines` of the file `name`; as far as they can be read."""
+    if name == campaign:
+        header, rows = _yaml(campaign, lines, lambda _row: True)
+        shared = []
+    else:
+        header, including = _yaml(campaign, _EVERY_LINE, lambda row: _named_file(row, Path(campaign).parent) == name)
+        rows, shared = _csv(name, lines), [*including.values()]
+    return _Places(rows, campaign, [*shared, *(value for key, value in header.entries if key.text == "defaults")])
 
 
-def _names(row: Node, folder: Path) -> str | None:
+def _named_file(row: Node, folder: Path) -> str | None:
     """The CSV file that a row of a campaign in `folder` names."""
-    named = row.find("from") if isinstance(row, nodes.Mapping) else None
-    return str(folder / named[1].text) if named and isinstance(named[1], Scalar) else None
+    named = row.get("from")
+    return str(folder / named.text) if named and named.is_single else None
 
 
-def _yaml(name: str, lines: Container[int]) -> tuple[nodes.Mapping, Mapping[int, Node]]:
-    """The header, and the rows that begin in `lines`; as far as the file can be read."""
+def _yaml(name: str, lines: Container[int], is_wanted: Callable[[Node], bool]) -> tuple[Node, Mapping[int, Node]]:
+    """The header, and those wanted of the rows that begin in `lines`."""
     rows: dict[int, Node] = {}
 
     def keep(chunks: Iterable[Chunk[Where]]) -> None:
         for chunk in chunks:
-            rows.update(
-                (line, where)
-                for line, where in zip(chunk.lines, chunk.wheres, strict=True)
-                if line in lines and not isinstance(where, int)
-            )
+            places = zip(chunk.lines, chunk.wheres, strict=True)
+            rows.update((line, row) for line, row in places if not isinstance(row, int) and is_wanted(row))
 
-    header = nodes.Mapping(1, 1)
+    header = Node(Kind.MAPPING, 1, 1)
     with suppress(Broken), CheckedFile(Path(name)) as source:
-        reader = YamlReader(source, TEXTS, _ignore, lines)
-        try:
+        reader = YamlReader(source, TEXTS, Findings(name).error, lines)
+        with suppress(Broken):
             reader.document("orders", keep)
-        finally:
-            header = reader.root
+        header = reader.root
     return header, rows
 
 
 def _csv(name: str, lines: set[int]) -> Mapping[int, Node]:
+    """The rows that begin in `lines`."""
     rows: dict[int, Node] = {}
     with suppress(Broken), CheckedFile(resolve_csv(Path(name).name, Path(name).parent)) as source:
         reader = CsvReader(source, Findings(name))
         for chunk in reader.rows():
             rows |= {row[0]: reader.places(row) for row in chunk.wheres if row[0] in lines}
     return rows
-
-
-def _ignore(_line: int, _column: int, _code: str, _message: str) -> None:
-    """What else is wrong was told before."""

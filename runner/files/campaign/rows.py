@@ -14,7 +14,6 @@ from runner.core.values.links import same_page
 from runner.core.values.text import clean
 from runner.files.campaign.derived_ids import derived_id, derived_ids
 from runner.files.campaign.links import LinkRules, may_be_decoded
-from runner.files.syntax import nodes
 from runner.files.syntax.nodes import Node
 from runner.files.syntax.scalars import Remembered
 from runner.files.validation.diagnose import report_errors, wrong_fields
@@ -307,7 +306,7 @@ class OrderCollector:
         elif problems:
             node = origin.places(where)
             for name, code, message in problems:
-                findings.error(*spot(node, name), code, message)
+                findings.error(*node.spot(name), code, message)
         return bool(problems) or merged["service"] is None or merged["quantity"] is None
 
     def _keep_wrong(self, row: Row, service: int | str | None, line: int, where: Where, origin: Origin[Where]) -> None:
@@ -327,7 +326,7 @@ class OrderCollector:
         if len(self._clashes) >= SHOWN or origin.findings.full:
             origin.findings.count_errors(1)
             return
-        line, column = spot(origin.places(where), "id" if "id" in row else "link")
+        line, column = origin.places(where).spot("id" if "id" in row else "link")
         self._clashes.append(_Clash(origin.findings, line, column, order))
 
     def _same_service_and_link(self) -> list[tuple[Order, str]]:
@@ -362,10 +361,3 @@ def _page(order: Order, other: Order) -> str:
 
 def _place(order: Order, seen_from: Order) -> str:
     return f"in line {order.line}" + ("" if order.source == seen_from.source else f" of {order.source}")
-
-
-def spot(node: Node, name: str) -> tuple[int, int]:
-    """Line and column of the value of `name` in a row, or of the row where it has none."""
-    entry = node.find(name) if isinstance(node, nodes.Mapping) else None
-    place = entry[1] if entry else node
-    return place.line, place.column

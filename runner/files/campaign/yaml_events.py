@@ -24,7 +24,7 @@ from runner.core.values.text import clean
 from runner.files.campaign.plain_rows import PlainRows, Run, Unproven
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.libyaml import CSafeLoader
-from runner.files.syntax.nodes import Mapping, Node, Plain, Scalar, Sequence, Style, plain
+from runner.files.syntax.nodes import Kind, Node, Plain, plain
 from runner.files.syntax.scalars import SPECIAL_TEXTS, Remembered, plain_value
 from runner.files.syntax.source import Broken, CheckedFile, Report
 from runner.files.syntax.split_values import is_rest
@@ -58,7 +58,7 @@ class YamlReader:
         With `skim`, plainly written rows are read without libyaml. Everything may raise Unproven then, and where it
         raises anything, only a second reader without `skim` tells all that is wrong.
         """
-        self.root = Mapping(1, 1)  # the document, as far as it was read
+        self.root = Node(Kind.MAPPING, 1, 1)  # the document, as far as it was read
         self.unplaced: set[int] = (
             set()
         )  # lines of rows whose places were asked for and not kept: read the file again with these
@@ -81,7 +81,7 @@ class YamlReader:
         self._expanded = 0
         self._listing = False
 
-    def document(self, listed: str = "", take: Callable[[Iterator[Chunk[Where]]], None] | None = None) -> Mapping:
+    def document(self, listed: str = "", take: Callable[[Iterator[Chunk[Where]]], None] | None = None) -> Node:
         """The whole document. The rows of a list under the key `listed` go to `take`, which reads them all; they are not kept."""
         self._begin()
         first: dict[str, int] = {}
@@ -93,7 +93,7 @@ class YamlReader:
                 if self._check_marks(event):
                     raise _at(event, "an anchor on the list of orders is not used here: remove it", "alias")
                 take(self._rows())
-                value: Node = Sequence(*_spot(event))
+                value = Node(Kind.LIST, *_spot(event))
             else:
                 value = self._compose(event, 2)
             if is_new:
@@ -123,7 +123,7 @@ class YamlReader:
                 event, f"the file holds {found}: it must be a mapping that begins with `version: 1`", "wrong-type"
             )
         self._check_marks(event)
-        self.root = Mapping(*_spot(event))
+        self.root = Node(Kind.MAPPING, *_spot(event))
 
     def _rows(self) -> Iterator[Chunk[Where]]:
         """The items of the list just begun. A row becomes a dict straight from its events; only wanted ones keep places."""
@@ -204,7 +204,7 @@ class YamlReader:
         if not isinstance(where, int):
             return where
         self.unplaced.add(where)
-        return Mapping(1, 1)
+        return Node(Kind.MAPPING, 1, 1)
 
     def _next(self) -> Event:
         try:
@@ -219,22 +219,21 @@ class YamlReader:
         anchor = self._check_marks(event)
         if anchor:
             self._anchors[anchor] = None
-        node: Node
         if isinstance(event, ScalarEvent):
-            node = Scalar(event.value, Style.QUOTED if event.style else Style.PLAIN, line, column)
+            node = Node(Kind.QUOTED if event.style else Kind.PLAIN, line, column, event.value)
         elif depth > DEPTH:
             raise Broken(line, column, _TOO_DEEP, "too-deep")
         elif isinstance(event, SequenceStartEvent):
-            node = Sequence(line, column)
+            node = Node(Kind.LIST, line, column)
             while not isinstance(event := self._next(), SequenceEndEvent):
-                node.hold(self._compose(event, depth + 1))
+                node.append(self._compose(event, depth + 1))
         else:
-            node = self._compose_mapping(Mapping(line, column), depth)
+            node = self._compose_mapping(Node(Kind.MAPPING, line, column), depth)
         if anchor:
             self._anchors[anchor] = node
         return node
 
-    def _compose_mapping(self, node: Mapping, depth: int) -> Mapping:
+    def _compose_mapping(self, node: Node, depth: int) -> Node:
         first: dict[str, int] = {}
         while not isinstance(event := self._next(), MappingEndEvent):
             key = self._key(event)
@@ -243,7 +242,7 @@ class YamlReader:
                 node.hold(key, value)
         return node
 
-    def _is_new_key(self, key: Scalar, first: dict[str, int]) -> bool:
+    def _is_new_key(self, key: Node, first: dict[str, int]) -> bool:
         """True if the mapping has not had this key; else the second one is reported. `first` remembers the lines."""
         if key.text in first:
             name = clean(key.text, 60)
@@ -253,11 +252,11 @@ class YamlReader:
         first[key.text] = key.line
         return True
 
-    def _key(self, event: Event) -> Scalar:
+    def _key(self, event: Event) -> Node:
         key = self._compose(event, 2) if isinstance(event, AliasEvent | ScalarEvent) else None
-        if not isinstance(key, Scalar):
+        if key is None or not key.is_single:
             raise _at(event, "a key must be a single plain word: remove the `?`, `[` or `{` here")
-        return Scalar(key.text, key.style, *_spot(event))
+        return Node(key.kind, *_spot(event), key.text)
 
     def _aliased(self, name: str, line: int, column: int, depth: int) -> Node:
         if name not in self._anchors:
@@ -267,9 +266,9 @@ class YamlReader:
         node = self._anchors[name]
         if node is None:
             raise Broken(line, column, f"`*{clean(name, 60)}` stands inside itself: write the values out", "alias")
-        if not isinstance(node, Scalar):  # scalars are shared, they can't grow
+        if not node.is_single:  # scalars are shared, they can't grow
             self._expanded += node.size
-            if depth + node.height - 1 > DEPTH:
+            if depth + max(node.height, 1) - 1 > DEPTH:
                 raise Broken(line, column, _TOO_DEEP, "too-deep")
         if self._expanded > EXPANDED:
             raise Broken(

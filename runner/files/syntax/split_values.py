@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.nodes import Kind, Node
 from runner.files.syntax.written_numbers import as_amount, as_whole
 
 _REST = re.compile(r"[0-9]{3}(?:\.[0-9]+)?").fullmatch
@@ -15,7 +15,7 @@ class SplitValue(NamedTuple):
     """One number that became several entries."""
 
     field: str
-    value: Scalar  # its beginning
+    value: Node  # its beginning
     rest: tuple[str, ...]  # the keys that are its rest
 
     @property
@@ -27,21 +27,21 @@ class SplitValue(NamedTuple):
         return f"`{self.field}: {written}` is read as several entries, a comma ends a value here: {remedy}"
 
 
-def is_rest(key: Scalar, value: Node) -> bool:
+def is_rest(key: Node, value: Node) -> bool:
     """True for what a comma inside a number leaves behind: three digits as a key, and no value."""
-    return _REST(key.text) is not None and isinstance(value, Scalar) and value.style is Style.PLAIN and not value.text
+    return _REST(key.text) is not None and value.kind is Kind.PLAIN and not value.text
 
 
-def split_values(node: Mapping) -> Iterator[SplitValue]:
+def split_values(node: Node) -> Iterator[SplitValue]:
     """The numbers of one mapping that were split, in order."""
     found: SplitValue | None = None
-    for key, value in node:
+    for key, value in node.entries:
         if found is not None and is_rest(key, value):
             found = found._replace(rest=(*found.rest, key.text))
             continue
         if found is not None and found.rest:
             yield found
-        may_begin = isinstance(value, Scalar) and value.style is Style.PLAIN and _BEGINNING(value.text)
-        found = SplitValue(key.text, value, ()) if may_begin and isinstance(value, Scalar) else None
+        may_begin = value.kind is Kind.PLAIN and _BEGINNING(value.text)
+        found = SplitValue(key.text, value, ()) if may_begin else None
     if found is not None and found.rest:
         yield found

@@ -6,12 +6,11 @@ The schemas carry the words themselves (`errorMessage`, `examples`), so that edi
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runner.core.values.text import clean
-from runner.files.syntax import nodes
 from runner.files.syntax.csv_dialects import nameless
-from runner.files.syntax.nodes import Mapping, Node, Scalar, Style
+from runner.files.syntax.nodes import Kind, Node
 from runner.files.syntax.scalars import OddNumber, plain_value
 from runner.files.syntax.split_values import is_rest, split_values
 from runner.files.syntax.written_numbers import as_amount, as_whole
@@ -46,14 +45,6 @@ _CODES = {
 _PLAIN_DIGITS = ": write plain digits, with no sign, point, exponent, separator or leading zero"
 
 
-class _Place(NamedTuple):
-    """Where an error belongs."""
-
-    key: Scalar | None
-    value: Node
-    field: str  # dotted
-
-
 def report_errors(
     errors: "Iterable[ValidationError]", root: Node, findings: Findings, *, secrets: frozenset[str] = frozenset()
 ) -> None:
@@ -74,7 +65,7 @@ def report_errors(
         if error.validator == "required" and (path, error.validator) in told:
             continue  # one error tells all missing keys
         told.add((path, error.validator))
-        _report(error, _locate(root, path), findings, meant, hidden=bool(secrets & set(path)))
+        _report(error, *_locate(root, path), findings, meant, hidden=bool(secrets & set(path)))
     if findings.errors == before:  # what the schema rejects is never passed over in silence
         findings.error(root.line, root.column, "schema", "this does not fit the format: see `runner schema`")
 
@@ -101,8 +92,8 @@ def _close(name: str, known: Collection[str]) -> list[str]:
 def _split(errors: "Iterable[ValidationError]", root: Node, findings: Findings) -> Iterator[tuple[object, ...]]:
     """Report numbers that a comma has split; the paths of their beginnings."""
     for error in errors:
-        node = _locate(root, tuple(error.absolute_path)).value
-        if error.validator == "additionalProperties" and isinstance(node, Mapping):
+        node, _ = _locate(root, tuple(error.absolute_path))
+        if error.validator == "additionalProperties":
             for one in split_values(node):
                 findings.error(one.value.line, one.value.column, "split-number", one.message)
                 yield (*error.absolute_path, one.field)
@@ -131,14 +122,17 @@ def report_columns(names: Sequence[str], known: Collection[str], findings: Findi
     return tuple(right)
 
 
-def _report(error: "ValidationError", place: _Place, findings: Findings, meant: set[str], *, hidden: bool) -> None:
-    line, column = place.value.line, place.value.column
-    inside = f" in `{place.field}`" if place.field else ""
+def _report(
+    error: "ValidationError", node: Node, field: str, findings: Findings, meant: set[str], *, hidden: bool
+) -> None:
+    """Report an error of the value of `node`, which stands under the dotted path `field`."""
+    line, column = node.line, node.column
+    inside = f" in `{field}`" if field else ""
     details: Any = error.schema
     rule: Any = error.validator_value
     found: Any = error.instance
-    if error.validator == "additionalProperties" and isinstance(place.value, Mapping):
-        for key, value in place.value:
+    if error.validator == "additionalProperties":
+        for key, value in node.entries:
             if key.text not in details["properties"] and not is_rest(key, value):
                 _report_unknown(key, details["properties"], inside, findings, hidden=hidden)
     elif error.validator == "required":
@@ -152,29 +146,29 @@ def _report(error: "ValidationError", place: _Place, findings: Findings, meant: 
         both = " and ".join(f"`{name}`" for name in names if name in found)
         if both:
             findings.error(line, column, "exclusive-keys", f"{both} exclude each other{inside}: keep one")
-        elif isinstance(place.value, Mapping) and any(key.style is Style.CELL for key, _ in place.value):
+        elif any(key.kind is Kind.CELL for key, _ in node.entries):
             findings.error(line, column, "missing-key", f"`{names[0]}` is empty: fill the cell, or remove the row")
         elif not meant.intersection(names):
             wanted = " or ".join(f"`{name}: {details['properties'][name].get('examples', ['…'])[0]}`" for name in names)
             findings.error(line, column, "missing-key", f"`{names[0]}` is missing{inside}: add {wanted}")
     elif error.validator == "dependencies":
         for name, needed in rule.items():
-            if name in found and "from" in found and isinstance(place.value, Mapping):
-                spot = _key(place.value, name)
+            if name in found and "from" in found:
+                spot = _key(node, name)
                 message = f"`{name}` goes with `{needed[0]}` only, a CSV file has a column for it: remove it here"
                 findings.error(spot.line, spot.column, "exclusive-keys", message)
     else:
         code = _CODES.get(str(error.validator), "schema")
         advice = details.get("errorMessage", "is not what is expected here")
-        if "propertyNames" in error.absolute_schema_path and isinstance(place.value, Mapping):
-            spot = _key(place.value, str(found))
+        if "propertyNames" in error.absolute_schema_path:
+            spot = _key(node, str(found))
             findings.error(spot.line, spot.column, code, f"the name `{clean(str(found), _SHOWN)}`{inside} {advice}")
             return
-        name = f"`{place.field}`" if place.field else "this"
-        findings.error(line, column, code, f"{name} {advice}" + ("" if hidden else _found(place.value, found, details)))
+        name = f"`{field}`" if field else "this"
+        findings.error(line, column, code, f"{name} {advice}" + ("" if hidden else _found(node, found, details)))
 
 
-def _report_unknown(key: Scalar, known: Iterable[str], inside: str, findings: Findings, *, hidden: bool) -> None:
+def _report_unknown(key: Node, known: Iterable[str], inside: str, findings: Findings, *, hidden: bool) -> None:
     if key.text == "<<":
         findings.error(
             key.line,
@@ -187,10 +181,9 @@ def _report_unknown(key: Scalar, known: Iterable[str], inside: str, findings: Fi
     findings.error(key.line, key.column, "unknown-key", f"unknown {name}{inside}: {did_you_mean(key.text, known)}")
 
 
-def _key(node: Mapping, name: str) -> Node:
-    """Where the key `name` stands, or the mapping if it has no such key."""
-    entry = node.find(name)
-    return entry[0] if entry else node
+def _key(node: Node, name: str) -> Node:
+    """The key `name`, or the mapping if it has no such key."""
+    return next((key for key, _ in node.entries if key.text == name), node)
 
 
 def _meant(error: "ValidationError") -> set[str]:
@@ -201,13 +194,13 @@ def _meant(error: "ValidationError") -> set[str]:
 
 
 def _found(value: Node, found: object, details: dict[str, Any]) -> str:
-    if not isinstance(value, Scalar):
-        kind = "a list" if isinstance(value, nodes.Sequence) else "a mapping"
+    if not value.is_single:
+        kind = "a list" if value.kind is Kind.LIST else "a mapping"
         return "" if isinstance(found, list | dict) and "type" not in details else f"; found {kind}"
-    if not value.text and value.style is not Style.QUOTED:
+    if not value.text and value.kind is not Kind.QUOTED:
         return "; nothing stands here"
     wants_number = "integer" in _types(details)
-    if value.style is Style.QUOTED:
+    if value.kind is Kind.QUOTED:
         would_fit = {bool: "boolean", int: "integer"}.get(type(plain_value(value.text)))
         quotes = ": remove the quotes" if isinstance(found, str) and would_fit in _types(details) else ""
         return f'; found "{clean(value.text, _SHOWN)}" in quotes{quotes or _remedy(value, details)}'
@@ -215,7 +208,7 @@ def _found(value: Node, found: object, details: dict[str, Any]) -> str:
     return f"; found `{clean(value.text, _SHOWN)}`{_remedy(value, details) or digits}"
 
 
-def _remedy(value: Scalar, details: dict[str, Any]) -> str:
+def _remedy(value: Node, details: dict[str, Any]) -> str:
     """`: write 1000` where it is plain to see which number was meant; else empty."""
     types, pattern = _types(details), str(details.get("pattern", ""))
     if "integer" in types and (number := as_whole(value.text)) and number != value.text:
@@ -231,15 +224,16 @@ def _types(details: dict[str, Any]) -> Sequence[str]:
     return [types] if isinstance(types, str) else types
 
 
-def _locate(root: Node, path: Sequence[object]) -> _Place:
-    key, node, fields = None, root, []
+def _locate(root: Node, path: Sequence[object]) -> tuple[Node, str]:
+    """The node at a path of keys and numbers, as far as it goes, and its keys with dots between them."""
+    node, fields = root, []
     for step in path:
-        if isinstance(node, Mapping):
-            entry = node.find(str(step))
-            if entry is None:
-                break
-            key, node = entry
-            fields.append(key.text)
-        elif isinstance(node, nodes.Sequence) and isinstance(step, int):
-            node = node.items[step]
-    return _Place(key, node, clean(".".join(fields), _SHOWN))
+        if isinstance(step, int):
+            node = node.items[step] if node.items else node  # a CSV cell holds a whole list
+            continue
+        found = node.get(str(step))
+        if found is None:
+            break
+        node = found
+        fields.append(str(step))
+    return node, clean(".".join(fields), _SHOWN)
