@@ -14,7 +14,8 @@ from runner.planning.status.wakeups import Moment
 from runner.report.live.displays import DOING, Picture, stage_object
 from runner.report.live.tally import Stage, Tally, whole
 from runner.report.live.watch_lines import WatchDisplay, percent
-from runner.report.live.watch_view import CampaignView, MoneyView, WatchView
+from runner.report.live.watch_view import MoneyView, WatchView
+from runner.report.model.model import Progress
 from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import Span, Style, attention, bad, command, counted, dim, strong
 from runner.report.wording import NOTHING, Amounts, count, duration, rate_lowered_words
@@ -162,10 +163,10 @@ def _campaigns(view: WatchView, width: int, most: int) -> "RenderableType":
     for title in ["", *(["units", "an hour"] if is_wide else []), "bought", "live", "final", "problems"]:
         table.add_column(title, justify="right", no_wrap=True)
     bar = max(min(width // 5, 40), 5)
-    shown = sorted(view.campaigns, key=lambda one: (-one.problems, -one.live, one.name))[:most]
+    shown = sorted(view.campaigns, key=lambda one: (-one.problems, -one.live, one.campaign))[:most]
     for one in shown:
         cells: list[RenderableType] = [
-            Text(clean(one.name)),
+            Text(clean(one.campaign)),
             ProgressBar(total=max(one.units, 1), completed=min(one.delivered, one.units), width=bar),
             *(Text(cell.text, style=cell.style.value) for cell in _cells(one, is_wide=is_wide)),
         ]
@@ -175,7 +176,7 @@ def _campaigns(view: WatchView, width: int, most: int) -> "RenderableType":
     return table
 
 
-def _cells(one: CampaignView, *, is_wide: bool) -> list[Span]:
+def _cells(one: Progress, *, is_wide: bool) -> list[Span]:
     cells = [Span(percent(one.delivered, one.units), Style.STRONG)]
     if is_wide:
         rate = NOTHING if one.per_hour is None else f"{one.per_hour:,.0f}"

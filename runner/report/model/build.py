@@ -178,10 +178,7 @@ def _model(
     **facts: Unpack[Facts],
 ) -> ReportModel:
     panels = {account.panel for account in ledger.accounts}
-    progress = _progress(rows)
-    counts: Counter[State] = Counter()
-    for one in progress:
-        counts.update(one.states)
+    progress = progress_of(rows)
     diagnostics, warnings = facts.get("diagnostics", ()), facts.get("warnings", ())
     return ReportModel(
         command=command,
@@ -193,7 +190,7 @@ def _model(
         ledger=ledger,
         orders=rows,
         progress=progress,
-        states={state: counts[state] for state in State if state in counts},
+        states=states_of(progress),
         spending=_spending(purchases, panels),
         balances=[seen for seen in facts["balances"] if seen.panel in panels],
         diagnostics=diagnostics if plan is None else (*diagnostics, *plan.problems),
@@ -208,16 +205,26 @@ def _currencies(ledger: Ledger) -> Mapping[str, str | None]:
     return {account.panel: account.currency for account in ledger.accounts}
 
 
-def _progress(rows: Iterable[OrderRow]) -> list[Progress]:
+def progress_of(rows: Iterable[OrderRow], listed: Mapping[str, int] | None = None) -> list[Progress]:
+    """By campaign, of the units bought; of those `listed` by address, where these are given."""
     states: dict[str, Counter[State]] = defaultdict(Counter)
     units: Counter[str] = Counter()
     delivered: Counter[str] = Counter()
     for row in rows:
+        # A drip is bought bit by bit, and what came up short again.
+        wanted = listed.get(row.address, row.units) if listed else row.units
         states[row.campaign][row.state] += 1
-        units[row.campaign] += row.units
-        if row.delivered:
-            delivered[row.campaign] += row.delivered
+        units[row.campaign] += wanted
+        delivered[row.campaign] += min(row.delivered or 0, wanted)
     return [Progress(name, one.total(), units[name], delivered[name], dict(one)) for name, one in states.items()]
+
+
+def states_of(progress: Iterable[Progress]) -> Mapping[State, int]:
+    """How many orders of all campaigns are in each state: of those that occur, the worst first."""
+    counts: Counter[State] = Counter()
+    for one in progress:
+        counts.update(one.states)
+    return {state: counts[state] for state in State if counts[state]}
 
 
 def _purchases(recorded: Recorded) -> Iterator[Purchase]:

@@ -3,7 +3,7 @@
 Amounts are exact and never added over currencies. Text is as it was stored: each writer escapes for its own format.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -49,6 +49,9 @@ NEEDS_ATTENTION = frozenset(
     {State.IN_DOUBT, State.REFUSED, State.LOST, State.ABANDONED, State.CANCELED, State.PARTIAL, State.STALLED}
     | {State.DROPPED}
 )
+_NOT_BOUGHT = frozenset({State.MISSING, State.REFUSED, State.IN_DOUBT})
+_LIVE = frozenset({State.SENDING, State.UNKNOWN, State.WAITING, State.PROGRESSING, State.REFILLING})
+_FINAL = frozenset({State.COMPLETED, State.PARTIAL, State.CANCELED, State.DROPPED})
 WORST_FIRST: Mapping[State, int] = {state: place for place, state in enumerate(State)}
 
 
@@ -122,6 +125,30 @@ class Progress(NamedTuple):
     units: int
     delivered: int  # units that panels have said are delivered
     states: Mapping[State, int]
+    per_hour: float | None = None  # units delivered; None: not known
+
+    @property
+    def bought(self) -> int:
+        """Orders that were bought, whatever became of them."""
+        return self.orders - self._in(_NOT_BOUGHT)
+
+    @property
+    def live(self) -> int:
+        """Orders that are on their way."""
+        return self._in(_LIVE)
+
+    @property
+    def final(self) -> int:
+        """Orders with which nothing more happens by itself."""
+        return self._in(_FINAL)
+
+    @property
+    def problems(self) -> int:
+        """Orders in doubt, refused, abandoned, lost or stalled: somebody should look."""
+        return self.orders - self._in(_LIVE | _FINAL | {State.MISSING})
+
+    def _in(self, several: Collection[State]) -> int:
+        return sum(number for state, number in self.states.items() if state in several)
 
 
 class SpendPoint(NamedTuple):
