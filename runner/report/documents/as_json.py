@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
 
 from runner.core.catalogue import BalanceSeen, Service
 from runner.core.diagnostics import Diagnostic
@@ -207,19 +206,15 @@ def json_chunks(document: Mapping[str, object]) -> Iterator[str]:
         yield f"{before}  {_encode(key)}: "
         before = ",\n"
         if isinstance(value, list | Iterator):
-            yield from _rows(iter(value))
+            yield from _rows(value)
         else:
             yield _encode(value)
     yield "\n}\n"
 
 
-def _rows(rows: Iterator[object]) -> Iterator[str]:
-    first = next(rows, None)
-    if first is None:
-        yield "[]"
-        return
+def _rows(rows: Iterable[object]) -> Iterator[str]:
     before = "[\n    "
-    for row in chain((first,), rows):
+    for row in rows:
         yield before + _encode(row)
         before = ",\n    "
-    yield "\n  ]"
+    yield "[]" if before.startswith("[") else "\n  ]"

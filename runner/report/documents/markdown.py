@@ -60,7 +60,7 @@ def to_markdown(model: ReportModel, limit: int = COMMENT_LIMIT, *, size: Size = 
 
 
 def _cut(listed: int, total: int) -> str:
-    """What tells how much is missing, and where it is."""
+    """How many orders are listed, and where all of them are."""
     which = "None" if not listed else f"{listed:,}"
     return f"{which} of {total:,} orders listed here, to keep this short: `--report csv=PATH` has every order."
 
@@ -91,7 +91,7 @@ class _Page:
         return "".join(self._pieces)
 
     def add(self, text: str) -> bool:
-        """True if it did fit."""
+        """Append `text` if it fits; True if it did."""
         size = self._size(text)
         if size > self._left:
             return False
@@ -100,7 +100,7 @@ class _Page:
         return True
 
     def end(self, text: str) -> None:
-        """What room was kept for."""
+        """Append `text`, for which room was kept."""
         self._pieces.append(text)
 
     def table(self, heading: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -112,7 +112,7 @@ class _Page:
         return 1 + sum(1 for _ in takewhile(lambda row: self.add(_line(row)), waiting))
 
     def details(self, summary: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-        """The same, folded away."""
+        """A table that is folded away; how many rows did fit."""
         closing = "\n</details>\n"
         before = len(self._pieces)
         self._left -= self._size(closing)

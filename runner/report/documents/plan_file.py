@@ -42,7 +42,7 @@ class PlanFile:
 
 
 class _Wrong(Exception):
-    """What does not fit, in a few words."""
+    """A document is no saved plan; the message says what is wrong, in a few words."""
 
 
 def save_plan(

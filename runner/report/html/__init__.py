@@ -1,5 +1,5 @@
 """The report as one HTML file that loads nothing from anywhere.
 
-Not here: numbers that other formats lack.
+Not here: numbers that the other formats do not have.
 Begin at `page.write_html`, `charts.delivery_bars`.
 """

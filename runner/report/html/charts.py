@@ -43,7 +43,7 @@ class Bar(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A stepped line in a box of 1000 x 100, downwards."""
+    """A stepped line in a box 1000 wide and 100 high; 0 is at its top."""
 
     kind: str
     path: str
@@ -179,7 +179,7 @@ def _timeline(
 
 
 class _Scale(NamedTuple):
-    """Where a moment and an amount lie."""
+    """Places moments and amounts on a chart."""
 
     begin: datetime
     seconds: float

@@ -112,7 +112,7 @@ class Rows:
         return len(self._rows.pop()) + 1
 
     def as_json(self, model: ReportModel) -> str:
-        """The block: safe inside a script element."""
+        """The data of the page's script: safe inside a script element."""
         parts = {name: _encode(list(known)) for name, known in self._words.items()}
         parts["keys"] = _encode([self._keys.get(text, "") for text in self._words["amounts"]])
         parts["total"] = str(len(model.orders))

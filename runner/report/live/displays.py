@@ -113,17 +113,14 @@ class Pace:
         self._samples.clear()
         self._samples.append((self._monotonic(), 0))
 
-    def sample(self, done: int) -> float:
-        """Note how much is done now; the present pace per second, 0 if it is not known."""
+    def words(self, tally: Tally) -> str:
+        """Note how much is done now. `12.3/s, about 8 s left`; empty while nothing moves."""
+        done, left = tally.done, tally.total - tally.done
         self._samples.append((self._monotonic(), done))
         (then, before), (now, after) = self._samples[0], self._samples[-1]
-        return (after - before) / (now - then) if now > then else 0.0
-
-    def words(self, tally: Tally) -> str:
-        """`12.3/s, about 8 s left`; empty while nothing moves."""
-        per_second, left = self.sample(tally.done), tally.total - tally.done
-        if per_second <= 0:
+        if now <= then or after <= before:
             return ""
+        per_second = (after - before) / (now - then)
         return f"{per_second:,.1f}/s" + (f", about {duration(max(left / per_second, 1))} left" if left else "")
 
 

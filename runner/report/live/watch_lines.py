@@ -59,10 +59,10 @@ class WatchDisplay:
         """Tell something."""
 
     def pause(self) -> None:
-        """A question is asked: leave the screen to it."""
+        """Leave the screen to a question."""
 
     def resume(self) -> None:
-        """It is answered."""
+        """Take the screen back: the question is answered."""
 
 
 class WatchLines(WatchDisplay):
@@ -87,7 +87,7 @@ class WatchLines(WatchDisplay):
             self._progress(event)
 
     def show(self, view: WatchView) -> None:
-        """Keep the line until it is known when the next pass is."""
+        """Keep the line of this pass until it is known when the next one is."""
         self._tell(None)
         self._view = view
 
@@ -97,7 +97,7 @@ class WatchLines(WatchDisplay):
             self._progress.say(attention("not now:"), error.message)
 
     def waiting(self, moment: Moment, now: datetime) -> None:
-        """The line of the last pass."""
+        """Write the line of the last pass, with when the next one is."""
         self._tell(f"next pass in {duration((moment.at - now).total_seconds())}, for {moment.why}")
 
     def note(self, text: str) -> None:

@@ -33,7 +33,7 @@ _CLEAR = "\x1b[2J\x1b[H"  # a terminal that was resized has broken the lines of 
 
 
 class WatchTable(WatchDisplay):
-    """The picture, and what is listened to for it. Times of day are UTC."""
+    """A watch as one picture, and the events that it is made of. Times of day are UTC."""
 
     def __init__(self, out: Screen, title: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

@@ -226,5 +226,5 @@ _COST = attrgetter("committed")
 
 
 def urgency(row: OrderRow) -> tuple[bool, int, Decimal, str]:
-    """Sorts the worst first, then the dearest."""
+    """What orders are sorted by: the worst first, then the dearest."""
     return (not needs_attention(row), WORST_FIRST[row.state], -(row.committed or row.expected or ZERO), row.address)

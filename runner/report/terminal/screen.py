@@ -74,7 +74,7 @@ class Field(Generic[T]):
 
 
 class Screen:
-    """A stream that knows what it is. `terminal`, `width` and `colour` are found out unless given.
+    """A stream that people read, on a terminal or not. `terminal`, `width` and `colour` are found out unless given.
 
     `NO_COLOR` and `TERM=dumb` are obeyed; a dumb terminal counts as no terminal at all.
     """
