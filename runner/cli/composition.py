@@ -28,7 +28,7 @@ from runner.files.panels import read_key
 from runner.panel.capabilities import CapabilityChange
 from runner.panel.client import PanelClient
 from runner.report.terminal.style import attention
-from runner.sandbox.settings import SandboxSettings
+from runner.sandbox.settings import DEFAULT_KEY, SandboxSettings
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
 from runner.store.read.panel_memory import read_panel_memory
@@ -37,7 +37,6 @@ from runner.store.startup.first_start import holds_permit, make_permit, take_per
 
 Result = TypeVar("Result")
 
-SANDBOX_KEY = "sandbox-key"  # no secret: the sandbox sells nothing
 _BY_HAND = frozenset({"refill", "cancel"})  # commands named like the ability they use
 
 
@@ -82,10 +81,8 @@ async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
     """The built-in panel beside the state, so that the next run meets the same orders."""
     from runner.sandbox.serve import SandboxServer
 
-    async with SandboxServer(
-        settings.paths.sandbox, settings=SandboxSettings(key=SANDBOX_KEY), clock=SystemClock()
-    ) as server:
-        yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(SANDBOX_KEY), currency="USD", exclusive=True)
+    async with SandboxServer(settings.paths.sandbox, settings=SandboxSettings(), clock=SystemClock()) as server:
+        yield PanelProfile(name=SANDBOX, url=server.url, key=Secret(DEFAULT_KEY), currency="USD", exclusive=True)
 
 
 @asynccontextmanager

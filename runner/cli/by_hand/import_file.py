@@ -17,15 +17,6 @@ from runner.files.import_list import load_bought
 from runner.panel.parse.values import read_id
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the flags say of a campaign file that is to be written."""
-
-    campaign: str
-    panel: str
-    links: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
     """A campaign file that was written and checked, under a draft's name until the orders fit."""
@@ -60,11 +51,13 @@ def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
 
 
 @contextmanager
-def generated(settings: Settings, source: Path, path: Path, head: Head) -> Iterator[Generated]:
+def generated(
+    settings: Settings, source: Path, path: Path, *, campaign: str, panel: str, links: Sequence[str]
+) -> Iterator[Generated]:
     """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
     profiles = need_profiles(settings)
-    if head.panel != SANDBOX and head.panel not in profiles:
-        raise InvalidInput(f"{settings.panels} has no panel {head.panel}", "correct --panel, or write its profile")
+    if panel != SANDBOX and panel not in profiles:
+        raise InvalidInput(f"{settings.panels} has no panel {panel}", "correct --panel, or write its profile")
     if path.exists():
         raise _exists(path)
     if path.suffix not in (".yaml", ".yml"):
@@ -80,7 +73,7 @@ def generated(settings: Settings, source: Path, path: Path, head: Head) -> Itera
     if not rows:
         raise InvalidInput(f"{source} lists no order", "put one order into each row, with its order_id")
     rows = named_rows(rows)
-    lines = list(campaign_lines(rows, campaign=head.campaign, panel=head.panel, links=head.links, source=source.name))
+    lines = list(campaign_lines(rows, campaign=campaign, panel=panel, links=links, source=source.name))
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,11 +84,11 @@ def generated(settings: Settings, source: Path, path: Path, head: Head) -> Itera
         if told := [_placed(one, source, above, rows) for one in own if one.severity is Severity.ERROR]:
             show_diagnostics(settings, told)
             raise InvalidInput(
-                f"the new campaign {head.campaign} would have errors; nothing was written or imported",
+                f"the new campaign {campaign} would have errors; nothing was written or imported",
                 "mend them, then run the command again",
             )
-        (campaign,) = (one for one in loaded.campaigns if one.source == str(draft))
-        yield Generated(path=path, draft=draft, campaign=campaign, rows=rows, profiles=profiles)
+        (written,) = (one for one in loaded.campaigns if one.source == str(draft))
+        yield Generated(path=path, draft=draft, campaign=written, rows=rows, profiles=profiles)
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror}", "name a file that you may write") from error
     finally:

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from runner.cli.arguments.options import IMPORTING, Command, Settings, options
-from runner.cli.by_hand.import_file import Generated, Head, columns_of, generated, refuse
+from runner.cli.by_hand.import_file import Generated, columns_of, generated, refuse
 from runner.cli.io.inputs import Inputs, admit_run, need_inputs
-from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.report_files import claim, publish
 from runner.cli.process.prompts import who
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode, GuardRefused, InvalidInput, UsageError
@@ -80,7 +81,7 @@ def import_(
         raise UsageError("--generate, --campaign, --panel and --link go with --from", "name the list with --from")
     if force and not reason.strip():
         raise UsageError("--force needs a --reason", "say in a few words how you know")
-    round_ = _Round(clean(reason, _LONGEST_REASON), force=force)
+    ready = partial(_Import, clean(reason, _LONGEST_REASON), force)
     if listed_in is None:
         if len(words) < _ONE:
             raise UsageError("what is to be imported?", "runner import ADDR ORDER_ID; or --from orders.csv")
@@ -88,45 +89,49 @@ def import_(
         settings = replace(settings, files=tuple(files))
         inputs = need_inputs(settings)
         claim(settings, inputs)
-        return round_.run(settings, inputs, [_one(inputs.campaigns, address, order_id)])
+        return ready(settings, inputs, [_one(inputs.campaigns, address, order_id)]).run()
     settings = replace(settings, files=words)
     if generate is None:
         if panel or links:
             raise UsageError("--panel and --link go with --generate", "leave them out, or name the file to be written")
         inputs = need_inputs(settings)
         claim(settings, inputs, read=[listed_in])
-        return round_.run(settings, inputs, _many(settings, listed_in, inputs, campaign))
+        return ready(settings, inputs, _many(settings, listed_in, inputs, campaign)).run()
     if campaign is None or panel is None or not links:
         raise UsageError(
             "--generate needs --campaign, --panel and --link",
             "--link names the pages that are yours, as `links:` of the new file",
         )
     claim(settings, new=generate, read=[listed_in])
-    with generated(settings, listed_in, generate, Head(campaign, panel, links)) as made:
+    with generated(settings, listed_in, generate, campaign=campaign, panel=panel, links=links) as made:
         inputs = Inputs(campaigns=(made.campaign,), profiles=made.profiles)
         rows = zip(made.campaign.orders, made.rows, strict=True)
         wanted = [Bought(order, panel, row.order_id) for order, row in rows]
-        return replace(round_, generated=made).run(settings, inputs, wanted)
+        return ready(settings, inputs, wanted, made).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
+class _Import:
     """One import: checked first, then recorded, all or none."""
 
     reason: str
     force: bool
-    generated: Generated | None = None
+    settings: Settings
+    inputs: Inputs
+    wanted: Sequence[Bought]
+    made: Generated | None = None  # the campaign file that was written for them; it stays if they fit
 
-    def run(self, settings: Settings, inputs: Inputs, wanted: Sequence[Bought]) -> ExitCode:
+    def run(self) -> ExitCode:
         """Check, record, show."""
-        checked = asyncio.run(self._carried_out(settings, inputs, wanted))
+        checked = asyncio.run(self._carried_out())
         held = [one for one in checked if one.outcome is Imported.HELD]
-        file = None if self.generated is None or held else self.generated.path
-        told = Result(
-            as_json=lambda: json_chunks(import_document(checked, dry_run=settings.dry_run)),
-            as_text=lambda screen: render_import(checked, screen, file, dry_run=settings.dry_run),
+        file = None if self.made is None or held else self.made.path
+        code = publish(
+            self.settings,
+            ExitCode.GUARD if held else ExitCode.OK,
+            lambda: json_chunks(import_document(checked, dry_run=self.settings.dry_run)),
+            lambda screen: render_import(checked, screen, file, dry_run=self.settings.dry_run),
         )
-        code = publish(settings, ExitCode.GUARD if held else ExitCode.OK, told)
         if held:
             first = held[0]
             others = f", and {len(held) - 1} more do not fit" if len(held) > 1 else ""
@@ -138,33 +143,34 @@ class _Round:
             )
         return code
 
-    async def _carried_out(self, settings: Settings, inputs: Inputs, wanted: Sequence[Bought]) -> list[Checked]:
+    async def _carried_out(self) -> list[Checked]:
         """Look and check under the lock, so that a refusal leaves no trace in the state; then backup, then record."""
         from runner.cli.composition import about_to_begin, begun, open_panels
         from runner.store.journal import open_journal
         from runner.store.startup.backup import backup
 
+        settings, inputs = self.settings, self.inputs
         clock, paths = SystemClock(), settings.paths
-        names = sorted({one.panel for one in wanted})
+        names = sorted({one.panel for one in self.wanted})
         admit_run(settings, inputs, "import …")
         if settings.dry_run:
             recorded = read_state(paths)
             async with open_panels(settings, names, inputs.profiles) as panels:
-                return await check(wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
+                return await check(self.wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
         with await acquire(paths, "import", clock, settings.lock_timeout) as lock:
             begins = admit_run(settings, inputs, "import …")
             recorded = read_state(paths, lock_is_free=True)
             async with open_panels(settings, names, inputs.profiles) as panels:
-                checked = await check(wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
-                looked_at = {one.bought.panel for one in checked if one.outcome is Imported.WOULD}
+                checked = await check(self.wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
+                fitting = {one.bought.panel for one in checked if one.outcome is Imported.WOULD}
                 balances = {
-                    name: await panels[name].balance() for name in sorted(looked_at & recorded.last_balances.keys())
+                    name: await panels[name].balance() for name in sorted(fitting & recorded.last_balances.keys())
                 }
             if any(one.outcome is Imported.HELD for one in checked):
                 return _with(checked, Imported.LEFT)
-            if self.generated is not None:
-                self.generated.keep()
-            if not any(one.outcome is Imported.WOULD for one in checked):
+            if self.made is not None:
+                self.made.keep()
+            if not fitting:
                 return checked
             signed = Signed(*who(), self.reason, clock.now())
             backup(paths, clock)

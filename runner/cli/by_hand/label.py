@@ -1,6 +1,5 @@
 """`runner balance PANEL --label TEXT`: records why a balance moved, so that it is no longer unexplained."""
 
-import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -55,12 +54,8 @@ def read_request(
     return LabelRequest(panel=names[0], text=words, amount=amount, may_label=may_label, force=force)
 
 
-def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
+async def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
     """Look at the balance, and record the label; what was seen. Raises `Interrupted` if the user says no."""
-    return asyncio.run(_label(settings, request))
-
-
-async def _label(settings: Settings, request: LabelRequest) -> BalanceSeen:
     from runner.cli.composition import end_run, open_session
 
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings))

@@ -9,7 +9,7 @@ import click
 from runner.cli.arguments.options import BY_HAND, COUNTS, Command, Settings, options
 from runner.cli.by_hand.cancel_cap import CHOICES, excess
 from runner.cli.io.inputs import Inputs, need_counts, need_inputs, need_panels, need_profiles
-from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import remembered
 from runner.cli.process.prompts import confirm
 from runner.core.attempts import Attempt
@@ -204,11 +204,12 @@ def _row(attempt: Attempt, outcome: RequestOutcome, message: str) -> RequestResu
 def _show(
     settings: Settings, code: ExitCode, noun: str, results: Sequence[RequestResult], document: Mapping[str, object]
 ) -> ExitCode:
-    told = Result(
-        as_json=lambda: json_chunks(document),
-        as_text=lambda screen: render_request_results(noun, results, screen),
+    return publish(
+        settings,
+        code,
+        lambda: json_chunks(document),
+        lambda screen: render_request_results(noun, results, screen),
     )
-    return publish(settings, code, told)
 
 
 def _exit_code(settings: Settings, results: Sequence[RequestResult], chosen: Chosen) -> ExitCode:

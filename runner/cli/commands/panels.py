@@ -92,7 +92,7 @@ def balance(
     else:
         request = read_request(settings, names, label, amount, force=force)
         _chosen(settings, names)  # complains of a name that panels.yaml does not have
-        found = [label_balance(settings, request)]
+        found = [asyncio.run(label_balance(settings, request))]
     show(
         settings,
         lambda: json_chunks(balance_document(found)),

@@ -3,6 +3,7 @@
 import gc
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from runner.cli.arguments.options import MAX_COST, PLANNING, Command, Settings, 
 from runner.cli.arguments.project import in_project
 from runner.cli.io.inputs import Inputs, admit_run, located, need_counts, need_inputs, others, show_diagnostics
 from runner.cli.io.output import show_warnings
-from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import balance_history, remembered
 from runner.core.errors import ExitCode, UsageError
 from runner.planning.accounting.balance_times import remembered_balances
@@ -119,12 +120,8 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
             diagnostics=inputs.warnings,
         )
 
-    told = Result(
-        as_text=lambda screen: render_plan(made, screen, next_line),
-        as_json=lambda: plan_chunks(made, checksum(made)),
-        model=model,
-    )
-    code = publish(settings, code, told)
+    as_text = partial(render_plan, made, next_command=next_line)
+    code = publish(settings, code, lambda: plan_chunks(made, checksum(made)), as_text, model)
     if settings.format == "json":
         show_diagnostics(settings, made.problems)
         render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way

@@ -1,8 +1,8 @@
 """`runner sandbox serve`: the simulated panel for anybody who speaks its API."""
 
 import asyncio
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,12 +21,7 @@ def sandbox() -> None:
 
 @sandbox.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8008, show_default=True, help="0: any free port.")
-@click.option(
-    "--db",
-    type=click.Path(path_type=Path),
-    show_default="state/sandbox.db of the project",
-    help="Its file.",
-)
+@click.option("--db", type=click.Path(path_type=Path), show_default="state/sandbox.db of the project", help="Its file.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="Panel minutes per real second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides how orders fare.")
 @click.option("--latency", type=float, default=0.0, show_default=True, help="Seconds before each answer.")
@@ -53,18 +48,10 @@ def serve(
     *,
     port: int,
     db: Path | None,
-    speed: float,
-    seed: int,
-    latency: float,
-    balance: Decimal,
-    key: str,
     duplicate_links: str,
     lacks: tuple[str, ...],
     cancel_by: str,
-    services_page: int | None,
-    connection_requests: int | None,
-    connection_idle: float | None,
-    control: bool,
+    **given: Any,  # noqa: ANN401  # click passes the other settings of the panel by their names
 ) -> None:
     """Serve the simulated panel on 127.0.0.1 until interrupted; any client of the API may use it.
 
@@ -77,17 +64,6 @@ def serve(
         raise UsageError(f"--db {book}: that is a file of a state", "name another file for the sandbox's books")
 
     settings = SandboxSettings(
-        key=key,
-        balance=balance,
-        speed=speed,
-        seed=seed,
-        latency=latency,
-        duplicate_links=DuplicateLinks(duplicate_links),
-        lacks=frozenset(lacks),
-        cancel_by=CancelBy(cancel_by),
-        services_page=services_page,
-        connection_requests=connection_requests,
-        connection_idle=connection_idle,
-        control=control,
+        duplicate_links=DuplicateLinks(duplicate_links), lacks=frozenset(lacks), cancel_by=CancelBy(cancel_by), **given
     )
     asyncio.run(serve_forever(book, port=port, settings=settings, announce=click.echo, clock=SystemClock()))

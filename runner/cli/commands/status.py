@@ -11,7 +11,7 @@ from runner.cli.arguments.options import PANELS, REPORTING, STANDING, STATE, Com
 from runner.cli.arguments.periods import SINCE, UNTIL, read_period
 from runner.cli.io.inputs import need_inputs, read_inputs
 from runner.cli.io.output import show_warnings
-from runner.cli.io.report_files import Result, claim, publish
+from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import balance_history, nothing_known, remembered
 from runner.core.errors import ExitCode, InvalidInput
 from runner.core.orders import Campaign, PanelProfile
@@ -71,10 +71,8 @@ def status(settings: Settings, *, refresh: bool) -> int:
             warnings=warnings,
         )
 
-    told = Result(
-        as_text=partial(render_status, standings, now=now), as_json=lambda: status_chunks(standings), model=model
-    )
-    code = publish(settings, code, told)
+    as_text = partial(render_status, standings, now=now)
+    code = publish(settings, code, lambda: status_chunks(standings), as_text, model)
     show_warnings(settings, [*nothing_known(settings), *warnings, *idle])
     return code
 
@@ -122,12 +120,8 @@ def report(settings: Settings, *, since: str | None, until: str | None, by: str 
             refills=rates,
         )
 
-    told = Result(
-        as_text=as_text,
-        as_json=lambda: json_chunks(report_document(ledger, period, panels=by == "panel")),
-        model=model,
-    )
-    code = publish(settings, code, told)
+    document = partial(report_document, ledger, period, panels=by == "panel")
+    code = publish(settings, code, lambda: json_chunks(document()), as_text, model)
     show_warnings(settings, [*nothing_known(settings), *warnings])
     return code
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from runner.cli.arguments.options import Settings
 from runner.cli.io.inputs import show_diagnostics
 from runner.cli.io.output import show_warnings
-from runner.cli.io.report_files import Result, publish
+from runner.cli.io.report_files import publish
 from runner.cli.process.streams import complain
 from runner.core.errors import ExitCode, Interrupted
 from runner.engine.results import ApplyResult
@@ -35,8 +35,7 @@ def publish_applied(
             render_verdict(plan, settings.stderr())
         if trouble:
             settings.stderr().line(trouble)
-    told = Result(as_text=as_text, as_json=lambda: apply_chunks(result), model=model)
-    code = publish(settings, code, told)
+    code = publish(settings, code, lambda: apply_chunks(result), as_text, model)
     show_warnings(settings, dict.fromkeys([*plan.warnings, *result.warnings]))
     return code
 

@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -24,15 +23,6 @@ from runner.report.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from runner.report.model.model import ReportModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a command has to tell."""
-
-    as_text: Callable[[Screen], None]
-    as_json: Callable[[], Iterable[str]]  # the pieces of a document
-    model: "Callable[[], ReportModel] | None" = None  # made only if a report wants it; None: text and JSON alone
 
 
 def claim(
@@ -74,17 +64,24 @@ def _try(output: Output, *, keeps: bool) -> None:
         raise InvalidInput(f"{output.flag}: {error.strerror}; nothing was sent", "name a file you may write") from error
 
 
-def publish(settings: Settings, code: int, result: Result) -> ExitCode:
+def publish(
+    settings: Settings,
+    code: int,
+    as_json: Callable[[], Iterable[str]],
+    as_text: Callable[[Screen], None],
+    model: "Callable[[], ReportModel] | None" = None,
+) -> ExitCode:
     """The result on stdout, in every `--report` file and, under GitHub Actions, where that looks; the exit code.
 
+    `as_json` gives the pieces of a document; `model` is made only if a report wants it, None: text and JSON are all.
     A file that can't be written is told on stderr; it makes a success a failure, and changes no other code.
     """
-    show(settings, result.as_json, result.as_text)
+    show(settings, as_json, as_text)
     failed = False
-    make = None if result.model is None else cache(result.model)
+    make = None if model is None else cache(model)
     for kind, path in settings.reports:
         try:
-            _write(kind, _target(path), result, make)
+            _write(kind, _target(path), as_json, as_text, make)
         except Exception as error:  # noqa: BLE001  # not even a bug in a report may hide how a run ended
             failed = True
             _say(settings, f"--report {kind}={path} was not written: {_why(error, settings)}")
@@ -96,13 +93,19 @@ def publish(settings: Settings, code: int, result: Result) -> ExitCode:
     return ExitCode.FAILURE if failed and code == ExitCode.OK else ExitCode(code)
 
 
-def _write(kind: str, target: Path, result: Result, make: "Callable[[], ReportModel] | None") -> None:
+def _write(
+    kind: str,
+    target: Path,
+    as_json: Callable[[], Iterable[str]],
+    as_text: Callable[[Screen], None],
+    make: "Callable[[], ReportModel] | None",
+) -> None:
     if kind == "text":
         with _whole(target) as stream:
-            result.as_text(Screen(stream, terminal=False))
+            as_text(Screen(stream, terminal=False))
     elif kind == "json":
         with _whole(target) as stream:
-            stream.writelines(result.as_json())
+            stream.writelines(as_json())
     elif make is None:
         raise AssertionError(f"a command without a model offers --report {kind}")
     else:

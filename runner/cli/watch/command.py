@@ -18,7 +18,7 @@ from runner.cli.io.snapshot import balance_history
 from runner.cli.process.signals import draining
 from runner.cli.watch.consent import Consent, TerminalLine
 from runner.core.errors import ExitCode, RunnerError, UsageError
-from runner.core.events import Event, EventType, Listener
+from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.orders import SANDBOX
 from runner.core.values.clock import SystemClock, to_text
 from runner.engine.stopping import Stop
@@ -92,51 +92,88 @@ def _pace(inputs: Inputs, min_pause: timedelta | None, max_pause: timedelta | No
 
 
 class _Watching:
-    """One `runner watch`: joins the passes, the loop around them and the display."""
+    """One `runner watch`: joins the passes, the loop around them, the display and the person."""
 
     def __init__(self, settings: Settings, inputs: Inputs, terms: WatchTerms) -> None:
         self._settings = settings
         self._inputs = inputs
         self._terms = terms
+        self._display = _display(settings, inputs)
+        self._listen: Listener = no_op
+        self._line = TerminalLine()
+        self._rates = Rates()
         self._view: WatchView | None = None
+        self._run_id = ""
 
     async def run(self) -> WatchResult:
         """To the end of the watch. Raises what its first pass raises."""
         from runner.cli.watch.one_pass import Passes
 
         clock, stop = SystemClock(), Stop()
-        display = self._display()
-        line = TerminalLine(asyncio.get_running_loop())
-        asking = _Questions(self._settings, display, line) if self._settings.may_ask else None
-        with listener(self._settings, display) as listen, draining(stop):
+        with listener(self._settings, self._display) as self._listen, draining(stop):
             passes = Passes(
                 settings=self._settings,
                 adaptive=self._terms.pace.ceiling > _EVERYTHING,
                 inputs=self._inputs,
                 clock=clock,
                 stop=stop,
-                listen=listen,
-                consent=Consent(may_act=self._settings.yes, ask=asking),
-                say=display.say,
+                listen=self._listen,
+                consent=Consent(may_act=self._settings.yes, ask=self._ask if self._settings.may_ask else None),
+                say=self._display.say,
             )
-            watching = Watch(passes, self._terms, clock, stop, _Heard(display, listen, self._seen))
+            watching = Watch(passes, self._terms, clock, stop, self)
             passes.wake = watching.wake
             try:
                 return await watching.run()
             finally:
-                line.close()
+                self._line.close()
                 self._inputs = passes.inputs
 
-    def _seen(self, view: WatchView) -> None:
-        self._view = view
+    def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
+        """Show what a pass left."""
+        self._run_id = passed.result.run_id
+        self._view = view_of(number, passed, outlook, datetime.now(UTC), self._rates)
+        self._display.show(self._view)
+        plan = passed.result.plan
+        for refusal in plan.refusals:
+            self._display.say(f"nothing is bought: {refusal.message}")
+        for problem in located(plan, passed.campaigns).problems:
+            self._display.say(str(problem))
 
-    def _display(self) -> WatchDisplay:
+    def failed(self, error: RunnerError, times: int) -> None:
+        """Show why a pass did not go through."""
+        self._display.failed(error, times)
+
+    def waiting(self, moment: Moment) -> None:
+        """Show until when, and tell whoever reads events."""
+        now = datetime.now(UTC)
+        self._display.waiting(moment, now)
+        facts = {"until": to_text(moment.at), "why": moment.why}
+        self._listen(Event(type=EventType.WAITING, time=now, run_id=self._run_id, facts=facts))
+
+    def _ask(self, plan: Plan, answered: Callable[[bool], None]) -> None:
+        """Show a plan and ask for a yes, while the watch goes on behind it; whatever is no yes is a no."""
+        self._display.pause()
         out = self._settings.stderr()
-        if out.is_terminal and not self._settings.quiet:
-            names = [one.name for one in self._inputs.campaigns]
-            title = f"Watching {names[0]}" if len(names) == 1 else f"Watching {len(names):,} campaigns"
-            return WatchTable(out, title)
-        return WatchLines(out, quiet=self._settings.quiet)
+        render_plan(plan, out, "")
+        show_warnings(self._settings, plan.warnings)
+        out.line(
+            "Agreed to with it: what waits, what is dripped and what policies buy again of these lines, at no higher price."
+        )
+
+        def prompt() -> None:
+            click.echo("Carry this out? [y/N]: ", nl=False, err=True)
+            self._line.read(take)
+
+        def take(text: str) -> None:
+            word = text.strip().lower()
+            if text and word not in ("y", "yes", "n", "no", ""):
+                prompt()
+                return
+            self._display.resume()
+            answered(word in ("y", "yes"))
+
+        prompt()
 
     def tell(self, watched: WatchResult) -> ExitCode:
         """The end of it on stdout and in reports; the exit code."""
@@ -171,69 +208,10 @@ class _Watching:
         )
 
 
-class _Heard:
-    """Hands what the loop tells to the display and to whoever reads events."""
-
-    def __init__(self, display: WatchDisplay, listen: Listener, seen: Callable[[WatchView], None]) -> None:
-        self._display = display
-        self._listen = listen
-        self._seen = seen
-        self._rates = Rates()
-        self._run_id = ""
-
-    def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
-        """Show what it left."""
-        self._run_id = passed.result.run_id
-        view = view_of(number, passed, outlook, datetime.now(UTC), self._rates)
-        self._seen(view)
-        self._display.show(view)
-        plan = passed.result.plan
-        for refusal in plan.refusals:
-            self._display.say(f"nothing is bought: {refusal.message}")
-        for problem in located(plan, passed.campaigns).problems:
-            self._display.say(str(problem))
-
-    def failed(self, error: RunnerError, times: int) -> None:
-        """Show why."""
-        self._display.failed(error, times)
-
-    def waiting(self, moment: Moment) -> None:
-        """Show for how long."""
-        now = datetime.now(UTC)
-        self._display.waiting(moment, now)
-        facts = {"until": to_text(moment.at), "why": moment.why}
-        self._listen(Event(type=EventType.WAITING, time=now, run_id=self._run_id, facts=facts))
-
-
-class _Questions:
-    """Shows a plan on the terminal and asks for a yes, while the watch goes on behind it."""
-
-    def __init__(self, settings: Settings, display: WatchDisplay, line: TerminalLine) -> None:
-        self._settings = settings
-        self._display = display
-        self._line = line
-
-    def __call__(self, plan: Plan, answered: Callable[[bool], None]) -> None:
-        """Ask; whatever is no yes is a no."""
-        self._display.pause()
-        out = self._settings.stderr()
-        render_plan(plan, out, "")
-        show_warnings(self._settings, plan.warnings)
-        out.line(
-            "Agreed to with it: what waits, what is dripped and what policies buy again of these lines, at no higher price."
-        )
-        self._prompt()
-
-        def take(text: str) -> None:
-            word = text.strip().lower()
-            if text and word not in ("y", "yes", "n", "no", ""):
-                self._prompt()
-                self._line.read(take)
-                return
-            self._display.resume()
-            answered(word in ("y", "yes"))
-
-        self._line.read(take)
-
-    def _prompt(self) -> None:
-        click.echo("Carry this out? [y/N]: ", nl=False, err=True)
+def _display(settings: Settings, inputs: Inputs) -> WatchDisplay:
+    out = settings.stderr()
+    if out.is_terminal and not settings.quiet:
+        names = [one.name for one in inputs.campaigns]
+        title = f"Watching {names[0]}" if len(names) == 1 else f"Watching {len(names):,} campaigns"
+        return WatchTable(out, title)
+    return WatchLines(out, quiet=settings.quiet)

@@ -7,7 +7,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from runner.cli.process.prompts import to_do
 from runner.core.errors import GuardRefused, RunnerError
@@ -19,11 +18,8 @@ from runner.planning.plan import Plan
 _MOST = 4096  # bytes of an answer
 
 
-class Asking(Protocol):
-    """Shows a plan and asks about it; the answer comes to `answered`."""
-
-    def __call__(self, plan: Plan, answered: Callable[[bool], None]) -> None:
-        """Begin to ask."""
+# Shows a plan and begins to ask about it; the answer comes to what it is given.
+Asking = Callable[[Plan, Callable[[bool], None]], None]
 
 
 class Consent:
@@ -103,20 +99,19 @@ def nobody_agreed(beyond: Beyond, *, can_ask: bool) -> RunnerError:
 class TerminalLine:
     """Reads one line from the terminal while the loop goes on."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._then: Callable[[str], None] | None = None
 
     def read(self, then: Callable[[str], None]) -> None:
         """Call `then` with the next line; with an empty one at the end of input."""
         self._then = then
-        self._loop.add_reader(sys.stdin.fileno(), self._ready)
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._ready)
 
     def close(self) -> None:
         """Wait for no line any more."""
         if self._then is not None:
             self._then = None
-            self._loop.remove_reader(sys.stdin.fileno())
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
 
     def _ready(self) -> None:
         try:
