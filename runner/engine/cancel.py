@@ -5,17 +5,16 @@ No mark is needed: a request that is repeated changes nothing.
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from runner.core.attempts import Attempt
-from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, RunnerError, StateRefused
+from runner.core.errors import Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
 from runner.core.operations import SeeCancels
 from runner.core.refills import CancelRequest, CancelState
 from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
-from runner.engine.results import ApplyResult, CancelResult
+from runner.engine.results import CancelResult
 from runner.engine.session import Session
 from runner.planning.plan import DueCancel
 
@@ -56,15 +55,6 @@ async def repoll_cancelled(session: Session, due: Iterable[DueCancel]) -> None:
         await refresh_placed(session, ids)
     except (PanelUnreachable, Interrupted, StateRefused) as error:
         session.tell(EventType.NOTE, message=f"{error.message}; what was cancelled will be seen by the next run")
-
-
-def with_cancels(result: ApplyResult, asked: Sequence[CancelResult]) -> ApplyResult:
-    """The result of an apply with what became of its requests to cancel: not all is well unless each was recorded."""
-    recorded = sum(one.state is CancelState.RECORDED for one in asked)
-    code = result.exit_code
-    if asked and code is ExitCode.OK and recorded < len(result.plan.cancels):
-        code = ExitCode.PARTLY
-    return replace(result, exit_code=code, cancels=recorded, cancel_results=asked)
 
 
 def _by_panel(due: Iterable[DueCancel]) -> dict[str, list[DueCancel]]:

@@ -71,12 +71,7 @@ class ApplyResult:
 
     run_id: str
     exit_code: ExitCode
-    placed: int
-    refused: int
-    not_sent: int
     in_doubt: int  # all doubts the state holds, not only new ones
-    refills: int  # requests that a panel took
-    cancels: int
     orders: Sequence[OrderResult]
     plan: Plan
     report: Ledger
@@ -87,3 +82,37 @@ class ApplyResult:
     cancel_results: Sequence[CancelResult] = ()
     stopped: Mapping[str, str] = field(default_factory=dict)  # panel -> why nothing more was placed on it
     busy: Mapping[str, datetime] = field(default_factory=dict)  # panel -> until when it asks to get no order
+
+    @property
+    def placed(self) -> int:
+        """Orders that panels gave ids to."""
+        return self.number(OutcomeKind.PLACED)
+
+    @property
+    def refused(self) -> int:
+        """Orders that panels refused."""
+        return self.number(OutcomeKind.REFUSED)
+
+    @property
+    def not_sent(self) -> int:
+        """Orders that provably never left."""
+        return self.number(OutcomeKind.NOT_SENT)
+
+    def number(self, outcome: OutcomeKind) -> int:
+        """Orders with this outcome."""
+        return sum(one.outcome is outcome for one in self.orders)
+
+    @property
+    def refills(self) -> int:
+        """Refills that panels gave ids to."""
+        return sum(one.state is RefillState.REQUESTED for one in self.refill_results)
+
+    @property
+    def cancels(self) -> int:
+        """Requests to cancel that panels took."""
+        return sum(one.state is CancelState.RECORDED for one in self.cancel_results)
+
+    @property
+    def has_acted(self) -> bool:
+        """True if anything was bought, or taken by a panel."""
+        return bool(self.placed or self.refills or self.cancels)

@@ -1,7 +1,7 @@
 """One reconcile pass: settle left-overs, refresh, plan, guards, submit, refill, cancel, poll, balance, ledger."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,12 +10,11 @@ from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
 from runner.core.operations import DoubtLeftOvers
-from runner.core.refills import RefillState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import as_recorded
 from runner.core.values.money import plain
 from runner.engine.bookkeeping import note_protections, rename
-from runner.engine.cancel import ask_cancels, repoll_cancelled, with_cancels
+from runner.engine.cancel import ask_cancels, repoll_cancelled
 from runner.engine.gc_pause import gc_frozen
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
@@ -93,7 +92,6 @@ async def _carry_out(
     session: Session, request: PlanRequest, plan: Plan, recorded: Recorded, confirm: Callable[[Plan], bool]
 ) -> ApplyResult:
     """What the plan says, if it may begin and `confirm` agrees; then what that cost."""
-    results: list[OrderResult] = []
     submissions: list[Submission] = []
     refilled: list[RefillResult] = []
     cancelled: list[CancelResult] = []
@@ -102,7 +100,6 @@ async def _carry_out(
         if purchases:
             recorded = await _with_prices_of_today(session, request, plan, recorded)
         submissions = await _submit(session, request, plan, recorded, purchases)
-        results = [result for submission in submissions for result in submission.results.values()]
         refilled = await _refill(session, plan, submissions)
         cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})
     bought = {submission.panel: submission.confirmations.left for submission in submissions if submission.placed}
@@ -118,25 +115,17 @@ async def _carry_out(
             recorded = await session.journal.recorded()
         except StateRefused as error:  # the state went away under us: what was sent is told all the same
             session.tell(EventType.NOTE, message=f"{error.message}; the report does not hold what this run did")
-    granted = sum(one.state is RefillState.REQUESTED for one in refilled)
-    result = with_cancels(_conclude(session, plan, recorded, results, len(purchases)), cancelled)
-    result = _judged(result, aftermath(session, request.campaigns, recorded, submissions), session, recorded)
+    result = _conclude(
+        session, plan, recorded, submissions, aftermath(session, request.campaigns, recorded, submissions)
+    )
+    result = replace(result, refill_results=refilled, cancel_results=cancelled)
+    if plan.exit_code is ExitCode.OK:
+        tried = sum(len(submission.results) for submission in submissions)
+        result = replace(result, exit_code=_exit_code(result, is_untried=0 < tried < len(purchases)))
     for warning in result.warnings:
         if warning not in plan.warnings:
             session.tell(EventType.WARNING, message=warning)
-    busy = {one.panel: one.busy_until for one in submissions if one.busy_until is not None}
-    stopped = {one.panel: one.stopped for one in submissions if one.stopped}
-    return replace(result, refills=granted, refill_results=refilled, stopped=stopped, busy=busy)
-
-
-def _judged(result: ApplyResult, after: Aftermath, session: Session, recorded: Recorded) -> ApplyResult:
-    """The result by what was charged: with the true costs, and never fine when a panel took more than expected."""
-    code = result.exit_code
-    if after.is_overcharged and code is ExitCode.OK:
-        code = ExitCode.PARTLY
-    orders = with_charges(result.orders, session, recorded)
-    warnings = (*result.warnings, *after.warnings)
-    return replace(result, exit_code=code, orders=orders, warnings=warnings, overcharged=after.is_overcharged)
+    return result
 
 
 async def _with_prices_of_today(session: Session, request: PlanRequest, plan: Plan, recorded: Recorded) -> Recorded:
@@ -226,43 +215,38 @@ def _owned_ids(recorded: Recorded) -> dict[str, set[str]]:
     return owned
 
 
-def _conclude(session: Session, plan: Plan, recorded: Recorded, results: list[OrderResult], wanted: int) -> ApplyResult:
-    count = _count(results)
-    tried = {result.order for result in results}
-    results += [
-        OrderResult(action.order.address, OutcomeKind.IN_DOUBT, None, action.cost, action.reason)
-        for action in plan.of_kind(ActionKind.IN_DOUBT)
-        if action.order.address not in tried
-    ]
+def _conclude(
+    session: Session, plan: Plan, recorded: Recorded, submissions: Sequence[Submission], after: Aftermath
+) -> ApplyResult:
+    """What became of the orders, each with what it was charged, beside those that were in doubt before."""
+    orders = {address: one for submission in submissions for address, one in submission.results.items()}
+    for action in plan.of_kind(ActionKind.IN_DOUBT):
+        address = action.order.address
+        orders.setdefault(address, OrderResult(address, OutcomeKind.IN_DOUBT, None, action.cost, action.reason))
     doubts = sum(attempt.is_open_doubt for attempt in recorded.each())
-    doubts = max(doubts, _count(results)[OutcomeKind.IN_DOUBT])
-    untried = wanted - len(tried)
-    code = plan.exit_code
-    if code is ExitCode.OK:
-        if doubts:
-            code = ExitCode.IN_DOUBT
-        elif session.stop.requested:
-            code = ExitCode.INTERRUPTED
-        elif count[OutcomeKind.REFUSED] or count[OutcomeKind.NOT_SENT] or (tried and untried):
-            code = ExitCode.PARTLY
     ledger = make_ledger(recorded, panels=session.panels.keys())
     return ApplyResult(
         run_id=session.run_id,
-        exit_code=code,
-        placed=count[OutcomeKind.PLACED],
-        refused=count[OutcomeKind.REFUSED],
-        not_sent=count[OutcomeKind.NOT_SENT],
-        in_doubt=doubts,
-        refills=0,
-        cancels=0,
-        orders=results,
+        exit_code=plan.exit_code,
+        in_doubt=max(doubts, sum(one.outcome is OutcomeKind.IN_DOUBT for one in orders.values())),
+        orders=with_charges(orders.values(), session, recorded),
         plan=plan,
         report=ledger,
         interrupted=session.stop.requested,
-        warnings=(*late_signs(recorded, ledger), *lost_words(recorded)),
+        overcharged=after.is_overcharged,
+        warnings=(*late_signs(recorded, ledger), *lost_words(recorded), *after.warnings),
+        stopped={one.panel: one.stopped for one in submissions if one.stopped},
+        busy={one.panel: one.busy_until for one in submissions if one.busy_until is not None},
     )
 
 
-def _count(results: Sequence[OrderResult]) -> Mapping[OutcomeKind, int]:
-    outcomes = [result.outcome for result in results]
-    return {kind: outcomes.count(kind) for kind in OutcomeKind}
+def _exit_code(result: ApplyResult, *, is_untried: bool) -> ExitCode:
+    """How a run ends whose plan could begin: not all is well unless everything that was to be done was."""
+    if result.in_doubt:
+        return ExitCode.IN_DOUBT
+    if result.interrupted:
+        return ExitCode.INTERRUPTED
+    is_uncancelled = bool(result.cancel_results) and result.cancels < len(result.plan.cancels)
+    if result.refused or result.not_sent or is_untried or is_uncancelled or result.overcharged:
+        return ExitCode.PARTLY
+    return ExitCode.OK

@@ -103,9 +103,8 @@ def cancels(*states: CancelState) -> list[CancelResult]:
 
 def with_cancels(make, asked, *, planned=None, **facts):
     due = [DueCancel(f"spring/c{n}", n, "sandbox", str(n), "") for n in range(planned or len(asked))]
-    recorded = sum(one.state is CancelState.RECORDED for one in asked)
     plan = replace(make.plan(), cancels=due)
-    return make.applied(plan=plan, cancels=recorded, cancel_results=asked, **facts)
+    return make.applied(plan=plan, cancel_results=asked, **facts)
 
 
 def test_cancellations_that_were_taken_are_no_refunds_yet(make, write):

@@ -78,7 +78,7 @@ def test_an_apply_tells_of_refills_that_were_not_granted(make):
         RefillResult("spring/b", "2", RefillState.REFUSED, None, "days are over"),
         RefillResult("spring/c", "3", RefillState.UNKNOWN, None, "reset"),
     ]
-    result = replace(make.applied(exit_code=0), refills=1, refill_results=told)
+    result = make.applied(exit_code=0, refill_results=told)
     text = text_of(render_apply, result)
     assert "Refills not granted (2):" in text
     assert "days are over" in text

@@ -120,7 +120,7 @@ class Passes:
                 self._choose(await session.journal.recorded())
             result = await apply(session, self._request(inputs, leaving), self.consent)
             passed = await self._left(session, result, inputs, obstacle)
-        self._acted = self._acted or bool(result.placed or result.refills or result.cancels)
+        self._acted = self._acted or result.has_acted
         return await self._asked(replace(passed, outage=outage), number)
 
     async def _asked(self, passed: PassResult, number: int) -> PassResult:

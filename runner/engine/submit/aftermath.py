@@ -1,6 +1,6 @@
 """What a run was charged in the end: what went beyond the plan, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +55,7 @@ def aftermath(
     return Aftermath(warnings, is_overcharged or bool(beyond))
 
 
-def with_charges(results: Sequence[OrderResult], session: Session, recorded: Recorded) -> list[OrderResult]:
+def with_charges(results: Iterable[OrderResult], session: Session, recorded: Recorded) -> list[OrderResult]:
     """The results with what each order was charged in the place of what was expected, where that is known."""
     charges = {
         (one.address, one.panel_order_id): max(one.charge or ZERO, one.first_charge)

@@ -142,9 +142,8 @@ class WatchTotals:
         self.passes = 0
         self.idle = 0  # passes in a row that did nothing
         self.in_doubt = 0  # that the state holds
+        self._has_acted = False
         self._is_overcharged = False
-        self._refills = 0
-        self._cancels = 0
         self._placed: list[OrderResult] = []
         self._missed: dict[str, OrderResult] = {}  # by address: the last word on what was not bought
         self._refilled: list[RefillResult] = []
@@ -156,10 +155,9 @@ class WatchTotals:
         result = passed.result
         self.passes += 1
         self.in_doubt = result.in_doubt
-        self.idle = 0 if result.placed or result.refills or result.cancels else self.idle + 1
+        self.idle = 0 if result.has_acted else self.idle + 1
+        self._has_acted = self._has_acted or result.has_acted
         self._is_overcharged = self._is_overcharged or result.overcharged
-        self._refills += result.refills
-        self._cancels += result.cancels
         self._refilled += result.refill_results
         self._cancelled += result.cancel_results
         self._last = passed
@@ -180,11 +178,6 @@ class WatchTotals:
         for address in settled:
             del self._missed[address]
 
-    @property
-    def has_acted(self) -> bool:
-        """True if anything was bought or asked for."""
-        return bool(self._placed or self._refills or self._cancels)
-
     def count(self, outcome: OutcomeKind) -> int:
         """Orders whose last word this is."""
         return sum(one.outcome is outcome for one in self._missed.values())
@@ -196,12 +189,7 @@ class WatchTotals:
         return replace(
             self._last.result,
             exit_code=code,
-            placed=len(self._placed),
-            refused=self.count(OutcomeKind.REFUSED),
-            not_sent=self.count(OutcomeKind.NOT_SENT),
             in_doubt=self.in_doubt,
-            refills=self._refills,
-            cancels=self._cancels,
             orders=[*self._placed, *self._missed.values()],
             plan=self._last.next_plan,
             interrupted=interrupted,
@@ -218,6 +206,6 @@ class WatchTotals:
         if stood is None and outlook is not None and outlook.guards:
             stood = ExitCode.INVALID if FILES in outlook.guards else ExitCode.GUARD
         if stood is not None:
-            return ExitCode.PARTLY if self.has_acted and stood is not ExitCode.FAILURE else stood
+            return ExitCode.PARTLY if self._has_acted and stood is not ExitCode.FAILURE else stood
         missed = self.count(OutcomeKind.REFUSED) or self.count(OutcomeKind.NOT_SENT) or self._is_overcharged
         return ExitCode.PARTLY if missed or (outlook is not None and outlook.needs_person) else ExitCode.OK

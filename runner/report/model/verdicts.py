@@ -78,7 +78,7 @@ def of_apply(result: ApplyResult) -> Verdict:
         return Verdict(Tone.BAD, f"Partly done: {what}.", "runner apply")
     if result.exit_code is not ExitCode.OK:
         return Verdict(Tone.BAD, f"Stopped with exit code {int(result.exit_code)}: {what}.")
-    if result.placed or result.refills or result.cancels:
+    if result.has_acted:
         return Verdict(Tone.GOOD, f"Done: {what}.", "runner status")
     return of_plan(result.plan, "runner apply")
 
