@@ -14,12 +14,12 @@ from runner.core.refills import CancelRequest, CancelState
 from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
-from runner.engine.results import CancelResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.engine.session import Session
 from runner.planning.plan import DueCancel
 
 
-async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[CancelResult]:
+async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[RequestResult]:
     """Ask to cancel placed attempts that a person named, then look once how they stand; what became of each request.
 
     Raises `PanelUnreachable` or `KeyRejected` before anything was asked.
@@ -34,7 +34,7 @@ async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[C
 
 async def ask_cancels(
     session: Session, due: Iterable[DueCancel], stopped: Collection[str] = frozenset()
-) -> list[CancelResult]:
+) -> list[RequestResult]:
     """Ask for `due` in calls of 100, all panels side by side; what became of each that was asked for.
 
     A panel of `stopped` is asked nothing. On each other it ends early, with the rest left for a later run, when the run
@@ -64,15 +64,15 @@ def _by_panel(due: Iterable[DueCancel]) -> dict[str, list[DueCancel]]:
     return by_panel
 
 
-async def _ask_panel(session: Session, panel: Panel, due: Sequence[DueCancel]) -> list[CancelResult]:
-    results: list[CancelResult] = []
+async def _ask_panel(session: Session, panel: Panel, due: Sequence[DueCancel]) -> list[RequestResult]:
+    results: list[RequestResult] = []
     for batch in in_batches(due):
         if session.stop.requested or not await _ask(session, panel, batch, results):
             break
     return results
 
 
-async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], results: list[CancelResult]) -> bool:
+async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], results: list[RequestResult]) -> bool:
     """One call, one record for all of a batch; False if there is no use in going on."""
     at = session.clock.now()
     answers = await panel.cancel([one.panel_order_id for one in batch])
@@ -90,6 +90,6 @@ async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], resul
     for one, request in zip(batch, requests, strict=True):
         state, message = (CancelState.UNKNOWN, unrecorded) if unrecorded else (request.state, request.message)
         session.tell(EventType.CANCEL_ASKED, one.order, outcome=state.value, message=message)
-        results.append(CancelResult(one.order, one.panel_order_id, state, message))
+        results.append(RequestResult(one.order, one.panel_order_id, RequestOutcome(state), None, message))
     is_lost = all(request.state is CancelState.UNKNOWN for request in requests)
     return not (unrecorded or is_lost or any(answer.stops_panel for answer in answers.values()))

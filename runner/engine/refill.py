@@ -14,7 +14,7 @@ from runner.core.refills import Refill, RefillSeen, RefillSettled, RefillState
 from runner.core.snapshot import Recorded
 from runner.engine.batching import in_batches
 from runner.engine.ports import Panel
-from runner.engine.results import RefillResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.engine.session import Session
 from runner.panel.parse.refill_answers import RefillAnswer, RefillStatusAnswer
 from runner.planning.refills.due_refills import DueRefill
@@ -24,20 +24,20 @@ LOST_AFTER = timedelta(
 )  # a refill that the panel does not know by then is given up; before, it may be a replica's lag
 
 
-async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) -> list[RefillResult]:
+async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) -> list[RequestResult]:
     """Ask for `due` refills of one panel in calls of 100; what became of each that was asked for.
 
     Ends early, with the rest left for a later run, when the run should end, when nothing of a call was answered, and
     when the panel's answer was not about the orders.
     """
-    results: list[RefillResult] = []
+    results: list[RequestResult] = []
     for batch in in_batches(due):
         if session.stop.requested or not await _ask(session, panel, batch, results):
             break
     return results
 
 
-async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], results: list[RefillResult]) -> bool:
+async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], results: list[RequestResult]) -> bool:
     """One mark, one call, one record for all of a batch; False if there is no use in going on."""
     journal, clock = session.journal, session.clock
     try:
@@ -66,13 +66,14 @@ def _settled(refill: int, answer: RefillAnswer | None) -> RefillSettled:
 
 
 def _tell(
-    session: Session, batch: Sequence[DueRefill], settled: Sequence[RefillSettled], results: list[RefillResult]
+    session: Session, batch: Sequence[DueRefill], settled: Sequence[RefillSettled], results: list[RequestResult]
 ) -> None:
     for due, one in zip(batch, settled, strict=True):
         session.tell(
             EventType.REFILLED, due.order, outcome=one.state.value, refill_id=one.refill_id, message=one.message
         )
-        results.append(RefillResult(due.order, due.panel_order_id, one.state, one.refill_id, one.message))
+        outcome = RequestOutcome(one.state)
+        results.append(RequestResult(due.order, due.panel_order_id, outcome, one.refill_id, one.message))
 
 
 async def refresh_refills(session: Session, panel: Panel, recorded: Recorded) -> None:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.core.refills import CancelState, RefillState
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.plan import Plan
 
@@ -24,27 +23,8 @@ class OrderResult(NamedTuple):
     message: str
 
 
-class RefillResult(NamedTuple):
-    """One refill that was to be asked for."""
-
-    order: str  # address
-    panel_order_id: str
-    state: RefillState  # REQUESTED, REFUSED, UNKNOWN or NOT_SENT
-    refill_id: str | None
-    message: str
-
-
-class CancelResult(NamedTuple):
-    """One order that a panel was asked to cancel."""
-
-    order: str  # address
-    panel_order_id: str
-    state: CancelState
-    message: str
-
-
 class RequestOutcome(StrEnum):
-    """What became of one request of `runner refill` or `runner cancel`."""
+    """What became of one request for a refill or a cancellation; named as RefillState and CancelState where they have it."""
 
     WOULD = "would"  # a dry run: it would be asked for
     HELD = "held"  # not asked for: a rule is against it
@@ -56,7 +36,7 @@ class RequestOutcome(StrEnum):
 
 
 class RequestResult(NamedTuple):
-    """One order that a person wished something for."""
+    """One order for which a refill or a cancellation was to be asked for."""
 
     order: str  # address
     panel_order_id: str
@@ -78,8 +58,8 @@ class ApplyResult:
     interrupted: bool = False
     overcharged: bool = False  # a panel took more than expected, or a budget is overdrawn
     warnings: Sequence[str] = ()  # late executions, lost orders, first charges that differ
-    refill_results: Sequence[RefillResult] = ()
-    cancel_results: Sequence[CancelResult] = ()
+    refill_results: Sequence[RequestResult] = ()
+    cancel_results: Sequence[RequestResult] = ()
     stopped: Mapping[str, str] = field(default_factory=dict)  # panel -> why nothing more was placed on it
     busy: Mapping[str, datetime] = field(default_factory=dict)  # panel -> until when it asks to get no order
 
@@ -105,12 +85,12 @@ class ApplyResult:
     @property
     def refills(self) -> int:
         """Refills that panels gave ids to."""
-        return sum(one.state is RefillState.REQUESTED for one in self.refill_results)
+        return sum(one.outcome is RequestOutcome.REQUESTED for one in self.refill_results)
 
     @property
     def cancels(self) -> int:
         """Requests to cancel that panels took."""
-        return sum(one.state is CancelState.RECORDED for one in self.cancel_results)
+        return sum(one.outcome is RequestOutcome.RECORDED for one in self.cancel_results)
 
     @property
     def has_acted(self) -> bool:

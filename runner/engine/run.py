@@ -18,7 +18,7 @@ from runner.engine.cancel import ask_cancels, repoll_cancelled
 from runner.engine.gc_pause import gc_frozen
 from runner.engine.refill import ask_refills
 from runner.engine.refresh import BUYING_AGE, old_lists, refresh, refresh_placed, refresh_prices
-from runner.engine.results import ApplyResult, CancelResult, OrderResult, RefillResult
+from runner.engine.results import ApplyResult, OrderResult, RequestResult
 from runner.engine.session import Session
 from runner.engine.submit.aftermath import Aftermath, aftermath, committed_now, with_charges
 from runner.engine.submit.worker import Submission
@@ -93,8 +93,8 @@ async def _carry_out(
 ) -> ApplyResult:
     """What the plan says, if it may begin and `confirm` agrees; then what that cost."""
     submissions: list[Submission] = []
-    refilled: list[RefillResult] = []
-    cancelled: list[CancelResult] = []
+    refilled: list[RequestResult] = []
+    cancelled: list[RequestResult] = []
     purchases = plan.purchases()
     if plan.exit_code is ExitCode.OK and (purchases or plan.refills or plan.cancels) and confirm(plan):
         if purchases:
@@ -179,7 +179,7 @@ async def _submit(
     return list(submissions.values())
 
 
-async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission]) -> list[RefillResult]:
+async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission]) -> list[RequestResult]:
     """All panels side by side; a panel that placing stopped on (a doubt, its key, its funds) is not asked anything more."""
     stopped = {submission.panel for submission in submissions if submission.stopped}
     by_panel: dict[str, list[DueRefill]] = {}

@@ -11,6 +11,7 @@ from runner.core.operations import Rename, SeeCancels
 from runner.core.orders import Limit, Policy
 from runner.core.refills import CancelState
 from runner.core.values.clock import ManualClock
+from runner.engine.results import RequestOutcome
 from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import CancelAnswer
 from runner.planning.status.selectors import only
@@ -75,9 +76,9 @@ async def test_a_plan_with_nothing_but_cancels_is_carried_out(panel, run, events
     result = await run(ids(0))
     assert (result.exit_code, result.placed, result.cancels) == (0, 0, 2)
     assert panel.cancel_calls == [["23502", "23503"]]
-    assert [(one.order, one.state) for one in result.cancel_results] == [
-        ("spring/o1", CancelState.RECORDED),
-        ("spring/o2", CancelState.RECORDED),
+    assert [(one.order, one.outcome) for one in result.cancel_results] == [
+        ("spring/o1", RequestOutcome.RECORDED),
+        ("spring/o2", RequestOutcome.RECORDED),
     ]
     told = [(one.order, one.facts["outcome"]) for one in events if one.type is EventType.CANCEL_ASKED]
     assert told == [("spring/o1", "recorded"), ("spring/o2", "recorded")]

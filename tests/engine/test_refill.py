@@ -15,6 +15,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import ManualClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import LOST_AFTER, seen_of
+from runner.engine.results import RequestOutcome
 from runner.engine.run import PlanRequest, apply
 from runner.panel.parse.refill_answers import (
     CancelAnswer,
@@ -108,7 +109,7 @@ async def test_every_request_is_marked_before_it_leaves(open_run, panel, run):
         result = await apply(session, wish(), lambda _plan: True)
     assert marked == [3]
     assert result.refills == 3
-    assert [one.state for one in result.refill_results] == [RefillState.REQUESTED] * 3
+    assert [one.outcome for one in result.refill_results] == [RequestOutcome.REQUESTED] * 3
 
 
 async def test_a_run_that_breaks_off_after_the_mark_has_asked_for_the_window(open_run, panel, run, clock):
@@ -206,7 +207,7 @@ async def test_an_answer_that_can_not_be_recorded_is_told_and_counts_as_asked(op
         instead(session.journal, SettleRefills, broken)
         result = await apply(session, wish(1), lambda _plan: True)
     (told,) = result.refill_results
-    assert told.state is RefillState.UNKNOWN
+    assert told.outcome is RequestOutcome.UNKNOWN
     assert "could not be recorded (disk full)" in told.message
     assert (await run(1)).refills == 0
 

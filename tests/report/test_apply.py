@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
-from runner.core.refills import CancelState
-from runner.engine.results import CancelResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.planning.plan import DueCancel, Refusal
 from runner.report.text.apply import render_apply
 
@@ -97,8 +96,8 @@ def test_through_a_pipe_each_line_says_its_outcome(make, write):
     assert any(line.split() == ["in_doubt", "spring/d", "lost"] for line in lines)
 
 
-def cancels(*states: CancelState) -> list[CancelResult]:
-    return [CancelResult(f"spring/c{n}", str(n), state, "no [red]") for n, state in enumerate(states)]
+def cancels(*outcomes: RequestOutcome) -> list[RequestResult]:
+    return [RequestResult(f"spring/c{n}", str(n), one, None, "no [red]") for n, one in enumerate(outcomes)]
 
 
 def with_cancels(make, asked, *, planned=None, **facts):
@@ -108,7 +107,7 @@ def with_cancels(make, asked, *, planned=None, **facts):
 
 
 def test_cancellations_that_were_taken_are_no_refunds_yet(make, write):
-    text = write(render_apply, with_cancels(make, cancels(CancelState.RECORDED, CancelState.RECORDED)))
+    text = write(render_apply, with_cancels(make, cancels(RequestOutcome.RECORDED, RequestOutcome.RECORDED)))
     assert "Done: 0 orders placed, 2 cancellations asked for." in text
     assert "what is cancelled and refunded, the orders' status will tell" in " ".join(text.split())
     assert "runner status --refresh" in text
@@ -116,7 +115,7 @@ def test_cancellations_that_were_taken_are_no_refunds_yet(make, write):
 
 
 def test_cancellations_that_were_not_taken_are_listed_with_the_panels_words(make, write):
-    asked = cancels(CancelState.RECORDED, CancelState.REFUSED, CancelState.UNKNOWN)
+    asked = cancels(RequestOutcome.RECORDED, RequestOutcome.REFUSED, RequestOutcome.UNKNOWN)
     text = write(render_apply, with_cancels(make, asked, planned=5, exit_code=ExitCode.PARTLY))
     assert "Not cancelled (2):" in text
     assert "no [red]" in text

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from runner.core.refills import CancelRequest, CancelState, Refill, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.results import RefillResult, RequestOutcome, RequestResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.documents.as_json import cancel_document, line_of, refill_document
 from runner.report.documents.markdown import to_markdown
@@ -74,9 +74,9 @@ def test_wishes_are_listed_and_counted():
 
 def test_an_apply_tells_of_refills_that_were_not_granted(make):
     told = [
-        RefillResult("spring/a", "1", RefillState.REQUESTED, "7", ""),
-        RefillResult("spring/b", "2", RefillState.REFUSED, None, "days are over"),
-        RefillResult("spring/c", "3", RefillState.UNKNOWN, None, "reset"),
+        RequestResult("spring/a", "1", RequestOutcome.REQUESTED, "7", ""),
+        RequestResult("spring/b", "2", RequestOutcome.REFUSED, None, "days are over"),
+        RequestResult("spring/c", "3", RequestOutcome.UNKNOWN, None, "reset"),
     ]
     result = make.applied(exit_code=0, refill_results=told)
     text = text_of(render_apply, result)

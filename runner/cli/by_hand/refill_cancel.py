@@ -19,7 +19,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import ask_refills
-from runner.engine.results import CancelResult, RefillResult, RequestOutcome, RequestResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.engine.session import Session
 from runner.planning.refills.cancels import too_late
 from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
@@ -79,7 +79,7 @@ def cancel(settings: Settings, *, addresses: tuple[str, ...], max_cancel: str | 
         asked = await cancel_orders(session, asking)
         told = {one.panel_order_id for one in asked}
         left = [one for one in asking if one.panel_order_id not in told]
-        return [*map(_answered, asked), *(_row(one, RequestOutcome.NOT_SENT, _ENDED) for one in left)]
+        return [*asked, *(_row(one, RequestOutcome.NOT_SENT, _ENDED) for one in left)]
 
     stopped = False
     too_many = excess(asking, recorded, max_cancel)
@@ -123,7 +123,7 @@ class _Round:
         for name, panel in session.panels.items():
             here = [one for one in due if one.panel == name]
             asked = await ask_refills(session, panel, here)
-            results += map(_answered, asked)
+            results += asked
             results += [_due(one, RequestOutcome.NOT_SENT, _ENDED) for one in here[len(asked) :]]
         return results
 
@@ -186,11 +186,6 @@ def _consent(settings: Settings, question: str, panels: Collection[str]) -> None
     if not settings.may_ask:
         raise GuardRefused("nobody to ask; nothing was sent", "add --yes, or look with --dry-run")
     confirm(question)
-
-
-def _answered(one: RefillResult | CancelResult) -> RequestResult:
-    refill_id = one.refill_id if isinstance(one, RefillResult) else None
-    return RequestResult(one.order, one.panel_order_id, RequestOutcome(one.state), refill_id, one.message)
 
 
 def _due(one: DueRefill, outcome: RequestOutcome, message: str) -> RequestResult:

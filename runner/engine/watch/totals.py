@@ -9,7 +9,7 @@ from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, RunnerError
 from runner.core.orders import Campaign, Order, PanelProfile
 from runner.core.snapshot import Recorded
-from runner.engine.results import ApplyResult, CancelResult, OrderResult, RefillResult
+from runner.engine.results import ApplyResult, OrderResult, RequestResult
 from runner.panel.parse.refusals import likely_reason
 from runner.planning.plan import Plan
 from runner.planning.status.completion import FILES, Outlook
@@ -146,8 +146,8 @@ class WatchTotals:
         self._is_overcharged = False
         self._placed: list[OrderResult] = []
         self._missed: dict[str, OrderResult] = {}  # by address: the last word on what was not bought
-        self._refilled: list[RefillResult] = []
-        self._cancelled: list[CancelResult] = []
+        self._refilled: list[RequestResult] = []
+        self._cancelled: list[RequestResult] = []
         self._last: PassResult | None = None
 
     def add(self, passed: PassResult) -> None:

@@ -14,7 +14,7 @@ from runner.report.terminal.screen import Field, Fit, Screen
 from runner.report.terminal.style import TROUBLES, Span, Style, attention, bad, command, counted, dim, good, strong
 from runner.report.text.ledger import render_money
 from runner.report.text.plan import render_verdict
-from runner.report.text.refills import missed_cancel_words, missed_refill_words, render_cancels, render_refills
+from runner.report.text.refills import missed_request_words, render_missed_requests
 from runner.report.wording import Amounts, count, words
 
 _FIRST = 20  # listed of each outcome
@@ -35,8 +35,8 @@ def render_missed(result: ApplyResult, out: Screen) -> None:
     for kind in TROUBLES:
         _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
     _not_tried(result, out)
-    render_refills(result.refill_results, out)
-    render_cancels(result.cancel_results, out)
+    render_missed_requests("Refills not granted", result.refill_results, out)
+    render_missed_requests("Not cancelled", result.cancel_results, out)
 
 
 def _not_tried(result: ApplyResult, out: Screen) -> None:
@@ -108,8 +108,9 @@ def _verdict(result: ApplyResult, out: Screen) -> None:
     if result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
         render_verdict(result.plan, out)
         return
-    missed, uncancelled = missed_words(result), missed_cancel_words(result.cancel_results, len(result.plan.cancels))
-    asked = [*asked_words(result), *missed_refill_words(result.refill_results)]
+    missed, refills = missed_words(result), result.refill_results
+    uncancelled = missed_request_words("cancellation", result.cancel_results, len(result.plan.cancels))
+    asked = [*asked_words(result), *missed_request_words("refill", refills, len(refills))]
     what = ", ".join([placed_words(result), *asked, *missed, *uncancelled])
     if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:
         out.line(bad(f"In doubt: {count(result.in_doubt, 'order')} may have been bought."), f"This run: {what}.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from runner.core.refills import CancelState, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.results import CancelResult, RefillResult, RequestOutcome, RequestResult
+from runner.engine.results import RequestOutcome, RequestResult
 from runner.planning.refills.refill_rates import RefillRate
 from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, attention, bad, command, good
@@ -57,34 +57,15 @@ def _last_line(noun: str, results: Sequence[RequestResult], out: Screen) -> None
         out.line(command("runner status --refresh"), indent=2)
 
 
-def render_refills(results: Sequence[RefillResult], out: Screen) -> None:
-    """The refills of an apply that the panel did not grant, each with why."""
-    _render_missed("Refills not granted", [one for one in results if one.state is not RefillState.REQUESTED], out)
-
-
-def missed_refill_words(results: Sequence[RefillResult]) -> list[str]:
-    """`1 refill refused`, `2 refills unanswered`."""
-    counts = Counter(one.state for one in results)
-    told = (
-        (RefillState.REFUSED, "refused"),
-        (RefillState.UNKNOWN, "unanswered"),
-        (RefillState.NOT_SENT, "not sent"),
-    )
-    return [f"{count(counts[state], 'refill')} {word}" for state, word in told if counts[state]]
-
-
-def render_cancels(results: Sequence[CancelResult], out: Screen) -> None:
-    """The orders of an apply whose cancellation a panel did not take, each with why."""
-    _render_missed("Not cancelled", [one for one in results if one.state is not CancelState.RECORDED], out)
-
-
-def _render_missed(title: str, missed: Sequence[RefillResult | CancelResult], out: Screen) -> None:
+def render_missed_requests(title: str, results: Sequence[RequestResult], out: Screen) -> None:
+    """The requests of an apply that a panel did not grant or take, each with why."""
+    missed = [one for one in results if one.outcome in _MISSED]
     if not missed:
         return
     out.heading(f"{title} ({len(missed):,}):", "asked for again by a later apply where that can help")
-    fields: list[Field[RefillResult | CancelResult]] = [
+    fields: list[Field[RequestResult]] = [
         Field("order", lambda one: one.order, Fit.NAME),
-        Field("outcome", lambda one: attention(words(one.state))),
+        Field("outcome", lambda one: attention(words(one.outcome))),
         Field("what happened", lambda one: one.message or "no message", Fit.WRAP),
     ]
     limit = out.most(_FIRST)
@@ -92,15 +73,16 @@ def _render_missed(title: str, missed: Sequence[RefillResult | CancelResult], ou
     out.and_more(len(missed) - limit, "")
 
 
-def missed_cancel_words(results: Sequence[CancelResult], planned: int) -> list[str]:
-    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones."""
-    counts = Counter(one.state for one in results)
-    told = ((counts[CancelState.REFUSED], "refused"), (counts[CancelState.UNKNOWN], "unanswered"))
-    return [
-        f"{count(number, 'cancellation')} {word}"
-        for number, word in (*told, (planned - len(results), "not asked for"))
-        if number
-    ]
+def missed_request_words(noun: str, results: Sequence[RequestResult], planned: int) -> list[str]:
+    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones. `noun`: refill, cancellation."""
+    counts = Counter(one.outcome for one in results)
+    told = (
+        (counts[RequestOutcome.REFUSED], "refused"),
+        (counts[RequestOutcome.UNKNOWN], "unanswered"),
+        (counts[RequestOutcome.NOT_SENT], "not sent"),
+        (planned - len(results), "not asked for"),
+    )
+    return [f"{count(number, noun)} {word}" for number, word in told if number]
 
 
 def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen) -> None:
