@@ -45,7 +45,7 @@ async def record_capabilities(session: Session) -> None:
 
 
 async def note_protections(session: Session, request: PlanRequest, recorded: Recorded) -> None:
-    """Protect what is listed so; let go what is selected and listed without it. What is not listed stays as it is."""
+    """Protect orders listed with `protect: true`, unprotect selected ones listed without it; unlisted ones stay as they are."""
     now, held = session.clock.now(), recorded.protected
     wanted = {(one.name, order_id) for one in request.campaigns for order_id in one.protected}
     if new := sorted(wanted - held):

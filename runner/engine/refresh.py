@@ -72,7 +72,7 @@ async def refresh_balance(session: Session, panel: Panel) -> None:
 
 
 async def refresh_prices(session: Session, recorded: Recorded) -> bool:
-    """Read the price lists that are older than nothing should be bought by; True if there were any. Raises as `refresh`."""
+    """Read again the price lists that are too old to buy by (BUYING_AGE); True if there were any. Raises as `refresh`."""
     old = old_lists(session, recorded)
     async with session.stop.interruptible():
         for name in old:
@@ -81,7 +81,7 @@ async def refresh_prices(session: Session, recorded: Recorded) -> bool:
 
 
 def old_lists(session: Session, recorded: Recorded) -> list[str]:
-    """The panels whose remembered price list is older than anything should be bought by."""
+    """The panels whose remembered price list is too old to buy by (BUYING_AGE)."""
     now = session.clock.now()
     return [
         name

@@ -25,7 +25,7 @@ class Session:
 
     @property
     def is_heard(self) -> bool:
-        """False if telling is in vain."""
+        """False if nobody listens: then no event need be made."""
         return self.listen is not no_op
 
     def tell(self, kind: EventType, order: str | None = None, /, **facts: str | int | None) -> None:

@@ -77,7 +77,7 @@ class Redactor:
         return "".join(kept) + text[end:]
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where pieces of the key stand, each as far as it goes; they may overlap."""
+        """Where pieces of the key stand, as (begin, end), each as long as it fits; they may overlap."""
         key = self._lowered
         for place, stub in self._stubs:
             found = text.find(stub)
@@ -109,7 +109,7 @@ def _whole_or_cut_off(key: str) -> str:
 
 @cache
 def _kinds(character: str) -> tuple[str, ...]:
-    """Patterns of one character: by reference, backslash and percent, then as it is.
+    """Patterns of one character: as an HTML reference, with a backslash, with a percent sign, and as it is.
 
     Each starts with one literal: the search then skips at once what can't be a beginning. Runs of backslashes are
     bounded: a text full of them must not keep us busy.

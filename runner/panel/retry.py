@@ -32,7 +32,7 @@ OnPause = Callable[[str, datetime, str], None]  # panel, until when, what it sai
 
 
 def nobody_waits(_panel: str, _until: datetime, _said: str) -> None:
-    """Nobody hears of pauses."""
+    """The `OnPause` of a caller that needs none: does nothing."""
 
 
 def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
@@ -42,7 +42,7 @@ def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
 
 
 class Told(Protocol):
-    """What was said about one id."""
+    """An answer about one id."""
 
     @property
     def error(self) -> str:

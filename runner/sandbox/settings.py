@@ -37,7 +37,7 @@ class ChargeStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """One panel's character; `balance` and `currency` count only when the book is new."""
+    """The settings of one panel; `balance` and `currency` count only when the book is new."""
 
     key: str = field(default=DEFAULT_KEY, repr=False)
     balance: Decimal = Decimal("1000.00")

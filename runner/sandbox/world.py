@@ -88,7 +88,7 @@ class PanelOrder(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What is in store for an order if nobody interferes any more; times in panel minutes."""
+    """How an order will go on unless it is changed again; times in panel minutes."""
 
     taken_up: float  # Pending becomes Processing
     begins: float  # the first unit may be delivered
@@ -231,7 +231,7 @@ def end_of(order: PanelOrder, now: float) -> float:
 
 
 def refund_of(order: PanelOrder, now: float) -> tuple[float, Decimal] | None:
-    """When how much goes back to the balance, as things stand at `now`; None if nothing does."""
+    """The panel minute and the amount of the refund that is due as things stand at `now`; None if nothing goes back."""
     due, last = _final(order, now)
     amount = order.charge - last.charge
     return (due, amount) if amount else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Aftermath(NamedTuple):
-    """What is to be told beside the results."""
+    """What the charges of a run give reason to tell."""
 
     warnings: Sequence[str]
     is_overcharged: bool  # a panel took more than expected, or a budget is overdrawn

@@ -194,7 +194,7 @@ class Confirmations:
                 raise failure
 
     def _look(self) -> None:
-        """Begin whatever look is due: at a full batch, at what the run waits for, or at what is some time old."""
+        """Begin the next look if one is due: a batch is full, workers wait for it, or half a batch is SPACING seconds old."""
         if self._is_over or self._session.stop.requested:
             return
         if self._fresh and len(self._polls) < self._panel.profile.parallel_read and self._is_due():

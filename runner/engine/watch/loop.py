@@ -68,7 +68,7 @@ class OnePass(Protocol):
 
 
 class WatchObserver(Protocol):
-    """Who wants to know what goes on between the passes."""
+    """What a display of a watch is told between the passes."""
 
     def passed(self, number: int, passed: PassResult, outlook: Outlook) -> None:
         """A pass went through."""

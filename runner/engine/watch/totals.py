@@ -179,7 +179,7 @@ class WatchTotals:
             del self._missed[address]
 
     def count(self, outcome: OutcomeKind) -> int:
-        """Orders whose last word this is."""
+        """Missed orders whose last outcome this is."""
         return sum(one.outcome is outcome for one in self._missed.values())
 
     def merged(self, code: ExitCode, *, interrupted: bool) -> ApplyResult | None:
@@ -199,7 +199,7 @@ class WatchTotals:
         )
 
     def exit_code(self, outlook: Outlook | None, trouble: RunnerError | None) -> ExitCode:
-        """How a watch ends that ended by itself: a doubt wins; what stood in the way keeps its code if nothing was bought."""
+        """The exit code of a watch that ended by itself: that of a doubt, else of an obstacle if nothing was bought."""
         if self.in_doubt:
             return ExitCode.IN_DOUBT
         stood = None if trouble is None else trouble.code

@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 
 class _RepeatedKey(ValueError):
-    """An object says two things under one name."""
+    """An object repeats a key."""
 
 
 def _decimal(text: str) -> Decimal | str:
@@ -50,7 +50,7 @@ def _whole(text: str) -> int | str:
 
 
 def _no_number(_text: str) -> None:
-    """NaN and Infinity say nothing."""
+    """None for NaN and Infinity, which are no amounts."""
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -139,7 +139,7 @@ def refill_of_error(text: str, message: str) -> RefillAnswer:
 
 
 def _is_refusal(text: str) -> bool:
-    """True if a text that is no error by its place is one by its words."""
+    """True if a text that does not stand where errors do is one by its words."""
     return finality_of(text) is not None or _NOT_CANCELLED.search(fold(text)) is not None
 
 
@@ -249,7 +249,7 @@ def _entries(
 
 
 def _trouble(body: dict[str, Json], redact: Redact) -> Trouble | None:
-    """The error that a whole answer is; a message that is none by its place only if its words are known."""
+    """The error that a whole answer is, or None. Text under `message` is one only if its words are those of a known error."""
     complaint = complaint_in(body)
     if not complaint.texts and not complaint.is_error:
         return None

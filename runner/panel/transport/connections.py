@@ -120,7 +120,7 @@ class CarefulConnector(aiohttp.TCPConnector):
         return self._searched(idle, now)
 
     def _searched(self, idle: deque[_Idle], now: float) -> int | None:
-        """The same after learning what the idle ones tell; those that are gone, or of no use any more, are thrown away."""
+        """As `_for_an_order`, for all idle ones: notes in `KeepAlive` which live, and closes those that are gone or of no use."""
         keep_alive, place = self._keep_alive, 0
         while len(idle) > 1 and now - idle[1][1] > LONGEST_IDLE:  # the one before it tells the same, and more
             idle[1][0].close()
@@ -174,7 +174,7 @@ class CarefulConnector(aiohttp.TCPConnector):
 
 
 class _Line:
-    """One connection: what it has carried, and a look into its socket that the loop has no part in."""
+    """One connection: how many requests it carried, and a poll of its socket that bypasses the event loop."""
 
     __slots__ = ("_poll", "answers")
 
@@ -187,5 +187,5 @@ class _Line:
             self._poll.register(connection, _SOMETHING)
 
     def is_quiet(self) -> bool:
-        """True if an open connection holds nothing that the loop has not read yet, as its end would be."""
+        """True if the socket holds nothing unread: neither data nor the end of the connection."""
         return self._poll is not None and not self._poll.poll(0)

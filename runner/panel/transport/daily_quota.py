@@ -21,7 +21,7 @@ class CountingLimiter(Limiter):
         self._before = dict(calls)
 
     def left(self) -> int | None:
-        """Calls that may still begin today; None: as many as anybody likes."""
+        """Calls that may still begin today; None: there is no limit."""
         if self._per_day is None:
             return None
         today = self._today()

@@ -90,7 +90,7 @@ class Limiter:
         )
 
     def went_through(self) -> None:
-        """The panel answered a call otherwise: the patience with it is new."""
+        """The panel answered a call: waiting starts to be counted anew."""
         self._since = None
 
     @property
