@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from runner.core.catalogue import Balance, BalanceSeen
 from runner.core.operations import SeeBalance
-from runner.store.read.balances import read_balances
+from runner.store.read.balance_looks import read_balances
 from tests.store.making import NOW
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from runner.core.attempts import LiveStatus, StatusSeen
 from runner.core.operations import (
@@ -29,7 +28,7 @@ from runner.store.read.snapshot import read_state
 from runner.store.schema.migrate import PACKAGED, History, ensure_schema
 from runner.store.schema.revisions import REVISIONS
 from runner.store.startup.opening import engine_of
-from tests.store.making import NOW, attempts_of, new_attempt, placed
+from tests.store.making import NOW, attempts_of, new_attempt, placed, raw
 
 HOUR = timedelta(hours=1)
 FINALS = [LiveStatus.COMPLETED, LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED]
@@ -120,24 +119,19 @@ def older(tmp_path: Path, revisions: int) -> Path:
             step.unlink()
     db = tmp_path / "state" / "runner.db"
     db.parent.mkdir()
-    engine = engine_of(db)
-    ensure_schema(engine, lambda: None, History(scripts, REVISIONS[:revisions]))
-    with engine.begin() as connection:
-        connection.execute(text("INSERT INTO meta (key, value) VALUES ('lineage', 'l1'), ('serial', '7')"))
-        connection.execute(
-            text("INSERT INTO runs (id, command, started_at) VALUES ('run-1', 'apply', '2026-01-01T00:00:00.000Z')")
+    ensure_schema(engine_of(db), lambda: None, History(scripts, REVISIONS[:revisions]))
+    paths = StatePaths.at(db)
+    raw(paths, "INSERT INTO meta (key, value) VALUES ('lineage', 'l1'), ('serial', '7')")
+    raw(paths, "INSERT INTO runs (id, command, started_at) VALUES ('run-1', 'apply', '2026-01-01T00:00:00.000Z')")
+    for number, status in ((1, "completed"), (2, "in_progress")):
+        raw(
+            paths,
+            "INSERT INTO attempts (campaign, order_id, kind, slot, panel, service, link, quantity, rate, "
+            "expected_charge, state, run_id, marked_at, settled_at, panel_order_id, message, status, status_text, "
+            f"checked_at, missing_in_a_row) VALUES ('spring', 'o{number}', 'initial', 0, 'sandbox', '1', "
+            f"'https://example.com/{number}', 100, '1', '0.1', 'placed', 'run-1', '2026-01-01T00:00:00.000Z', "
+            f"'2026-01-01T00:00:00.000Z', 'p{number}', '', '{status}', '', '2026-01-03T00:00:00.000Z', 0)",
         )
-        for number, status in ((1, "completed"), (2, "in_progress")):
-            connection.execute(
-                text(
-                    "INSERT INTO attempts (campaign, order_id, kind, slot, panel, service, link, quantity, rate, "
-                    "expected_charge, state, run_id, marked_at, settled_at, panel_order_id, message, status, status_text, "
-                    f"checked_at, missing_in_a_row) VALUES ('spring', 'o{number}', 'initial', 0, 'sandbox', '1', "
-                    f"'https://example.com/{number}', 100, '1', '0.1', 'placed', 'run-1', '2026-01-01T00:00:00.000Z', "
-                    f"'2026-01-01T00:00:00.000Z', 'p{number}', '', '{status}', '', '2026-01-03T00:00:00.000Z', 0)"
-                )
-            )
-    engine.dispose()
     return db
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from runner.core.catalogue import Catalogue, Service
 from runner.core.operations import BeginRun, EndRun, SeeCatalogue
@@ -18,7 +17,7 @@ from runner.store.operations.price_history import price_history
 from runner.store.schema.migrate import PACKAGED, History, ensure_schema
 from runner.store.schema.revisions import REVISIONS
 from runner.store.startup.opening import engine_of
-from tests.store.making import NOW
+from tests.store.making import NOW, raw
 
 
 @pytest.fixture
@@ -92,17 +91,15 @@ def test_a_state_of_before_begins_its_history_with_the_lists_that_are_remembered
         if step.name >= "v0004":
             step.unlink()
     db = tmp_path / "runner.db"
-    engine = engine_of(db)
-    ensure_schema(engine, lambda: None, History(scripts, REVISIONS[:3]))
-    with engine.begin() as connection:
-        connection.execute(text("INSERT INTO catalogues VALUES ('sandbox', '2026-01-01T00:00:00.000Z')"))
-        connection.execute(
-            text(
-                "INSERT INTO services VALUES "
-                "('sandbox', '7', 'Likes', 'default', '', '0.10', 1, 9, 1, NULL, 0, '2026-01-01T00:00:00.000Z')"
-            )
-        )
-    ensure_schema(engine, lambda: None)
+    ensure_schema(engine_of(db), lambda: None, History(scripts, REVISIONS[:3]))
+    of_before = StatePaths.at(db)
+    raw(of_before, "INSERT INTO catalogues VALUES ('sandbox', '2026-01-01T00:00:00.000Z')")
+    raw(
+        of_before,
+        "INSERT INTO services VALUES "
+        "('sandbox', '7', 'Likes', 'default', '', '0.10', 1, 9, 1, NULL, 0, '2026-01-01T00:00:00.000Z')",
+    )
+    ensure_schema(engine_of(db), lambda: None)
     with closing(sqlite3.connect(db)) as reader:
         rows = reader.execute("SELECT panel, service, seen_at, is_listed, rate, refill FROM service_history").fetchall()
     assert rows == [("sandbox", "7", "2026-01-01T00:00:00.000Z", 1, "0.10", 1)]

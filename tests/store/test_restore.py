@@ -39,7 +39,7 @@ def grown(writer, paths, clock):
 
 
 def told(plan):
-    return {one.order: one.how for one in plan.carried}
+    return {one.order: one.how for one in plan.merged.carried}
 
 
 def test_what_only_the_present_state_knows_is_told_and_carried_over_as_doubts(grown, paths, clock):
@@ -126,7 +126,7 @@ def test_the_newest_copy_comes_back_without_a_loss(grown, paths, clock):
 def test_a_state_that_is_gone_leaves_the_loss_unknown_and_says_so(grown, paths, clock):
     paths.db.unlink()
     plan = plan_restore(paths, grown)
-    assert (plan.loses, plan.present_was_read, list(plan.carried)) == (True, False, [])
+    assert (plan.loses, plan.present_was_read, list(plan.merged.carried)) == (True, False, [])
 
 
 def test_with_no_lineage_file_and_no_state_a_copy_is_never_taken_for_the_newest(grown, paths):
@@ -177,7 +177,7 @@ def test_a_copy_that_is_no_good_is_refused_and_the_present_state_stays(grown, pa
 def test_somebody_elses_database_in_place_of_the_state_is_not_carried_over(grown, paths, clock):
     raw(paths, "UPDATE meta SET value = 'somebody-else' WHERE key = 'lineage'")
     plan = plan_restore(paths, grown)
-    assert list(plan.carried) == []
+    assert list(plan.merged.carried) == []
     assert not plan.present_was_read
 
 
@@ -310,10 +310,10 @@ def test_of_a_damaged_state_all_that_can_be_read_is_carried_over(writer, paths, 
     paths.db.write_bytes(content)
     plan = plan_restore(paths, copy)
     assert not plan.present_was_read
-    assert 150 < len(plan.carried) < 200
+    assert 150 < len(plan.merged.carried) < 200
     assert {"spring/order-0", "spring/order-199"} <= set(told(plan))
     restore(paths, plan, "x", clock)
-    assert sum(one.state is AttemptState.IN_DOUBT for one in attempts_of(paths).values()) == len(plan.carried)
+    assert sum(one.state is AttemptState.IN_DOUBT for one in attempts_of(paths).values()) == len(plan.merged.carried)
     assert verify(paths).findings == ()
 
 

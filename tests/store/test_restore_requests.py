@@ -55,7 +55,7 @@ def bring_back(writer, paths, clock):
 
 
 def told(plan):
-    return {one.order: one.how for one in plan.carried}
+    return {one.order: one.how for one in plan.merged.carried}
 
 
 def lost(writer, *orders):
@@ -99,7 +99,7 @@ def test_decisions_made_after_the_copy_stand_with_their_evidence(writer, paths, 
     decide_all(writer, ids)
     plan = bring_back(copy)
     assert told(plan) == dict.fromkeys(["spring/order-1", "spring/order-2", "spring/order-3"], MergeVerdict.DECIDED)
-    assert "declared not placed by anna" in plan.carried[1].message
+    assert "declared not placed by anna" in plan.merged.carried[1].message
     known = attempts_of(paths)
     recorded = read_state(paths)
     assert [(known[one].state, known[one].panel_order_id) for one in ids] == [row[:2] for row in DECIDED]
@@ -115,7 +115,11 @@ def test_an_adopted_order_is_not_bought_again_and_a_declared_one_only_once(write
     writer.commit([Adopt(ids[0], "p77", BY), NotPlaced(ids[1], BY)])
     bought(writer, 2)  # as the decision allowed, after the copy
     plan = bring_back(copy)
-    assert [one.how for one in plan.carried] == [MergeVerdict.DECIDED, MergeVerdict.DECIDED, MergeVerdict.IN_DOUBT]
+    assert [one.how for one in plan.merged.carried] == [
+        MergeVerdict.DECIDED,
+        MergeVerdict.DECIDED,
+        MergeVerdict.IN_DOUBT,
+    ]
     again = open_writer(paths, lock, clock).writer
     again.commit([BeginRun("run-3", "apply", LATER)])
     results = again.commit([a_mark(1)._replace(run_id="run-3"), a_mark(2)._replace(run_id="run-3")])
@@ -133,8 +137,8 @@ def test_what_the_copy_has_decided_otherwise_stands_and_the_other_decision_is_to
     )
     plan = bring_back(copy)
     assert told(plan) == {"spring/order-1": MergeVerdict.DECIDED_OTHERWISE}
-    assert "declared not placed by anna" in plan.carried[0].message
-    assert "in the copy it is placed, and that stands" in plan.carried[0].message
+    assert "declared not placed by anna" in plan.merged.carried[0].message
+    assert "in the copy it is placed, and that stands" in plan.merged.carried[0].message
     assert attempts_of(paths)[doubt].panel_order_id == "p5"
     assert [one.kind for one in read_state(paths).decisions] == [DecisionKind.ADOPT]
 
@@ -213,7 +217,7 @@ def test_refills_asked_for_later_count_against_spacing_and_number(writer, paths,
     assert [one.refill_id for one in read_state(paths).refills[order]] == ["71", "72", None, None]
     assert read_state(paths).refills == before
     assert len(asked(before[order])) == 4
-    assert len(plan.further.refills) == 3
+    assert plan.merged.refills == 3
 
 
 @pytest.mark.parametrize(
@@ -322,7 +326,7 @@ def test_cancels_asked_for_later_are_remembered_and_none_twice(writer, paths, cl
     before = read_state(paths).cancels
     plan = bring_back(copy)
     assert read_state(paths).cancels == before
-    assert len(plan.further.cancels) == 1
+    assert plan.merged.cancels == 1
 
 
 def test_restoring_twice_is_restoring_once(writer, paths, clock, bring_back):

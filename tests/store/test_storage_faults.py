@@ -16,12 +16,12 @@ from runner.core.attempts import AttemptState, OutcomeKind
 from runner.core.errors import ExitCode, JournalBroken, StateRefused
 from runner.core.operations import AskRefills, BeginRun, DoubtLeftOvers, EndRun, SeeRefills, SettleRefills
 from runner.core.refills import Finality, RefillSeen, RefillSettled, RefillState
+from runner.store import connection
 from runner.store.disk.ballast import SIZE, drop_ballast, make_ballast
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
 from runner.store.read.snapshot import read_state
 from runner.store.recovery.verify import verify
-from runner.store.startup import opening
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
 from runner.store.write.spill_file import SLOT, SLOTS, EmergencyFile
@@ -354,7 +354,7 @@ def test_a_half_written_record_is_no_record(paths):
 
 def test_a_database_held_by_a_shell_is_refused_as_busy(writer, paths, lock, clock, monkeypatch):
     writer.close()
-    monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(connection, "_WRITER_PATIENCE", 0.2)
     with closing(sqlite3.connect(paths.db, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         with pytest.raises(StateRefused, match="being written by another program") as refusal:

@@ -8,7 +8,7 @@ from runner.core.errors import InvalidInput
 from runner.core.snapshot import Recorded
 from runner.store.disk.lock import is_free
 from runner.store.integrity.progress_evidence import check
-from runner.store.read.balances import read_balances
+from runner.store.read.balance_looks import read_balances
 from runner.store.read.snapshot import read_state
 
 

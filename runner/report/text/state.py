@@ -13,8 +13,7 @@ from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
-from runner.store.recovery.merge_copies import Carried, MergeVerdict
-from runner.store.recovery.merge_requests import Further
+from runner.store.recovery.merge_copies import Carried, Merged, MergeVerdict
 from runner.store.recovery.restore import Restoration
 from runner.store.recovery.verify import Verified
 
@@ -132,37 +131,33 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
                 "Purchases that only the present state knows are carried over as doubts, which are never bought again;"
             )
             out.line("decisions, and requests for refills and cancellations, as they are.")
-    _carried(plan, out)
-    _further(plan.further, out)
+    _carried(plan.merged.carried, out)
+    _further(plan.merged, out)
     _kept(plan.kept, out)
     if not done:
         out.line(_UNCHANGED)
 
 
-def _carried(plan: Restoration, out: Screen) -> None:
-    if not plan.carried:
+def _carried(carried: Sequence[Carried], out: Screen) -> None:
+    if not carried:
         return
-    doubts = sum(1 for one in plan.carried if one.how is MergeVerdict.IN_DOUBT)
-    told = count(len(plan.carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
+    doubts = sum(1 for one in carried if one.how is MergeVerdict.IN_DOUBT)
+    told = count(len(carried), "attempt") + (f", {doubts} of them in doubt" if doubts else "")
     out.heading("Carried over from the present state:", told)
     fields: list[Field[Carried]] = [
         Field("", lambda one: one.order, Fit.NAME),
         Field("", lambda one: Span(words(one.how), _HOW_STYLES.get(one.how, Style.PLAIN))),
         Field("", lambda one: one.message, Fit.WRAP),
     ]
-    out.listing(fields, plan.carried[:_MOST] if out.is_terminal else plan.carried)
-    if out.is_terminal and len(plan.carried) > _MOST:
-        out.line(attention(f"… and {len(plan.carried) - _MOST:,} more."))
+    out.listing(fields, carried[:_MOST] if out.is_terminal else carried)
+    if out.is_terminal and len(carried) > _MOST:
+        out.line(attention(f"… and {len(carried) - _MOST:,} more."))
     if doubts:
         out.line("Settle each doubt:", command("runner doubt list"))
 
 
-def _further(further: Further, out: Screen) -> None:
-    told = [
-        count(len(some), noun)
-        for some, noun in ((further.refills, "refill"), (further.cancels, "cancellation"))
-        if some
-    ]
+def _further(merged: Merged, out: Screen) -> None:
+    told = [count(some, noun) for some, noun in ((merged.refills, "refill"), (merged.cancels, "cancellation")) if some]
     if told:
         out.line("Carried over as well:", ", ".join(told))
 

@@ -4,9 +4,9 @@ import sqlite3
 
 from sqlalchemy import CheckConstraint
 
-from runner.store.connection import UNREADABLE, revision
+from runner.store.connection import UNREADABLE
 from runner.store.disk.error_texts import reason_of
-from runner.store.schema.revisions import HEAD
+from runner.store.schema.revisions import HEAD, revision
 from runner.store.schema.tables import metadata
 
 _MOST = 5  # findings of one kind that are told

@@ -114,7 +114,7 @@ def _document(paths: StatePaths) -> dict[str, object] | None:
 
 def found(connection: sqlite3.Connection, paths: StatePaths) -> Lineage | None:
     """What the database says of itself; None if it is still empty. StateRefused if that makes no sense."""
-    if not holds_tables(connection, paths):
+    if not holds_tables(connection, paths.db):
         return None
     meta = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('lineage', 'serial')"))
     if len(meta) < len(Lineage._fields):
@@ -198,7 +198,7 @@ def _newest(paths: StatePaths, serial: int) -> dict[str, str]:
     if not paths.db.exists():
         return {}
     with reading(paths) as connection:
-        if not holds_tables(connection, paths):
+        if not holds_tables(connection, paths.db):
             return {}
         run = connection.execute("SELECT id FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
         attempt = newest_attempt(connection)

@@ -57,7 +57,7 @@ def refuse_if_unsound(paths: StatePaths) -> Lineage | None:
     left = look_beside(paths)
     refuse_damaged_log(paths, left.log)
     with reading(paths) as connection:
-        if not holds_tables(connection, paths):
+        if not holds_tables(connection, paths.db):
             return None
         present = refuse_if_behind(paths, left.evidence, connection)
         seals = seals_for(paths, left, connection, present)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from runner.core.catalogue import NO_CURRENCY, BalanceLabel
 from runner.core.operations import LabelBalance
 from runner.core.values.clock import from_text, to_text
-from runner.store.connection import revision
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -33,7 +32,7 @@ def label(connection: "Connection", operation: LabelBalance) -> None:
 
 def read_labels(connection: sqlite3.Connection) -> list[BalanceLabel]:
     """All labels, in the order recorded; none in a schema that has no room for them."""
-    if not includes(revision(connection), STEP):
+    if not has_step(connection, STEP):
         return []
     return [
         BalanceLabel(

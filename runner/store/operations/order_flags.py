@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.core.operations import CountStatusCalls, Import, NoteLacking, Protect, Unprotect
 from runner.core.values.clock import to_text
-from runner.store.connection import revision
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -77,14 +76,14 @@ def import_order(connection: "Connection", operation: Import) -> int:
 
 def read_protected(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
     """(campaign, order id) of all that is protected; none in a schema that has no room for it."""
-    if not includes(revision(connection), STEP):
+    if not has_step(connection, STEP):
         return frozenset()
     return frozenset(connection.execute("SELECT campaign, order_id FROM protections"))
 
 
 def read_lacking(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
     """By panel, the abilities that it lacks: shown in the 30 days before the last run began, then it may be tried again."""
-    if not includes(revision(connection), STEP):
+    if not has_step(connection, STEP):
         return {}
     found: dict[str, set[str]] = {}
     for panel, ability in connection.execute(
@@ -98,7 +97,7 @@ def read_lacking(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
 
 def read_status_calls(connection: sqlite3.Connection) -> dict[tuple[str, date], int]:
     """(panel, UTC day) -> status calls made, of the latest day of each panel."""
-    if not includes(revision(connection), STEP):
+    if not has_step(connection, STEP):
         return {}
     rows = connection.execute("SELECT panel, max(day), calls FROM status_calls GROUP BY panel")
     return {(panel, date.fromisoformat(day)): calls for panel, day, calls in rows}

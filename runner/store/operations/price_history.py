@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.core.catalogue import Service, ServiceSeen
 from runner.core.values.clock import from_text
-from runner.store.connection import NOT_OURS, holds_tables, reading, revision, unreadable
+from runner.store.connection import ask
 from runner.store.disk.paths import StatePaths
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -52,7 +52,7 @@ def note_changes(
 
 def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:
     """All that was seen of the services that ever changed, oldest first."""
-    if not includes(revision(connection), _STEP):
+    if not has_step(connection, _STEP):
         return {}
     return _by_service(
         connection.execute(
@@ -64,25 +64,27 @@ def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[S
 
 def price_history(paths: StatePaths) -> dict[tuple[str, str], list[ServiceSeen]]:
     """All that was seen of every service, oldest first; nothing without a state. StateRefused as `read_state`."""
-    if not paths.db.exists():
-        return {}
-    try:
-        with reading(paths) as connection:
-            if not holds_tables(connection, paths) or not includes(revision(connection), _STEP):
-                return {}
-            return _by_service(connection.execute(f"{_SEEN} ORDER BY id"))
-    except NOT_OURS as error:
-        raise unreadable(paths, error) from error
+
+    def all_of(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:
+        return _by_service(connection.execute(f"{_SEEN} ORDER BY id")) if has_step(connection, _STEP) else {}
+
+    return ask(paths, all_of, {})
 
 
 def _by_service(rows: sqlite3.Cursor) -> dict[tuple[str, str], list[ServiceSeen]]:
     found: dict[tuple[str, str], list[ServiceSeen]] = {}
-    for panel, seen_at, is_listed, id_, name, type_, category, rate, least, most, refill, cancel, dripfeed in rows:
-        service = Service(
-            id_, name, type_, category, Decimal(rate), least, most, _FLAGS[refill], _FLAGS[cancel], _FLAGS[dripfeed]
+    for panel, seen_at, is_listed, *facts in rows:
+        service = as_service(facts)
+        found.setdefault((panel, service.id), []).append(
+            ServiceSeen(panel, from_text(seen_at), service, bool(is_listed))
         )
-        found.setdefault((panel, id_), []).append(ServiceSeen(panel, from_text(seen_at), service, bool(is_listed)))
     return found
+
+
+def as_service(columns: Sequence[Any]) -> Service:
+    """A service of what the state holds in its columns, in their order; one of NOT_OURS if that makes no sense."""
+    id_, name, type_, category, rate, least, most, *flags = columns
+    return Service(id_, name, type_, category, Decimal(rate), least, most, *(_FLAGS[flag] for flag in flags))
 
 
 def read_last_look(connection: sqlite3.Connection) -> datetime | None:

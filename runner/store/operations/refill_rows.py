@@ -4,8 +4,7 @@ import sqlite3
 
 from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
 from runner.core.values.clock import from_text
-from runner.store.connection import revision
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 _STEP = "0003"  # the schema that brought both tables
 
@@ -17,7 +16,7 @@ def read_refills(connection: sqlite3.Connection, *, left_overs_unknown: bool) ->
 
     With `left_overs_unknown`, a request in `asking` is shown as what the next run will make of it.
     """
-    if not includes(revision(connection), _STEP):
+    if not has_step(connection, _STEP):
         return {}
     found: dict[int, list[Refill]] = {}
     for row in connection.execute(
@@ -45,7 +44,7 @@ def read_refills(connection: sqlite3.Connection, *, left_overs_unknown: bool) ->
 
 def read_cancels(connection: sqlite3.Connection) -> dict[int, list[CancelRequest]]:
     """All requests by attempt id, oldest first."""
-    if not includes(revision(connection), _STEP):
+    if not has_step(connection, _STEP):
         return {}
     found: dict[int, list[CancelRequest]] = {}
     for attempt_id, asked_at, state, message in connection.execute(

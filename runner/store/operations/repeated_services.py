@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runner.core.catalogue import Repeated
-from runner.store.connection import revision
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -30,7 +29,7 @@ def note_repeated(connection: "Connection", panel: str, repeated: Iterable[Repea
 
 def read_repeated(connection: sqlite3.Connection) -> dict[str, dict[str, Repeated]]:
     """By panel and service, in the list's order."""
-    if not includes(revision(connection), _STEP):
+    if not has_step(connection, _STEP):
         return {}
     found: dict[str, dict[str, Repeated]] = {}
     for panel, service, times, rates, fields in connection.execute(

@@ -7,18 +7,19 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import TypeVar
 
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.values.clock import from_text, to_text
-from runner.store.connection import NOT_OURS, holds_tables, reading, revision, unreadable
+from runner.store.connection import ask
 from runner.store.disk.paths import StatePaths
 from runner.store.operations.labels import STEP
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 _T = TypeVar("_T")
-_Row = tuple[str, str, str, str, int, int | None]
+_Row = tuple[str, str, str, str, int | None, int | None]
 
 _CURRENCY = f"""coalesce(
     nullif(b.currency, '{NO_CURRENCY}'),
@@ -112,32 +113,43 @@ def _marks(several: Sequence[object]) -> str:
 
 def read_readings(paths: StatePaths, panel: str) -> list[BalanceSeen]:
     """Every look at one panel's balance; empty without a state. StateRefused as `read_state`."""
-    if not paths.db.exists():
-        return []
-    try:
-        with reading(paths) as connection:
-            if not holds_tables(connection, paths):
-                return []
-            return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
-    except NOT_OURS as error:
-        raise unreadable(paths, error) from error
+
+    def all_of(connection: sqlite3.Connection) -> list[BalanceSeen]:
+        return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
+
+    return ask(paths, all_of, [])
 
 
 def read_ends(
     paths: StatePaths, since: datetime | None, until: datetime | None
 ) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
     """`first_and_last` of a state; empty without one. StateRefused as `read_state`."""
-    if not paths.db.exists():
-        return {}, {}
-    try:
-        with reading(paths) as connection:
-            return first_and_last(connection, since, until) if holds_tables(connection, paths) else ({}, {})
-    except NOT_OURS as error:
-        raise unreadable(paths, error) from error
+    nothing: tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]] = ({}, {})
+    return ask(paths, lambda connection: first_and_last(connection, since, until), nothing)
+
+
+def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSeen]:
+    """The readings of `panels`, for charts, in time order; of equal ones in a row only the first and the last.
+
+    As they were shown, also without a currency. Empty without a state. StateRefused as `read_state`.
+    """
+
+    def kept(connection: sqlite3.Connection) -> list[BalanceSeen]:
+        by_panel: dict[str, list[_Row]] = {}
+        rows = connection.execute("SELECT panel, amount, currency, seen_at, NULL, NULL FROM balances ORDER BY id")
+        for row in rows:
+            if row[0] in panels:
+                looks = by_panel.setdefault(row[0], [])
+                if len(looks) > 1 and looks[-2][:3] == looks[-1][:3] == row[:3]:
+                    looks.pop()
+                looks.append(row)
+        return sorted(_seen(chain.from_iterable(by_panel.values())), key=attrgetter("seen_at"))
+
+    return ask(paths, kept, [])
 
 
 def _has_places(connection: sqlite3.Connection) -> bool:
-    return includes(revision(connection), STEP)
+    return has_step(connection, STEP)
 
 
 def _select(connection: sqlite3.Connection) -> str:

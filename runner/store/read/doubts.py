@@ -7,17 +7,17 @@ from runner.core.attempts import RefusalReason
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.core.values.clock import from_text
 from runner.core.values.links import page_key
-from runner.store.connection import NOT_OURS, knowing_pages, reading, revision, unreadable
+from runner.store.connection import NOT_OURS, knowing_pages, reading, unreadable
 from runner.store.disk.paths import StatePaths
 from runner.store.read.balance_looks import last_before
-from runner.store.schema.revisions import includes
+from runner.store.schema.revisions import has_step
 
 _STEP = "0002"  # the schema that brought evidence and decisions
 
 
 def decisions_in(connection: sqlite3.Connection) -> tuple[Decided, ...]:
     """Every decision, in the order of the attempts; with the moment a later attempt was refused as its duplicate."""
-    if not includes(revision(connection), _STEP):
+    if not has_step(connection, _STEP):
         return ()
     return tuple(
         Decided(
@@ -51,7 +51,7 @@ def read_kept(paths: StatePaths, attempt_ids: Collection[int]) -> Mapping[int, K
     """What is kept about these attempts; nothing for those that the state does not hold. StateRefused as `read_state`."""
     try:
         with reading(paths) as connection:
-            has_evidence = includes(revision(connection), _STEP)
+            has_evidence = has_step(connection, _STEP)
             found = {}
             for attempt_id in attempt_ids:
                 row = connection.execute(

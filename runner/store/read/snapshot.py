@@ -8,7 +8,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from itertools import chain
 from operator import attrgetter
 
@@ -16,7 +15,7 @@ from runner.core.attempts import Attempt
 from runner.core.catalogue import Catalogue, Service
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import from_text
-from runner.store.connection import NOT_OURS, reading, revision, unreadable
+from runner.store.connection import NOT_OURS, reading, unreadable
 from runner.store.disk.paths import StatePaths
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.progress_evidence import gather, refuse_if_behind, refuse_if_lost
@@ -24,15 +23,14 @@ from runner.store.operations.attempt_rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.operations.labels import read_labels
 from runner.store.operations.order_flags import STEP as FINALS
 from runner.store.operations.order_flags import read_lacking, read_protected, read_status_calls
-from runner.store.operations.price_history import read_changes, read_last_look
+from runner.store.operations.price_history import as_service, read_changes, read_last_look
 from runner.store.operations.refill_rows import read_cancels, read_refills
 from runner.store.operations.repeated_services import read_repeated
 from runner.store.read.balance_looks import currency_changes, first_and_last, looks_of_runs
 from runner.store.read.doubts import decisions_in
-from runner.store.schema.revisions import includes, refuse_unknown
+from runner.store.schema.revisions import has_step, refuse_unknown, revision
 
 _RUN_ID = attrgetter("run_id")
-_FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
 
 
 def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
@@ -101,7 +99,7 @@ def _without_collection() -> Iterator[None]:
 
 
 def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> dict[tuple[str, str], list[Attempt]]:
-    columns = ATTEMPT_COLUMNS if includes(revision(connection), FINALS) else ATTEMPT_COLUMNS.replace("final_at", "NULL")
+    columns = ATTEMPT_COLUMNS if has_step(connection, FINALS) else ATTEMPT_COLUMNS.replace("final_at", "NULL")
     rows = connection.execute(f"SELECT {columns} FROM attempts ORDER BY id")  # noqa: S608  # our own column names
     by_order: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in attempts_from(rows, left_overs_in_doubt=left_overs_in_doubt):
@@ -115,21 +113,10 @@ def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> d
 
 def _catalogues(connection: sqlite3.Connection) -> dict[str, Catalogue]:
     services: dict[str, dict[str, Service]] = {}
-    for panel, id_, name, type_, category, rate, least, most, refill, cancel, dripfeed in connection.execute(
-        "SELECT panel, id, name, type, category, rate, min, max, refill, cancel, dripfeed FROM services ORDER BY rowid"
-    ):
-        services.setdefault(panel, {})[id_] = Service(
-            id=id_,
-            name=name,
-            type=type_,
-            category=category,
-            rate=Decimal(rate),
-            min=least,
-            max=most,
-            refill=_FLAGS[refill],
-            cancel=_FLAGS[cancel],
-            dripfeed=_FLAGS[dripfeed],
-        )
+    columns = ", ".join(Service._fields)
+    for panel, *facts in connection.execute(f"SELECT panel, {columns} FROM services ORDER BY rowid"):  # noqa: S608  # our own column names
+        service = as_service(facts)
+        services.setdefault(panel, {})[service.id] = service
     repeated = read_repeated(connection)
     return {
         panel: Catalogue(

@@ -1,4 +1,4 @@
-"""Merges the attempts and decisions that one copy of the state has and another lacks.
+"""Merges into an older copy of the state what another record knows and the copy does not: attempts and decisions.
 
 A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then
 as placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts,
@@ -6,17 +6,19 @@ and seen of them, is in `merge_requests`.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from itertools import count
+from typing import NamedTuple
 
 from runner.core.attempts import AttemptState, RefusalReason
 from runner.core.doubts import DecisionKind
 from runner.core.values.clock import to_text
 from runner.core.values.links import page_key
-from runner.store.connection import UNREADABLE, knowing_pages
-from runner.store.recovery.sound_rows import judge_of
+from runner.store.connection import knowing_pages
+from runner.store.recovery.merge_requests import merge_cancels, merge_facts, merge_refills
+from runner.store.recovery.rows import Key, Row, Rows, insert, read
 
 _OPEN_DOUBTS = (AttemptState.SENDING.value, AttemptState.IN_DOUBT.value)
 _CLOSED = (AttemptState.REFUSED.value, AttemptState.NOT_SENT.value)
@@ -25,24 +27,6 @@ _AFTER = {
     DecisionKind.NOT_PLACED.value: AttemptState.NOT_SENT.value,
     DecisionKind.ABANDON.value: AttemptState.ABANDONED.value,
 }
-_PROTECTION = ("campaign", "order_id", "since")
-Row = Mapping[str, Any]
-Key = tuple[int, str]  # an attempt's id and its run: names one attempt of all copies that ever were
-
-
-class Rows(NamedTuple):
-    """The tables of a state that are carried; columns by name, as older schemas have fewer."""
-
-    attempts: Mapping[Key, Row]
-    runs: Mapping[str, Row]
-    decisions: Mapping[int, Row]  # by attempt id, as the next one
-    evidence: Mapping[int, Row]
-    refills: Sequence[Row]  # by id, as the next two
-    cancels: Sequence[Row]
-    balances: Sequence[Row]
-    labels: Sequence[Row] = ()
-    protections: Sequence[tuple[str, str, str]] = ()  # campaign, order id, since
-    are_all: bool = True  # False if a page could not be read
 
 
 class MergeVerdict(StrEnum):
@@ -58,110 +42,71 @@ class MergeVerdict(StrEnum):
 
 
 class Carried(NamedTuple):
-    """One attempt of which the present state knows more."""
+    """One attempt of which the other record knows more."""
 
-    key: Key
     order: str  # its address now
     how: MergeVerdict
     message: str
 
 
-def read(connection: sqlite3.Connection, *, is_whole: bool = True) -> Rows:
-    """What an open state holds. Of one that is not whole, the rows around a damaged page, as far as they make sense."""
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    whole = True
+class Merged(NamedTuple):
+    """What a copy has taken over."""
 
-    def table(name: str, order: str) -> list[dict[str, Any]]:
-        nonlocal whole
-        if name not in there:  # of an older schema
-            return []
-        rows, is_all = _readable(connection, name, order)
-        if not is_whole:
-            is_sound, read_rows = judge_of(name), len(rows)
-            rows = [row for row in rows if is_sound(row)]
-            is_all = is_all and len(rows) == read_rows
-        whole = whole and is_all
-        return sorted(rows, key=lambda row: row[order])
-
-    def protections() -> list[tuple[str, str, str]]:
-        nonlocal whole
-        if "protections" not in there:
-            return []
-        try:
-            found = connection.execute("SELECT campaign, order_id, since FROM protections").fetchall()
-        except UNREADABLE:
-            whole = False
-            return []
-        is_sound = judge_of("protections")
-        return found if is_whole else [row for row in found if is_sound(dict(zip(_PROTECTION, row, strict=True)))]
-
-    return Rows(
-        attempts={(row["id"], row["run_id"]): row for row in table("attempts", "id")},
-        runs={row["id"]: row for row in table("runs", "id")},
-        decisions={row["attempt_id"]: row for row in table("decisions", "attempt_id")},
-        evidence={row["attempt_id"]: row for row in table("evidence", "attempt_id")},
-        refills=table("refills", "id"),
-        cancels=table("cancels", "id"),
-        balances=table("balances", "id"),
-        labels=table("balance_labels", "id"),
-        protections=protections(),
-        are_all=whole,
-    )
+    carried: Sequence[Carried] = ()  # in the order marked
+    refills: int = 0  # requests that it did not know, or of which it did not know the end
+    cancels: int = 0  # requests that it did not know
 
 
-def _readable(connection: sqlite3.Connection, table: str, order: str) -> tuple[list[dict[str, Any]], bool]:
-    """Rows from the front up to what can't be read, then from the back; and whether that was all."""
-    rows: dict[Any, dict[str, Any]] = {}
-    for direction in ("ASC", "DESC"):
-        cursor = connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        try:
-            for row in cursor.execute(f"SELECT * FROM {table} ORDER BY {order} {direction}"):  # noqa: S608  # our own names
-                rows[row[order]] = dict(row)
-        except UNREADABLE:
-            continue
-        return list(rows.values()), True
-    return list(rows.values()), False
-
-
-def differences(older: Rows, newer: Rows) -> list[Carried]:
-    """Attempts of `newer` that `older` would buy again, still takes for doubts, or has not decided; in the order marked."""
+def merge(connection: sqlite3.Connection, newer: Rows, at: datetime) -> Merged:
+    """Bring what `newer` knows into the database of an older copy, inside a transaction of the caller's."""
+    knowing_pages(connection)
+    older = read(connection)
+    for run in newer.runs:
+        insert(connection, "runs", run, or_ignore=True)
+    for protection in newer.protections:
+        # What was let go since is protected again: the next apply of a file that lists it says otherwise.
+        insert(connection, "protections", protection, or_ignore=True)
+    ids = {key[0]: key[0] for key in newer.attempts if key in older.attempts}
+    new_ids = count(max((id_ for id_, _ in (*older.attempts, *newer.attempts)), default=0) + 1)
     carried = []
-    doubts = {_sold(row) for row in older.attempts.values() if row["state"] in _OPEN_DOUBTS}
-    owned = {(row["panel"], row["panel_order_id"]) for row in older.attempts.values()}
     for key, row in newer.attempts.items():
-        before = older.attempts.get(key)
-        if decision := _decision_to_carry(older, newer, key):
-            how, message = _how_decided(before, decision, older.decisions.get(key[0])), _decision_words(decision)
-            if how is MergeVerdict.DECIDED_OTHERWISE and before is not None:
-                message += f"; in the copy it is {before['state'].replace('_', ' ')}, and that stands"
-        elif before is not None and before["state"] == row["state"]:
-            if _address(before) == _address(row):
-                continue
-            how, message = MergeVerdict.RENAMED, row["message"]
-        elif before is None and row["state"] in _CLOSED and not _is_duplicate(newer, key):
-            continue  # nothing was bought, and nothing is open there
-        elif row["state"] in _CLOSED:
-            how, message = MergeVerdict.NOT_BOUGHT, row["message"]
+        if (verdict := _verdict(connection, older, newer, key)) is None:
+            continue
+        how, message = verdict
+        lost_run = {"id": row["run_id"], "command": "unknown", "started_at": row["marked_at"]}
+        insert(connection, "runs", lost_run, or_ignore=True)  # its own row may be on a damaged page
+        if key in older.attempts:
+            _advance(connection, row, how, message, at)
         else:
-            how, message = MergeVerdict.IN_DOUBT, _words(row)
-            if before is None and _sold(row) in doubts:
-                is_known = row["state"] == AttemptState.PLACED and (row["panel"], row["panel_order_id"]) not in owned
-                how = MergeVerdict.PLACED if is_known else MergeVerdict.GIVEN_UP
-            doubts.add(_sold(row))
-        if (
-            how in (MergeVerdict.DECIDED, MergeVerdict.NOT_BOUGHT)
-            and before is not None
-            and before["state"] in _OPEN_DOUBTS
-        ):
-            doubts.discard(_sold(row))
-        carried.append(Carried(key, _address(row), how, message))
-    return carried
+            is_free = connection.execute("SELECT 1 FROM attempts WHERE id = ?", key[:1]).fetchone() is None
+            ids[key[0]] = key[0] if is_free else next(new_ids)
+            insert(connection, "attempts", {**_as_new(connection, row, how, message, at), "id": ids[key[0]]})
+        if how is MergeVerdict.DECIDED:
+            _decide(connection, ids[key[0]], newer.decisions[key[0]], message, at)
+        carried.append(Carried(_address(row), how, message))
+    refills = merge_refills(connection, older, newer, ids)
+    cancels = merge_cancels(connection, older, newer, ids)
+    merge_facts(connection, newer, ids)
+    return Merged(carried, refills, cancels)
 
 
-def _sold(row: Row) -> tuple[str, str, str]:
-    """What one doubt at a time may hold."""
-    return (row["panel"], row["service"], page_key(row["link"]))
+def _verdict(connection: sqlite3.Connection, older: Rows, newer: Rows, key: Key) -> tuple[MergeVerdict, str] | None:
+    """What becomes of an attempt, and why; None if it would not be bought again and nothing else differs."""
+    row, before = newer.attempts[key], older.attempts.get(key)
+    if decision := _decision_to_carry(older, newer, key):
+        how, message = _how_decided(before, decision, older.decisions.get(key[0])), _decision_words(decision)
+        if how is MergeVerdict.DECIDED_OTHERWISE and before is not None:
+            message += f"; in the copy it is {before['state'].replace('_', ' ')}, and that stands"
+        return how, message
+    if before is not None and before["state"] == row["state"]:
+        return None if _address(before) == _address(row) else (MergeVerdict.RENAMED, row["message"])
+    if row["state"] in _CLOSED:
+        is_told = before is not None or _is_duplicate(newer, key)  # else nothing was bought, and nothing is open there
+        return (MergeVerdict.NOT_BOUGHT, row["message"]) if is_told else None
+    if before is not None or not _is_doubted(connection, row):
+        return MergeVerdict.IN_DOUBT, _words(row)
+    is_known = row["state"] == AttemptState.PLACED and not _is_owned(connection, row["panel"], row["panel_order_id"])
+    return MergeVerdict.PLACED if is_known else MergeVerdict.GIVEN_UP, _words(row)
 
 
 def _decision_to_carry(older: Rows, newer: Rows, key: Key) -> Row | None:
@@ -188,80 +133,46 @@ def _is_duplicate(rows: Rows, key: Key) -> bool:
     return evidence is not None and evidence["reason"] == RefusalReason.DUPLICATE.value
 
 
-def merge_into(
-    connection: sqlite3.Connection, carried: Sequence[Carried], newer: Rows, at: datetime
-) -> Mapping[int, int]:
-    """Put them into the older state, inside a transaction of the caller's.
-
-    Answers with the ids that attempts of `newer` have there; attempts that it does not hold are left out.
-    """
-    known = {(row[0], row[1]) for row in connection.execute("SELECT id, run_id FROM attempts")}
-    ids = {attempt_id: attempt_id for attempt_id, run_id in newer.attempts if (attempt_id, run_id) in known}
-    (next_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM attempts").fetchone()
-    next_id = max(next_id, max((key[0] for key in newer.attempts), default=0) + 1)
-    for run in newer.runs.values():
-        insert(connection, "runs", run, or_ignore=True)
-    # What was let go since is protected again: the next apply of a file that lists it says otherwise.
-    connection.executemany(
-        "INSERT OR IGNORE INTO protections (campaign, order_id, since) VALUES (?, ?, ?)", newer.protections
+def _advance(connection: sqlite3.Connection, row: Row, how: MergeVerdict, message: str, at: datetime) -> None:
+    """Bring an attempt that the copy holds as far as the other record has it."""
+    connection.execute(
+        "UPDATE OR IGNORE attempts SET campaign = ?, order_id = ? WHERE id = ?",
+        (row["campaign"], row["order_id"], row["id"]),
     )
-    for one in carried:
-        row = newer.attempts[one.key]
-        lost_run = {"id": row["run_id"], "command": "unknown", "started_at": row["marked_at"]}
-        insert(connection, "runs", lost_run, or_ignore=True)  # its own row may be on a damaged page
-        former_id = one.key[0]
-        if one.key not in known:
-            ids[former_id] = _insert_attempt(connection, dict(row), one, next_id, at)
-            next_id += 1
-        else:
-            connection.execute(
-                "UPDATE OR IGNORE attempts SET campaign = ?, order_id = ? WHERE id = ?",
-                (row["campaign"], row["order_id"], former_id),
-            )
-            if one.how is MergeVerdict.NOT_BOUGHT:
-                _settle(connection, former_id, AttemptState.NOT_SENT, one.message, at)
-            elif one.how is MergeVerdict.IN_DOUBT:
-                _settle(connection, former_id, AttemptState.IN_DOUBT, one.message, at)
-        if one.how is MergeVerdict.DECIDED:
-            _decide(connection, ids[former_id], newer.decisions[former_id], one.message, at)
-    return ids
+    if how is MergeVerdict.NOT_BOUGHT:
+        _settle(connection, row["id"], AttemptState.NOT_SENT, message, at)
+    elif how is MergeVerdict.IN_DOUBT:
+        _settle(connection, row["id"], AttemptState.IN_DOUBT, message, at)
 
 
-def _insert_attempt(
-    connection: sqlite3.Connection, row: dict[str, Any], one: Carried, new_id: int, at: datetime
-) -> int:
-    """What is closed, or decided, as it is; all else as in doubt. Open ones in a slot of their own. Its id.
+def _as_new(connection: sqlite3.Connection, row: Row, how: MergeVerdict, message: str, at: datetime) -> Row:
+    """An attempt for a copy that lacks it: what is closed, or decided, as it is; all else in doubt. In a slot of its own.
 
     Where another doubt holds the same service and link already, it stays placed, or is given up if it was not.
     """
-    if connection.execute("SELECT 1 FROM attempts WHERE id = ?", (row["id"],)).fetchone():
-        row["id"] = new_id
-    if row["state"] not in _CLOSED:
-        (slot,) = connection.execute(
-            "SELECT coalesce(max(slot) + 1, 0) FROM attempts WHERE campaign = ? AND order_id = ? AND kind = ?",
-            (row["campaign"], row["order_id"], row["kind"]),
-        ).fetchone()
-        row["slot"] = max(slot, row["slot"])
-        is_owned = _is_owned(connection, row["panel"], row["panel_order_id"])
-        if one.how is not MergeVerdict.DECIDED or is_owned:
-            row["message"] = one.message
-            is_held = _is_doubted(connection, row)
-            if not (is_held and row["state"] == AttemptState.PLACED and not is_owned):
-                state = AttemptState.ABANDONED if is_held else AttemptState.IN_DOUBT
-                row |= {"state": state.value, "settled_at": to_text(at), "panel_order_id": None}
-    insert(connection, "attempts", row)
-    return int(row["id"])
+    if row["state"] in _CLOSED:
+        return row
+    (free_slot,) = connection.execute(
+        "SELECT coalesce(max(slot) + 1, 0) FROM attempts WHERE campaign = ? AND order_id = ? AND kind = ?",
+        (row["campaign"], row["order_id"], row["kind"]),
+    ).fetchone()
+    row = {**row, "slot": max(free_slot, row["slot"])}
+    if how is MergeVerdict.DECIDED and not _is_owned(connection, row["panel"], row["panel_order_id"]):
+        return row
+    row = {**row, "message": message}
+    if how is MergeVerdict.PLACED:
+        return row
+    state = AttemptState.ABANDONED if _is_doubted(connection, row) else AttemptState.IN_DOUBT
+    return {**row, "state": state.value, "settled_at": to_text(at), "panel_order_id": None}
 
 
 def _is_doubted(connection: sqlite3.Connection, row: Row) -> bool:
-    found = (
-        knowing_pages(connection)
-        .execute(
-            "SELECT 1 FROM attempts WHERE state IN ('sending', 'in_doubt') AND panel = ? AND service = ? AND page_key(link) = ?",
-            _sold(row),
-        )
-        .fetchone()
-    )
+    """True if an attempt for the same service and page is being sent or in doubt: there may be one at a time."""
+    found = connection.execute(
+        "SELECT 1 FROM attempts WHERE (state = 'sending' OR state = 'in_doubt') "
+        "AND panel = ? AND service = ? AND page_key(link) = ?",
+        (row["panel"], row["service"], page_key(row["link"])),
+    ).fetchone()
     return found is not None
 
 
@@ -298,17 +209,6 @@ def _is_owned(connection: sqlite3.Connection, panel: str, order_id: str | None) 
         "SELECT 1 FROM attempts WHERE panel = ? AND panel_order_id = ?", (panel, order_id)
     ).fetchone()
     return found is not None
-
-
-def insert(connection: sqlite3.Connection, table: str, row: Row, *, or_ignore: bool = False) -> None:
-    """One row, of which the table takes the columns that it has."""
-    columns = [name for (_, name, *_) in connection.execute(f"PRAGMA table_info({table})") if name in row]
-    marks = ", ".join("?" * len(columns))
-    names = ", ".join(f'"{name}"' for name in columns)
-    connection.execute(
-        f"INSERT {'OR IGNORE ' if or_ignore else ''}INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # the table's own names
-        [row[name] for name in columns],
-    )
 
 
 def _words(row: Row) -> str:

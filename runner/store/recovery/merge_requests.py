@@ -1,46 +1,68 @@
-"""Merges refills, cancellations, evidence, balances and labels recorded after a copy was made.
+"""Merges what was asked about attempts, and seen of them, after a copy was made.
 
-Only ever added: a refill asked for since counts against its spacing and its number, and is not asked for again.
+Requests are only ever added: a refill asked for since counts against its spacing and its number, and is not asked for
+again. Statuses come along, so that no waiting period begins anew.
 """
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from runner.core.attempts import AttemptState
 from runner.core.refills import RefillState
-from runner.store.recovery.merge_copies import Key, Row, Rows, insert
+from runner.store.recovery.rows import Key, Row, Rows, insert
 
 _ASKING, _REQUESTED, _UNKNOWN = (
     state.value for state in (RefillState.ASKING, RefillState.REQUESTED, RefillState.UNKNOWN)
 )
 _OVER = (RefillState.COMPLETED.value, RefillState.REJECTED.value)
 _REFILL_FACTS = ("state", "refill_id", "finality", "message", "answered_at", "checked_at")
+_STATUS_FACTS = (
+    *("status", "status_text", "first_charge", "charge", "start_count", "remains"),
+    *("checked_at", "missing_in_a_row", "final_at"),
+)
+_UPDATE_STATUS = (
+    f"UPDATE OR IGNORE attempts SET {', '.join(f'{fact} = ?' for fact in _STATUS_FACTS)} "  # noqa: S608  # our own names
+    "WHERE id = ? AND state = 'placed' AND panel_order_id = ? AND coalesce(checked_at, '') < ?"
+)
 
-_Name = tuple[
-    Key, str, int
-]  # of a request: its attempt, when it was asked, its ordinal among the requests of that moment
+# Of a request: its attempt, when it was asked, and its ordinal among the requests of that moment.
+_Name = tuple[Key, str, int]
 
 
-class Further(NamedTuple):
-    """Requests that the older copy does not know, or of which it does not know the end."""
-
-    refills: Sequence[tuple[Row, int | None]]  # with the id that the older copy knows it by
-    cancels: Sequence[Row]
-
-
-def further_requests(older: Rows, newer: Rows) -> Further:
-    """What `newer` knows of refills and cancellations and `older` does not, in the order asked."""
+def merge_refills(connection: sqlite3.Connection, older: Rows, newer: Rows, ids: Mapping[int, int]) -> int:
+    """How many requests the older copy did not know, or not their end. `ids`: what attempts of `newer` are called there."""
     known = dict(_named(older, older.refills))
-    refills: list[tuple[Row, int | None]] = []
+    carried = 0
     for name, row in _named(newer, newer.refills):
         before = known.get(name)
-        if before is None:
-            refills.append((row, None))
-        elif before["state"] != row["state"]:
-            refills.append((row, before["id"]))
-    cancelled = {name for name, _ in _named(older, older.cancels)}
-    return Further(refills, [row for name, row in _named(newer, newer.cancels) if name not in cancelled])
+        if row["attempt_id"] in ids and (before is None or before["state"] != row["state"]):
+            moved = {**row, "attempt_id": ids[row["attempt_id"]]}
+            _insert_refill(connection, moved) if before is None else _advance_refill(connection, moved, before["id"])
+            carried += 1
+    return carried
+
+
+def merge_cancels(connection: sqlite3.Connection, older: Rows, newer: Rows, ids: Mapping[int, int]) -> int:
+    """How many requests the older copy did not know; `ids` as in `merge_refills`."""
+    known = dict(_named(older, older.cancels))
+    lacking = [row for name, row in _named(newer, newer.cancels) if name not in known and row["attempt_id"] in ids]
+    for row in lacking:
+        _insert_at_end(connection, "cancels", {**row, "attempt_id": ids[row["attempt_id"]]})
+    return len(lacking)
+
+
+def merge_facts(connection: sqlite3.Connection, newer: Rows, ids: Mapping[int, int]) -> None:
+    """Evidence, balances with their labels, and the later statuses of placed orders; `ids` as in `merge_refills`."""
+    for attempt_id, row in newer.evidence.items():
+        if attempt_id in ids:
+            insert(connection, "evidence", {**row, "attempt_id": ids[attempt_id]}, or_ignore=True)
+    _carry_labels(connection, newer, _carry_balances(connection, newer, ids))
+    for row in newer.attempts.values():
+        if row["state"] == AttemptState.PLACED.value and row["checked_at"] is not None and row["id"] in ids:
+            facts = [row.get(fact) for fact in _STATUS_FACTS]  # a state of an older schema has no `final_at`
+            connection.execute(_UPDATE_STATUS, (*facts, ids[row["id"]], row["panel_order_id"], row["checked_at"]))
 
 
 def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:
@@ -52,21 +74,6 @@ def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:
             moment = (key, row["asked_at"])
             several[moment] += 1
             yield (*moment, several[moment]), row
-
-
-def carry_requests(connection: sqlite3.Connection, further: Further, newer: Rows, ids: Mapping[int, int]) -> None:
-    """Put them into the older state, inside a transaction of the caller's; `ids` is what `carrying.carry` answered."""
-    for row, known_id in further.refills:
-        if row["attempt_id"] in ids:
-            moved = {**row, "attempt_id": ids[row["attempt_id"]]}
-            _insert_refill(connection, moved) if known_id is None else _advance_refill(connection, moved, known_id)
-    for row in further.cancels:
-        if row["attempt_id"] in ids:
-            _insert_at_end(connection, "cancels", {**row, "attempt_id": ids[row["attempt_id"]]})
-    for attempt_id, row in newer.evidence.items():
-        if attempt_id in ids:
-            insert(connection, "evidence", {**row, "attempt_id": ids[attempt_id]}, or_ignore=True)
-    _carry_labels(connection, newer, _carry_balances(connection, newer, ids))
 
 
 def _insert_refill(connection: sqlite3.Connection, row: dict[str, Any]) -> None:

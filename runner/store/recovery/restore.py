@@ -6,31 +6,33 @@ A copy that is older than reality begins a new epoch: every other copy of the fo
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock, to_text
-from runner.store.connection import NOT_OURS, UNREADABLE, holds_tables, reading, revision
+from runner.store.connection import NOT_OURS, UNREADABLE, holds_tables, reading
 from runner.store.disk.error_texts import reason_of
-from runner.store.disk.paths import StatePaths, make_directory, make_private_file, sync_directory
+from runner.store.disk.paths import BESIDE, StatePaths, make_directory, make_private_file, sync_directory
 from runner.store.integrity.database_check import damage_of
 from runner.store.integrity.high_water import HighWater, HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage, found, write_lineage
 from runner.store.integrity.progress_evidence import Evidence, gather, holds_all
 from runner.store.integrity.startup_check import IN_USE, refuse_if_unsound
 from runner.store.read.snapshot import recorded_in
-from runner.store.recovery import merge_copies, merge_requests
-from runner.store.recovery.merge_copies import Carried, Rows
-from runner.store.recovery.merge_requests import Further
-from runner.store.recovery.merge_statuses import carry_statuses
-from runner.store.schema.migrate import ensure_schema
-from runner.store.schema.revisions import REVISIONS, refuse_unknown
+from runner.store.recovery.merge_copies import Merged, merge
+from runner.store.recovery.rows import Key, Rows, read
+from runner.store.schema.migrate import migrate
+from runner.store.schema.revisions import REVISIONS, refuse_unknown, revision
 from runner.store.startup.backup import backup
-from runner.store.startup.opening import engine_of
+
+_WHEN_PLANNED = datetime(1970, 1, 1, tzinfo=UTC)  # stands for now in a merge that nobody keeps
 
 
 class Restoration(NamedTuple):
@@ -41,8 +43,7 @@ class Restoration(NamedTuple):
     high_water: int  # the newest serial known
     after: Lineage  # of the state afterwards
     present_was_read: bool  # all of it, and it is the newest known; else some of what was done since is lost for good
-    carried: Sequence[Carried]  # attempts of which only the present state knows, or knows more
-    further: Further  # refills and cancellations, the same
+    merged: Merged  # that only the present state knows, or knows more about
     missing: int  # orders that a high-water mark counts, and neither the copy nor the present state holds
     kept: Path | None = None  # where the present state is now
 
@@ -65,9 +66,7 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
             "name a copy of this project's state, or the right project with --state",
         )
     if present.lineage is not None and present.lineage.family != family:
-        present = present._replace(
-            lineage=None, rows=None, holds_all=False
-        )  # somebody else's database lies in its place
+        present = _NO_PRESENT  # somebody else's database lies in its place
     known = [one for one in (*evidence.lineages(), present.lineage) if one is not None and one.family == family]
     newest = max((copy.lineage, *known), key=lambda one: (one.epoch, one.serial))
     high_water = max(one.serial for one in (copy.lineage, *known))
@@ -76,6 +75,8 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     after = copy.lineage
     if is_older or _is_unsound(paths, source):
         after = Lineage(newest.in_next_epoch(), high_water + 1)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as nowhere:
+        merged = _fill(nowhere, source, present.rows, _WHEN_PLANNED)
     return Restoration(
         source=source,
         copy=copy.lineage,
@@ -87,9 +88,10 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
         and present.holds_all
         and not _is_older(present.lineage, copy.lineage)
         and not _is_unsound(paths, paths.db),
-        carried=[] if present.rows is None else merge_copies.differences(copy.rows, present.rows),
-        further=Further((), ()) if present.rows is None else merge_requests.further_requests(copy.rows, present.rows),
-        missing=_missing(evidence, newest, copy.rows, present.rows),
+        merged=merged,
+        missing=_missing(
+            evidence, newest, copy.attempts | (set() if present.rows is None else set(present.rows.attempts))
+        ),
     )
 
 
@@ -97,8 +99,7 @@ def _is_older(one: Lineage, other: Lineage | None) -> bool:
     return other is not None and (one.epoch, one.serial) < (other.epoch, other.serial)
 
 
-def _missing(evidence: Evidence, newest: Lineage, *several: Rows | None) -> int:
-    known = {key for rows in several if rows is not None for key in rows.attempts}
+def _missing(evidence: Evidence, newest: Lineage, known: Collection[Key]) -> int:
     counted = [one.mark.attempts for one in evidence.witnesses if one.mark.lineage.lineage == newest.lineage]
     return max(0, max(counted, default=0) - len(known))
 
@@ -121,15 +122,11 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
     present = _present(paths, gather(paths))
     draft = paths.db.with_name(f".{paths.db.name}.restoring")
     try:
-        _copy(plan.source, draft)
-        ensure_schema(engine_of(draft), lambda: None)
+        for leftover in (draft, *(draft.with_name(draft.name + ending) for ending in BESIDE)):
+            leftover.unlink(missing_ok=True)
+        make_private_file(draft)
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("BEGIN IMMEDIATE")
-            if present.rows is not None:
-                ids = merge_copies.merge_into(connection, plan.carried, present.rows, clock.now())
-                merge_requests.carry_requests(connection, plan.further, present.rows, ids)
-                carry_statuses(connection, present.rows, ids)
+            _fill(connection, plan.source, present.rows, clock.now())
             now = to_text(clock.now())
             connection.execute(
                 "INSERT INTO runs (id, command, started_at, ended_at, exit_code) VALUES (?, ?, ?, ?, 0)",
@@ -152,7 +149,7 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             path.unlink(missing_ok=True)
         draft.replace(Path(os.path.realpath(paths.db)))
         sync_directory(paths.db.parent)
-    except (OSError, *UNREADABLE) as error:
+    except (OSError, SQLAlchemyError, *UNREADABLE) as error:
         draft.unlink(missing_ok=True)
         raise StateRefused(
             f"{plan.source} could not be restored: {reason_of(error)}", "the present state was left in place"
@@ -160,9 +157,23 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
     return kept, restored
 
 
+def _fill(connection: sqlite3.Connection, source: Path, present: Rows | None, at: datetime) -> Merged:
+    """Fill an empty database with the copy in the newest schema, and with what the present state knows beyond it.
+
+    What was merged; that transaction is left open.
+    """
+    with _reading_any(source) as copy:
+        copy.execute("COMMIT")  # what is copied is of one moment by itself
+        copy.backup(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    return Merged() if present is None else merge(connection, present, at)
+
+
 class _Looked(NamedTuple):
     lineage: Lineage
-    rows: Rows
+    attempts: frozenset[Key]
     holds_all: bool  # that the evidence tells of
 
 
@@ -198,7 +209,8 @@ def _look_into(source: Path, evidence: Evidence) -> _Looked:
             raise StateRefused(
                 f"{source} can't be restored: {error} makes no sense in it", "try the next older copy"
             ) from error
-        return _Looked(known, merge_copies.read(connection), holds_all(connection, known, evidence))
+        attempts = frozenset(connection.execute("SELECT id, run_id FROM attempts"))
+        return _Looked(known, attempts, holds_all(connection, known, evidence))
 
 
 def _makes_sense(connection: sqlite3.Connection, known: Lineage | None) -> bool:
@@ -213,7 +225,7 @@ def _makes_sense(connection: sqlite3.Connection, known: Lineage | None) -> bool:
 
 def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
     try:
-        return holds_tables(connection, at)
+        return holds_tables(connection, at.db)
     except StateRefused as refusal:
         raise StateRefused(refusal.message, "name a copy of this project's state") from refusal
 
@@ -224,12 +236,12 @@ def _present(paths: StatePaths, evidence: Evidence) -> _Present:
         return _NO_PRESENT
     try:
         with reading(paths) as connection:
-            if not holds_tables(connection, paths):
+            if not holds_tables(connection, paths.db):
                 return _NO_PRESENT
             known = found(connection, paths)
             is_whole = not damage_of(connection) and _makes_sense(connection, known)
             has_all = known is not None and holds_all(connection, known, evidence)
-            return _Present(known, merge_copies.read(connection, is_whole=is_whole), is_whole, has_all)
+            return _Present(known, read(connection, is_whole=is_whole), is_whole, has_all)
     except (StateRefused, *NOT_OURS):
         return _NO_PRESENT
 
@@ -261,15 +273,6 @@ def _keep_present(paths: StatePaths, clock: Clock, *, is_whole: bool) -> Path | 
             _sync(folder / path.name)
     sync_directory(folder)
     return folder
-
-
-def _copy(source: Path, draft: Path) -> None:
-    for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
-        leftover.unlink(missing_ok=True)
-    make_private_file(draft)
-    with _reading_any(source) as connection, closing(sqlite3.connect(draft, isolation_level=None)) as target:
-        connection.execute("COMMIT")
-        connection.backup(target)
 
 
 @contextmanager

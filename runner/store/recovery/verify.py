@@ -4,15 +4,12 @@ import os
 import sqlite3
 import stat
 from collections.abc import Container, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
-
 from runner.core.errors import StateRefused
-from runner.store.connection import holds_tables, knowing_pages, reading, revision
+from runner.store.connection import holds_tables, knowing_pages, reading
 from runner.store.disk.ballast import SIZE
 from runner.store.disk.location_checks import files_of, refuse_unsafe_place
 from runner.store.disk.lock import is_free
@@ -31,8 +28,8 @@ from runner.store.integrity.startup_check import (
     seals_for,
 )
 from runner.store.read.snapshot import read_state
-from runner.store.schema.migrate import ensure_schema
-from runner.store.schema.revisions import HEAD, refuse_unknown
+from runner.store.schema.migrate import empty_state
+from runner.store.schema.revisions import HEAD, refuse_unknown, revision
 from runner.store.write.spill_file import SLOT
 
 _CHECKS = ("place", "owner and permissions", "ballast and emergency file", "write-ahead log", "pages and indexes", "foreign keys", "tables, indexes, triggers", "purchases", "lineage and serial")  # fmt: skip
@@ -100,7 +97,7 @@ def verify(paths: StatePaths) -> Verified:
         left = look_beside(paths)
         evidence = left.evidence
         with reading(paths) as connection:
-            if not holds_tables(connection, paths):
+            if not holds_tables(connection, paths.db):
                 findings.append(Finding(f"{paths.db} is empty", _RESTORE))
             else:
                 if is_at_rest:
@@ -165,9 +162,7 @@ def _database(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 def _schema(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Every table, index and trigger, word for word as the migrations make them in an empty database."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        engine = create_engine("sqlite+pysqlite://", creator=lambda: fresh, poolclass=StaticPool)
-        ensure_schema(engine, lambda: None)
+    with empty_state() as fresh:
         expected = _definitions(fresh)
     there = _definitions(connection)
     for name, (kind, sql) in expected.items():

@@ -1,11 +1,14 @@
 """Brings the schema of a database up to date. Alembic (0.3 s to import) is loaded only when there is something to do."""
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.pool import NullPool, Pool, StaticPool
 
 from runner.core.errors import StateRefused
 from runner.store.schema.revisions import REVISIONS, refuse_unknown
@@ -19,6 +22,17 @@ class History(NamedTuple):
 
 
 PACKAGED = History(Path(str(files("runner.store.schema") / "migrations")), REVISIONS)
+
+
+def engine_over(connect: Callable[[], sqlite3.Connection], pool: type[Pool] = NullPool) -> Engine:
+    """An engine whose transactions begin immediately, over connections that begin none by themselves."""
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=pool)
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver's own begin would be deferred, and only before DML
+
+    return engine
 
 
 def ensure_schema(engine: Engine, before_change: Callable[[], object], history: History = PACKAGED) -> bool:
@@ -37,6 +51,19 @@ def ensure_schema(engine: Engine, before_change: Callable[[], object], history: 
     with engine.begin() as connection:
         _upgrade(connection, history.scripts)
     return True
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """The same for an open database that nobody else has, or will miss."""
+    ensure_schema(engine_over(lambda: connection, StaticPool), lambda: None)
+
+
+@contextmanager
+def empty_state() -> Iterator[sqlite3.Connection]:
+    """An empty database of the newest schema, in memory: what every state is compared with."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        yield connection
 
 
 def _revision(connection: Connection) -> str | None:

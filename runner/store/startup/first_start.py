@@ -54,7 +54,7 @@ def standing_of(paths: StatePaths) -> Standing:
     if not paths.db.exists():
         return Standing.MISSING
     with reading(paths) as connection:
-        if not holds_tables(connection, paths):
+        if not holds_tables(connection, paths.db):
             return Standing.MISSING
         return Standing.BEGUN if is_begun(connection) else Standing.UNUSED
 

@@ -1,18 +1,16 @@
 """Opens the state for writing: private, of the right lineage, with the newest schema, durable or not at all."""
 
-import sqlite3
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock
-from runner.store.connection import reading, unreadable
+from runner.store.connection import connect_writer, reading, unreadable
 from runner.store.disk.ballast import make_ballast
 from runner.store.disk.location_checks import refuse_unsafe_place
 from runner.store.disk.lock import StateLock
@@ -22,14 +20,13 @@ from runner.store.integrity.high_water import HighWater, HighWaterMarks, standin
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.progress_evidence import check
 from runner.store.integrity.startup_check import note_in_use, refuse_if_unsound
-from runner.store.schema.migrate import ensure_schema
+from runner.store.schema.migrate import engine_over, ensure_schema
 from runner.store.startup.backup import backup
 from runner.store.startup.first_start import begin, is_begun
 from runner.store.startup.spill_replay import merge_kept
 from runner.store.write.spill_file import EmergencyFile
 from runner.store.write.writer import Beside, Writer
 
-_BUSY_TIMEOUT = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
 _SYNCHRONOUS_FULL = 2
 
 
@@ -103,24 +100,7 @@ def _open(  # one part of the state each
 
 def engine_of(db: Path) -> Engine:
     """Durable write connections to a database file, each transaction begun immediately."""
-
-    def connect() -> sqlite3.Connection:
-        # Transactions are begun by the event below: the driver's own begin would be deferred, and only before DML.
-        return sqlite3.connect(db, timeout=_BUSY_TIMEOUT, isolation_level=None)
-
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        # No checkpoint behind our back: the writer makes them, so that any other write to the file is somebody else's.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin_immediate(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+    return engine_over(lambda: connect_writer(db))
 
 
 def _refuse_unless_durable(connection: Connection, paths: StatePaths) -> None:
