@@ -309,7 +309,7 @@ def test_an_answer_to_a_refill_that_this_state_did_not_ask_for_is_told_and_kept(
     writer.close()
     file = EmergencyFile(paths)
     answer = RefillSettled(refill, RefillState.REQUESTED, "99")
-    assert file.keep_refills([SettleRefills([answer], NOW + timedelta(hours=hours))], run) == {refill}
+    assert file.keep([SettleRefills([answer], NOW + timedelta(hours=hours))], run) == {0}
     file.close()
     for _ in range(2):
         opened = open_writer(paths, lock, clock)

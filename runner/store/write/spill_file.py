@@ -5,14 +5,12 @@ It needs no new space on the disk. The next start carries what it holds into the
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from runner.core.attempts import Outcome, OutcomeKind, Phase
-from runner.core.operations import Settle, SettleRefills
+from runner.core.operations import Operation, Settle, SettleRefills
 from runner.core.refills import Finality, RefillSettled, RefillState
 from runner.core.values.clock import from_text, to_text
 from runner.core.values.text import clean
@@ -24,23 +22,12 @@ _BLANK = b" " * (SLOT - 1) + b"\n"
 _LONGEST_MESSAGE = 100  # characters
 
 
-class SpilledOutcome(NamedTuple):
-    """One outcome that is not in the database yet."""
+class Spilled(NamedTuple):
+    """One answer that is not in the database yet."""
 
     slot: int
-    attempt_id: int
-    run_id: str  # with the id it names one attempt of all states that ever were
-    outcome: Outcome
-    at: datetime
-
-
-class SpilledRefill(NamedTuple):
-    """One answer to a request for a refill that is not in the database yet."""
-
-    slot: int
-    run_id: str  # of the run that asked
-    settled: RefillSettled
-    at: datetime
+    run_id: str  # of the run that asked: with the id it names one attempt of all states that ever were
+    told: Settle | SettleRefills  # with one answer
 
 
 class EmergencyFile:
@@ -68,23 +55,14 @@ class EmergencyFile:
             os.fsync(handle)
             sync_directory(self.path.parent)
 
-    def keep(self, settles: Iterable[Settle], run_id: str | None) -> frozenset[int]:
-        """Ids of the attempts whose outcome is durable here when this returns. An outcome in doubt proves nothing: left out."""
-        wanted = [settle for settle in settles if settle.outcome.kind is not OutcomeKind.IN_DOUBT]
+    def keep(self, batch: Sequence[Operation], run_id: str | None) -> frozenset[int]:
+        """Places of the operations of which something is durable here when this returns: outcomes come first."""
         if run_id is None:
             return frozenset()
-        lines = [_fitted(partial(_facts, settle, run_id), settle.outcome.message) for settle in wanted]
-        return frozenset(wanted[place].attempt_id for place in self._write(lines))
-
-    def keep_refills(self, settles: Iterable[SettleRefills], run_id: str | None) -> frozenset[int]:
-        """Ids of the requests whose answer is durable here when this returns. An unknown answer says nothing: left out."""
-        wanted = [
-            (one, settle.at) for settle in settles for one in settle.settled if one.state is not RefillState.UNKNOWN
-        ]
-        if run_id is None:
-            return frozenset()
-        lines = [_fitted(partial(_refill_facts, one, run_id, at), one.message) for one, at in wanted]
-        return frozenset(wanted[place][0].id for place in self._write(lines))
+        places = sorted(range(len(batch)), key=lambda place: not isinstance(batch[place], Settle))
+        records = [(place, facts) for place in places for facts in _facts(batch[place], run_id)]
+        written = self._write([_line(facts) for _, facts in records])
+        return frozenset(records[number][0] for number in written)
 
     def _write(self, lines: Sequence[bytes]) -> list[int]:
         """Places of the lines that are durable in the file when this returns."""
@@ -106,20 +84,12 @@ class EmergencyFile:
             return []
         return written
 
-    def kept(self) -> Sequence[SpilledOutcome]:
-        """The outcomes in the file; a line that was not written whole is none."""
-        return [kept for slot, line in self._lines() if (kept := _read(slot, line)) is not None]
-
-    def kept_refills(self) -> Sequence[SpilledRefill]:
-        """The answers to refills in the file."""
-        return [kept for slot, line in self._lines() if (kept := _read_refill(slot, line)) is not None]
-
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        if self._handle is not None:
-            for slot in range(SLOTS):
-                line = os.pread(self._handle, SLOT, slot * SLOT)
-                if not line.isspace():
-                    yield slot, line
+    def kept(self) -> list[Spilled]:
+        """What is in the file; a line that was not written whole is left out."""
+        if self._handle is None:
+            return []
+        lines = [os.pread(self._handle, SLOT, slot * SLOT) for slot in range(SLOTS)]
+        return [kept for slot, line in enumerate(lines) if (kept := _read(slot, line)) is not None]
 
     def clear(self, slots: Iterable[int]) -> None:
         """Blank these slots, durably."""
@@ -135,65 +105,63 @@ class EmergencyFile:
             os.close(handle)
 
 
-def _fitted(facts: Callable[[str], dict[str, Any]], message: str) -> bytes:
-    """A line with as much of the message as fits; longer than a slot if nothing helps."""
-    line = _line(facts(message[:_LONGEST_MESSAGE]))
-    return line if len(line) == SLOT else _line(facts(""))
-
-
 def _line(facts: Mapping[str, Any]) -> bytes:
-    return json.dumps(facts).encode().ljust(SLOT - 1) + b"\n"
+    """A line with as much of the message as fits; longer than a slot if nothing helps."""
+    lines = (
+        json.dumps({**facts, "message": facts["message"][:longest]}).encode().ljust(SLOT - 1) + b"\n"
+        for longest in (_LONGEST_MESSAGE, 0)
+    )
+    whole, short = lines
+    return whole if len(whole) == SLOT else short
 
 
-def _facts(settle: Settle, run_id: str, message: str) -> dict[str, Any]:
-    outcome = settle.outcome
-    return {
-        "attempt_id": settle.attempt_id,
-        "run_id": run_id,
-        "kind": outcome.kind.value,
-        "panel_order_id": outcome.panel_order_id,
-        "phase": outcome.phase.value,
-        "message": message,
-        "at": to_text(settle.at),
-    }
+def _facts(operation: Operation, run_id: str) -> list[dict[str, Any]]:
+    """What is to be kept of an operation, a record each. An answer that proves nothing is left out."""
+    match operation:
+        case Settle(attempt_id, outcome, at) if outcome.kind is not OutcomeKind.IN_DOUBT:
+            return [
+                {
+                    "attempt_id": attempt_id,
+                    "run_id": run_id,
+                    "kind": outcome.kind.value,
+                    "panel_order_id": outcome.panel_order_id,
+                    "phase": outcome.phase.value,
+                    "message": outcome.message,
+                    "at": to_text(at),
+                }
+            ]
+        case SettleRefills(settled, at):
+            return [
+                {
+                    "refill": one.id,
+                    "run_id": run_id,
+                    "state": one.state.value,
+                    "refill_id": one.refill_id,
+                    "finality": None if one.finality is None else one.finality.value,
+                    "message": one.message,
+                    "at": to_text(at),
+                }
+                for one in settled
+                if one.state is not RefillState.UNKNOWN
+            ]
+        case _:
+            return []
 
 
-def _refill_facts(settled: RefillSettled, run_id: str, at: datetime, message: str) -> dict[str, Any]:
-    return {
-        "refill": settled.id,
-        "run_id": run_id,
-        "state": settled.state.value,
-        "refill_id": settled.refill_id,
-        "finality": None if settled.finality is None else settled.finality.value,
-        "message": message,
-        "at": to_text(at),
-    }
-
-
-def _read(slot: int, line: bytes) -> SpilledOutcome | None:
+def _read(slot: int, line: bytes) -> Spilled | None:
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
         facts: dict[str, Any] = json.loads(line)
-        outcome = Outcome(
-            OutcomeKind(facts["kind"]),
-            _text_or_none(facts["panel_order_id"]),
-            message=clean(str(facts["message"])),
-            phase=Phase(facts["phase"]),
-        )
-        return SpilledOutcome(slot, int(facts["attempt_id"]), str(facts["run_id"]), outcome, from_text(facts["at"]))
-    return None
-
-
-def _read_refill(slot: int, line: bytes) -> SpilledRefill | None:
-    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        facts: dict[str, Any] = json.loads(line)
-        settled = RefillSettled(
-            int(facts["refill"]),
-            RefillState(facts["state"]),
-            _text_or_none(facts["refill_id"]),
-            None if facts["finality"] is None else Finality(facts["finality"]),
-            clean(str(facts["message"])),
-        )
-        return SpilledRefill(slot, str(facts["run_id"]), settled, from_text(facts["at"]))
+        at, message = from_text(facts["at"]), clean(str(facts["message"]))
+        told: Settle | SettleRefills
+        if "refill" in facts:
+            finality = None if facts["finality"] is None else Finality(facts["finality"])
+            state, refill_id = RefillState(facts["state"]), _text_or_none(facts["refill_id"])
+            told = SettleRefills([RefillSettled(int(facts["refill"]), state, refill_id, finality, message)], at)
+        else:
+            kind, order_id = OutcomeKind(facts["kind"]), _text_or_none(facts["panel_order_id"])
+            outcome = Outcome(kind, order_id, message=message, phase=Phase(facts["phase"]))
+            told = Settle(int(facts["attempt_id"]), outcome, at)
+        return Spilled(slot, str(facts["run_id"]), told)
     return None
 
 

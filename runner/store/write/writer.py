@@ -6,7 +6,7 @@ still recorded while the ballast's space lasts; after that, and after any other 
 """
 
 import sqlite3
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
@@ -153,9 +153,8 @@ class Writer:
 
     def _given_up(self, batch: Sequence[Operation]) -> list[Result]:
         """Errors for all; outcomes that prove something are noted in the emergency file."""
-        sends = self._emergency.keep((one for one in batch if isinstance(one, Settle)), self._run_id)
-        requests = self._emergency.keep_refills((one for one in batch if isinstance(one, SettleRefills)), self._run_id)
-        return [self._broken_error(noted=_is_noted(operation, sends, requests)) for operation in batch]
+        noted = self._emergency.keep(batch, self._run_id)
+        return [self._broken_error(noted=place in noted) for place in range(len(batch))]
 
     def close(self) -> None:
         """Give the connection back. After a clean end the WAL is folded into the database; else it stays as it is.
@@ -369,17 +368,6 @@ class Writer:
             "nothing more is sent; put the cause right (disk full, disk failing, files moved), then run again: "
             "what was in flight is then shown as in doubt",
         )
-
-
-def _is_noted(operation: Operation, sends: Container[int], requests: Container[int]) -> bool:
-    """True if the emergency file holds something of what the operation tells."""
-    match operation:
-        case Settle(attempt_id):
-            return attempt_id in sends
-        case SettleRefills(settled):
-            return any(one.id in requests for one in settled)
-        case _:
-            return False
 
 
 class _NoSpaceLeft(Exception):
