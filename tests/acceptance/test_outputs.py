@@ -136,7 +136,8 @@ def test_a_dangling_link_to_a_file_that_sqlite_will_make_is_no_way_either(bought
 
 def test_the_state_of_another_project_is_safe_too(bought, tmp_path):
     other = bought.copy(tmp_path / "other")
-    for target in ("runner.db", "runner.db-wal", "lineage.json", "runner.lock", "backups/x.json", "emergency.jsonl"):
+    beside = ("lineage.json", "runner.lock", "high-water", "emergency.jsonl")
+    for target in ("runner.db", "runner.db-wal", "backups/x.json", *beside):
         assert_refused(bought, "plan", "--out", str(other.state.parent / target))
         assert_refused(bought, "apply", "--yes", "--state", str(other.state), "--report", f"json=state/{target}")
 

@@ -81,7 +81,7 @@ def take_a_missing_log_for_a_loss(patch):
     look = unclean.seals_for
 
     def by_files(paths, left, connection, present):
-        if unclean.is_in_use(connection) and not left.log.holds_something:
+        if unclean.is_noted(connection, unclean.IN_USE) and not left.log.holds_something:
             raise unclean.lost_wal(paths)
         return look(paths, left, connection, present)
 

@@ -188,7 +188,7 @@ def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, mon
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.store.recovery.restore._sync", no_space)
+    monkeypatch.setattr("runner.store.recovery.restore.sync", no_space)
     with pytest.raises(StateRefused, match="no space left") as refusal:
         restore(paths, plan, "x", clock)
     assert "left in place" in refusal.value.hint

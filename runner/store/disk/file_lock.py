@@ -11,35 +11,33 @@ number.
 import fcntl
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.core.errors import StateRefused
 from runner.store.disk.error_texts import reason_of
 
-_descriptors: dict["FileId", int] = {}  # by file; never closed
-_held: set["FileId"] = set()  # by this process
+FileId = tuple[int, int]  # device and inode
+
+_descriptors: dict[FileId, int] = {}  # by file; never closed
+_held: set[FileId] = set()  # by this process
 
 
-class FileId(NamedTuple):
-    """One file, whatever its names."""
-
-    device: int
-    inode: int
+def id_of(found: os.stat_result | None) -> FileId | None:
+    """Which file it is, whatever its names; None if there is none."""
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def file_id(path: Path) -> FileId | None:
     """Which file is there; None if there is none."""
     try:
-        found = path.stat()
+        return id_of(path.stat())
     except OSError:
         return None
-    return FileId(found.st_dev, found.st_ino)
 
 
 def hold(path: Path) -> FileId | None:
     """Lock the file at `path`, which must exist, for this process; None if somebody has it. StateRefused without locks."""
     key, descriptor = _opened(path)
-    if key in _held or not _try(descriptor, fcntl.LOCK_EX, path):
+    if key in _held or not try_lock(descriptor, fcntl.LOCK_EX, path):
         return None
     _held.add(key)
     return key
@@ -63,7 +61,7 @@ def is_held(path: Path) -> bool:
         key, descriptor = _opened(path)
     except (OSError, StateRefused):
         return False
-    if not _try(descriptor, fcntl.LOCK_SH, path):
+    if not try_lock(descriptor, fcntl.LOCK_SH, path):
         return True
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     return False
@@ -78,13 +76,13 @@ def _opened(path: Path) -> tuple[FileId, int]:
     except OSError as error:
         raise StateRefused(f"{path} can't be opened: {reason_of(error)}", "make it readable for this user") from error
     there = os.fstat(descriptor)
-    key = FileId(there.st_dev, there.st_ino)
-    return key, _descriptors.setdefault(
-        key, descriptor
-    )  # an extra one stays open too: closing is what must not be done
+    key = (there.st_dev, there.st_ino)
+    # An extra one stays open too: closing is what must not be done.
+    return key, _descriptors.setdefault(key, descriptor)
 
 
-def _try(descriptor: int, how: int, path: Path) -> bool:
+def try_lock(descriptor: int, how: int, path: Path) -> bool:
+    """True if the flock was taken, False if somebody has it; StateRefused on a file system without locks."""
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:

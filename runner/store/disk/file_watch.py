@@ -6,6 +6,7 @@ A database that was copied over or moved away, or whose WAL was deleted, still t
 import os
 from typing import NamedTuple
 
+from runner.store.disk.file_lock import FileId, id_of
 from runner.store.disk.paths import StatePaths
 
 _LOG_HEADER = 32  # bytes of the WAL ahead of its first frame; the size of a page stands at 8
@@ -16,9 +17,9 @@ _FRAME_HEADER = 24  # bytes, with checksums of all frames so far
 class _Seen(NamedTuple):
     """Which files were there, and when the database and its WAL were last written."""
 
-    db: tuple[int, int] | None
-    wal: tuple[int, int] | None
-    shm: tuple[int, int] | None
+    db: FileId | None
+    wal: FileId | None
+    shm: FileId | None
     written: tuple[int, int] | None  # only our own checkpoints write it: size and time
     logged: tuple[int, int] | None  # the same of the WAL, which only our own commits write
     # Place and header of the last frame, if the last commit put it at the end of the WAL: the next one goes behind it, and a
@@ -48,12 +49,12 @@ class FilesWatch:
         relies on it.
         """
         db = _stat(self._names[0])
-        if _identity(db) != self._seen.db:
+        if id_of(db) != self._seen.db:
             return f"{self._names[0]} was removed or replaced during the run"
         if _written(db) != self._seen.written:
             return f"{self._names[0]} was written by another program during the run"
         wal = _stat(self._names[1])
-        if _identity(wal) != self._seen.wal:
+        if id_of(wal) != self._seen.wal:
             return f"{self._names[1]} was removed or replaced during the run"
         if _written(wal) != self._seen.logged:
             return f"{self._names[1]} was written by another program during the run"
@@ -85,7 +86,7 @@ class FilesWatch:
 
     def _look(self) -> _Seen:
         db, wal, shm = map(_stat, self._names)
-        return _Seen(_identity(db), _identity(wal), _identity(shm), _written(db), _written(wal))
+        return _Seen(id_of(db), id_of(wal), id_of(shm), _written(db), _written(wal))
 
     def _last_frame(self, logged: tuple[int, int] | None) -> tuple[int, bytes]:
         if logged is None or logged[0] <= _LOG_HEADER:
@@ -102,10 +103,6 @@ class FilesWatch:
 
 def _written(db: os.stat_result | None) -> tuple[int, int] | None:
     return None if db is None else (db.st_size, db.st_mtime_ns)
-
-
-def _identity(there: os.stat_result | None) -> tuple[int, int] | None:
-    return None if there is None else (there.st_dev, there.st_ino)
 
 
 def _stat(name: str) -> os.stat_result | None:

@@ -15,12 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from runner.core.errors import StateLocked, StateRefused
+from runner.core.errors import StateLocked
 from runner.core.values.clock import Clock, to_text
 from runner.core.values.text import clean
 from runner.store.disk import file_lock
-from runner.store.disk.error_texts import reason_of
-from runner.store.disk.file_lock import FileId
+from runner.store.disk.file_lock import FileId, id_of, try_lock
 from runner.store.disk.location_checks import refuse_unsafe_place
 from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory
 
@@ -50,7 +49,7 @@ class StateLock:
     def __init__(self, path: Path, handle: int) -> None:
         self._path = path
         self._handle: int | None = handle
-        self._identity = _identity(os.fstat(handle))
+        self._identity = id_of(os.fstat(handle))
         self._database: FileId | None = None
 
     def hold_database(self, db: Path) -> bool:
@@ -87,7 +86,7 @@ class StateLock:
             there = os.stat(self._path)  # noqa: PTH116  # before every group of marks: Path.stat costs three times as much
         except OSError:
             return False
-        return _identity(there) == self._identity
+        return id_of(there) == self._identity
 
     def release(self) -> None:
         """Let others in; harmless when done twice."""
@@ -123,7 +122,7 @@ async def acquire(paths: StatePaths, command: str, clock: Clock, timeout: float 
         except OSError as error:
             raise cannot_write(paths.lock, error) from error
         try:
-            if _try_lock(paths.lock, handle, fcntl.LOCK_EX):
+            if try_lock(handle, fcntl.LOCK_EX, paths.lock):
                 lock = StateLock(paths.lock, handle)
                 if lock.still_held():  # else somebody replaced the file between open and lock: take the new one
                     if lock.hold_database(paths.db):
@@ -156,7 +155,7 @@ def is_free(paths: StatePaths) -> bool:
     except OSError:
         return False
     try:
-        return _try_lock(paths.lock, handle, fcntl.LOCK_SH)
+        return try_lock(handle, fcntl.LOCK_SH, paths.lock)
     finally:
         os.close(handle)
 
@@ -183,22 +182,6 @@ def is_alive(holder: Holder) -> bool:
         return False
     except PermissionError:
         return True
-    return True
-
-
-def _identity(file: os.stat_result) -> tuple[int, int]:
-    return file.st_dev, file.st_ino
-
-
-def _try_lock(path: Path, handle: int, how: int) -> bool:
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # a file system without locks
-        raise StateRefused(
-            f"{path} can't be locked: {reason_of(error)}", "keep the state on a local disk (--state)"
-        ) from error
     return True
 
 

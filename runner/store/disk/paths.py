@@ -15,18 +15,7 @@ PRIVATE_FILE = 0o600
 _POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://", re.IGNORECASE)
 _OTHERS = 0o077
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite puts behind a database's name
-_NEIGHBOURS = frozenset(
-    {
-        "runner.lock",
-        "lineage.json",
-        "ballast",
-        "emergency.jsonl",
-        "new-state.json",
-        "high-water",
-        "sandbox.db",
-        "backups",
-    }
-)
+NEIGHBOURS = frozenset({"runner.lock", "lineage.json", "ballast", "emergency.jsonl", "new-state.json", "high-water"})
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}\Z")  # of what may become one without a second look
 
 
@@ -113,7 +102,7 @@ class StatePaths:
 def refuse_as_state(path: str) -> None:
     """UsageError for a path that can't be a state's database: another file of a state, a device, a pipe."""
     db = Path(path)
-    if db.name in _NEIGHBOURS or db.name.endswith(BESIDE):
+    if db.name in (*NEIGHBOURS, "sandbox.db", "backups") or db.name.endswith(BESIDE):
         raise UsageError(f"{db} is the name of another file of a state", "name the database: --state state/runner.db")
     if db.exists() and not (db.is_file() or db.is_dir()):  # it would be made private, and read to no end
         raise UsageError(f"{db} is no regular file", "name the database file: --state state/runner.db")
@@ -149,9 +138,9 @@ def make_private_file(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def sync_directory(path: Path) -> None:
-    """Return once the names in directory `path` are on the disk; OSError if they may not be."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Return once a file, or the names in a directory, are on the disk; OSError if they may not be."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -20,7 +20,7 @@ from runner.core.errors import StateLocked, StateRefused
 from runner.core.values.text import clean
 from runner.store.disk.error_texts import reason_of
 from runner.store.disk.filesystems import refuse_network
-from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync_directory
+from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
 from runner.store.integrity.lineage import Lineage, Newest, newest_attempt
 
 SLOT = 512  # bytes: a disk writes as much at once or not at all
@@ -123,7 +123,7 @@ class _MarkFile:
             if len(content) < SLOT * _SLOTS:  # real blanks, not a hole: writing in place must never need space
                 os.pwrite(self.handle, b" " * (SLOT * _SLOTS - len(content)), len(content))
                 os.fsync(self.handle)
-                sync_directory(path.parent)
+                sync(path.parent)
         except BaseException:
             os.close(self.handle)
             raise

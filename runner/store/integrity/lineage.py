@@ -15,7 +15,7 @@ from typing import NamedTuple
 from runner.core.errors import StateRefused
 from runner.store.connection import holds_tables, reading, unreadable
 from runner.store.disk.error_texts import reason_of
-from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
+from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync
 
 _NOTE = (
     "Commit this file. It tells the runner which state database is the newest; without that database it refuses to buy."
@@ -187,7 +187,7 @@ def write_lineage(paths: StatePaths, lineage: Lineage) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-        sync_directory(target.parent)
+        sync(target.parent)
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

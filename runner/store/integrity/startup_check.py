@@ -22,13 +22,14 @@ from runner.store.integrity.wal import LogReading, read_log
 
 IN_USE = "in_use"  # a key of `meta`: a run has the state open, or did not close it
 MARKED = "high_water"  # another: from then on there is a high-water mark beside the database
-_NOTE = "INSERT INTO meta (key, value) VALUES (?, 'yes') ON CONFLICT (key) DO NOTHING"
 
 
-def note_in_use(connection: Connection) -> None:
-    """Inside a transaction: from now on the state is being written, and its high-water mark moves on with it."""
-    for key in (IN_USE, MARKED):
-        connection.exec_driver_sql(_NOTE, (key,))
+def note(connection: Connection, *keys: str) -> None:
+    """Inside a transaction: have the database bear these notes, keys of `meta`."""
+    for key in keys:
+        connection.exec_driver_sql(
+            "INSERT INTO meta (key, value) VALUES (?, 'yes') ON CONFLICT (key) DO NOTHING", (key,)
+        )
 
 
 def note_clean(connection: Connection) -> None:
@@ -36,13 +37,8 @@ def note_clean(connection: Connection) -> None:
     connection.exec_driver_sql("DELETE FROM meta WHERE key = ?", (IN_USE,))
 
 
-def is_in_use(connection: sqlite3.Connection) -> bool:
-    """True if a run has the state open, or did not close it."""
-    return is_noted(connection, IN_USE)
-
-
 def is_noted(connection: sqlite3.Connection, key: str) -> bool:
-    """True if the database bears this note (`IN_USE`, `MARKED`)."""
+    """True if the database bears this note."""
     return connection.execute("SELECT 1 FROM meta WHERE key = ?", (key,)).fetchone() is not None
 
 
@@ -86,7 +82,7 @@ def seals_for(paths: StatePaths, left: Left, connection: sqlite3.Connection, pre
 
     StateRefused if a run broke off, and nothing tells how far it had come.
     """
-    if is_in_use(connection) or left.log.holds_something:
+    if is_noted(connection, IN_USE) or left.log.holds_something:
         _refuse_without_a_mark(paths, left, connection, present)
         return frozenset()
     # Two copies that never went on have two seals at one serial: each its own.
@@ -130,7 +126,7 @@ def _refuse_without_a_mark(
             f"bring {evidence.beside.path.name} back. If it is lost, look through the panel's own order list, then: "
             f"runner state restore {paths.db} --accept-loss --reason '…'",
         )
-    if is_in_use(connection) and not left.log.holds_something:
+    if is_noted(connection, IN_USE) and not left.log.holds_something:
         raise lost_wal(paths)
 
 

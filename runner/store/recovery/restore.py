@@ -19,7 +19,7 @@ from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock, to_text
 from runner.store.connection import NOT_OURS, UNREADABLE, holds_tables, reading
 from runner.store.disk.error_texts import reason_of
-from runner.store.disk.paths import BESIDE, StatePaths, make_directory, make_private_file, sync_directory
+from runner.store.disk.paths import BESIDE, StatePaths, make_directory, make_private_file, sync
 from runner.store.integrity.database_check import damage_of
 from runner.store.integrity.high_water import HighWater, HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage, found, write_lineage
@@ -143,12 +143,12 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = DELETE")
             restored = standing(connection, plan.after)
-        _sync(draft)
+        sync(draft)
         kept = _keep_present(paths, clock, is_whole=present.is_whole)
         for path in (paths.wal, paths.shm):  # a WAL would be read into whatever database lies beside it
             path.unlink(missing_ok=True)
         draft.replace(Path(os.path.realpath(paths.db)))
-        sync_directory(paths.db.parent)
+        sync(paths.db.parent)
     except (OSError, SQLAlchemyError, *UNREADABLE) as error:
         draft.unlink(missing_ok=True)
         raise StateRefused(
@@ -270,8 +270,8 @@ def _keep_present(paths: StatePaths, clock: Clock, *, is_whole: bool) -> Path | 
     for path in (paths.db, paths.wal, paths.high_water):
         if path.exists():
             shutil.copy2(path, folder / path.name)
-            _sync(folder / path.name)
-    sync_directory(folder)
+            sync(folder / path.name)
+    sync(folder)
     return folder
 
 
@@ -286,11 +286,3 @@ def _reading_any(source: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except UNREADABLE as error:
         raise StateRefused(f"{source} can't be read: {reason_of(error)}", "try the next older copy") from error
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,6 +1,5 @@
 """Makes whole copies of the database by SQLite's own means, for whoever is about to change it."""
 
-import os
 import re
 import sqlite3
 from contextlib import closing, suppress
@@ -10,7 +9,7 @@ from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock
 from runner.store.connection import UNREADABLE, reading
 from runner.store.disk.error_texts import reason_of
-from runner.store.disk.paths import StatePaths, make_directory, make_private_file, sync_directory
+from runner.store.disk.paths import StatePaths, make_directory, make_private_file, sync
 from runner.store.integrity.database_check import broken_page_of
 from runner.store.integrity.lineage import found
 from runner.store.integrity.startup_check import IN_USE, refuse_if_unsound
@@ -40,7 +39,7 @@ def backup(paths: StatePaths, clock: Clock, keep: int = KEPT) -> Path | None:
         try:
             _copy(source, draft)
             draft.replace(copy)
-            sync_directory(paths.backups)
+            sync(paths.backups)
             _prune(paths.backups, keep)
         except (OSError, *UNREADABLE) as error:
             with suppress(OSError):
@@ -61,11 +60,7 @@ def _copy(source: sqlite3.Connection, draft: Path) -> None:
         if damage := broken_page_of(target):  # a seal tells what a run left, not whether that was sound
             raise sqlite3.DatabaseError(f"the state is damaged: {damage}")
         target.execute("PRAGMA journal_mode = DELETE")  # one file, without a WAL beside it
-    handle = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(draft)
 
 
 def _prune(backups: Path, keep: int) -> None:

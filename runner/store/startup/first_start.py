@@ -12,17 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.core.errors import StateRefused
 from runner.core.orders import SANDBOX
 from runner.core.values.clock import Clock, to_text
 from runner.store.connection import holds_tables, reading
-from runner.store.disk.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync_directory
+from runner.store.disk.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
 from runner.store.startup.former_states import BEGUN, Search, traces
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 _PERMIT_NOTE = (
     "Allows the first run that speaks with a real panel to begin a state here, once. Not for git, not for copies."
@@ -124,11 +120,6 @@ def _refuse_another(paths: StatePaths, run: Beginning) -> None:
         )
 
 
-def begin(connection: "Connection") -> None:
-    """Inside a transaction: from now on the state counts as begun for real panels."""
-    connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, 'yes') ON CONFLICT (key) DO NOTHING", (BEGUN,))
-
-
 def refuse_traces(paths: StatePaths, project: Path) -> Standing:
     """What is there; StateRefused if it tells of an older life that is gone. For `runner init`, which knows no campaigns."""
     standing = standing_of(paths)
@@ -157,7 +148,7 @@ def make_permit(paths: StatePaths, clock: Clock) -> None:
             file.write(json.dumps(facts, indent=2) + "\n")
             file.flush()
             os.fsync(handle)
-        sync_directory(paths.permit.parent)
+        sync(paths.permit.parent)
     except OSError as error:
         raise cannot_write(paths.permit, error) from error
 
@@ -175,7 +166,7 @@ def take_permit(paths: StatePaths) -> None:
     """A state has begun: no other may begin here. StateRefused if that can't be written."""
     try:
         paths.permit.unlink()
-        sync_directory(paths.permit.parent)
+        sync(paths.permit.parent)
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:

@@ -19,10 +19,11 @@ from runner.store.integrity import lineage
 from runner.store.integrity.high_water import HighWater, HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.progress_evidence import check
-from runner.store.integrity.startup_check import note_in_use, refuse_if_unsound
+from runner.store.integrity.startup_check import IN_USE, MARKED, note, refuse_if_unsound
 from runner.store.schema.migrate import engine_over, ensure_schema
 from runner.store.startup.backup import backup
-from runner.store.startup.first_start import begin, is_begun
+from runner.store.startup.first_start import is_begun
+from runner.store.startup.former_states import BEGUN
 from runner.store.startup.spill_replay import merge_kept
 from runner.store.write.spill_file import EmergencyFile
 from runner.store.write.writer import Beside, Writer
@@ -125,7 +126,5 @@ def _lineage(connection: Connection, made: Lineage, *, begins: bool) -> Lineage:
         if not meta:
             meta = {"lineage": made.lineage, "serial": str(made.serial)}
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
-        if begins:
-            begin(connection)
-        note_in_use(connection)
+        note(connection, IN_USE, MARKED, *((BEGUN,) if begins else ()))
     return Lineage(meta["lineage"], int(meta["serial"]))

@@ -14,7 +14,7 @@ from runner.core.operations import Operation, Settle, SettleRefills
 from runner.core.refills import Finality, RefillSettled, RefillState
 from runner.core.values.clock import from_text, to_text
 from runner.core.values.text import clean
-from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync_directory
+from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync
 
 SLOT = 512  # bytes of one record: a disk writes as much at once or not at all
 SLOTS = 256  # as many as there may be adds in flight; refills are asked for when those are over
@@ -53,7 +53,7 @@ class EmergencyFile:
             os.pwrite(handle, _BLANK * (SLOTS - begun // SLOT), begun)
             os.ftruncate(handle, SLOT * SLOTS)
             os.fsync(handle)
-            sync_directory(self.path.parent)
+            sync(self.path.parent)
 
     def keep(self, batch: Sequence[Operation], run_id: str | None) -> frozenset[int]:
         """Places of the operations of which something is durable here when this returns: outcomes come first."""
