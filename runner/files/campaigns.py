@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.core.diagnostics import Diagnostic, Severity
+from runner.core.diagnostics import Diagnostic
 from runner.core.errors import InvalidInput
 from runner.core.orders import SANDBOX, Campaign
 from runner.core.values.text import clean
@@ -34,11 +34,6 @@ class LoadedCampaigns:
     diagnostics: tuple[Diagnostic, ...]  # sorted by place; errors and warnings
     files: tuple[str, ...]  # all of them, and those that they name
     panels_named: Sequence["PanelNamed"]  # by every file that could be read so far, also where other things are wrong
-
-    @property
-    def has_errors(self) -> bool:
-        """True if a file can't be used."""
-        return any(one.severity is Severity.ERROR for one in self.diagnostics)
 
 
 def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
@@ -78,17 +73,15 @@ def load_campaigns(paths: Sequence[Path]) -> LoadedCampaigns:
             read = read_campaign(path)
             diagnostics += read.findings.diagnostics()
             files += (str(path), *read.companions)
-            if read.panel is not None:
-                panels_named.append(PanelNamed(str(path), *read.panel_place, read.panel))
-            line, column = read.name_place
-            if read.name in names:
-                message = (
-                    f"`campaign` {read.name} is used already in {names[read.name]}: give one of the two another name"
-                )
-                diagnostics.append(Diagnostic(str(path), line, column, "duplicate-campaign", message))
-                continue
-            if read.name is not None:
-                names[read.name] = f"{path}, line {line}"
+            if (panel := read.panel) is not None:
+                panels_named.append(PanelNamed(str(path), panel.line, panel.column, panel.text))
+            if (name := read.name) is not None:
+                if name.text in names:
+                    former = names[name.text]
+                    message = f"`campaign` {name.text} is used already in {former}: give one of the two another name"
+                    diagnostics.append(Diagnostic(str(path), name.line, name.column, "duplicate-campaign", message))
+                    continue
+                names[name.text] = f"{path}, line {name.line}"
             if read.campaign is not None:
                 campaigns.append(read.campaign)
         diagnostics += similar_orders(campaigns)

@@ -89,8 +89,7 @@ def _row(
     }
     campaign, slash, own = found.get("id", "").partition("/")
     checked = {"link": _ANY_LINK, **values} | ({"id": own} if slash else {})
-    order = gate("campaign", "order")
-    if not order.accepts(checked) and (errors := order.errors(checked)):
+    if errors := gate("campaign", "order").errors(checked):
         report_errors(errors, row_of_cells(line, names, texts), findings)
     if slash and not gate("campaign", "name").accepts(campaign):
         findings.error(line, column["id"], "bad-format", f"`{clean(campaign, 60)}` is no name of a campaign")

@@ -95,8 +95,7 @@ def _profiles(root: Node, folder: Path, findings: Findings) -> dict[str, PanelPr
     from runner.files.validation.gate import gate
 
     values: Any = plain(root, _TEXTS)
-    schema = gate("panels")
-    errors = [] if schema.accepts(values) else schema.errors(values)
+    errors = gate("panels").errors(values)
     if errors:
         report_errors(errors, root, findings, secrets=_SECRETS)
     broken = {tuple(error.absolute_path)[1] for error in errors if len(error.absolute_path) > 1}

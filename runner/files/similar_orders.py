@@ -44,7 +44,8 @@ def _may_be_some(campaigns: Sequence[Campaign]) -> bool:
         return True
     endings: set[bool] = set()
     for campaign in campaigns:
-        for links in _batches(map(_link, campaign.orders)):
+        left = map(_link, campaign.orders)
+        while links := list(islice(left, _AT_ONCE)):
             text = "\n".join(links) + "\n"
             slashes = text.count("/\n")
             if slashes not in (0, len(links)) or any(mark in text for mark in "#%&+") or "index." in text.lower():
@@ -53,11 +54,6 @@ def _may_be_some(campaigns: Sequence[Campaign]) -> bool:
                 return True
             endings.add(bool(slashes))
     return len(endings) > 1
-
-
-def _batches(links: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(links, _AT_ONCE)):
-        yield batch
 
 
 def _pairs(campaigns: Sequence[Campaign]) -> Iterator[Diagnostic]:

@@ -131,5 +131,5 @@ def read(campaigns: Mapping[str, Wanted], folder: Path) -> tuple[Campaign, ...]:
     for one in campaigns.values():
         one.write(folder)
     loaded = load_campaigns(sorted(folder.glob("*.yaml")))
-    assert not loaded.has_errors, loaded.diagnostics
+    assert len(loaded.campaigns) == len(loaded.files), loaded.diagnostics
     return loaded.campaigns

@@ -1,7 +1,7 @@
 """Reads one campaign file, with the CSV files it names, into a Campaign or into findings."""
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,12 @@ from runner.files.campaign import header
 from runner.files.campaign.counts import read_counts
 from runner.files.campaign.csv_rows import CsvReader, resolve_csv
 from runner.files.campaign.plain_rows import Unproven
-from runner.files.campaign.rows import TEXTS, Chunk, OrderCollector, Origin, Row
+from runner.files.campaign.rows import TEXTS, Chunk, OneRow, OrderCollector, Origin
 from runner.files.campaign.yaml_events import Where, YamlReader
 from runner.files.syntax.nodes import Kind, Node, plain
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import report_errors
-from runner.files.validation.findings import CampaignFindings
+from runner.files.validation.findings import CampaignFindings, Findings
 from runner.files.validation.gate import gate
 
 _TEXTS = TEXTS | {"campaign", "panel", "links", "to", "removed", "counts", "currency"}
@@ -31,10 +31,8 @@ class CampaignFile(NamedTuple):
 
     campaign: Campaign | None  # None if there are errors
     findings: CampaignFindings
-    name: str | None  # of the campaign, also where other things are wrong
-    name_place: tuple[int, int]
-    panel: str | None  # likewise
-    panel_place: tuple[int, int]
+    name: Node | None  # of the campaign, also where other things are wrong
+    panel: Node | None  # likewise
     companions: tuple[str, ...]  # the files that it names, also where they are wrong
 
 
@@ -105,71 +103,60 @@ class _Reading:
         collector = OrderCollector(str(name), header.link_rules(values.get("links")), self._findings)
         self._collector = collector
 
-        def expand(row: Row, where: Where, is_whole: bool) -> None:  # noqa: FBT001  # as Origin says
-            own = {name: row[name] for name in _DEFAULTS if name in row}
-            known = None if usable is None or not is_whole else {**usable, **own}
-            if problem := self._read_csv(row["from"], collector, known):
-                message = f"`from`: {clean(row['from'], 120)} {problem}"
-                self._own.error(*reader.places(where).spot("from"), "unreadable", message)
+        def expand(row: OneRow[Where]) -> None:
+            own = {name: row.fields[name] for name in _DEFAULTS if name in row.fields}
+            known = None if usable is None or not row.is_whole else {**usable, **own}
 
-        origin = Origin(findings=self._own, places=reader.places, expand=expand)
+            def collect(source: CheckedFile, findings: Findings) -> None:
+                listed = CsvReader(source, findings)
+                for chunk in listed.rows():
+                    defaults = known if listed.is_whole else None
+                    collector.add(chunk, Origin(findings=findings, places=listed.places, defaults=defaults))
+
+            self._read_beside("from", row.fields["from"], lambda: reader.places(row.where), collect)
+
+        origin = Origin(findings=self._own, places=reader.places, defaults=usable, expand=expand)
         for chunk in rows:
-            collector.add(chunk, origin, usable)
+            collector.add(chunk, origin)
 
-    def _read_csv(self, name: str, collector: OrderCollector, defaults: Mapping[str, Any] | None) -> str | None:
-        """Collect the rows of a CSV file; why it can't be opened, else None."""
+    def _read_beside(
+        self, field: str, name: str, place: Callable[[], Node], take: Callable[[CheckedFile, Findings], None]
+    ) -> None:
+        """Have `take` read a file that the campaign names under `field` of the node `place`."""
         folder = self._path.parent
         self._companions.append(str(folder / name))
         findings = self._findings.of(str(folder / name))
         try:
             with CheckedFile(resolve_csv(name, folder)) as source:
-                reader = CsvReader(source, findings)
-                origin = Origin(findings=findings, places=reader.places)
-                for chunk in reader.rows():
-                    collector.add(chunk, origin, defaults if reader.is_whole else None)
+                take(source, findings)
                 self._prints.append((name, source.fingerprint()))
         except Unreadable as problem:
-            return problem.why
+            message = f"`{field}`: {clean(name, 120)} {problem.why}"
+            self._own.error(*place().spot(field), "unreadable", message)
         except Broken as problem:
             findings.error(problem.line, problem.column, problem.code, problem.message)
-        return None
 
     def _counts(self, name: str) -> dict[str, int]:
         """The present counts of the file that `counts:` names."""
-        folder = self._path.parent
-        self._companions.append(str(folder / name))
-        findings = self._findings.of(str(folder / name))
-        try:
-            with CheckedFile(resolve_csv(name, folder)) as source:
-                counts = read_counts(source.text(), findings)
-                self._prints.append((name, source.fingerprint()))
-                return counts
-        except Unreadable as problem:
-            message = f"`counts`: {clean(name, 120)} {problem.why}"
-            self._own.error(*self.root.spot("counts"), "unreadable", message)
-        except Broken as problem:
-            message = f"is no CSV in UTF-8: {problem.message}"
-            findings.error(problem.line, problem.column, "counts-file", message)
-        return {}
+        counts: dict[str, int] = {}
+
+        def take(source: CheckedFile, findings: Findings) -> None:
+            try:
+                counts.update(read_counts(source.text(), findings))
+            except Broken as problem:
+                message = f"is no CSV in UTF-8: {problem.message}"
+                findings.error(problem.line, problem.column, "counts-file", message)
+
+        self._read_beside("counts", name, lambda: self.root, take)
+        return counts
 
     def result(self) -> CampaignFile:
         """Check the header and what only the whole list of orders can tell; the campaign if all is well.
 
         Of a file that breaks off, what was read is checked, and nothing is called missing.
         """
-        return CampaignFile(
-            self._campaign(),
-            self._findings,
-            self._text("campaign"),
-            self.root.spot("campaign"),
-            self._text("panel"),
-            self.root.spot("panel"),
-            tuple(dict.fromkeys(self._companions)),
-        )
-
-    def _text(self, key: str) -> str | None:
-        found = self.root.get(key)
-        return found.text if found and found.is_single else None
+        name, panel = (one if one and one.is_single else None for one in map(self.root.get, ("campaign", "panel")))
+        return CampaignFile(self._campaign(), self._findings, name, panel, tuple(dict.fromkeys(self._companions)))
 
     def _campaign(self) -> Campaign | None:
         values: Any = plain(self.root, _TEXTS)
@@ -221,10 +208,7 @@ class _Reading:
 
     def _report_header(self, values: object) -> set[tuple[object, ...]]:
         """Report what the schema finds in the header; the paths of what is not to be relied on."""
-        whole = gate("campaign")
-        if whole.accepts(values):
-            return set()
-        errors = whole.errors(values)
+        errors = gate("campaign").errors(values)
         if not self.is_whole:
             errors = [error for error in errors if error.absolute_path or error.validator != "required"]
         if errors:

@@ -26,6 +26,7 @@ TEXTS = frozenset({"id", "link", "from", "tags"})  # fields of an order whose pl
 _USUAL = frozenset(
     {"id", "link", "service", "quantity", "runs", "interval"}
 )  # fields that ask for nothing but an order
+_TERMS = ("service", "quantity", "runs", "interval")
 _SPECIAL = ("priority", "protect", "drip", "tags")  # what a campaign keeps beside its orders
 
 
@@ -43,16 +44,26 @@ class Origin(Generic[Where]):
 
     findings: Findings
     places: Callable[[Where], Node]
-    # Reads what a row names under `from`; True: nothing is wrong with the row itself.
-    expand: Callable[[Row, Where, bool], None] | None = None
+    defaults: Mapping[str, Any] | None  # None: they are wrong, and nothing is called missing
+    # Reads what a row names under `from`; a CSV has no such rows.
+    expand: Callable[["OneRow[Where]"], None] = lambda _row: None
 
 
-class _Row(NamedTuple, Generic[Where]):
+class OneRow(NamedTuple, Generic[Where]):
     """One row by itself."""
 
-    row: Row
+    fields: Row
     line: int
     where: Where
+    origin: Origin[Where]
+    told: frozenset[str] = frozenset()  # fields of which it was told that they are wrong
+    is_whole: bool = True  # False: it breaks the schema
+
+    def merged(self) -> dict[str, Any]:
+        """What is to be bought, with the defaults for what the row lacks; None for what they lack too."""
+        defaults = self.origin.defaults or {}
+        usual = {name: defaults.get(name) for name in _TERMS if name not in self.told}
+        return {name: self.fields.get(name, usual.get(name)) for name in _TERMS}
 
 
 class _Clash(NamedTuple):
@@ -87,21 +98,33 @@ class OrderCollector:
         self._wrong: list[Order] = []  # of rows that make no order, as far as they can be read: their ids are taken
         self._decoded: dict[str, tuple[int, int]] = {}  # file -> number of doubtful links, line of the first
 
-    def add(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
-        """Check rows and append their orders. `defaults` is None if they are wrong: then nothing is called missing."""
+    def add(self, chunk: Chunk[Where], origin: Origin[Where]) -> None:
+        """Check rows and append their orders."""
         if self._gate.accepts_all(chunk.rows):
-            self._add_right(chunk, origin, defaults)
-        else:
-            self._add_each(chunk, origin, defaults)
-
-    def _add_right(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
-        if self._add_alike(chunk, origin, defaults):
+            self._add_right(chunk, origin)
             return
-        others = defaults or {}
-        default_service = others.get("service")
-        default_quantity = others.get("quantity")
-        default_runs = others.get("runs")
-        default_interval = others.get("interval")
+        right: Chunk[Where] = Chunk([], [], [])
+        for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
+            accepted = self._gate.accepts(row)
+            if not accepted and origin.findings.full:
+                origin.findings.count_errors(1)
+            elif not accepted and (errors := self._gate.errors(row)):
+                self._add_right(right, origin)
+                right = Chunk([], [], [])
+                report_errors(errors, origin.places(where), origin.findings)
+                if isinstance(row, dict):
+                    self._look_further(OneRow(row, line, where, origin, wrong_fields(errors), is_whole=False))
+            else:
+                right.rows.append(row)
+                right.lines.append(line)
+                right.wheres.append(where)
+        self._add_right(right, origin)
+
+    def _add_right(self, chunk: Chunk[Where], origin: Origin[Where]) -> None:
+        if self._add_alike(chunk, origin):
+            return
+        others = origin.defaults or {}
+        default_service, default_quantity, default_runs, default_interval = map(others.get, _TERMS)
         is_special = any(map(others.get, _SPECIAL)) or not _USUAL.issuperset(chain.from_iterable(chunk.rows))
         campaign, source, services, ids = self._campaign, origin.findings.file, self._services, self.ids
         surely_fine = self._links.surely_fine if self._links else None
@@ -110,7 +133,7 @@ class OrderCollector:
             get = row.get
             link = get("link")
             if link is None:
-                self._expand(row, where, origin, is_whole=True)
+                origin.expand(OneRow(row, line, where, origin))
                 continue
             service = get("service", default_service)
             quantity = get("quantity", default_quantity)
@@ -124,9 +147,9 @@ class OrderCollector:
                 or surely_fine is None
                 or not surely_fine(link)
             ):
-                merged = {"service": service, "quantity": quantity, "runs": runs, "interval": interval}
-                if self._is_wrong(row, merged, line, where, origin, complete=defaults is not None):
-                    self._keep_wrong(row, service, line, where, origin)
+                one = OneRow(row, line, where, origin)
+                if self._is_wrong(one):
+                    self._keep_wrong(one)
                     continue
             order_id = get("id")
             if order_id is None:
@@ -136,7 +159,7 @@ class OrderCollector:
             # Order(…) takes twice as long: a NamedTuple's own __new__ is a Python function.
             order = new(Order, (campaign, order_id, services[service], link, quantity, runs, interval, source, line))
             if order_id in ids:
-                self._clash(order, row, where, origin)
+                self._clash(order, OneRow(row, line, where, origin))
                 continue
             take(order_id)
             append(order)
@@ -156,12 +179,12 @@ class OrderCollector:
             once = tuple(dict.fromkeys(tags))
             self.tags[order.id] = self._tag_lists.setdefault(once, once)
 
-    def _add_alike(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> bool:
+    def _add_alike(self, chunk: Chunk[Where], origin: Origin[Where]) -> bool:
         """Append the orders of rows that have the same fields, nothing doubtful among them; else False and nothing done.
 
         The same that `add` does row by row, in two thirds of the time: what fields there are is asked once.
         """
-        rows = chunk.rows
+        rows, defaults = chunk.rows, origin.defaults
         if not rows or self._links is None or defaults is None or any(map(defaults.get, _SPECIAL)):
             return False
         fields = rows[0].keys()
@@ -171,7 +194,7 @@ class OrderCollector:
             column: dict[str, Iterable[Any]] = {name: list(map(itemgetter(name), rows)) for name in fields}
         except KeyError:
             return False
-        usual = {name: defaults.get(name) for name in ("service", "quantity", "runs", "interval") if name not in column}
+        usual = {name: defaults.get(name) for name in _TERMS if name not in column}
         column |= {name: repeat(value, len(rows)) for name, value in usual.items() if value is not None}
         links: list[str] = list(column.get("link", ()))
         if (
@@ -223,111 +246,72 @@ class OrderCollector:
             message = f"{links} `%`, `+` or `<`, which some panels decode twice or strip: check that the panel gets the right page"
             self._findings.of(file).warning(line, 1, "link-decoded", message)
 
-    def _add_each(self, chunk: Chunk[Where], origin: Origin[Where], defaults: Mapping[str, Any] | None) -> None:
-        """Add the rows of a chunk that holds wrong ones, in their order."""
-        right: Chunk[Where] = Chunk([], [], [])
-        for row, line, where in zip(chunk.rows, chunk.lines, chunk.wheres, strict=True):
-            if not self._gate.accepts(row):
-                if origin.findings.full:
-                    origin.findings.count_errors(1)
-                    continue
-                if errors := self._gate.errors(row):
-                    self._add_right(right, origin, defaults)
-                    right = Chunk([], [], [])
-                    report_errors(errors, origin.places(where), origin.findings)
-                    if isinstance(row, dict):
-                        self._look_further(_Row(row, line, where), wrong_fields(errors), origin, defaults)
-                    continue
-            right.rows.append(row)
-            right.lines.append(line)
-            right.wheres.append(where)
-        self._add_right(right, origin, defaults)
+    def _look_further(self, row: OneRow[Where]) -> None:
+        """Tell what else is wrong with a row that breaks the schema."""
+        right = row._replace(fields={name: value for name, value in row.fields.items() if name not in row.told})
+        if "link" in row.fields:
+            self._is_wrong(right)
+            self._keep_wrong(right)
+        elif "from" in right.fields:
+            right.origin.expand(right)
 
-    @staticmethod
-    def _expand(row: Row, where: Where, origin: Origin[Where], *, is_whole: bool) -> None:
-        if origin.expand is not None:
-            origin.expand(row, where, is_whole)
-
-    def _look_further(
-        self, wrong: "_Row[Where]", known: frozenset[str], origin: Origin[Where], defaults: Mapping[str, Any] | None
-    ) -> None:
-        """Tell what else is wrong with a row that breaks the schema in the fields `known`."""
-        row, line, where = wrong
-        right = {name: value for name, value in row.items() if name not in known}
-        if "from" in right and "link" not in row:
-            self._expand(right, where, origin, is_whole=False)
-        elif "link" in row:
-            usual = {name: value for name, value in (defaults or {}).items() if name not in known}
-            merged = {name: right.get(name, usual.get(name)) for name in ("service", "quantity", "runs", "interval")}
-            self._is_wrong(right, merged, line, where, origin, complete=defaults is not None, known=known)
-            self._keep_wrong(right, merged["service"], line, where, origin)
-
-    def _is_wrong(
-        self,
-        row: Row,
-        merged: Mapping[str, Any],
-        line: int,
-        where: Where,
-        origin: Origin[Where],
-        *,
-        complete: bool,
-        known: frozenset[str] = frozenset(),
-    ) -> bool:
-        """Look closely at one row that the hot loop could not prove right; True if it makes no order.
-
-        Nothing is said of the fields `known`: what is wrong with them was told.
-        """
-        findings = origin.findings
+    def _is_wrong(self, row: OneRow[Where]) -> bool:
+        """Look closely at one row that the hot loop could not prove right; True if it makes no order."""
+        fields, merged, findings = row.fields, row.merged(), row.origin.findings
+        complete = row.origin.defaults is not None
         problems = [  # field, code, message
             (name, "missing-key", f"`{name}` is missing: write it here or under `defaults:`")
             for name in ("service", "quantity")
-            if merged[name] is None and complete and name not in known
+            if merged[name] is None and complete and name not in row.told
         ]
-        complete = complete and not known & {"runs", "interval", "drip"}
+        complete = complete and not row.told & {"runs", "interval", "drip"}
         if complete and (merged["runs"] is None) is not (merged["interval"] is None):
             has, lacks = ("interval", "runs") if merged["runs"] is None else ("runs", "interval")
             unit = "minutes between runs" if lacks == "interval" else "the number of deliveries"
             message = f"`{has}` needs `{lacks}`, {unit}: write it here or under `defaults:`, or remove `{has}`"
             problems.append((has, "runs-interval", message))
-        if complete and merged["runs"] is None and merged["interval"] is None and "drip" in row:
+        if complete and merged["runs"] is None and merged["interval"] is None and "drip" in fields:
             message = (
                 "`drip: runner` needs `runs` and `interval`: write them here or under `defaults:`, or remove `drip`"
             )
             problems.append(("drip", "drip-runs", message))
-        link = row.get("link")  # None: it is known to be wrong
+        link = fields.get("link")  # None: it is known to be wrong
         if link is not None and self._links and not self._links.surely_fine(link):
             if found := self._links.problems(link):
                 problems += [("link", "link", f"`link` {one}; found `{clean(link, 120)}`") for one in found]
             elif may_be_decoded(link):
-                count, first = self._decoded.get(findings.file, (0, line))
+                count, first = self._decoded.get(findings.file, (0, row.line))
                 self._decoded[findings.file] = (count + 1, first)
         if findings.full:
             findings.count_errors(len(problems))
         elif problems:
-            node = origin.places(where)
+            node = row.origin.places(row.where)
             for name, code, message in problems:
                 findings.error(*node.spot(name), code, message)
         return bool(problems) or merged["service"] is None or merged["quantity"] is None
 
-    def _keep_wrong(self, row: Row, service: int | str | None, line: int, where: Where, origin: Origin[Where]) -> None:
+    def _keep_wrong(self, row: OneRow[Where]) -> None:
         """Take the id of a row that makes no order, so that a second use of it is told as well."""
-        link, named = row.get("link", ""), "" if service is None else str(service)
-        order_id = row.get("id") or (derived_id(named, link) if named and link else None)
+        service, link = row.merged()["service"], row.fields.get("link", "")
+        named = "" if service is None else str(service)
+        order_id = row.fields.get("id") or (derived_id(named, link) if named and link else None)
         if order_id is None:
             return
-        order = Order(self._campaign, order_id, named, link, 0, None, None, origin.findings.file, line)
+        source = row.origin.findings.file
+        order = Order(self._campaign, order_id, named, link, 0, None, None, source, row.line)
         if order_id in self.ids:
-            self._clash(order, row, where, origin)
+            self._clash(order, row)
         else:
             self.ids.add(order_id)
             self._wrong.append(order)
 
-    def _clash(self, order: Order, row: Row, where: Where, origin: Origin[Where]) -> None:
-        if len(self._clashes) >= SHOWN or origin.findings.full:
-            origin.findings.count_errors(1)
+    def _clash(self, order: Order, row: OneRow[Where]) -> None:
+        findings = row.origin.findings
+        if len(self._clashes) >= SHOWN or findings.full:
+            findings.count_errors(1)
             return
-        line, column = origin.places(where).spot("id" if "id" in row else "link")
-        self._clashes.append(_Clash(origin.findings, line, column, order))
+        line, column = row.origin.places(row.where).spot("id" if "id" in row.fields else "link")
+        self._clashes.append(_Clash(findings, line, column, order))
 
     def _same_service_and_link(self) -> list[tuple[Order, str]]:
         """Orders with an id of their own whose service and link another order has without one, with that one's id."""

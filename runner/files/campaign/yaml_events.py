@@ -65,14 +65,10 @@ class YamlReader:
         self._source = source
         self._texts = texts
         self._report = report
+        plain_rows = PlainRows(source, texts, _VALUES) if skim else None
+        self._runs: deque[Run] = plain_rows.runs if plain_rows else deque()
         try:
-            if skim:
-                plain_rows = PlainRows(source, texts, _VALUES)
-                self._runs: deque[Run] = plain_rows.runs
-                self._parser = CSafeLoader(plain_rows)  # type: ignore[arg-type]  # all it does is `read`
-            else:
-                self._runs = deque()
-                self._parser = CSafeLoader(source)
+            self._parser = CSafeLoader(plain_rows or source)  # type: ignore[arg-type]  # all it does is `read`
         except yaml.YAMLError as error:
             raise self._problem(error) from None
         self._pull: Callable[[], Event] = self._parser.get_event

@@ -37,7 +37,9 @@ class Gate:
         return _is_valid(self._one, value)
 
     def errors(self, value: object) -> "Sequence[ValidationError]":
-        """What is wrong, in the schema's order; empty if nothing is. Takes its time."""
+        """What is wrong, in the schema's order; empty if nothing is, which is quick to tell."""
+        if self.accepts(value):
+            return []
         if self._slow is None:
             from jsonschema import Draft7Validator  # 0.2 s that a good file need not pay
 
