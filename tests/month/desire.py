@@ -130,6 +130,7 @@ def read(campaigns: Mapping[str, Wanted], folder: Path) -> tuple[Campaign, ...]:
     """The campaigns as the runner reads their files."""
     for one in campaigns.values():
         one.write(folder)
-    loaded = load_campaigns(sorted(folder.glob("*.yaml")))
-    assert len(loaded.campaigns) == len(loaded.files), loaded.diagnostics
+    paths = sorted(folder.glob("*.yaml"))
+    loaded = load_campaigns(paths)
+    assert len(loaded.campaigns) == len(paths), loaded.diagnostics
     return loaded.campaigns
