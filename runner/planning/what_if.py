@@ -9,8 +9,8 @@ from runner.core.catalogue import Balance
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO, parse_amount
-from runner.planning.accounting.attempt_index import is_open, known_as
 from runner.planning.guards.budget import amount
+from runner.planning.orders.order_history import order_history
 from runner.planning.phrases import orders
 from runner.planning.plan import BUYING, ActionKind, Plan
 
@@ -67,7 +67,7 @@ def campaigns_if(campaigns: Sequence[Campaign], recorded: Recorded, what_if: Wha
 
 
 def _order_if(order: Order, campaign: Campaign, recorded: Recorded, what_if: WhatIf) -> Order:
-    if is_open(known_as(recorded, campaign, order.id)[1]):
+    if order_history(recorded, campaign, order.id).is_open:
         return order
     if what_if.times is None:
         return order._replace(quantity=what_if.quantity or order.quantity)

@@ -77,7 +77,7 @@ def tops_up_the_whole(patch: pytest.MonkeyPatch) -> None:
 
 def reorders_the_whole(patch: pytest.MonkeyPatch) -> None:
     """Of a partial delivery all is bought again."""
-    patch.setattr(shortfall, "_missing", lambda attempt: attempt.units)
+    patch.setattr(shortfall, "missing_units", lambda attempt: attempt.units)
 
 
 def forgets_what_is_protected(patch: pytest.MonkeyPatch) -> None:

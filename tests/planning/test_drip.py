@@ -10,6 +10,7 @@ from runner.core.errors import ExitCode
 from runner.core.orders import Limit, OnChange, OnShort, RefillPolicy, RefillWhen
 from runner.planning.allowance import Part
 from runner.planning.orders.drip import next_instalment
+from runner.planning.orders.order_history import history_of
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.refills.due_refills import RefillInputs
@@ -238,8 +239,8 @@ def test_a_drip_needs_to_know_what_time_it_is():
 
 
 def test_the_next_instalment_is_foreseen():
-    assert next_instalment(ORDER, []) is None  # due at once
-    assert next_instalment(ORDER, [sent(1, 30)]) == NOW + timedelta(minutes=30)
-    assert next_instalment(ORDER, [sent(1, 90)]) == NOW - timedelta(minutes=30)
-    assert next_instalment(ORDER, [sent(1, 90), sent(2, 30, state=AttemptState.IN_DOUBT)]) is None
-    assert next_instalment(ORDER, [sent(n, 1) for n in range(1, 6)]) is None
+    assert next_instalment(ORDER, history_of([])) is None  # due at once
+    assert next_instalment(ORDER, history_of([sent(1, 30)])) == NOW + timedelta(minutes=30)
+    assert next_instalment(ORDER, history_of([sent(1, 90)])) == NOW - timedelta(minutes=30)
+    assert next_instalment(ORDER, history_of([sent(1, 90), sent(2, 30, state=AttemptState.IN_DOUBT)])) is None
+    assert next_instalment(ORDER, history_of([sent(n, 1) for n in range(1, 6)])) is None

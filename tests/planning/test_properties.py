@@ -12,7 +12,7 @@ from runner.core.orders import Budget, Campaign, OnChange, Order, Policy
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.fingerprint import checksum
-from runner.planning.plan import ActionKind, Plan
+from runner.planning.plan import BUYING, ActionKind, Plan
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.status.order_status import Sync, make_standings
 from tests.planning.builders import (
@@ -105,8 +105,10 @@ def cost_of(plan: Plan, campaign: Campaign | None = None, panel: str | None = No
     return sum(
         (
             action.cost or D(0)
-            for action in plan.purchases()
-            if (campaign is None or action.order.campaign == campaign.name) and (panel is None or action.panel == panel)
+            for action in plan.actions
+            if action.kind in BUYING
+            and (campaign is None or action.order.campaign == campaign.name)
+            and (panel is None or action.panel == panel)
         ),
         D(0),
     )

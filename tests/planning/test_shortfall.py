@@ -7,6 +7,7 @@ from runner.core.errors import ExitCode
 from runner.core.orders import OnChange, OnShort, Policy
 from runner.core.refills import CancelRequest, CancelState
 from runner.planning.allowance import Part
+from runner.planning.orders.order_history import history_of
 from runner.planning.orders.shortfall import shortfalls
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
@@ -186,7 +187,7 @@ def test_several_short_attempts_share_what_is_lacking():
     top_up = partial(400, kind=AttemptKind.TOP_UP, quantity=500)
     standing = [one._replace(id=number) for number, one in enumerate((late, again, top_up), 1)]
     # Of 1,500 units 1,400 are delivered; the two that are short lack 1,100.
-    assert [one.units for one in shortfalls(standing, Policy(**BOTH), {})] == [100]
+    assert [one.units for one in shortfalls(history_of(standing), Policy(**BOTH), {})] == [100]
 
 
 def test_a_partial_order_that_delivered_nothing_counts_as_a_cancellation():

@@ -53,7 +53,7 @@ def test_what_is_not_bought_yet_is_skipped_and_what_was_changed_fails():
     campaign = a_campaign(an_order("a"), an_order("b", quantity=7), an_order("c"))
     recorded = recorded_with(an_attempt(an_order("b")), an_attempt(an_order("c"), AttemptState.REFUSED, message="no"))
     standings = make_standings([campaign], recorded, NOW)
-    model = status_model(standings, [campaign], recorded, make_ledger(recorded), now=NOW, exit_code=0, balances=[])
+    model = status_model(standings, recorded, make_ledger(recorded), now=NOW, exit_code=0, balances=[])
     results = {
         case.get("name"): [child.tag for child in case][:-1] for case in ET.fromstring(written(model)).iter("testcase")
     }

@@ -81,7 +81,7 @@ def test_listed_orders_keep_the_order_of_the_file_and_name_their_lines():
     campaign = a_campaign(an_order("b", line=4), an_order("a", line=5))
     recorded = recorded_with(an_attempt(an_order("a"), remains=250), an_attempt(an_order("old")))
     standings = make_standings([campaign], recorded, NOW)
-    rows = listed_rows(standings, [campaign], recorded, USD)
+    rows = listed_rows(standings, USD)
     assert [(row.id, row.state, row.sync, row.line) for row in rows] == [
         ("b", State.MISSING, Sync.MISSING, 4),
         ("a", State.UNKNOWN, Sync.PLACED, 5),

@@ -186,9 +186,7 @@ def _show(settings: Settings, inputs: Inputs, result: ApplyResult) -> ExitCode:
         selection = None if chosen is None else chosen.bind(inputs.campaigns, recorded, now)
         standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
         balances = balance_history(settings, inputs.panels)
-        return apply_model(
-            result, standings, inputs.campaigns, recorded, now=now, balances=balances, diagnostics=inputs.warnings
-        )
+        return apply_model(result, standings, recorded, now=now, balances=balances, diagnostics=inputs.warnings)
 
     result = replace(result, plan=located(result.plan, inputs.campaigns))
     return publish_applied(

@@ -110,7 +110,6 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
         return plan_model(
             made,
             make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files),
-            inputs.campaigns,
             recorded,
             make_ledger(recorded, panels=inputs.panels, currencies=_currencies(made)),
             now=now,

@@ -61,7 +61,6 @@ def status(settings: Settings, *, refresh: bool) -> int:
         ledger = make_ledger(recorded, panels=inputs.panels)
         return status_model(
             standings,
-            inputs.campaigns,
             recorded,
             ledger,
             now=now,

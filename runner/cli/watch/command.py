@@ -190,7 +190,6 @@ class _Watching:
             made = apply_model(
                 result,
                 standings,
-                last.campaigns,
                 last.recorded,
                 now=now,
                 balances=balance_history(self._settings, self._inputs.panels),

@@ -1,135 +1,23 @@
 """Indexes what the state remembers of attempts, once for each planning pass."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptKind, AttemptState
+from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
-from runner.core.values.links import page_key, same_page
+from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
 from runner.planning.accounting.ledger import ENDED_SHORT, book, currency_at, is_unconfirmed, paid_back
 
-# Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
-_PLACED = AttemptState.PLACED
-_REPLACEMENT = AttemptKind.REPLACEMENT
-_TOP_UP = AttemptKind.TOP_UP
-_WHOLE = (AttemptKind.INITIAL, _REPLACEMENT)  # attempts that buy all of an order
+_PLACED = AttemptState.PLACED  # looked up once: Python 3.11 takes longer for it than for the comparison
 DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
 CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
 
-_TERMS = ("panel", "service", "link", "quantity", "runs", "interval")
-
 # Who holds a (service, page) of a panel, the page by `page_key`: an attempt in flight, an order of this plan, or the ready reason to wait for it.
 Flights = dict[str, dict[str, Attempt | Order | str]]
-
-
-def is_open(attempts: Sequence[Attempt]) -> bool:
-    """True if one of an order's attempts may exist, exists, or was given up: it is never bought again by itself."""
-    for attempt in attempts:  # noqa: SIM110  # a generator costs as much as all else in a plan of placed orders
-        if attempt.state not in CLOSED:
-            return True
-    return False
-
-
-def known_as(recorded: Recorded, campaign: Campaign, order_id: str) -> tuple[str, Sequence[Attempt]]:
-    """The id under which the state knows an order, and its attempts; the order's own id and none if it doesn't.
-
-    Follows `moved:` through chains. An open attempt of a former id wins over closed ones of the present id: a rename
-    onto an id that was refused once must not buy again.
-    """
-    attempts = recorded.attempts
-    own = attempts.get((campaign.name, order_id), ())
-    if not campaign.moved or is_open(own):
-        return order_id, own
-    known: tuple[str, Sequence[Attempt]] = (order_id, own)
-    seen = {order_id}
-    former = campaign.moved.get(order_id)
-    while former is not None and former not in seen:
-        seen.add(former)
-        theirs = attempts.get((campaign.name, former), ())
-        if is_open(theirs):
-            return former, theirs
-        if theirs and not known[1]:
-            known = (former, theirs)
-        former = campaign.moved.get(former)
-    return known
-
-
-def purchase(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The newest open initial attempt or replacement, or the newest open one of any kind; None if nothing was bought."""
-    newest = None
-    for attempt in reversed(attempts):
-        if attempt.state in CLOSED:
-            continue
-        if attempt.kind in _WHOLE:
-            return attempt
-        newest = newest or attempt
-    return newest
-
-
-def standing_attempts(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """What stands for an order now, in the order marked: everything bought or given up since its newest replacement."""
-    standing: list[Attempt] = []
-    for attempt in attempts:
-        if attempt.state in CLOSED:
-            continue
-        if attempt.kind is _REPLACEMENT:
-            standing.clear()
-        standing.append(attempt)
-    return standing
-
-
-def as_bought(standing: Sequence[Attempt]) -> Attempt | None:
-    """What stands as one purchase: the whole order, with what its quantity was topped up by; None if only parts were bought."""
-    whole = next((one for one in reversed(standing) if one.kind in _WHOLE), None)
-    if whole is None:
-        return None
-    more = sum(one.quantity for one in standing if one.kind is _TOP_UP)
-    return whole._replace(quantity=whole.quantity + more) if more else whole
-
-
-def as_order(bought: Attempt, source: str = "") -> Order:
-    """An unlisted order as it was bought: for a selection, and for its line in a plan. It stands in no line of a file."""
-    return Order(
-        campaign=bought.campaign,
-        id=bought.order_id,
-        service=bought.service,
-        link=bought.link,
-        quantity=bought.quantity,
-        runs=bought.runs,
-        interval=bought.interval,
-        source=source,
-        line=0,
-    )
-
-
-def is_as_listed(bought: Attempt, order: Order, panel: str) -> bool:
-    """True if the order's line still says what was bought. Only whole purchases are compared: a part has its own quantity."""
-    return bought.kind not in _WHOLE or (
-        bought.quantity == order.quantity
-        and same_page(bought.link, order.link)
-        and bought.service == order.service
-        and bought.runs == order.runs
-        and bought.interval == order.interval
-        and bought.panel == panel
-    )
-
-
-def change_in_words(bought: Attempt, order: Order, panel: str) -> str:
-    """`bought: quantity 1000; listed: quantity 2000`, naming only what differs."""
-    was = {field: getattr(bought, field) for field in _TERMS}
-    now = {field: panel if field == "panel" else getattr(order, field) for field in _TERMS}
-    differing = [field for field in _TERMS if was[field] != now[field]]
-    if same_page(bought.link, order.link) and "link" in differing:
-        differing.remove("link")
-    return f"bought: {_in_words(was, differing)}; listed: {_in_words(now, differing)}"
-
-
-def _in_words(terms: Mapping[str, object], fields: Sequence[str]) -> str:
-    return ", ".join(f"{field} {terms[field]}" if terms[field] is not None else f"no {field}" for field in fields)
 
 
 Billed = tuple[str, str | None]  # a panel, and the currency if it ever changed its own; None: the present one

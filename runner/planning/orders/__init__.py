@@ -1,5 +1,5 @@
-"""One order by itself: edits of its line, its instalments, what was left undelivered, and orders bought elsewhere.
+"""One order by itself: its history, edits of its line, its instalments, what is undelivered; orders bought elsewhere.
 
 Not here: what to do about them, which `reconcile` decides.
-Begin at `order_diff.change_of`, `drip.instalments`, `shortfall.shortfalls`, `imports.Imported`.
+Begin at `order_history.OrderHistory`, `order_diff.change_of`, `shortfall.shortfalls`, `imports.Imported`.
 """

@@ -8,25 +8,18 @@ from datetime import datetime, timedelta
 
 from runner.core.attempts import Attempt, AttemptKind
 from runner.core.orders import Order
-from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL
 from runner.planning.allowance import Part
-
-_INSTALMENT = AttemptKind.INSTALMENT
-
-
-def instalments(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The instalments of an order that were bought, were given up or may exist, in the order sent."""
-    return [one for one in attempts if one.kind is _INSTALMENT and one.state not in CLOSED]
+from runner.planning.orders.order_history import OrderHistory
 
 
-def next_instalment(order: Order, attempts: Sequence[Attempt]) -> datetime | None:
+def next_instalment(order: Order, history: OrderHistory) -> datetime | None:
     """When the next instalment of an order with `drip: runner` is due; it may be over already.
 
     None if no moment makes one due: the drip has not begun (the first is due at once), has ended, or waits for a doubt
     to be settled. It says nothing of what else may hold an instalment back.
     """
-    sent = instalments(attempts)
-    if not sent or len(sent) >= (order.runs or 1) or any(one.state in DOUBTFUL for one in attempts):
+    sent = history.instalments
+    if not sent or len(sent) >= (order.runs or 1) or history.doubts:
         return None
     return due_after(sent[-1], order)
 
@@ -39,4 +32,4 @@ def due_after(former: Attempt, order: Order) -> datetime:
 def instalment(sent: Sequence[Attempt], quantity: int) -> Part:
     """The next one. A run that the panel refused, or that was not sent, keeps its number."""
     slot = max((one.slot + 1 for one in sent), default=0)
-    return Part(_INSTALMENT, max(slot, len(sent)), quantity, None, None)
+    return Part(AttemptKind.INSTALMENT, max(slot, len(sent)), quantity, None, None)

@@ -1,7 +1,7 @@
 """Matches a list of orders bought elsewhere with listed orders, and says whether they may be imported. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from runner.core.imports import Bought, BoughtRow, default_id_for
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key, same_page
-from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL, known_as
+from runner.planning.accounting.attempt_index import DOUBTFUL
+from runner.planning.orders.order_history import OrderHistory, order_history
 
 _TERMS = ("service", "link", "quantity", "runs", "interval")
 
@@ -119,13 +120,13 @@ class Standings:
     def obstacle(self, bought: Bought) -> Obstacle | None:
         """Why it may not be imported; None if it may, an obstacle without a message if it is imported already."""
         order, panel = bought.order, bought.panel
-        _, attempts = known_as(self._recorded, self._campaigns[order.campaign], order.id)
+        history = order_history(self._recorded, self._campaigns[order.campaign], order.id)
         owner = self._owned.get((panel, bought.order_id))
         if owner is not None:
-            if owner in attempts:
+            if owner in history.attempts:
                 return Obstacle("")
             return Obstacle(f"order {bought.order_id} on {panel} is {owner.address} already")
-        if (bar := _standing(attempts)) is not None:
+        if (bar := _bar(history)) is not None:
             return Obstacle(bar)
         doubt = self._doubts.get((panel, order.service, page_key(order.link)))
         if doubt is not None:
@@ -136,12 +137,11 @@ class Standings:
         return None
 
 
-def _standing(attempts: Sequence[Attempt]) -> str | None:
-    """Why an order with these attempts can't be bought elsewhere; None if nothing of it stands."""
-    standing = [one for one in attempts if one.state not in CLOSED]
-    if not standing:
+def _bar(history: OrderHistory) -> str | None:
+    """Why an order can't have been bought elsewhere; None if nothing of it stands."""
+    if not history.is_open:
         return None
-    last = standing[-1]
+    last = history.standing[-1]
     if last.state in DOUBTFUL:
         return f"it is in doubt: runner doubt adopt {last.address} --order ID"
     if last.state is AttemptState.ABANDONED:

@@ -11,8 +11,10 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.links import page_key, same_page
 from runner.core.values.money import ZERO, plain, with_currency
-from runner.planning.accounting.attempt_index import DOUBTFUL, History, is_as_listed, purchase, standing_attempts
+from runner.planning.accounting.attempt_index import DOUBTFUL, History
 from runner.planning.allowance import Part
+from runner.planning.orders.order_diff import is_as_listed
+from runner.planning.orders.order_history import OrderHistory, history_of
 from runner.planning.phrases import named, orders, orders_are
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel
 from runner.planning.pricing.order_problems import Problems
@@ -22,6 +24,7 @@ from runner.planning.reconcile.price_groups import PriceGroup, PriceGroups
 from runner.planning.refills.due_refills import RefillRound
 
 _INITIAL = AttemptKind.INITIAL
+_BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 
 class PlanContext(NamedTuple):
@@ -50,29 +53,32 @@ class ExistingOrders:
         self._groups = groups
         self._actions = actions
         self._problems = problems
-        self._doubtful = past.history.doubtful[campaign.name]
         policy = campaign.policy
         # The usual order is bought once and left alone: one look tells that nothing is to be done.
         self._is_usual = not campaign.drips and OnShort.REORDER not in (policy.on_partial, policy.on_canceled)
         self._short: dict[str, list[str]] = {}  # why what is short can't be bought again -> addresses
         self._untold: list[str] = []  # what ended short by nobody knows how much
 
-    def add(self, order: Order, known_id: str, attempts: Sequence[Attempt]) -> None:
+    def add(self, order: Order, attempts: Sequence[Attempt]) -> None:
         """Decide on an order that was tried before, or on one of a drip."""
-        if known_id in self._doubtful:
-            self._actions.append(_in_doubt(order, attempts, self._campaign.panel))
+        if self._is_usual and len(attempts) == 1 and self._is_as_bought(order, attempts[0]):
+            self._satisfied(order, attempts)
             return
-        bought = purchase(attempts)
-        if bought is None and order.id not in self._campaign.drips:
+        history = history_of(attempts)
+        if history.doubts:
+            self._actions.append(_in_doubt(order, history.doubts, self._campaign.panel))
+            return
+        if not history.is_open and order.id not in self._campaign.drips:
             is_declared = attempts[-1].id in self._past.declared
-            self._take(order, NextAction(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), attempts)
+            self._take(order, NextAction(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), history)
             return
-        is_alone = self._is_usual and len(attempts) == 1 and bought is not None and bought.kind is _INITIAL
-        if not (is_alone and bought is not None and is_as_listed(bought, order, self._campaign.panel)):
-            for step in next_actions(order, attempts, self._campaign, self._past.recorded, self._past.now):
-                if self._take(order, step, attempts):
-                    return
+        for step in next_actions(order, history, self._campaign, self._past.recorded, self._past.now):
+            if self._take(order, step, history):
+                return
         self._satisfied(order, attempts)
+
+    def _is_as_bought(self, order: Order, only: Attempt) -> bool:
+        return only.kind is _INITIAL and only.state in _BOUGHT and is_as_listed(only, order, self._campaign.panel)
 
     def notes(self) -> list[str]:
         """What could not be bought again, and why."""
@@ -96,7 +102,7 @@ class ExistingOrders:
             self._actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
         return bool(reason)
 
-    def _take(self, order: Order, step: NextAction, attempts: Sequence[Attempt]) -> bool:
+    def _take(self, order: Order, step: NextAction, history: OrderHistory) -> bool:
         """Add a line for a step; False, and nothing done, if it turns out that the panel does not sell it."""
         panel, part = self._campaign.panel, step.part
         if step.hindrance == UNTOLD:
@@ -116,17 +122,19 @@ class ExistingOrders:
             self._actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
             return True
         kind, reason = step.kind, self._priced(step, offer)
-        if kind is not ActionKind.WAIT and (holder := self._holder(order, step, group, attempts)):
+        if kind is not ActionKind.WAIT and (holder := self._holder(order, step, group, history.attempts)):
             kind, reason = ActionKind.WAIT, holder if part is None else f"{reason}; {holder}"
         if part is not None and part.kind is AttemptKind.INSTALMENT:
             self.to_come += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
-            if kind is ActionKind.WAIT and self._is_refilled(order, attempts):  # the earlier runs may need it meanwhile
+            if kind is ActionKind.WAIT and self._is_refilled(
+                order, history.attempts
+            ):  # the earlier runs may need it meanwhile
                 return True
         if kind is ActionKind.WAIT:
             if part is not None and part.kind is AttemptKind.REPLACEMENT:  # it keeps its place in the queue meanwhile
                 group.links.setdefault(page_key(order.link), order)
         else:
-            if risen := self._risen(order, step, offer, attempts):
+            if risen := self._risen(order, step, offer, history):
                 self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 return True
             group.links[page_key(order.link)] = order
@@ -175,14 +183,14 @@ class ExistingOrders:
             holder = group.links[page] = wait_for(holder)  # all orders that wait for it share one text
         return holder
 
-    def _risen(self, order: Order, step: NextAction, offer: Offer, attempts: Sequence[Attempt]) -> str:
+    def _risen(self, order: Order, step: NextAction, offer: Offer, history: OrderHistory) -> str:
         """Why the price keeps an order from being tried or carried on; empty if it may be.
 
         A new try is compared with the rate of the newest one, what belongs to a purchase with the one that it began at;
         of this service on this panel: other services' prices say nothing.
         """
         panel = self._campaign.panel
-        tried = reversed(attempts) if step.part is None else iter(standing_attempts(attempts))
+        tried = reversed(history.attempts) if step.part is None else iter(history.standing)
         rates = (one.rate for one in tried if one.service == order.service and one.panel == panel)
         former = next(rates, None)
         if former is None or offer.rate is None:
@@ -207,8 +215,7 @@ _OTHERWISE = {  # what else may be done about a risen price
 }
 
 
-def _in_doubt(order: Order, attempts: Sequence[Attempt], panel: str) -> Action:
-    doubts = [attempt for attempt in attempts if attempt.state in DOUBTFUL]
+def _in_doubt(order: Order, doubts: Sequence[Attempt], panel: str) -> Action:
     since = to_the_minute(doubts[0].marked_at)
     reason = (
         f"it may exist on the panel since {since}; it is never sent again by itself: `runner doubt show "

@@ -12,11 +12,12 @@ from runner.core.orders import Campaign, OnChange, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain
-from runner.planning.accounting.attempt_index import CLOSED, as_bought, standing_attempts
+from runner.planning.accounting.attempt_index import CLOSED
 from runner.planning.accounting.ledger import book
 from runner.planning.allowance import Part
-from runner.planning.orders.drip import due_after, instalment, instalments
+from runner.planning.orders.drip import due_after, instalment
 from runner.planning.orders.order_diff import Change, change_of
+from runner.planning.orders.order_history import OrderHistory
 from runner.planning.orders.shortfall import shortfalls
 from runner.planning.plan import ActionKind, DueCancel
 from runner.planning.reconcile.replacement import clearing
@@ -39,30 +40,28 @@ class NextAction(NamedTuple):
 
 
 def next_actions(
-    order: Order, attempts: Sequence[Attempt], campaign: Campaign, recorded: Recorded, now: datetime | None
+    order: Order, history: OrderHistory, campaign: Campaign, recorded: Recorded, now: datetime | None
 ) -> Iterator[NextAction]:
     """What may be done, the most urgent first; the next one counts only where the one before turns out impossible.
 
-    `attempts` are all of the order, none of them in doubt. `now` is needed for drips.
+    Nothing of `history` is in doubt. `now` is needed for drips.
     """
-    standing = standing_attempts(attempts)
     is_drip = order.id in campaign.drips
     policy = campaign.policy
-    change = change_of(order, standing, campaign.panel, is_drip=is_drip)
+    change = change_of(order, history, campaign.panel, is_drip=is_drip)
     if change is not None and policy.on_change is not OnChange.KEEP:
-        yield _changed(_Edited(order, attempts, standing, change), campaign, recorded, now)
+        yield _changed(_Edited(order, history, change), campaign, recorded, now)
         return
     if change is not None and change.is_elsewhere:
         return
-    replaced = [one for one in attempts if one.state not in CLOSED and one not in standing] if standing else []
-    for short in shortfalls(standing, policy, recorded.cancels, replaced):
+    for short in shortfalls(history, policy, recorded.cancels):
         if not short.units:
             yield NextAction(ActionKind.REORDER, short.words, hindrance=UNTOLD)
             continue
-        part = Part(AttemptKind.REORDER, next_slot(attempts, AttemptKind.REORDER), short.units, None, None)
+        part = Part(AttemptKind.REORDER, next_slot(history.attempts, AttemptKind.REORDER), short.units, None, None)
         yield NextAction(ActionKind.REORDER, f"{short.words}: bought again", part, hindrance=short.hindrance)
-    if is_drip and as_bought(standing) is None:
-        sent = instalments(standing)
+    if is_drip and history.bought is None:
+        sent = history.instalments
         if len(sent) < (order.runs or 1):
             yield _instalment(order, sent, sent[-1].quantity if change is not None else order.quantity, now)
 
@@ -76,8 +75,7 @@ class _Edited(NamedTuple):
     """An order whose line was edited after it was bought."""
 
     order: Order
-    attempts: Sequence[Attempt]  # all of it
-    standing: Sequence[Attempt]
+    history: OrderHistory
     change: Change
 
 
@@ -114,36 +112,36 @@ def _refused(edited: _Edited, why: str) -> NextAction:
 
 def _top_up(edited: _Edited, recorded: Recorded) -> NextAction:
     """Buys the positive difference of the quantity, and nothing else."""
-    order, attempts, standing, change = edited
+    order, history, change = edited
     if not change.raised:
         what = "what is bought can't be made less" if change.is_lowered else "more than the quantity was changed"
         return _refused(edited, f"policy.on_change is top_up, and {what}")
-    service = service_of(recorded, standing[-1])
+    service = service_of(recorded, history.standing[-1])
     if service is not None and change.raised < service.min:
         why = (
             f"policy.on_change is top_up, and the {change.raised:,} more are below service {service.id}'s minimum of "
             f"{service.min:,}: nothing is bought; raise it by {service.min:,} or more"
         )
         return _refused(edited, why)
-    is_drip = as_bought(standing) is None  # of one, what the runs that were sent lack is bought at once
+    is_drip = history.bought is None  # of one, what the runs that were sent lack is bought at once
     runs, interval = (None, None) if is_drip else (order.runs, order.interval)
-    part = Part(AttemptKind.TOP_UP, next_slot(attempts, AttemptKind.TOP_UP), change.raised, runs, interval)
+    part = Part(AttemptKind.TOP_UP, next_slot(history.attempts, AttemptKind.TOP_UP), change.raised, runs, interval)
     each = f" in each of {runs} runs" if runs else ""
     return NextAction(ActionKind.TOP_UP, f"{_in_words(edited)}: {change.raised:,} more{each}", part)
 
 
 def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datetime | None) -> NextAction:
     """Cancels what is still worked on, and buys the order anew once nothing is."""
-    order, attempts, standing, _ = edited
+    order, history, _ = edited
     policy = "policy.on_change is replace, and"
-    if order.id in campaign.drips or as_bought(standing) is None:
+    if order.id in campaign.drips or history.bought is None:
         return _refused(edited, f"{policy} a drip that the runner does can't be replaced")
-    if any(one.panel != campaign.panel for one in standing):
+    if any(one.panel != campaign.panel for one in history.standing):
         return _refused(edited, f"{policy} it was bought on another panel")
-    clear = clearing(standing, recorded, now)
+    clear = clearing(history.standing, recorded, now)
     if clear.hindrance:
         return _refused(edited, f"{policy} {clear.hindrance}")
-    words, slot = _in_words(edited), next_slot(attempts, AttemptKind.REPLACEMENT)
+    words, slot = _in_words(edited), next_slot(history.attempts, AttemptKind.REPLACEMENT)
     part = Part(AttemptKind.REPLACEMENT, slot, order.quantity, order.runs, order.interval)
     if clear.cancels:
         ids = ", ".join(f"order {one.panel_order_id}" for one in clear.cancels)
@@ -155,5 +153,5 @@ def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datet
 
 def _in_words(edited: _Edited) -> str:
     """What was edited, and what the order has cost so far; doubts and unknown charges at the expected price."""
-    spent = sum((one.committed for each in edited.standing if (one := book(each)) is not None), ZERO)
+    spent = sum((one.committed for each in edited.history.standing if (one := book(each)) is not None), ZERO)
     return f"changed after it was bought ({edited.change.words}; it took {plain(spent)})"

@@ -10,7 +10,7 @@ from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
-from runner.planning.accounting.attempt_index import History, known_as
+from runner.planning.accounting.attempt_index import History
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.accounting.committed_spend import Committed, currency_of
 from runner.planning.allowance import Part
@@ -29,6 +29,7 @@ from runner.planning.guards.order_limits import hold_cancels, hold_new
 from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings, hold_accounts
 from runner.planning.guards.price_guard import PriceTerms, hold_changed
+from runner.planning.orders.order_history import known_attempts
 from runner.planning.phrases import placed
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
 from runner.planning.pricing.order_problems import Problems
@@ -185,16 +186,16 @@ class _Draft:
         further = ExistingOrders(campaign, self._past, groups, self.actions, self.problems)
         drips, are_keys = campaign.drips, campaign.links_are_keys
         for order in campaign.orders:
-            _, known_id, service, link, quantity, runs, interval, _, _ = order
-            attempts: Sequence[Attempt] = recorded.get((name, known_id), ()) if recorded else ()
+            _, order_id, service, link, quantity, runs, interval, _, _ = order
+            attempts: Sequence[Attempt] = recorded.get((name, order_id), ()) if recorded else ()
             if moved:
-                known_id, attempts = known_as(self._recorded, campaign, known_id)
+                attempts = known_attempts(self._recorded, campaign, order_id)
             if attempts:
-                unlisted.discard(known_id)
+                unlisted.discard(attempts[0].order_id)
             if selection is not None and not selection(order):
                 continue
-            if attempts or (drips and order.id in drips):
-                further.add(order, known_id, attempts)
+            if attempts or (drips and order_id in drips):
+                further.add(order, attempts)
                 continue
             group = groups[(service, quantity, runs, interval)]
             offer, links = group.offer, group.links

@@ -14,7 +14,7 @@ from runner.core.refills import CancelRequest, CancelState
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO
-from runner.planning.accounting.attempt_index import as_order
+from runner.planning.orders.order_history import as_order
 from runner.planning.phrases import named, orders_are
 from runner.planning.plan import Action, ActionKind, DueCancel
 from runner.planning.reconcile.rename_check import BOUGHT

@@ -12,7 +12,7 @@ from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
-from runner.planning.accounting.attempt_index import known_as
+from runner.planning.orders.order_history import known_attempts
 from runner.planning.phrases import placed
 from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
@@ -60,7 +60,7 @@ def hold_renamed(
             former = by_id.get((sold, order.id)) if is_known else of_others.get(sold)
             if former is not None and former.campaign in by_name[order.campaign].removed:
                 former = None
-        if former is None or known_as(recorded, by_name[order.campaign], order.id)[1]:
+        if former is None or known_attempts(recorded, by_name[order.campaign], order.id):
             continue
         reason = _words(order, former, by_name, is_known=order.campaign in known)
         actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reason)

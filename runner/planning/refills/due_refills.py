@@ -14,7 +14,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
-from runner.planning.accounting.attempt_index import known_as
+from runner.planning.orders.order_history import known_attempts
 
 _PLACED = AttemptState.PLACED
 _COMPLETED = LiveStatus.COMPLETED
@@ -137,8 +137,7 @@ class RefillRound:
         """Note what is due of all listed orders, without a plan."""
         for campaign in campaigns:
             for order in campaign.orders:
-                _, attempts = known_as(self._recorded, campaign, order.id)
-                self.look_at(order, attempts, campaign)
+                self.look_at(order, known_attempts(self._recorded, campaign, order.id), campaign)
 
     def look_at(self, order: Order, attempts: Sequence[Attempt], campaign: Campaign) -> str:
         """Note what is due of one satisfied order; the reason for its line in the plan, empty if nothing is."""

@@ -9,8 +9,8 @@ from runner.core.attempts import Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
-from runner.planning.accounting.attempt_index import DOUBTFUL, known_as
-from runner.planning.orders.drip import instalments, next_instalment
+from runner.planning.orders.drip import next_instalment
+from runner.planning.orders.order_history import order_history
 from runner.planning.plan import ActionKind, Plan
 from runner.planning.status.delivery_estimate import DeliveryTimes
 from runner.planning.status.order_status import is_lost
@@ -71,17 +71,18 @@ def outlook_of(
     for campaign in campaigns:
         drips = campaign.drips
         for order in campaign.orders:
-            attempts = known_as(recorded, campaign, order.id)[1]
+            history = order_history(recorded, campaign, order.id)
+            attempts = history.attempts
             if not attempts or (selection is not None and not selection(order)):
                 continue
             moving, stuck = _moves(attempts, now, times, campaign.policy.stalled_after)
             live, stalled = live + moving, stalled + (stuck and not moving)
             refilling += any(one.is_open for attempt in attempts for one in recorded.refills.get(attempt.id, ()))
-            doubtful += any(one.state in DOUBTFUL for one in attempts)
+            doubtful += bool(history.doubts)
             refused += attempts[-1].state is AttemptState.REFUSED and given_up(order)
             if moving:
                 going.add(order.key)
-            if order.id in drips and not given_up(order) and _drips_on(order, attempts):
+            if order.id in drips and not given_up(order) and next_instalment(order, history) is not None:
                 dripping.add(order.key)
     purchases = [action for action in plan.purchases() if not given_up(action.order)]
     flying = _flying(recorded)
@@ -122,7 +123,3 @@ def _moves(
             is_stuck = is_lost(one) or bool(times.stalled(one, now, limit))
             stuck, moving = stuck or is_stuck, moving or not is_stuck
     return moving, stuck
-
-
-def _drips_on(order: Order, attempts: Sequence[Attempt]) -> bool:
-    return bool(instalments(attempts)) and next_instalment(order, attempts) is not None

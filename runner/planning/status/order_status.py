@@ -13,10 +13,9 @@ from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO
-from runner.planning.accounting.attempt_index import DOUBTFUL, as_order, is_open, known_as, standing_attempts
-from runner.planning.orders.drip import due_after, instalments
+from runner.planning.orders.drip import due_after
 from runner.planning.orders.order_diff import change_of
-from runner.planning.orders.shortfall import reordered
+from runner.planning.orders.order_history import OrderHistory, as_order, history_of, order_history
 from runner.planning.refills.cancels import cancel_word
 from runner.planning.refills.due_refills import last_word
 from runner.planning.status.delivery_estimate import DeliveryTimes
@@ -69,14 +68,28 @@ class Standing(NamedTuple):
     eta: datetime | None = None  # when it should be done; None: final, or nothing tells
 
 
+class Subject(NamedTuple):
+    """The order that a line of `status` is about."""
+
+    history: OrderHistory
+    order: Order | None = None  # as listed; None: it is not
+    panel: str = ""  # that it is listed for
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
     """All orders; `summary` counts each sync and each health that occurs, and the `total`."""
 
     orders: Sequence[Standing]
     summary: Mapping[str, int]
+    subjects: Sequence[Subject] = ()  # one for each of `orders`
 
 
+_UNBOUGHT = {
+    AttemptState.SENDING: Sync.SENDING,
+    AttemptState.IN_DOUBT: Sync.IN_DOUBT,
+    AttemptState.REFUSED: Sync.REFUSED,
+}
 HEALTH = {
     LiveStatus.PENDING: Health.WAITING,
     LiveStatus.PROCESSING: Health.PROGRESSING,
@@ -104,22 +117,27 @@ def make_standings(
     that purchases of other campaigns are unlisted too; if False, only the doubts among them are shown.
     """
     shown: list[Standing] = []
+    subjects: list[Subject] = []
     listed: set[tuple[str, str]] = set()
     look = _Look(recorded, now, DeliveryTimes(recorded))
     for campaign in campaigns:
         for order in campaign.orders:
-            known_id, attempts = known_as(recorded, campaign, order.id)
-            if attempts:
-                listed.add((campaign.name, known_id))
+            history = order_history(recorded, campaign, order.id)
+            if history.attempts:
+                listed.add((campaign.name, history.attempts[0].order_id))
             if selection is None or selection(order):
-                shown.append(_listed(order, attempts, campaign, look))
+                shown.append(_listed(order, history, campaign, look))
+                subjects.append(Subject(history, order, campaign.panel))
     by_name = {campaign.name: campaign for campaign in campaigns}
-    shown += _unlisted(look, listed, by_name, selection=selection, complete=complete)
+    for row, history in _unlisted(look, listed, by_name, selection=selection, complete=complete):
+        shown.append(row)
+        subjects.append(Subject(history))
     summary = Counter[str]()
     for (sync, health), count in Counter((one.sync, one.health) for one in shown).items():
         summary[sync.value] += count
         summary[health.value] += count
-    return Standings(orders=shown, summary=dict(sorted(summary.items())) | {"total": len(shown)})
+    total = dict(sorted(summary.items())) | {"total": len(shown)}
+    return Standings(orders=shown, summary=total, subjects=subjects)
 
 
 class _Look(NamedTuple):
@@ -130,34 +148,32 @@ class _Look(NamedTuple):
     times: DeliveryTimes
 
 
-def _listed(order: Order, attempts: Sequence[Attempt], campaign: Campaign, look: _Look) -> Standing:
-    if not attempts:
-        return _standing(order.address, Sync.MISSING)
-    if doubt := _doubt(attempts):
-        return _doubtful(order.address, doubt)
-    if bought := standing_attempts(attempts):
-        is_drip = order.id in campaign.drips
-        change = change_of(order, bought, campaign.panel, is_drip=is_drip)
-        sync = Sync.PLACED if change is None else Sync.CHANGED
-        message = "" if change is None else change.words
-        standing = _placed(order.address, sync, bought, look, campaign.policy.stalled_after, message=message)
-        return _dripped(standing, order, bought, look.now) if is_drip else standing
-    last = attempts[-1]
-    sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
-    return _standing(order.address, sync, last.message)
+def _listed(order: Order, history: OrderHistory, campaign: Campaign, look: _Look) -> Standing:
+    if history.doubts or not history.is_open:
+        return _not_bought(order.address, history)
+    is_drip = order.id in campaign.drips
+    change = change_of(order, history, campaign.panel, is_drip=is_drip)
+    sync = Sync.PLACED if change is None else Sync.CHANGED
+    message = "" if change is None else change.words
+    standing = _placed(order.address, sync, history, look, campaign.policy.stalled_after, message=message)
+    return _dripped(standing, order, history, look.now) if is_drip else standing
 
 
 def standing_of(
-    address: str, attempts: Sequence[Attempt], recorded: Recorded, now: datetime, times: DeliveryTimes
+    address: str, history: OrderHistory, recorded: Recorded, now: datetime, times: DeliveryTimes
 ) -> Standing:
     """How a recorded order stands where no file says what is listed: what was bought is `placed`."""
-    if doubt := _doubt(attempts):
-        return _doubtful(address, doubt)
-    if bought := standing_attempts(attempts):
-        return _placed(address, Sync.PLACED, bought, _Look(recorded, now, times))
-    last = attempts[-1]
-    sync = Sync.REFUSED if last.state is AttemptState.REFUSED else Sync.MISSING
-    return _standing(address, sync, last.message)
+    if history.doubts or not history.is_open:
+        return _not_bought(address, history)
+    return _placed(address, Sync.PLACED, history, _Look(recorded, now, times))
+
+
+def _not_bought(address: str, history: OrderHistory) -> Standing:
+    """The row of an order of which the panel can't be asked: it may exist, was refused, was not sent or never tried."""
+    last = history.doubt or (history.attempts[-1] if history.attempts else None)
+    if last is None:
+        return _standing(address, Sync.MISSING)
+    return _standing(address, _UNBOUGHT.get(last.state, Sync.MISSING), last.message)
 
 
 def _unlisted(
@@ -167,31 +183,22 @@ def _unlisted(
     *,
     selection: Callable[[Order], bool] | None,
     complete: bool,
-) -> Iterator[Standing]:
-    for (name, order_id), attempts in sorted(
-        (item for item in look.recorded.attempts.items() if item[0] not in listed and is_open(item[1])),
-        key=lambda item: item[0],
-    ):
-        doubt = _doubt(attempts)
+) -> Iterator[tuple[Standing, OrderHistory]]:
+    for name, order_id in sorted(key for key in look.recorded.attempts if key not in listed):
+        history = history_of(look.recorded.attempts[name, order_id])
         campaign = campaigns.get(name)
         is_hidden = not complete if campaign is None else order_id in campaign.removed
-        bought = standing_attempts(attempts)
-        if is_hidden and not doubt:
+        if not history.is_open or (is_hidden and not history.doubts):
             continue
-        if selection is not None and not selection(as_order(doubt or bought[-1])):
+        if selection is not None and not selection(as_order(history.doubt or history.standing[-1])):
             continue
         address = f"{name}/{order_id}"
         limit = None if campaign is None else campaign.policy.stalled_after
-        row = _doubtful(address, doubt) if doubt else _placed(address, Sync.REMOVED, bought, look, limit)
-        if (name, order_id) in look.recorded.protected and any(one.is_live for one in bought):
+        is_bought = not history.doubts
+        row = _placed(address, Sync.REMOVED, history, look, limit) if is_bought else _not_bought(address, history)
+        if (name, order_id) in look.recorded.protected and any(one.is_live for one in history.standing):
             row = row._replace(message=f"{row.message}; {_PROTECTED}" if row.message else _PROTECTED)
-        yield row
-
-
-def _doubt(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The newest attempt that may exist; one that a run gave up on before one that is being sent."""
-    doubts = [attempt for attempt in reversed(attempts) if attempt.state in DOUBTFUL]
-    return next((one for one in doubts if one.state is AttemptState.IN_DOUBT), doubts[0] if doubts else None)
+        yield row, history
 
 
 def _standing(address: str, sync: Sync, message: str = "") -> Standing:
@@ -199,21 +206,17 @@ def _standing(address: str, sync: Sync, message: str = "") -> Standing:
     return Standing(address, sync, Health.UNKNOWN, None, None, None, None, None, None, message)
 
 
-def _doubtful(address: str, doubt: Attempt) -> Standing:
-    sync = Sync.IN_DOUBT if doubt.state is AttemptState.IN_DOUBT else Sync.SENDING
-    return _standing(address, sync, doubt.message)
-
-
 def _placed(
     address: str,
     sync: Sync,
-    standing: Sequence[Attempt],
+    history: OrderHistory,
     look: _Look,
     limit: timedelta | None = None,
     *,
     message: str = "",
 ) -> Standing:
     """The row of what was bought, by the newest part of it that is worked on, or else the newest."""
+    standing = history.standing
     bought = standing[-1]
     if len(standing) > 1:
         bought = next((one for one in reversed(standing) if one.is_live), bought)
@@ -242,16 +245,16 @@ def _placed(
         message,
         eta,
     )
-    return row if len(standing) == 1 else _in_sum(row, standing, look.recorded)
+    return row if len(standing) == 1 else _in_sum(row, history, look.recorded)
 
 
-def _in_sum(newest: Standing, standing: Sequence[Attempt], recorded: Recorded) -> Standing:
+def _in_sum(newest: Standing, history: OrderHistory, recorded: Recorded) -> Standing:
     """The row of an order that was bought in several parts: what they cost and lack together, and how they fare.
 
     What was bought again is missing no longer: there the reorder speaks.
     """
-    followers = reordered(standing)
-    ends = [one for one in standing if one.id not in followers]
+    standing = history.standing
+    ends = [one for one in standing if one.id not in history.followers]
     remains = [0 if one.status is LiveStatus.COMPLETED else one.remains for one in ends]
     charges = [one.charge for one in standing if one.charge is not None]
     starts = (one.start_count for one in standing if one.start_count is not None)
@@ -269,9 +272,9 @@ def _in_sum(newest: Standing, standing: Sequence[Attempt], recorded: Recorded) -
     )
 
 
-def _dripped(standing: Standing, order: Order, bought: Sequence[Attempt], now: datetime) -> Standing:
+def _dripped(standing: Standing, order: Order, history: OrderHistory, now: datetime) -> Standing:
     """The row of an order whose runs the runner sends one by one: it is not done before the last."""
-    sent = instalments(bought)
+    sent = history.instalments
     left = (order.runs or 1) - len(sent)
     if left <= 0 or not sent:
         return standing

@@ -31,7 +31,7 @@ from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, AttemptState, L
 from runner.core.orders import Campaign, OnShort, PanelProfile, RefillPolicy
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.attempt_index import CLOSED
-from runner.planning.orders.shortfall import SHORT
+from runner.planning.orders.order_history import SHORT
 
 _ONE_BY_ONE = "multi_status"  # the ability, as `Recorded.lacking` names it
 FINAL_PERIOD = timedelta(hours=24)

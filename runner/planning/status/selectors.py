@@ -13,7 +13,7 @@ from runner.core.attempts import FORGOTTEN, LiveStatus
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.text import clean
-from runner.planning.accounting.attempt_index import as_order
+from runner.planning.orders.order_history import as_order
 
 Selection = Callable[[Order], bool]
 AddressesIn = Callable[[str], AbstractSet[str]]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from runner.core.attempts import LiveStatus
 from runner.core.orders import Campaign, PanelProfile, RefillWhen
 from runner.core.snapshot import Recorded
-from runner.planning.accounting.attempt_index import known_as
 from runner.planning.orders.drip import next_instalment
+from runner.planning.orders.order_history import known_attempts, order_history
 from runner.planning.refills.due_refills import asked, hindrance, objection, service_of
 from runner.planning.status.completion import DAY_CAP
 from runner.planning.status.poll_schedule import PollTerms, next_poll, terms_of
@@ -87,7 +87,7 @@ def _next_instalment(recorded: Recorded, campaign: Campaign, now: datetime) -> d
     if not campaign.drips:
         return None
     moments = (
-        next_instalment(order, known_as(recorded, campaign, order.id)[1])
+        next_instalment(order, order_history(recorded, campaign, order.id))
         for order in campaign.orders
         if order.id in campaign.drips
     )
@@ -101,7 +101,7 @@ def _next_refill(recorded: Recorded, campaign: Campaign, now: datetime) -> datet
         return None
     moments = []
     for order in campaign.orders:
-        for attempt in known_as(recorded, campaign, order.id)[1]:
+        for attempt in known_attempts(recorded, campaign, order.id):
             if attempt.status is not LiveStatus.COMPLETED or attempt.panel_order_id is None:
                 continue
             former = recorded.refills.get(attempt.id, ())

@@ -60,7 +60,7 @@ class Rates:
 def view_of(number: int, passed: PassResult, outlook: Outlook, now: datetime, rates: Rates) -> WatchView:
     """What a pass left behind."""
     standings = make_standings(passed.campaigns, passed.recorded, now, selection=passed.selection, complete=False)
-    rows = listed_rows(standings, passed.campaigns, passed.recorded, {})
+    rows = listed_rows(standings, {})
     listed = {order.address: order.units for one in passed.campaigns for order in one.orders}
     progress = progress_of((row for row in rows if row.sync is not Sync.REMOVED), listed)
     campaigns = {one.name: Progress(one.name, 0, 0, 0, {}) for one in passed.campaigns}

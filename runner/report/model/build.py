@@ -9,7 +9,6 @@ from typing import Required, TypedDict, Unpack
 from runner.core.catalogue import BalanceSeen
 from runner.core.diagnostics import Diagnostic
 from runner.core.errors import ExitCode
-from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
 from runner.engine.results import ApplyResult
@@ -60,13 +59,12 @@ def report_model(
 
 def status_model(
     standings: Standings,
-    campaigns: Sequence[Campaign],
     recorded: Recorded,
     ledger: Ledger,
     **facts: Unpack[Facts],
 ) -> ReportModel:
     """What `runner status` tells: the orders of the campaigns, and where the money of their panels is."""
-    rows = listed_rows(standings, campaigns, recorded, _currencies(ledger))
+    rows = listed_rows(standings, _currencies(ledger))
     verdict = verdicts.of_state(rows, ledger)
     return _model("status", rows, ledger, verdict, _purchases(recorded), refills=refill_rates(recorded), **facts)
 
@@ -74,7 +72,6 @@ def status_model(
 def plan_model(
     plan: Plan,
     standings: Standings,
-    campaigns: Sequence[Campaign],
     recorded: Recorded,
     ledger: Ledger,
     *,
@@ -82,7 +79,7 @@ def plan_model(
     **facts: Unpack[Facts],
 ) -> ReportModel:
     """What `runner plan` tells: the orders as they stand, with what an apply would do about each."""
-    rows = _planned(listed_rows(standings, campaigns, recorded, _currencies(ledger)), plan)
+    rows = _planned(listed_rows(standings, _currencies(ledger)), plan)
     verdict = verdicts.of_plan(plan, next_command)
     run = RunFigures(plan.summary, plan.cost, plan.currency)
     facts["warnings"] = plan.warnings
@@ -93,7 +90,6 @@ def plan_model(
 def apply_model(
     result: ApplyResult,
     standings: Standings,
-    campaigns: Sequence[Campaign],
     recorded: Recorded,
     *,
     now: datetime,
@@ -102,7 +98,7 @@ def apply_model(
 ) -> ReportModel:
     """What `runner apply` tells: what this run did, and how its campaigns stand after it."""
     ledger = result.report
-    found = listed_rows(standings, campaigns, recorded, _currencies(ledger))
+    found = listed_rows(standings, _currencies(ledger))
     done = {one.order: one for one in result.orders}
     unbought = {
         action.order.address

@@ -6,14 +6,12 @@ A hundred thousand of them are made in well under a second: the usual order, wit
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState, LiveStatus
-from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ZERO
-from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL, known_as
 from runner.planning.accounting.ledger import Booked, book
+from runner.planning.orders.order_history import OrderHistory, history_of
 from runner.planning.status.delivery_estimate import DeliveryTimes
 from runner.planning.status.order_status import (
     GONE,
@@ -22,6 +20,7 @@ from runner.planning.status.order_status import (
     Health,
     Standing,
     Standings,
+    Subject,
     Sync,
     is_lost,
     standing_of,
@@ -55,40 +54,19 @@ def recorded_rows(recorded: Recorded, currencies: Currencies, now: datetime) -> 
         if len(attempts) == 1 and only.state is _PLACED and only.id not in asked_for:
             rows.append(_usual(only, currencies, now, times))
             continue
-        standing = standing_of(f"{campaign}/{order_id}", attempts, recorded, now, times)
-        rows += _rows(_Subject(standing, attempts), currencies)
+        history = history_of(attempts)
+        standing = standing_of(f"{campaign}/{order_id}", history, recorded, now, times)
+        rows += (row._replace(sync=None) for row in _rows(standing, Subject(history), currencies))  # no file was read
     return rows
 
 
-def listed_rows(
-    standings: Standings, campaigns: Sequence[Campaign], recorded: Recorded, currencies: Currencies
-) -> list[OrderRow]:
+def listed_rows(standings: Standings, currencies: Currencies) -> list[OrderRow]:
     """The orders of `standings`, in their order, with what they cost."""
-    listed = {
-        order.address: (order, campaign.panel, known_as(recorded, campaign, order.id)[1])
-        for campaign in campaigns
-        for order in campaign.orders
-    }
-    rows: list[OrderRow] = []
-    for standing in standings.orders:
-        if standing.sync is not Sync.REMOVED and standing.order in listed:
-            order, panel, attempts = listed[standing.order]
-            rows += _rows(_Subject(standing, attempts, order, standing.sync, panel), currencies)
-        else:
-            name, _, order_id = standing.order.partition("/")
-            attempts = recorded.attempts.get((name, order_id), ())
-            rows += _rows(_Subject(standing, attempts, sync=standing.sync), currencies)
-    return rows
-
-
-class _Subject(NamedTuple):
-    """What one order's rows are made of."""
-
-    standing: Standing
-    attempts: Sequence[Attempt]
-    order: Order | None = None  # as listed
-    sync: Sync | None = None  # None: no file was read
-    panel: str = ""  # that it is listed for
+    return [
+        row
+        for standing, subject in zip(standings.orders, standings.subjects, strict=True)
+        for row in _rows(standing, subject, currencies)
+    ]
 
 
 def _usual(bought: Attempt, currencies: Currencies, now: datetime, times: DeliveryTimes) -> OrderRow:
@@ -140,36 +118,30 @@ def _usual(bought: Attempt, currencies: Currencies, now: datetime, times: Delive
     )
 
 
-def _rows(subject: _Subject, currencies: Currencies) -> Iterator[OrderRow]:
+def _rows(standing: Standing, subject: Subject, currencies: Currencies) -> Iterator[OrderRow]:
     """One row; a further one for each further panel that the order was bought on."""
-    counted = [attempt for attempt in subject.attempts if attempt.state not in CLOSED]
-    shown = _shown(subject.attempts)
-    panel = subject.panel if shown is None else shown.panel
-    if len(counted) <= 1:
-        yield _row(subject, shown, counted, panel, currencies)
+    history = subject.history
+    counted = [*history.replaced, *history.standing]
+    shown = _shown(history)
+    if shown is None or len(counted) <= 1:
+        yield _row(standing, subject, shown, counted, currencies)
         return
-    yield _row(subject, shown, [attempt for attempt in counted if attempt.panel == panel], panel, currencies)
-    for other in sorted({attempt.panel for attempt in counted} - {panel}):
-        theirs = [attempt for attempt in counted if attempt.panel == other]
-        yield _row(subject, theirs[-1], theirs, other, currencies)
+    for panel in (shown.panel, *sorted({attempt.panel for attempt in counted} - {shown.panel})):
+        theirs = [attempt for attempt in counted if attempt.panel == panel]
+        yield _row(standing, subject, shown if panel == shown.panel else theirs[-1], theirs, currencies)
 
 
-def _shown(attempts: Sequence[Attempt]) -> Attempt | None:
+def _shown(history: OrderHistory) -> Attempt | None:
     """The attempt that an order is shown by: a doubt, else the newest purchase, else the last try."""
-    newest = None
-    for attempt in reversed(attempts):
-        if attempt.state in DOUBTFUL:
-            return attempt
-        if newest is None and attempt.state not in CLOSED:
-            newest = attempt
-    return newest or (attempts[-1] if attempts else None)
+    several = history.doubts or history.standing or history.attempts
+    return several[-1] if several else None
 
 
 def _row(
-    subject: _Subject, shown: Attempt | None, own: Sequence[Attempt], panel: str, currencies: Currencies
+    standing: Standing, subject: Subject, shown: Attempt | None, own: Sequence[Attempt], currencies: Currencies
 ) -> OrderRow:
-    """`shown` speaks for the order, `own` are its purchases on `panel`."""
-    standing, order = subject.standing, subject.order
+    """`shown` speaks for the order, `own` are its purchases on the panel of `shown`."""
+    order, panel = subject.order, subject.panel if shown is None else shown.panel
     campaign, _, order_id = standing.order.partition("/")
     what = own[-1] if own else order or shown
     money = _money(own)
@@ -182,7 +154,7 @@ def _row(
         "" if what is None else what.link,
         sum(attempt.units for attempt in own) if own else 0 if what is None else what.units,
         _state(standing, shown),
-        subject.sync,
+        standing.sync,
         "",
         standing.panel_order_id,
         standing.status,
