@@ -1,7 +1,7 @@
 """The plan as data: what `apply` would do, why, at what cost, and whether it may."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -86,6 +86,15 @@ class Actions(Sequence[Action]):
         positions = sorted(range(len(ranks)), key=ranks.__getitem__)
         self._orders = [self._orders[position] for position in positions]
         self._decisions = [self._decisions[position] for position in positions]
+
+    def hold(self, kinds: Container[ActionKind], why: Callable[[Action], str]) -> list[Action]:
+        """Turn each line of these kinds that `why` has a reason against into a blocked one; these, in order."""
+        held = []
+        for position, action in enumerate(self):
+            if action.kind in kinds and (reason := why(action)):
+                self[position] = blocked = action._replace(kind=ActionKind.BLOCKED, reason=reason)
+                held.append(blocked)
+        return held
 
     def counts(self) -> Mapping[ActionKind, int]:
         """Number of lines of each kind, in the order of the kinds; of some it is 0."""

@@ -10,7 +10,7 @@ from runner.core.orders import Campaign
 from runner.core.values.money import ZERO, plain
 from runner.planning.accounting.committed_spend import Committed, currency_of
 from runner.planning.allowance import Allowance
-from runner.planning.plan import BUYING, Action, ActionKind, Actions, Plan, Refusal
+from runner.planning.plan import BUYING, Action, Actions, Plan, Refusal
 
 MAX_COST = "max-cost"
 WHAT_IF = "what-if"
@@ -274,46 +274,37 @@ def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]
         return wanted
     used = [ZERO] * len(caps)
     reasons = [cap.reason for cap in caps]
-    applying: dict[str, list[int]] = {one.campaign.name: [] for one in wanted}
-    for number, cap in enumerate(caps):
-        for campaign in cap.campaigns:
-            applying[campaign].append(number)
-    for position, action in enumerate(actions):
-        if action.kind not in BUYING:
-            continue
-        numbers = applying[action.order.campaign]
-        cost = action.cost or ZERO
-        beyond = next((n for n in numbers if used[n] + cost > caps[n].room), None)
-        if beyond is not None:
-            actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reasons[beyond])
-            continue
+    applying = {
+        one.campaign.name: [n for n, cap in enumerate(caps) if one.campaign.name in cap.campaigns] for one in wanted
+    }
+
+    def why(action: Action) -> str:
+        numbers, cost = applying[action.order.campaign], action.cost or ZERO
+        for n in numbers:
+            if used[n] + cost > caps[n].room:
+                return reasons[n]
         for n in numbers:
             used[n] += cost
+        return ""
+
+    actions.hold(BUYING, why)
     return wanted_by(actions, [one.campaign for one in wanted])
 
 
-def wanted_by(actions: Sequence[Action], campaigns: Sequence[Campaign]) -> list[Wanted]:
+def wanted_by(actions: Actions, campaigns: Sequence[Campaign]) -> list[Wanted]:
     """What each campaign buys as the actions stand; in the order of `campaigns`."""
-    left = {campaign.name: _Left() for campaign in campaigns}
-    for action in actions:
+    bought: dict[str, list[tuple[Decimal | None, int]]] = {
+        campaign.name: [] for campaign in campaigns
+    }  # cost and number
+    for action, number in actions.groups():
         if action.kind in BUYING:
-            left[action.order.campaign].add(action.cost)
-    return [left[campaign.name].of(campaign) for campaign in campaigns]
-
-
-class _Left:
-    """What a campaign still buys, being counted."""
-
-    __slots__ = ("cost", "orders", "unpriced")
-
-    def __init__(self) -> None:
-        self.orders = self.unpriced = 0
-        self.cost = ZERO
-
-    def add(self, cost: Decimal | None) -> None:
-        self.orders += 1
-        self.unpriced += cost is None
-        self.cost += cost or ZERO
-
-    def of(self, campaign: Campaign) -> Wanted:
-        return Wanted(campaign=campaign, orders=self.orders, cost=self.cost, unpriced=self.unpriced)
+            bought[action.order.campaign].append((action.cost, number))
+    return [
+        Wanted(
+            campaign=campaign,
+            orders=sum(number for _, number in several),
+            cost=sum((cost * number for cost, number in several if cost is not None), ZERO),
+            unpriced=sum(number for cost, number in several if cost is None),
+        )
+        for campaign, several in zip(campaigns, bought.values(), strict=True)
+    ]

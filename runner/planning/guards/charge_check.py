@@ -13,8 +13,8 @@ from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.money import PER, ZERO, decimals, plain, round_down, round_up
-from runner.planning.guards.price_guard import PriceHold, hold
-from runner.planning.plan import Actions, Refusal
+from runner.planning.guards.holds import Hold, by_service, hold
+from runner.planning.plan import BUYING, Actions, Refusal
 from runner.planning.pricing.quote import Offers, charge_for, rounding_of
 
 GUARD = "charge"
@@ -147,19 +147,21 @@ def hold_mischarged(
 
     On a panel with several such services all purchases are blocked. Panels without a profile are not judged.
     """
+    if not any(actions.counts()[kind] for kind in BUYING):
+        return []
     wrong = mischarges(recorded, {panel: profiles[panel] for panel in offers if panel in profiles})
     if not wrong:
         return []
     stopped = {panel for panel, _ in wrong if sum(1 for one, _ in wrong if one == panel) >= SERVICES_THAT_STOP}
-    held: dict[tuple[str, str], PriceHold] = {}
+    held: dict[tuple[str, str], list[Hold]] = {}
     for campaign in campaigns:
         for service in offers[campaign.panel].services():
             one = wrong.get((campaign.panel, service.id))
             if one is None and campaign.panel in stopped:
                 one = next(words for (panel, _), words in wrong.items() if panel == campaign.panel)
             if one is not None:
-                held[campaign.name, service.id] = PriceHold(GUARD, f"{one.words}; {_nothing_more(campaign, stopped)}")
-    return hold(actions, held) if held else []
+                held[campaign.name, service.id] = [Hold(GUARD, f"{one.words}; {_nothing_more(campaign, stopped)}")]
+    return hold(actions, held, by_service)
 
 
 def _nothing_more(campaign: Campaign, stopped: Iterable[str]) -> str:

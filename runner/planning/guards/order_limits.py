@@ -1,7 +1,8 @@
 """Limits how many orders one run may buy or cancel: `policy.max_new` and `policy.max_cancel`. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from runner.core.orders import Campaign, Limit
 from runner.core.snapshot import Recorded
@@ -10,7 +11,7 @@ from runner.planning.accounting.attempt_index import History
 from runner.planning.allowance import Part
 from runner.planning.guards.budget import Fitting, fits_in_words
 from runner.planning.guards.price_guard import percent
-from runner.planning.plan import ActionKind, Actions, DueCancel, Refusal
+from runner.planning.plan import Action, ActionKind, Actions, DueCancel, Refusal
 
 FLOOR = 10  # a share of fewer orders than this says nothing, and isn't applied
 
@@ -39,46 +40,37 @@ def hold_new(
     A share is one of the orders that were bought, were given up, or may exist. What carries such an order on, as
     `parts` tell, is no new one.
     """
-    refusals = []
+    refusals: list[Refusal] = []
     for campaign in campaigns:
-        if (limit := campaign.policy.max_new) is not None:
-            there = len(history.bought[campaign.name] | history.doubtful[campaign.name])
-            most = allowed(limit, there)
-            if most is not None:
-                refusals += _hold(actions, campaign, limit, most, there, parts=parts)
+        there = len(history.bought[campaign.name] | history.doubtful[campaign.name])
+        limit = campaign.policy.max_new
+        most = None if limit is None else allowed(limit, there)
+        if limit is not None and most is not None:
+            words = limit_in_words(limit, there, "orders bought so far")
+            refusals += _hold_beyond(actions, campaign, most, words, parts)
     return refusals
 
 
-def _hold(
-    actions: Actions,
-    campaign: Campaign,
-    limit: Limit,
-    most: int,
-    there: int,
-    *,
-    parts: Mapping[tuple[str, str], Part],
-) -> list[Refusal]:
-    words = limit_in_words(limit, there, "orders bought so far")
-    number, cost = 0, ZERO
-    for position, action in enumerate(actions):
-        if action.kind is not ActionKind.PLACE or action.order.campaign != campaign.name:
-            continue
-        if parts and (part := parts.get(action.order.key)) is not None and part.slot:
-            continue
-        number += 1
-        if number > most:
-            reason = f"beyond policy.max_new of {campaign.name}: {words}"
-            actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reason)
-        else:
-            cost += action.cost or ZERO
-    if number <= most:
-        return []
-    message = (
-        f"{number:,} new orders planned, but policy.max_new is {words} ({campaign.place_of('policy.max_new')}): "
-        f"{number - most:,} too many; {fits_in_words(Fitting(most, cost), None)}; "
-        "raise policy.max_new, or apply fewer orders with --select"
-    )
-    return [Refusal("policy.max_new", campaign.name, message)]
+def _hold_beyond(
+    actions: Actions, campaign: Campaign, most: int, words: str, parts: Mapping[tuple[str, str], Part]
+) -> Iterator[Refusal]:
+    new: list[Decimal] = []  # what each new order costs
+
+    def why(action: Action) -> str:
+        order = action.order
+        if order.campaign != campaign.name or ((part := parts.get(order.key)) is not None and part.slot):
+            return ""
+        new.append(action.cost or ZERO)
+        return f"beyond policy.max_new of {campaign.name}: {words}" if len(new) > most else ""
+
+    if actions.hold((ActionKind.PLACE,), why):
+        fitting = Fitting(most, sum(new[:most], ZERO))
+        message = (
+            f"{len(new):,} new orders planned, but policy.max_new is {words} ({campaign.place_of('policy.max_new')}): "
+            f"{len(new) - most:,} too many; {fits_in_words(fitting, None)}; "
+            "raise policy.max_new, or apply fewer orders with --select"
+        )
+        yield Refusal("policy.max_new", campaign.name, message)
 
 
 def hold_cancels(
@@ -95,16 +87,16 @@ def hold_cancels(
         name for (name, _), attempts in recorded.attempts.items() if name in wanted for one in attempts if one.is_live
     )
     refused: dict[str, Refusal] = {}
+    reasons: dict[str, str] = {}
     for campaign in campaigns:
         name, place = campaign.name, campaign.place_of("policy.max_cancel")
         if too_many := too_many_cancelled(name, campaign.policy.max_cancel, place, wanted[name], live[name]):
             told = too_many.removeprefix(f"{name}: ")
+            reasons[name] = f"beyond policy.max_cancel: {told}"
             message = f"{told}; raise policy.max_cancel, or cancel fewer orders with --select"
             refused[name] = Refusal("policy.max_cancel", name, message)
-    for position, action in enumerate(actions) if refused else ():
-        if action.kind in (ActionKind.CANCEL, ActionKind.REPLACE) and action.order.campaign in refused:
-            limit = refused[action.order.campaign].message.partition("; ")[0]
-            actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=f"beyond policy.max_cancel: {limit}")
+    if refused:
+        actions.hold((ActionKind.CANCEL, ActionKind.REPLACE), lambda action: reasons.get(action.order.campaign, ""))
     return [one for one in cancels if one.order.partition("/")[0] not in refused], list(refused.values())
 
 

@@ -6,6 +6,7 @@ What is remembered is for showing. Before money goes out, the panel and its bala
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from runner.core.catalogue import Balance
 from runner.core.orders import Campaign, PanelProfile
@@ -14,10 +15,11 @@ from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO
 from runner.planning.accounting.committed_spend import Committed
 from runner.planning.guards.budget import amount
-from runner.planning.guards.price_guard import PriceHold, PriceTerms
+from runner.planning.guards.holds import Hold, hold
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.guards.send_window import FIRST
 from runner.planning.phrases import orders
-from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
+from runner.planning.plan import Actions, Refusal
 
 PRICES = "prices"  # the price list is not of now
 CURRENCY = "currency"  # the account bills in another one than was agreed to
@@ -34,7 +36,7 @@ def hold_accounts(
 ) -> list[Refusal]:
     """Turn the purchases on panels that must not be bought on into blocked ones, in place; a refusal for each reason."""
     profiles = terms.profiles
-    held: dict[str, Sequence[PriceHold]] = {}
+    held: dict[str, Sequence[Hold]] = {}
     for campaign in campaigns:
         panel = campaign.panel
         reasons = [
@@ -45,7 +47,7 @@ def hold_accounts(
         ]
         if reasons:
             held[campaign.name] = reasons
-    return _hold(actions, held) if held else []
+    return hold(actions, held, attrgetter("campaign"))
 
 
 def account_warnings(
@@ -56,24 +58,11 @@ def account_warnings(
     return [f"{panel}: {one.reason}" for panel in panels for one in _unexplained(panel, committed, profiles)]
 
 
-def _hold(actions: Actions, held: Mapping[str, Sequence[PriceHold]]) -> list[Refusal]:
-    counts: dict[str, int] = {}
-    for position, action in enumerate(actions):
-        if action.kind in BUYING and (reasons := held.get(action.order.campaign)):
-            actions[position] = Action(action.order, ActionKind.BLOCKED, reasons[0].reason, action.cost, action.panel)
-            counts[action.order.campaign] = counts.get(action.order.campaign, 0) + 1
-    return [
-        Refusal(one.guard, campaign, f"{orders(number)}: {one.reason}")
-        for campaign, number in counts.items()
-        for one in held[campaign]
-    ]
-
-
-def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) -> Iterator[PriceHold]:
+def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) -> Iterator[Hold]:
     catalogue = recorded.catalogues.get(panel)
     if fresh_since is None or catalogue is None or catalogue.fetched_at >= fresh_since:
         return
-    yield PriceHold(
+    yield Hold(
         PRICES,
         f"the price list of {panel} could not be read now, and the last one is of {to_the_minute(catalogue.fetched_at)}: "
         "nothing is bought at remembered prices; try again when the panel shows its list (runner services)",
@@ -82,7 +71,7 @@ def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) ->
 
 def _other_currency(
     campaign: Campaign, recorded: Recorded, balances: Mapping[str, Balance], profile: PanelProfile | None
-) -> Iterator[PriceHold]:
+) -> Iterator[Hold]:
     """A switch of the account's currency holds until panels.yaml or the campaign names the new one."""
     balance = balances.get(campaign.panel)
     if balance is None:
@@ -94,7 +83,7 @@ def _other_currency(
     ]
     wrong = [f"{place} is {word}" for word, place in named if word is not None and not _is_same(word, billed)]
     if wrong:
-        yield PriceHold(
+        yield Hold(
             CURRENCY,
             f"{panel} bills in {billed}, but {' and '.join(wrong)}: budgets and prices of different currencies are never "
             "compared; correct what is wrong",
@@ -105,7 +94,7 @@ def _other_currency(
     if changes and not agreed:
         before = dict.fromkeys(one.balance.currency for one in changes if one.balance.currency != billed)
         former = ", ".join(name for name in before if name is not None)
-        yield PriceHold(
+        yield Hold(
             CURRENCY,
             f"the account on {panel} was in {former} and is in {billed} now: if that is right, check the budgets and set "
             f"currency: {billed} for {panel} in panels.yaml, or budget.currency in the campaign",
@@ -117,17 +106,17 @@ def _is_same(named: str, billed: str | None) -> bool:
     return billed is None or named.upper() == billed.upper()
 
 
-def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelProfile]) -> Iterator[PriceHold]:
+def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelProfile]) -> Iterator[Hold]:
     """Money that left an exclusive account, beyond what orders in doubt and refunds that did not come would explain."""
     profile = profiles.get(panel)
     if profile is None or not profile.exclusive or len(committed.accounts.names(panel)) > 1:
         return
-    gone = committed.accounts.gone(panel)
-    if gone is None or gone <= ZERO or gone <= _explained_by_us(panel, committed):
+    gone, history = committed.accounts.gone(panel), committed.history
+    if gone is None or gone <= ZERO or gone <= history.in_doubt(panel) + history.returned.get(panel, ZERO):
         return
     balance = committed.balances.get(panel)
     currency = None if balance is None else balance.currency
-    yield PriceHold(
+    yield Hold(
         BALANCE,
         f"{amount(gone, currency)} is gone from the balance of {panel} and no order explains it, though panels.yaml says "
         f"exclusive: true; find out who spent it, then explain it with `runner balance {panel} --label TEXT`, or set "
@@ -135,18 +124,14 @@ def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelP
     )
 
 
-def _explained_by_us(panel: str, committed: Committed) -> Decimal:
-    return committed.history.in_doubt(panel) + committed.history.returned.get(panel, ZERO)
-
-
-def _unconfirmed(panel: str, committed: Committed, profile: PanelProfile | None) -> Iterator[PriceHold]:
+def _unconfirmed(panel: str, committed: Committed, profile: PanelProfile | None) -> Iterator[Hold]:
     """Orders of earlier runs that nobody knows the cost of: as many as one run may have out before a confirmation."""
     number = committed.history.uncharged.get(panel, 0)
     if profile is None or profile.hides_charges or number < FIRST or committed.accounts.agrees(panel):
         return
     gone = committed.accounts.gone(panel)
     balance = "its balance was not seen before and after them" if gone is None else _differs(gone)
-    yield PriceHold(
+    yield Hold(
         UNCONFIRMED,
         f"{panel} shows no charge for {orders(number)}, and {balance}: what they cost is not known, so nothing more is "
         f"bought; look again later, explain the balance with `runner balance {panel} --label TEXT`, or set "

@@ -15,8 +15,8 @@ from runner.core.orders import Campaign, OnChange, PanelProfile, RefillWhen
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain
-from runner.planning.phrases import orders
-from runner.planning.plan import BUYING, Action, ActionKind, Actions, Refusal
+from runner.planning.guards.holds import Hold, by_service, hold
+from runner.planning.plan import BUYING, Action, Actions, Refusal
 from runner.planning.pricing.quote import Offers
 
 PRICE = "price"  # dearer than allowed, or not known
@@ -40,13 +40,6 @@ class _Known(NamedTuple):
 
     service: Service
     when: str  # in words
-
-
-class PriceHold(NamedTuple):
-    """Why purchases of one service of one campaign may not be made."""
-
-    guard: str
-    reason: str
 
 
 class _Looked:
@@ -111,32 +104,20 @@ def hold_changed(
     One look at each service; the actions are gone through only if one of the services is held.
     """
     looked = _Looked(recorded, terms.planned)
-    held: dict[tuple[str, str], PriceHold] = {}
+    held: dict[tuple[str, str], list[Hold]] = {}
     told: dict[tuple[str, str], str] = {}
     for campaign in campaigns:
         here = offers[campaign.panel]
         for service in here.services():
             if service.rate == ZERO and not here.rounded_rates:
-                held[campaign.name, service.id] = _zero(campaign, service)
+                held[campaign.name, service.id] = [_zero(campaign, service)]
             elif (known := looked.known(campaign.panel, service)) is not None:
                 changed = _change(campaign, known, service)
                 if changed is not None and terms.is_look:
                     told[campaign.name, service.id] = changed.reason
                 elif changed is not None:
-                    held[campaign.name, service.id] = changed
-    return hold(actions, held) if held else [], _notes(actions, told) if told else []
-
-
-def hold(actions: Actions, held: Mapping[tuple[str, str], PriceHold]) -> list[Refusal]:
-    """Turn the purchases of (campaign, service) pairs into blocked ones, in place; a refusal for each pair that has some."""
-    counts: dict[tuple[str, str], int] = {}
-    for position, action in enumerate(actions):
-        if action.kind in BUYING:
-            key = (action.order.campaign, action.order.service)
-            if (why := held.get(key)) is not None:
-                actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=why.reason)
-                counts[key] = counts.get(key, 0) + 1
-    return [Refusal(held[key].guard, key[0], f"{orders(number)}: {held[key].reason}") for key, number in counts.items()]
+                    held[campaign.name, service.id] = [changed]
+    return hold(actions, held, by_service), _notes(actions, told) if told else []
 
 
 def _notes(actions: Sequence[Action], told: Mapping[tuple[str, str], str]) -> list[str]:
@@ -144,15 +125,15 @@ def _notes(actions: Sequence[Action], told: Mapping[tuple[str, str], str]) -> li
     return [f"{key[0]}: {reason}" for key, reason in told.items() if key in bought]
 
 
-def _zero(campaign: Campaign, service: Service) -> PriceHold:
-    return PriceHold(
+def _zero(campaign: Campaign, service: Service) -> Hold:
+    return Hold(
         PRICE,
         f"{_name(campaign, service)} is listed at {plain(service.rate)} per 1000, which is no price: nothing is free; "
         f"buy another service, or set rounded_rates: true for {campaign.panel} in panels.yaml if it rounds small prices",
     )
 
 
-def _change(campaign: Campaign, known: _Known, now: Service) -> PriceHold | None:
+def _change(campaign: Campaign, known: _Known, now: Service) -> Hold | None:
     """What is against buying the service as it is now; None if nothing is."""
     before, policy = known.service, campaign.policy
     name, found = _name(campaign, now), []
@@ -165,12 +146,12 @@ def _change(campaign: Campaign, known: _Known, now: Service) -> PriceHold | None
     if policy.on_change is OnChange.REPLACE and before.cancel and not now.cancel:
         found.append("could be cancelled, which policy.on_change: replace relies on, and can't any longer")
     if found:
-        return PriceHold(SERVICE, f"{name} {' and '.join(found)} ({known.when}); {_LOOK}")
+        return Hold(SERVICE, f"{name} {' and '.join(found)} ({known.when}); {_LOOK}")
     allowed = before.rate * (1 + policy.max_price_increase)
     if now.rate <= allowed:
         return None
     place = campaign.place_of("policy.max_price_increase")
-    return PriceHold(
+    return Hold(
         PRICE,
         f"{name} costs {plain(now.rate)} per 1000 and cost {plain(before.rate)} {known.when}: "
         f"{plain(now.rate - allowed)} more than policy.max_price_increase {percent(policy.max_price_increase)} ({place}) "

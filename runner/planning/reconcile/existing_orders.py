@@ -28,31 +28,29 @@ _BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 
 class PlanContext(NamedTuple):
-    """What the state holds, as all campaigns of one plan look at it."""
+    """What all campaigns of one plan share: what the state holds, and the plan as it grows."""
 
     recorded: Recorded
     history: History
     refills: RefillRound | None
     declared: frozenset[int]  # attempts that were closed by a person, not by an answer
     now: datetime | None
+    actions: Actions
+    problems: Problems
+    parts: dict[tuple[str, str], Part]  # by order key: what its line buys, if not all of it
+    cancels: list[DueCancel]  # of orders that are to be replaced
 
 
 class ExistingOrders:
-    """The orders of one campaign that are not simply new; lines go to the `actions` of the plan as they are decided."""
+    """The orders of one campaign that are not simply new; lines go to the plan as they are decided."""
 
-    def __init__(
-        self, campaign: Campaign, past: PlanContext, groups: PriceGroups, actions: Actions, problems: Problems
-    ) -> None:
+    def __init__(self, campaign: Campaign, plan: PlanContext, groups: PriceGroups) -> None:
         self.ok = 0
         self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
-        self.parts: dict[tuple[str, str], Part] = {}  # by order key
-        self.cancels: list[DueCancel] = []
         self.to_come = ZERO  # what drips cost that are under way, beyond what is due now
         self._campaign = campaign
-        self._past = past
+        self._plan = plan
         self._groups = groups
-        self._actions = actions
-        self._problems = problems
         policy = campaign.policy
         # The usual order is bought once and left alone: one look tells that nothing is to be done.
         self._is_usual = not campaign.drips and OnShort.REORDER not in (policy.on_partial, policy.on_canceled)
@@ -66,13 +64,13 @@ class ExistingOrders:
             return
         history = history_of(attempts)
         if history.doubts:
-            self._actions.append(_in_doubt(order, history.doubts, self._campaign.panel))
+            self._plan.actions.append(_in_doubt(order, history.doubts, self._campaign.panel))
             return
         if not history.is_open and order.id not in self._campaign.drips:
-            is_declared = attempts[-1].id in self._past.declared
+            is_declared = attempts[-1].id in self._plan.declared
             self._take(order, NextAction(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), history)
             return
-        for step in next_actions(order, history, self._campaign, self._past.recorded, self._past.now):
+        for step in next_actions(order, history, self._campaign, self._plan.recorded, self._plan.now):
             if self._take(order, step, history):
                 return
         self._satisfied(order, attempts)
@@ -96,10 +94,10 @@ class ExistingOrders:
 
     def _is_refilled(self, order: Order, attempts: Sequence[Attempt]) -> bool:
         """Add a line if a refill is due; False if none is."""
-        refills = self._past.refills
+        refills = self._plan.refills
         reason = "" if refills is None else refills.look_at(order, attempts, self._campaign)
         if reason:
-            self._actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
+            self._plan.actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
         return bool(reason)
 
     def _take(self, order: Order, step: NextAction, history: OrderHistory) -> bool:
@@ -118,8 +116,8 @@ class ExistingOrders:
             self._short.setdefault(why, []).append(order.address)
             return False
         if offer.code:
-            self._problems.add(order, offer)
-            self._actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+            self._plan.problems.add(order, offer)
+            self._plan.actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
             return True
         kind, reason = step.kind, self._priced(step, offer)
         if kind is not ActionKind.WAIT and (holder := self._holder(order, step, group, history.attempts)):
@@ -138,16 +136,15 @@ class ExistingOrders:
                 self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 return True
             group.links[page_key(order.link)] = order
-            group.orders += 1
-            self.cancels += step.cancels
+            self._plan.cancels.extend(step.cancels)
         if part is not None:
-            self.parts[order.key] = part
-        self._actions.append(Action(order, kind, reason, offer.cost, panel))
+            self._plan.parts[order.key] = part
+        self._plan.actions.append(Action(order, kind, reason, offer.cost, panel))
         return True
 
     def _hold(self, guard: str, action: Action) -> None:
         self.held[guard].append(action)
-        self._actions.append(action)
+        self._plan.actions.append(action)
 
     def _priced(self, step: NextAction, offer: Offer) -> str:
         """The reason of a step with its price; the simple one of an order that is bought whole."""
@@ -158,7 +155,7 @@ class ExistingOrders:
         return f"{step.reason}{price}{step.tail}{in_all}"
 
     def _money(self, amount: Decimal) -> str:
-        seen = self._past.recorded.last_balances.get(self._campaign.panel)
+        seen = self._plan.recorded.last_balances.get(self._campaign.panel)
         return with_currency(amount, None if seen is None else seen.balance.currency)
 
     def _holder(self, order: Order, step: NextAction, group: PriceGroup, attempts: Sequence[Attempt]) -> str:

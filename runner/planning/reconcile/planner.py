@@ -71,27 +71,26 @@ def make_plan(
         balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
     prices = prices or PriceTerms()
     draft = _Draft(campaigns, recorded, selection, refills, prices, prune=prune)
-    wanted: Sequence[Wanted] = [draft.add(campaign) for campaign in campaigns]
-    _by_priority(draft.actions, campaigns)
-    renamed = hold_renamed(draft.actions, campaigns, recorded, draft.unlisted.gone, others)
-    changed, told = hold_changed(draft.actions, campaigns, draft.offers, recorded, prices)
-    if any(one.orders for one in wanted):
-        changed += hold_mischarged(draft.actions, campaigns, draft.offers, recorded, prices.profiles)
-    for action in draft.unlisted.actions:
-        draft.actions.append(action)
+    for campaign in campaigns:
+        draft.add(campaign)
+    actions = draft.actions
+    _by_priority(actions, campaigns)
     committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
-    held = hold_accounts(draft.actions, campaigns, recorded, committed, prices)
-    changed += held
-    too_many = hold_new(draft.actions, campaigns, draft.history, draft.parts)
+    renamed = hold_renamed(actions, campaigns, recorded, draft.unlisted.gone, others)
+    changed, told = hold_changed(actions, campaigns, draft.offers, recorded, prices)
+    mischarged = hold_mischarged(actions, campaigns, draft.offers, recorded, prices.profiles)
+    for action in draft.unlisted.actions:
+        actions.append(action)
+    held = hold_accounts(actions, campaigns, recorded, committed, prices)
+    too_many = hold_new(actions, campaigns, draft.history, draft.parts)
     cancels = [*draft.cancels, *draft.unlisted.cancels]
-    cancels, too_many_cancels = hold_cancels(draft.actions, cancels, campaigns, recorded)
-    if changed or renamed or too_many or too_many_cancels:
-        wanted = wanted_by(draft.actions, campaigns)
+    cancels, too_many_cancels = hold_cancels(actions, cancels, campaigns, recorded)
+    wanted = wanted_by(actions, campaigns)
     caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
     beyond = [one.refusal for one in overdrawn(campaigns, committed)]
     below_zero = {(one.guard, one.subject) for one in beyond}
-    capped = refusals(draft.actions, [cap for cap in caps if (cap.guard, cap.subject) not in below_zero])
-    left = block_beyond(draft.actions, caps, wanted)
+    capped = refusals(actions, [cap for cap in caps if (cap.guard, cap.subject) not in below_zero])
+    left = block_beyond(actions, caps, wanted)
     costs = {one.campaign.panel: ZERO for one in wanted}
     for one in left:
         costs[one.campaign.panel] += one.cost
@@ -100,17 +99,28 @@ def make_plan(
     cost = sum(costs.values(), ZERO)
     is_priced = not any(one.unpriced for one in left) and (addable or not cost)
     return Plan(
-        actions=draft.actions,
+        actions=actions,
         ok=draft.ok,
         money={
             panel: PanelMoney(panel, balances.get(panel), costs[panel], draft.history.in_doubt(panel))
             for panel in costs
         },
         problems=draft.problems.diagnostics(),
-        refusals=[*draft.refusals, *renamed, *changed, *too_many, *too_many_cancels, *beyond, *capped, *impossible],
+        refusals=[
+            *draft.refusals,
+            *renamed,
+            *changed,
+            *mischarged,
+            *held,
+            *too_many,
+            *too_many_cancels,
+            *beyond,
+            *capped,
+            *impossible,
+        ],
         notes=[
             *draft.notes,
-            *respelled(draft.actions, draft.unlisted.gone),
+            *respelled(actions, draft.unlisted.gone),
             *told,
             *(draft.refills.notes() if draft.refills is not None else ()),
             *_notes_on_money(wanted, committed),
@@ -119,7 +129,7 @@ def make_plan(
         # What a refusal tells needs no warning.
         warnings=() if held else account_warnings(campaigns, committed, prices.profiles),
         refills=draft.refills.due if draft.refills is not None else (),
-        cancels=_begun(cancels, draft.actions),
+        cancels=_begun(cancels, actions),
         parts=draft.parts,
         cost=cost if is_priced else None,
         currency=currency,
@@ -163,7 +173,9 @@ class _Draft:
         self.cancels: list[DueCancel] = []  # of orders that are to be replaced
         self.to_come: dict[str, Decimal] = {}  # by campaign: what its drips still cost beyond this plan
         declared = frozenset(one.attempt_id for one in recorded.decisions)
-        self._past = PlanContext(recorded, self.history, self.refills, declared, now)
+        self._context = PlanContext(
+            recorded, self.history, self.refills, declared, now, self.actions, self.problems, self.parts, self.cancels
+        )
         self._selection = selection
         self.offers = {
             panel: Offers(
@@ -175,15 +187,15 @@ class _Draft:
             for panel in panels
         }
 
-    def add(self, campaign: Campaign) -> Wanted:
-        """Decide on every order of a campaign; what it would buy if there were no caps."""
+    def add(self, campaign: Campaign) -> None:
+        """Decide on every order of a campaign, as if there were no caps."""
         name, panel, selection, append = campaign.name, campaign.panel, self._selection, self.actions.append
         recorded, moved = self._recorded.attempts, campaign.moved
         offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
         doubtful = self.history.doubtful[name]
         unlisted = self.history.bought[name] | doubtful
         groups = PriceGroups(offers, flights)
-        further = ExistingOrders(campaign, self._past, groups, self.actions, self.problems)
+        further = ExistingOrders(campaign, self._context, groups)
         drips, are_keys = campaign.drips, campaign.links_are_keys
         for order in campaign.orders:
             _, order_id, service, link, quantity, runs, interval, _, _ = order
@@ -211,7 +223,6 @@ class _Draft:
                 append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
                 continue
             links[page] = order
-            group.orders += 1
             decision = group.decision
             if decision is None:
                 decision = group.decision = self.actions.share(
@@ -219,18 +230,10 @@ class _Draft:
                 )
             add(order, decision)
         self.ok += further.ok
-        self.parts |= further.parts
-        self.cancels += further.cancels
         self.to_come[name] = further.to_come
         self.refusals += _refusals(name, further.held)
         self.notes += further.notes()
         self.notes += self.unlisted.look_at(campaign, unlisted - doubtful, unlisted & doubtful)
-        return Wanted(
-            campaign=campaign,
-            orders=sum(one.orders for one in groups.values()),
-            cost=sum((one.offer.cost * one.orders for one in groups.values() if one.offer.cost is not None), ZERO),
-            unpriced=sum(one.orders for one in groups.values() if one.offer.cost is None),
-        )
 
 
 def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:

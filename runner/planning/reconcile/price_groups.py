@@ -10,12 +10,11 @@ from runner.planning.pricing.quote import Offer, Offers, Terms
 class PriceGroup:
     """What a campaign wants of one service in one quantity."""
 
-    __slots__ = ("decision", "links", "offer", "orders")
+    __slots__ = ("decision", "links", "offer")
 
     def __init__(self, offer: Offer, links: dict[str, Attempt | Order | str]) -> None:
         self.offer = offer
         self.links = links  # who holds each page (`page_key`), for the service
-        self.orders = 0  # to be bought
         self.decision: Decision | None = None  # for those never tried before
 
 

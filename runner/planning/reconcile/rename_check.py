@@ -48,10 +48,8 @@ def hold_renamed(
     if not formers and not vanished:
         return []
     of_others, by_id = _index(vanished), {(_sold(one), one.order_id): one for one in vanished}
-    held: dict[str, list[Action]] = {}
-    for position, action in enumerate(actions):
-        if action.kind not in _NEW:
-            continue
+
+    def why(action: Action) -> str:
         order = action.order
         sold = (action.panel, order.service, page_key(order.link))
         former = formers.get(sold)
@@ -61,10 +59,12 @@ def hold_renamed(
             if former is not None and former.campaign in by_name[order.campaign].removed:
                 former = None
         if former is None or known_attempts(recorded, by_name[order.campaign], order.id):
-            continue
-        reason = _words(order, former, by_name, is_known=order.campaign in known)
-        actions[position] = action._replace(kind=ActionKind.BLOCKED, reason=reason)
-        held.setdefault(order.campaign, []).append(actions[position])
+            return ""
+        return _words(order, former, by_name, is_known=order.campaign in known)
+
+    held: dict[str, list[Action]] = {}
+    for action in actions.hold(_NEW, why):
+        held.setdefault(action.order.campaign, []).append(action)
     return [_refusal(name, several) for name, several in held.items()]
 
 
