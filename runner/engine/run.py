@@ -31,7 +31,7 @@ from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Action, ActionKind, Plan
 from runner.planning.reconcile.plan_request import PlanRequest, plan_of
 from runner.planning.refills.due_refills import DueRefill, RefillInputs
-from runner.planning.status.unknown_orders import lost_words
+from runner.planning.status.order_status import lost_words
 
 
 async def prepare(session: Session, request: PlanRequest) -> tuple[Plan, Recorded]:

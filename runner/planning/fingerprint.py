@@ -58,24 +58,19 @@ def checksum(plan: Plan) -> str:
 
     The panel's name is in the campaign's digest.
     """
-    head = _head(plan.lineage, plan.serial, plan.digests, plan.services, plan.accounts)
-    return _digest(head, decisions(plan))
+    return _digest(_head(plan), decisions(plan))
 
 
 def decisions(plan: Plan) -> Iterator[SavedAction]:
     """The actions of a plan as a plan file holds them, in order."""
-    parts = plan.parts
-    return (
-        (_decision(action, parts.get(action.order.key)) for action in plan.actions)
-        if parts
-        else map(_decision, plan.actions)
-    )
+    if not plan.parts:
+        return map(_decision, plan.actions)
+    return (_decision(action, plan.parts.get(action.order.key)) for action in plan.actions)
 
 
 def is_intact(saved: SavedPlan) -> bool:
     """True if a plan file still says what was written into it."""
-    head = _head(saved.lineage, saved.serial, saved.digests, saved.services, saved.accounts)
-    return _digest(head, saved.actions) == saved.checksum
+    return _digest(_head(saved), saved.actions) == saved.checksum
 
 
 def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
@@ -118,21 +113,14 @@ def _decision(action: Action, part: Part | None = None) -> SavedAction:
     )
 
 
-def _head(
-    lineage: str,
-    serial: int,
-    digests: Mapping[str, str],
-    services: Mapping[tuple[str, str], Service],
-    accounts: Mapping[str, str],
-) -> list[object]:
+def _head(plan: Plan | SavedPlan) -> list[object]:
     """All that is bound to but the decisions; what a plan does not have leaves no trace."""
-    head: list[object] = [lineage, serial, dict(digests)]
-    if services:
-        head.append(
-            [{**one._asdict(), "panel": panel, "rate": plain(one.rate)} for (panel, _), one in sorted(services.items())]
-        )
-    if accounts:
-        head.append({"accounts": dict(accounts)})
+    head: list[object] = [plan.lineage, plan.serial, dict(plan.digests)]
+    if plan.services:
+        services = sorted(plan.services.items())
+        head.append([{**one._asdict(), "panel": panel, "rate": plain(one.rate)} for (panel, _), one in services])
+    if plan.accounts:
+        head.append({"accounts": dict(plan.accounts)})
     return head
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
+from runner.planning.status.order_status import lost_words
 from runner.planning.status.status_anomalies import StatusAnomalies, Words
-from runner.planning.status.unknown_orders import lost_words
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
 

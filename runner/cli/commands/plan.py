@@ -15,7 +15,7 @@ from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import balance_history, remembered
 from runner.core.errors import ExitCode, UsageError
-from runner.planning.accounting.balance_times import remembered_balances
+from runner.planning.accounting.balance_confirmation import remembered_balances
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.fingerprint import checksum
 from runner.planning.guards.price_guard import PriceTerms

@@ -1,13 +1,15 @@
-"""Says for each panel whether the balance agrees with the books: money is missing, came in, or can't be told. Pure."""
+"""Says for each panel whether the balance agrees with the books, and since when it is known. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
 
 from runner.core.orders import PanelProfile
 from runner.core.snapshot import Recorded
+from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO
-from runner.planning.accounting.ledger import make_ledger
+from runner.planning.accounting.ledger import book, make_ledger
+from runner.planning.phrases import orders
 
 
 class Accounts:
@@ -51,3 +53,16 @@ class Accounts:
         if own is None:
             return (panel,)
         return [name for name, one in self._profiles.items() if one.account == own.account]
+
+
+def remembered_balances(recorded: Recorded, panels: Collection[str]) -> Iterator[str]:
+    """One sentence for each panel whose balance is remembered: when it was seen, and what was sent since."""
+    last = {panel: seen for panel, seen in recorded.last_balances.items() if panel in panels}
+    newer = dict.fromkeys(last, 0)
+    for one in recorded.each():
+        seen = last.get(one.panel)
+        if seen is not None and not seen.is_after(one.id, one.marked_at) and not one.is_imported:
+            newer[one.panel] += book(one) is not None
+    for panel, seen in last.items():
+        sent = f"; not read since: {orders(newer[panel])} sent after it" if newer[panel] else ""
+        yield f"the balance of {panel} is as it was at {to_the_minute(seen.seen_at)}{sent}"

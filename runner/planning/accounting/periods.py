@@ -1,12 +1,15 @@
 """Cuts the state to a period: what was marked, seen and asked for in it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from runner.core.catalogue import BalanceSeen
 from runner.core.snapshot import Recorded
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Period(NamedTuple):
@@ -25,28 +28,17 @@ def in_period(
 ) -> Recorded:
     """What was marked, labelled and asked for in the period, with the first and last look at each balance inside it."""
     holds = period.holds
-    attempts = {
-        key: marked
-        for key, several in recorded.attempts.items()
-        if (marked := [one for one in several if holds(one.marked_at)])
-    }
-    refills = {
-        attempt_id: asked
-        for attempt_id, several in recorded.refills.items()
-        if (asked := [one for one in several if holds(one.asked_at)])
-    }
-    cancels = {
-        attempt_id: requests
-        for attempt_id, several in recorded.cancels.items()
-        if (requests := [one for one in several if holds(one.asked_at)])
-    }
     return replace(
         recorded,
-        attempts=attempts,
-        refills=refills,
-        cancels=cancels,
+        attempts=_kept(recorded.attempts, lambda one: holds(one.marked_at)),
+        refills=_kept(recorded.refills, lambda one: holds(one.asked_at)),
+        cancels=_kept(recorded.cancels, lambda one: holds(one.asked_at)),
         first_balances=first,
         last_balances=last,
         labels=[label for label in recorded.labels if holds(label.seen_at)],
         decisions=[one for one in recorded.decisions if holds(one.decision.at)],
     )
+
+
+def _kept(recorded: Mapping[K, Sequence[V]], holds: Callable[[V], bool]) -> dict[K, list[V]]:
+    return {key: kept for key, several in recorded.items() if (kept := [one for one in several if holds(one)])}

@@ -1,8 +1,7 @@
 """Finds budgets of which more is used than they allow. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from typing import NamedTuple
 
 from runner.core.orders import Campaign
 from runner.planning.accounting.committed_spend import Committed, currency_of
@@ -10,14 +9,11 @@ from runner.planning.guards.budget import amount, spent_budgets
 from runner.planning.plan import Refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overdrawn:
+class Overdrawn(NamedTuple):
     """One budget below zero."""
 
     guard: str  # `budget.total`
     campaign: str
-    by: Decimal  # in `currency`
-    currency: str | None
     words: str  # the numbers, and where the limit is set
 
     @property
@@ -43,7 +39,5 @@ def overdrawn(campaigns: Iterable[Campaign], committed: Committed) -> Sequence[O
                     f"{guard} is overdrawn by {amount(used - limit, currency)}: {amount(used, currency)} {words}, "
                     f"{amount(limit, currency)} allowed ({campaign.place_of(guard)})"
                 )
-                found.append(
-                    Overdrawn(guard=guard, campaign=campaign.name, by=used - limit, currency=currency, words=told)
-                )
+                found.append(Overdrawn(guard, campaign.name, told))
     return found

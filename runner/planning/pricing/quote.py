@@ -1,12 +1,14 @@
 """Prices an order by the catalogue, and says whether the panel sells it as written. Pure; knows no state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import PAGE_SIZES, Catalogue, Service
-from runner.core.orders import PanelProfile
+from runner.core.diagnostics import Diagnostic
+from runner.core.orders import Order, PanelProfile
 from runner.core.values.money import ONE, ZERO, expected_charge, plain
+from runner.planning.phrases import orders
 from runner.planning.pricing.rounding import Rounding
 
 
@@ -141,3 +143,27 @@ def _broken_rules(service: Service, quantity: int, runs: int | None) -> Offer | 
     if not broken:
         return None
     return _broken(broken[0][0], "; and ".join(message for _, message in broken))
+
+
+class Problems:
+    """Collects while a plan is made."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str, str], Order] = {}  # campaign, code and message -> the first order
+        self._numbers: dict[tuple[str, str, str], int] = {}
+
+    def add(self, order: Order, offer: Offer) -> None:
+        """An order whose terms the panel does not sell."""
+        cause = (order.campaign, offer.code, offer.message)
+        self._first.setdefault(cause, order)
+        self._numbers[cause] = self._numbers.get(cause, 0) + 1
+
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """One for each cause, at the line of the first order that has it."""
+        found = []
+        for cause, order in self._first.items():
+            _, code, message = cause
+            number = self._numbers[cause]
+            told = message if number == 1 else f"{message} ({orders(number)})"
+            found.append(Diagnostic(order.source, order.line, 1, code, told))
+        return found

@@ -11,20 +11,44 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.links import page_key, same_page
 from runner.core.values.money import ZERO, plain, with_currency
-from runner.planning.accounting.attempt_index import DOUBTFUL, History
+from runner.planning.accounting.attempt_index import DOUBTFUL, Flights, History
 from runner.planning.allowance import Part
 from runner.planning.orders.order_diff import is_as_listed
 from runner.planning.orders.order_history import OrderHistory, history_of
 from runner.planning.phrases import named, orders, orders_are
-from runner.planning.plan import Action, ActionKind, Actions, DueCancel
-from runner.planning.pricing.order_problems import Problems
-from runner.planning.pricing.quote import Offer
+from runner.planning.plan import Action, ActionKind, Actions, Decision, DueCancel
+from runner.planning.pricing.quote import Offer, Offers, Problems, Terms
 from runner.planning.reconcile.next_actions import UNTOLD, NextAction, next_actions
-from runner.planning.reconcile.price_groups import PriceGroup, PriceGroups
 from runner.planning.refills.due_refills import RefillRound
 
 _INITIAL = AttemptKind.INITIAL
 _BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
+
+
+class PriceGroup:
+    """What a campaign wants of one service in one quantity."""
+
+    __slots__ = ("decision", "links", "offer")
+
+    def __init__(self, offer: Offer, links: dict[str, Attempt | Order | str]) -> None:
+        self.offer = offer
+        self.links = links  # who holds each page (`page_key`), for the service
+        self.decision: Decision | None = None  # for those never tried before
+
+
+class PriceGroups(dict[Terms, PriceGroup]):
+    """The groups of one campaign by terms, made on first use."""
+
+    __slots__ = ("_flights", "_offers")
+
+    def __init__(self, offers: Offers, flights: Flights) -> None:
+        super().__init__()
+        self._offers = offers
+        self._flights = flights
+
+    def __missing__(self, terms: Terms) -> PriceGroup:
+        group = self[terms] = PriceGroup(self._offers[terms], self._flights[terms[0]])
+        return group
 
 
 class PlanContext(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptKind
+from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnChange, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
@@ -18,10 +18,12 @@ from runner.planning.allowance import Part
 from runner.planning.orders.drip import due_after, instalment
 from runner.planning.orders.order_diff import Change, change_of
 from runner.planning.orders.order_history import OrderHistory
-from runner.planning.orders.shortfall import shortfalls
+from runner.planning.orders.shortfall import is_untold, shortfalls
 from runner.planning.plan import ActionKind, DueCancel
-from runner.planning.reconcile.replacement import clearing
+from runner.planning.reconcile.removed_orders import asked_already
+from runner.planning.refills.cancels import cannot_cancel, status_words
 from runner.planning.refills.due_refills import service_of
+from runner.planning.status.order_status import is_lost
 
 UNTOLD = "the panel does not say how much remains"
 CHOICES = "set policy.on_change to keep, restore the line, or give the new order a new id"
@@ -138,16 +140,24 @@ def _replace(edited: _Edited, campaign: Campaign, recorded: Recorded, now: datet
         return _refused(edited, f"{policy} a drip that the runner does can't be replaced")
     if any(one.panel != campaign.panel for one in history.standing):
         return _refused(edited, f"{policy} it was bought on another panel")
-    clear = clearing(history.standing, recorded, now)
-    if clear.hindrance:
-        return _refused(edited, f"{policy} {clear.hindrance}")
+    cancels: list[DueCancel] = []
+    waiting: list[str] = []
+    for one in history.standing:
+        if why := _hindrance(one, recorded):
+            return _refused(edited, f"{policy} {why}")
+        if one.is_live and (asked := asked_already(recorded.cancels.get(one.id, ()), now)):
+            waiting.append(f"order {one.panel_order_id} is {status_words(one)}: {asked}")
+        elif one.is_live:
+            reason = f"replaced: its line was edited; order {one.panel_order_id} is {status_words(one)}"
+            cancels.append(DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", reason))
     words, slot = _in_words(edited), next_slot(history.attempts, AttemptKind.REPLACEMENT)
     part = Part(AttemptKind.REPLACEMENT, slot, order.quantity, order.runs, order.interval)
-    if clear.cancels:
-        ids = ", ".join(f"order {one.panel_order_id}" for one in clear.cancels)
-        return NextAction(ActionKind.REPLACE, f"{words}: cancels {ids}, then buys it anew", part, clear.cancels)
-    if clear.waiting:
-        return NextAction(ActionKind.WAIT, f"{words}: bought anew when it has ended", part, tail=f"; {clear.waiting}")
+    if cancels:
+        ids = ", ".join(f"order {one.panel_order_id}" for one in cancels)
+        return NextAction(ActionKind.REPLACE, f"{words}: cancels {ids}, then buys it anew", part, cancels)
+    if waiting:
+        tail = f"; {'; '.join(waiting)}"
+        return NextAction(ActionKind.WAIT, f"{words}: bought anew when it has ended", part, tail=tail)
     return NextAction(ActionKind.REPLACE, f"{words}, and nothing works on it any more: bought anew", part)
 
 
@@ -155,3 +165,20 @@ def _in_words(edited: _Edited) -> str:
     """What was edited, and what the order has cost so far; doubts and unknown charges at the expected price."""
     spent = sum((one.committed for each in edited.history.standing if (one := book(each)) is not None), ZERO)
     return f"changed after it was bought ({edited.change.words}; it took {plain(spent)})"
+
+
+def _hindrance(attempt: Attempt, recorded: Recorded) -> str:
+    """Why an order with this attempt can't be replaced; empty if it can."""
+    if attempt.state is AttemptState.ABANDONED:
+        return "it was given up, and nobody knows whether it exists"
+    if attempt.status is LiveStatus.COMPLETED:
+        return f"order {attempt.panel_order_id} is completed, and there is nothing left to cancel"
+    if attempt.status is LiveStatus.PARTIAL and attempt.remains == 0:
+        return f"order {attempt.panel_order_id} ended with all of it delivered, and there is nothing left to cancel"
+    if attempt.status is LiveStatus.PARTIAL and is_untold(attempt):
+        return f"order {attempt.panel_order_id} ended partial, and the panel does not say how much of it is delivered"
+    if not attempt.is_live:
+        return ""
+    if is_lost(attempt):
+        return f"the panel no longer knows order {attempt.panel_order_id}"
+    return cannot_cancel(attempt, recorded)

@@ -16,8 +16,8 @@ from runner.planning.pricing.repeated_services import repeated_in
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.reconcile.rename_check import Named
 from runner.planning.refills.due_refills import RefillInputs
+from runner.planning.status.order_status import lost_words
 from runner.planning.status.selectors import Bound, Selector
-from runner.planning.status.unknown_orders import lost_words
 
 if TYPE_CHECKING:
     from runner.planning.what_if import WhatIf
@@ -58,36 +58,23 @@ def plan_of(request: PlanRequest, recorded: Recorded, refills: RefillInputs, pri
     selection = request.selected(recorded, refills.now)
     if selection is not None:
         warnings += tuple(selection.warnings(request.campaigns, recorded))
-    plan = _plan_of(request, recorded, refills, prices, selection)
-    return replace(plan, warnings=(*warnings, *plan.warnings))
+    campaigns, balances, asked = request.campaigns, None, request.what_if
+    if asked is not None:
+        from runner.planning.what_if import answered, balances_if, campaigns_if  # only when something is asked
 
-
-def _plan_of(
-    request: PlanRequest, recorded: Recorded, refills: RefillInputs, prices: PriceTerms, selection: Bound | None
-) -> Plan:
-    if request.what_if is None:
-        return make_plan(
-            request.campaigns,
-            recorded,
-            selection=selection,
-            max_cost=request.max_cost,
-            refills=refills,
-            prices=prices,
-            prune=request.prune,
-            others=request.others,
-        )
-    from runner.planning.what_if import answered, balances_if, campaigns_if  # only when something is asked
-
+        campaigns, balances = campaigns_if(request.campaigns, recorded, asked), balances_if(recorded, asked)
     plan = make_plan(
-        campaigns_if(request.campaigns, recorded, request.what_if),
+        campaigns,
         recorded,
         selection=selection,
         max_cost=request.max_cost,
-        balances=balances_if(recorded, request.what_if),
+        balances=balances,
         refills=refills,
         prices=prices,
-        asked=request.what_if.budget,
+        asked=None if asked is None else asked.budget,
         prune=request.prune,
         others=request.others,
     )
-    return answered(plan, request.what_if)
+    if asked is not None:
+        plan = answered(plan, asked)
+    return replace(plan, warnings=(*warnings, *plan.warnings))

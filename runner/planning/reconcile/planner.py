@@ -32,14 +32,11 @@ from runner.planning.guards.price_guard import PriceTerms, hold_changed
 from runner.planning.orders.order_history import known_attempts
 from runner.planning.phrases import placed
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
-from runner.planning.pricing.order_problems import Problems
-from runner.planning.pricing.quote import Offers
+from runner.planning.pricing.quote import Offers, Problems
 from runner.planning.pricing.rounding import rounding_of_panel
-from runner.planning.reconcile.existing_orders import ExistingOrders, PlanContext, wait_for
-from runner.planning.reconcile.price_groups import PriceGroups
+from runner.planning.reconcile.existing_orders import ExistingOrders, PlanContext, PriceGroups, wait_for
 from runner.planning.reconcile.removed_orders import RemovedOrders
-from runner.planning.reconcile.rename_check import Named, hold_renamed
-from runner.planning.reconcile.respelled_links import respelled
+from runner.planning.reconcile.rename_check import Named, hold_renamed, respelled
 from runner.planning.refills.due_refills import RefillInputs, RefillRound
 
 Selection = Callable[[Order], bool]

@@ -1,4 +1,4 @@
-"""Holds new orders that look like renames of missing ones, until a person says which. Pure.
+"""Holds new orders that look like renames of missing ones, and tells of those with respelled links. Pure.
 
 A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
 campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are
@@ -12,8 +12,9 @@ from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
+from runner.core.values.similar_links import difference, loose_key
 from runner.planning.orders.order_history import known_attempts
-from runner.planning.phrases import placed
+from runner.planning.phrases import named, orders_are, placed
 from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
 GUARD = "rename"
@@ -116,3 +117,26 @@ def _refusal(campaign: str, held: Sequence[Action]) -> Refusal:
     first = held[0]
     count = f"{len(held):,} orders, the first of them: " if len(held) > 1 else ""
     return Refusal(GUARD, campaign, f"{count}{placed(first.order)} {first.reason}")
+
+
+def respelled(actions: Actions, gone: Sequence[Attempt]) -> Iterator[str]:
+    """A note for each campaign that is about to buy such orders; `gone` are purchases that the files list no longer.
+
+    Where both are listed, reading the files tells it. Linear, and nothing at all where nothing vanished.
+    """
+    if not gone or not actions.counts()[ActionKind.PLACE]:
+        return
+    formers = {(one.panel, one.service, loose_key(page_key(one.link))): one for one in gone}
+    found: dict[str, list[str]] = {}
+    for action in actions.of_kind(ActionKind.PLACE):
+        order = action.order
+        key = page_key(order.link)
+        former = formers.get((action.panel, order.service, loose_key(key)))
+        if former is not None and (other := page_key(former.link)) != key:
+            words = difference(other, key)
+            found.setdefault(order.campaign, []).append(f"{order.address} is {former.address} but for {words}")
+    for campaign, several in found.items():
+        yield (
+            f"{campaign}: {orders_are(len(several))} new, and probably for a page that was bought and is no longer listed: "
+            f"{named(several)}; if it is the same order, write its link as it was, else it is bought as well"
+        )

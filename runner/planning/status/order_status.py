@@ -23,6 +23,7 @@ from runner.planning.status.delivery_estimate import DeliveryTimes
 GONE = "the panel no longer knows this order"
 # Answers "no such order" in a row, counted at least half an hour apart; fewer may be a replica that lags (docs/protocol.md, Status).
 LOST_AFTER = 3
+_NAMED = 3  # lost orders in a warning
 _PROTECTED = "protected: prune never cancels it"
 
 
@@ -292,3 +293,22 @@ def _dripped(standing: Standing, order: Order, history: OrderHistory, now: datet
 def is_lost(attempt: Attempt) -> bool:
     """True if a live order has not been known for long. A final one that vanishes is ignored: panels purge finished orders."""
     return attempt.missing_in_a_row >= LOST_AFTER and attempt.is_live
+
+
+def lost_words(recorded: Recorded) -> tuple[str, ...]:
+    """One sentence for each panel that no longer knows live orders, in the order of the first of each."""
+    lost: dict[str, list[Attempt]] = {}
+    for attempt in recorded.each():
+        if attempt.missing_in_a_row and is_lost(attempt):  # of nearly all it is 0: no call for each
+            lost.setdefault(attempt.panel, []).append(attempt)
+    return tuple(_lost_words(panel, several) for panel, several in lost.items())
+
+
+def _lost_words(panel: str, lost: list[Attempt]) -> str:
+    named = ", ".join(f"{one.address} ({one.panel_order_id})" for one in lost[:_NAMED])
+    more = f" and {len(lost) - _NAMED:,} more" if len(lost) > _NAMED else ""
+    whole = "order" if len(lost) == 1 else "orders"
+    return (
+        f"panel {panel} no longer knows {len(lost):,} live {whole}: {named}{more}; look for the ids on its order page and "
+        "ask its support: the money counts as spent, and nothing is bought again"
+    )
