@@ -104,3 +104,11 @@ class BalanceLabel(NamedTuple):
     user: str
     host: str
     at: datetime
+
+    def is_between(self, first: BalanceSeen, last: BalanceSeen) -> bool:
+        """True if what it is about happened between two looks at one balance; by the clock where their places are not known."""
+        if self.panel != last.panel or self.currency != last.balance.currency:
+            return False
+        if first.number is None or last.number is None:
+            return first.seen_at < self.seen_at <= last.seen_at
+        return first.number < self.reading <= last.number

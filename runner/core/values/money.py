@@ -7,7 +7,9 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal, DefaultContext, InvalidOperat
 ZERO = Decimal(0)
 ONE = Decimal(1)
 PER = Decimal(1000)  # rates are per 1000 units
-LEAST_PLACES = 2  # decimals that an amount is shown with at least
+LEAST_PLACES = 2  # decimals that an amount has at least: fewer are trimmed zeros, no panel rounds money to less
+ROUNDING = Decimal("0.0001")  # the share of an amount that panels' rounding may be (docs/protocol.md, Money)
+ROUNDING_PER_ORDER = Decimal("0.00001")  # what it adds up to in a balance
 _TOO_LARGE = 30  # decimal digits: no panel counts further, and a huge exponent would eat memory
 
 # Sums have to be exact: Decimal rounds them to 28 digits unless told otherwise, and a panel may write thirty decimals.
@@ -84,6 +86,12 @@ def round_down(amount: Decimal, places: int) -> Decimal:
     return amount if decimals(amount) <= places else amount.quantize(ONE.scaleb(-places), ROUND_DOWN)
 
 
+def last_unit(*amounts: Decimal) -> Decimal:
+    """One unit of the last decimal that any of `amounts` is written with; a cent if they are written with fewer."""
+    exponents = (one.as_tuple().exponent for one in amounts)
+    return ONE.scaleb(min(-LEAST_PLACES, *(one for one in exponents if isinstance(one, int))))
+
+
 def same_amount(a: Decimal, b: Decimal) -> bool:
     """True if two amounts differ by no more than panels' rounding.
 
@@ -92,4 +100,4 @@ def same_amount(a: Decimal, b: Decimal) -> bool:
     """
     exponents = [e for e in (a.as_tuple().exponent, b.as_tuple().exponent) if isinstance(e, int)]
     half_unit = Decimal(5).scaleb(max(min(e, 0) for e in exponents) - 1)
-    return abs(a - b) <= half_unit + max(abs(a), abs(b)) * Decimal("0.0001")
+    return abs(a - b) <= half_unit + max(abs(a), abs(b)) * ROUNDING

@@ -7,10 +7,7 @@ others too. So a fall confirms at most what it covers, and a fall beyond all tha
 from collections.abc import Iterable
 from decimal import Decimal
 
-from runner.core.values.money import ONE, ZERO, decimals, plain, round_up
-
-_CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
-_PER_ORDER = Decimal("0.00001")  # roundings that add up in a balance
+from runner.core.values.money import LEAST_PLACES, ONE, ROUNDING_PER_ORDER, ZERO, decimals, plain, round_up
 
 
 class Fall:
@@ -21,7 +18,7 @@ class Fall:
     def __init__(self, before: Decimal | None) -> None:
         """`before` is the balance ahead of the first order; None: not known, and nothing can be told."""
         self._before = before
-        self._places = _CENTS if before is None else max(_CENTS, decimals(before))
+        self._places = LEAST_PLACES if before is None else max(LEAST_PLACES, decimals(before))
         self._sure = ZERO  # charges that are known, and costs that the balance has confirmed
         self._gone: Decimal | None = None  # what had gone from the balance at the last look
         self._rounds = False  # more had gone, but no more than rounding each order up explains
@@ -51,7 +48,7 @@ class Fall:
             return 0
         self._places = max(self._places, decimals(balance))
         unit = ONE.scaleb(-self._places)
-        slack = unit + _PER_ORDER * orders
+        slack = unit + ROUNDING_PER_ORDER * orders
         gone = self._gone = self._before - balance
         beyond = gone - self._sure - self.open - slack
         self.is_suspect = beyond > unit * orders

@@ -3,20 +3,16 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.doubts import DecisionKind
 from runner.core.snapshot import Recorded
-from runner.core.values.money import ZERO
+from runner.core.values.money import ROUNDING, ZERO, last_unit
 from runner.planning.accounting.attempt_index import DOUBTFUL
+from runner.planning.accounting.doubt_amounts import MOST_COMBINED, paying
 from runner.planning.accounting.ledger import book
-
-_CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
-_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
-_MOST_DOUBTS = 9  # whose prices are combined; more explain any amount
 
 
 class BalanceDelta(NamedTuple):
@@ -48,7 +44,7 @@ def balance_deltas(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Itera
             since, until = bisect_left(clock, before.seen_at), bisect_right(clock, after.seen_at)
         else:
             since, until = bisect_right(ids, before.last_attempt), bisect_right(ids, after.last_attempt)
-        doubts += [one.expected_charge for one in attempts[seen:until] if _may_be_executed(one, declared)]
+        doubts += [one.expected_charge for one in attempts[seen:until] if one.state in DOUBTFUL or one.id in declared]
         seen = max(seen, until)
         if before.balance.currency != after.balance.currency:
             continue
@@ -61,10 +57,6 @@ def balance_deltas(recorded: Recorded, readings: Sequence[BalanceSeen]) -> Itera
             len(booked),
             tuple(doubts),
         )
-
-
-def _may_be_executed(attempt: Attempt, declared: set[int]) -> bool:
-    return attempt.state in DOUBTFUL or attempt.id in declared
 
 
 def other_spending(recorded: Recorded, readings: Sequence[BalanceSeen]) -> BalanceDelta | None:
@@ -98,15 +90,11 @@ def _by_reading(labels: Sequence[BalanceLabel]) -> dict[tuple[str, int | None], 
 
 def _fits_doubts(step: BalanceDelta, gone: Decimal) -> bool:
     """True if nothing is gone, or what doubts would have cost."""
-    exponents = [one.balance.amount.as_tuple().exponent for one in (step.before, step.after)]
-    unit = Decimal(1).scaleb(min(_CENTS, *(one for one in exponents if isinstance(one, int))))
-    if gone <= unit or len(step.doubts) > _MOST_DOUBTS:
+    unit = last_unit(step.before.balance.amount, step.after.balance.amount)
+    if gone <= unit or len(step.doubts) > MOST_COMBINED:
         return True
-    return any(
-        abs(gone - sum(chosen)) <= unit + gone * _RELATIVE
-        for number in range(1, len(step.doubts) + 1)
-        for chosen in combinations(step.doubts, number)
-    )
+    tolerance = unit + gone * ROUNDING
+    return any(some for some in paying(step.doubts, lambda price: abs(gone - price) <= tolerance))
 
 
 def shown_first(recorded: Recorded, readings: Sequence[BalanceSeen], amount: Decimal) -> BalanceSeen | None:

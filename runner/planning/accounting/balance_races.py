@@ -14,11 +14,9 @@ from runner.core.attempts import Attempt, AttemptState
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.orders import PanelProfile
 from runner.core.snapshot import Recorded
-from runner.core.values.money import ZERO, plain
+from runner.core.values.money import ROUNDING_PER_ORDER, ZERO, last_unit, plain
 
-_CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _FINEST = -5  # decimals in which charges of different amounts are combined
-_PER_ORDER = Decimal("0.00001")  # roundings that add up in a balance
 _MOST_COMBINED = 200  # orders; the charges of more make up nearly any amount
 _MOST_STEPS = 2_000_000  # of the finest decimal in what is missing; more are not combined
 _SEVERAL = 2
@@ -82,11 +80,11 @@ def _race(
     if len(between) < _SEVERAL or not _were_parallel(between):
         return None
     charges = [_charge(one) for one in between]
-    came_in = sum((one.amount for one in labels if _is_between(one, first, last)), ZERO)
+    came_in = sum((one.amount for one in labels if one.is_between(first, last)), ZERO)
     fell = first.balance.amount - last.balance.amount + came_in
     race = Race(last.panel, between[0].run_id, len(between), sum(charges, ZERO), fell)
-    unit = _unit(first.balance.amount, last.balance.amount)
-    tolerance = unit + _PER_ORDER * len(between)
+    unit = last_unit(first.balance.amount, last.balance.amount)
+    tolerance = unit + ROUNDING_PER_ORDER * len(between)
     if (
         not tolerance < race.missing < race.charged - tolerance
     ):  # all of it missing: the balance is slow, or somebody paid
@@ -100,12 +98,6 @@ def _charge(one: Attempt) -> Decimal:
     return one.expected_charge if first is None or first <= ZERO else first
 
 
-def _is_between(label: BalanceLabel, first: BalanceSeen, last: BalanceSeen) -> bool:
-    if first.number is None or last.number is None or label.panel != last.panel:
-        return False
-    return first.number < label.reading <= last.number
-
-
 def _were_parallel(sent: Sequence[Attempt]) -> bool:
     """True if one of them was marked before one that was marked earlier had its outcome."""
     answered = None
@@ -115,12 +107,6 @@ def _were_parallel(sent: Sequence[Attempt]) -> bool:
         if one.settled_at is not None:
             answered = one.settled_at if answered is None else max(answered, one.settled_at)
     return False
-
-
-def _unit(*amounts: Decimal) -> Decimal:
-    """The last decimal of two balances."""
-    exponents = (one.as_tuple().exponent for one in amounts)
-    return Decimal(1).scaleb(min(_CENTS, *(one for one in exponents if isinstance(one, int))))
 
 
 def _is_of_whole_orders(charges: Sequence[Decimal], missing: Decimal, unit: Decimal, tolerance: Decimal) -> bool:

@@ -4,7 +4,7 @@ What is gone from a balance may have paid for orders in doubt: then it is one lo
 may be no deposit but the price of orders that were given up, count as spent and were never placed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt
 from runner.core.values.money import ZERO
 
-_MOST = 9  # doubts whose prices are combined; more explain any amount
+MOST_COMBINED = 9  # doubts whose prices are combined; more explain any amount
 
 
 class Doubted(NamedTuple):
@@ -33,14 +33,21 @@ def doubted(unexplained: Decimal | None, doubts: Sequence[Attempt], tolerance: D
     """
     if unexplained is None or unexplained <= ZERO or not doubts:
         return NOTHING
-    if len(doubts) <= _MOST:
-        for number in range(1, len(doubts) + 1):
-            for chosen in combinations(doubts, number):
-                if abs(unexplained - _price(chosen)) <= tolerance:
-                    return _of(chosen, is_likely=True)
+    if len(doubts) <= MOST_COMBINED:
+        prices = [one.expected_charge for one in doubts]
+        for chosen in paying(prices, lambda price: abs(unexplained - price) <= tolerance):
+            return _of([doubts[place] for place in chosen], is_likely=True)
     elif (fitting := _of_one_price(unexplained, doubts, tolerance)) is not None:
         return fitting
     return _of(doubts, is_likely=False) if _price(doubts) <= unexplained + tolerance else NOTHING
+
+
+def paying(prices: Sequence[Decimal], fits: Callable[[Decimal], bool], least: int = 1) -> Iterator[tuple[int, ...]]:
+    """The places of prices that together are an amount that fits, the fewest first; of `least` prices or more."""
+    for number in range(least, len(prices) + 1):
+        for chosen in combinations(range(len(prices)), number):
+            if fits(sum((prices[place] for place in chosen), ZERO)):
+                yield chosen
 
 
 def _of_one_price(unexplained: Decimal, doubts: Sequence[Attempt], tolerance: Decimal) -> Doubted | None:

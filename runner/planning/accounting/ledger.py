@@ -13,14 +13,11 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.snapshot import Recorded
-from runner.core.values.money import ZERO
+from runner.core.values.money import ROUNDING, ROUNDING_PER_ORDER, ZERO, last_unit
 from runner.planning.accounting.balance_races import Race, races
 from runner.planning.accounting.doubt_amounts import NOTHING as NOTHING_DOUBTED
 from runner.planning.accounting.doubt_amounts import Doubted, doubted
 
-_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
-_PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
-_DECIMALS = 2  # fewer are trimmed zeros: no panel rounds money to less
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
 _PLACED = AttemptState.PLACED
 _ABANDONED = AttemptState.ABANDONED
@@ -176,13 +173,7 @@ def _is_refund(attempt: Attempt, first: Decimal, latest: Decimal) -> bool:
     if remains is None or remains > units:
         return attempt.status in ENDED_SHORT  # nothing is paid back for what is completed
     kept = first * (units - max(remains, 0)) / units
-    return abs(latest - kept) <= _half_unit(first, latest) + first * _RELATIVE
-
-
-def _half_unit(*amounts: Decimal) -> Decimal:
-    """Half a unit of the last decimal shown by any of `amounts`; of cents if they show fewer."""
-    exponents = [one.as_tuple().exponent for one in amounts]
-    return Decimal(5).scaleb(min(-_DECIMALS, *(e for e in exponents if isinstance(e, int))) - 1)
+    return abs(latest - kept) <= last_unit(first, latest) / 2 + first * ROUNDING
 
 
 class _Group(NamedTuple):
@@ -279,15 +270,8 @@ class _Window:
     @property
     def tolerance(self) -> Decimal:
         """What roundings may make of the difference: half a unit of the last decimal, and 0.00001 for each attempt."""
-        return _half_unit(self.first.balance.amount, self.last.balance.amount) + _PER_ATTEMPT * self.between.orders
-
-    def explained(self, label: BalanceLabel) -> bool:
-        """True if what the label is about happened between the two looks."""
-        if label.panel != self.last.panel or label.currency != self.last.balance.currency:
-            return False
-        if self.first.number is None or self.last.number is None:
-            return self.first.seen_at < label.seen_at <= self.last.seen_at
-        return self.first.number < label.reading <= self.last.number
+        unit = last_unit(self.first.balance.amount, self.last.balance.amount)
+        return unit / 2 + ROUNDING_PER_ORDER * self.between.orders
 
 
 def _opening(panel: str, recorded: Recorded) -> BalanceSeen:
@@ -316,7 +300,7 @@ def _account(panel: str, currency: str | None, recorded: Recorded, window: _Wind
     account = account._replace(newer=window.newer)
     if window.first.balance.currency != last.balance.currency:
         return account
-    labelled = sum((label.amount for label in recorded.labels if window.explained(label)), ZERO)
+    labelled = sum((label.amount for label in recorded.labels if label.is_between(window.first, last)), ZERO)
     unexplained = _unexplained(window, labelled)
     return account._replace(
         unexplained=unexplained,

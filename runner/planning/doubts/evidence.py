@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from itertools import combinations
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
@@ -17,15 +16,12 @@ from runner.core.catalogue import BalanceSeen
 from runner.core.doubts import Decided, Duplicate, Kept
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
-from runner.core.values.money import ZERO, plain, with_currency
+from runner.core.values.money import ROUNDING, ROUNDING_PER_ORDER, ZERO, last_unit, plain, with_currency
 from runner.planning.accounting.attempt_index import DOUBTFUL
 from runner.planning.accounting.balance_deltas import BalanceDelta
+from runner.planning.accounting.doubt_amounts import MOST_COMBINED, paying
 from runner.planning.accounting.ledger import book
 
-_MOST_RIVALS = 9  # doubts whose prices are combined with this one's; more say nothing anyway
-_CENTS = -2  # fewer decimals are trimmed zeros: no panel rounds money to less
-_RELATIVE = Decimal("0.0001")  # panels' rounding (docs/protocol.md, Money)
-_PER_ATTEMPT = Decimal("0.00001")  # roundings that add up in a balance
 _REFUNDED_WITHIN = timedelta(days=7)  # of a final status: refunds take time
 _REMEMBERED = timedelta(days=30)  # how long somebody else's spending makes the balance no evidence
 
@@ -152,7 +148,9 @@ def gather(
         counted=counted,
         late_refunds=late_refunds,
         rivals=rivals,
-        labelled=_labelled(recorded, first, last),
+        labelled=ZERO
+        if first is None or last is None
+        else sum((label.amount for label in recorded.labels if label.is_between(first, last)), ZERO),
         spent_by_others=spent_by_others
         if spent_by_others is not None and spent_by_others.after.seen_at > now - _REMEMBERED
         else None,
@@ -169,21 +167,6 @@ def _may_be_refunded_after(other: Attempt, moment: datetime) -> bool:
 def _was_seen_before(seen: BalanceSeen, attempt: Attempt) -> bool:
     """True if the journal has it before the mark, though the clock may have been put back since."""
     return seen.last_attempt is not None and attempt.id > seen.last_attempt
-
-
-def _labelled(recorded: Recorded, first: BalanceSeen | None, last: BalanceSeen | None) -> Decimal:
-    if first is None or last is None or first.number is None or last.number is None:
-        return ZERO
-    return sum(
-        (
-            label.amount
-            for label in recorded.labels
-            if label.panel == last.panel
-            and label.currency == last.balance.currency
-            and first.number < label.reading <= last.number
-        ),
-        ZERO,
-    )
 
 
 def _neighbour(attempt: Attempt | None) -> Neighbour | None:
@@ -267,34 +250,28 @@ def _obstacles(evidence: Evidence, last: BalanceSeen) -> Iterator[str]:
             f"refunds of {plain(evidence.late_refunds)} for older orders may have come into the balance meanwhile: "
             "inconclusive"
         )
-    if len(evidence.rivals) > _MOST_RIVALS:
+    if len(evidence.rivals) > MOST_COMBINED:
         yield f"{len(evidence.rivals) + 1} orders are in doubt at once: inconclusive"
 
 
 def _conclude(evidence: Evidence, missing: Decimal) -> tuple[Verdict, str]:
     """Which of the orders in doubt the missing amount pays for; conclusive only if every way to pay it agrees."""
-    own, rivals = evidence.attempt, evidence.rivals
-    price = own.expected_charge
-    paid = [
-        (own in chosen, chosen)
-        for number in range(len(rivals) + 2)
-        for chosen in combinations((own, *rivals), number)
-        if _fits(evidence, missing, sum((one.expected_charge for one in chosen), ZERO))
-    ]
+    rivals, price = evidence.rivals, evidence.attempt.expected_charge
+    prices = [price, *(one.expected_charge for one in rivals)]
+    paid = list(paying(prices, lambda amount: _fits(evidence, missing, amount), least=0))
     if not paid:
         several = " nor of any sum with the others in doubt" if rivals else ""
         return (
             Verdict.INCONCLUSIVE,
             f"that is not the price of this order ({plain(price)}){several}: something else moved the balance",
         )
-    if len({is_paid for is_paid, _ in paid}) > 1:
+    if len({0 in chosen for chosen in paid}) > 1:
         if _fits(evidence, ZERO, price):
             return Verdict.INCONCLUSIVE, f"its price ({plain(price)}) is too small to be seen in this balance"
         names = ", ".join(one.address for one in rivals)
         return Verdict.INCONCLUSIVE, f"it may pay for this order ({plain(price)}) or for {names}: ambiguous"
-    is_paid, chosen = paid[0]
-    with_others = [one.address for one in chosen if one is not own]
-    if is_paid:
+    with_others = [rivals[place - 1].address for place in paid[0] if place]
+    if 0 in paid[0]:
         and_of = f" and of {', '.join(with_others)} together" if with_others else ""
         return Verdict.PLACED, f"that is the price of this order{and_of}: it was probably placed"
     if with_others:
@@ -310,7 +287,5 @@ def _conclude(evidence: Evidence, missing: Decimal) -> tuple[Verdict, str]:
 def _fits(evidence: Evidence, missing: Decimal, price: Decimal) -> bool:
     """True if two amounts differ by no more than the rounding of two balances and of the charges between them."""
     looks = [one for one in (evidence.kept.balance_before, evidence.balance_after) if one is not None]
-    exponents = [one.balance.amount.as_tuple().exponent for one in looks]
-    finest = min(_CENTS, *(exponent for exponent in exponents if isinstance(exponent, int)))
-    unit = Decimal(1).scaleb(finest)  # half a unit for each of the two
-    return abs(missing - price) <= unit + abs(price) * _RELATIVE + _PER_ATTEMPT * evidence.counted
+    unit = last_unit(*(one.balance.amount for one in looks))  # half a unit for each of the two
+    return abs(missing - price) <= unit + abs(price) * ROUNDING + ROUNDING_PER_ORDER * evidence.counted

@@ -12,15 +12,14 @@ from typing import NamedTuple
 from runner.core.attempts import Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
-from runner.core.values.money import PER, ZERO, decimals, plain, round_down, round_up
+from runner.core.values.money import LEAST_PLACES, ONE, PER, ZERO, decimals, last_unit, plain, round_down, round_up
 from runner.planning.guards.holds import Hold, by_service, hold
 from runner.planning.plan import BUYING, Actions, Refusal
-from runner.planning.pricing.quote import Offers, charge_for, rounding_of
+from runner.planning.pricing.quote import Offers, charge_for
 
 GUARD = "charge"
 SERVICES_THAT_STOP = 2  # services of one panel charged wrongly: it is the panel that is read wrongly
 _TOLERANCE = Decimal("0.01")  # more than 1 % off is no rounding
-_CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _FACTOR_DIGITS = 4
 # A final order's charge may have been rewritten to what was kept of it (docs/protocol.md, Status).
 _REWRITTEN = frozenset({LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
@@ -58,8 +57,8 @@ def check_charge(one: Observed, profile: PanelProfile) -> Mischarge | None:
     expected = charge_for(one.service, one.rate, one.units, profile)
     if expected is None or one.panel_order_id in profile.accepted_charges:
         return None
-    shown = max(_CENTS, decimals(one.charge))
-    tolerance = expected * _TOLERANCE + Decimal(5).scaleb(-min(shown, max(_CENTS, decimals(expected))) - 1)
+    shown = max(LEAST_PLACES, decimals(one.charge))
+    tolerance = expected * _TOLERANCE + ONE.scaleb(-min(shown, max(LEAST_PLACES, decimals(expected)))) / 2
     if profile.rounded_rates and one.rate == ZERO:  # the expected charge is the most that it can be
         return (
             None
@@ -67,7 +66,7 @@ def check_charge(one: Observed, profile: PanelProfile) -> Mischarge | None:
             else Mischarge(one.service, is_high=True, words=_words(one, expected, profile))
         )
     if profile.rounded_rates:
-        tolerance += rounding_of(one.rate) * one.units / PER
+        tolerance += last_unit(one.rate) / 2 * one.units / PER
     fits = abs(one.charge - expected) <= tolerance
     if fits or one.charge in (round_down(expected, shown), round_up(expected, shown)):
         return None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from runner.core.catalogue import PAGE_SIZES, Catalogue, Service
 from runner.core.diagnostics import Diagnostic
 from runner.core.orders import Order, PanelProfile
-from runner.core.values.money import ONE, ZERO, expected_charge, plain
+from runner.core.values.money import ONE, ZERO, expected_charge, last_unit, plain
 from runner.planning.phrases import orders
 from runner.planning.pricing.rounding import Rounding
 
@@ -20,8 +20,6 @@ class Offer(NamedTuple):
     code: str = ""  # of the broken rule, for the diagnostic; empty: none is broken
     message: str = ""
 
-
-_CENTS = -2  # decimals below which no panel lists prices
 
 _UNPRICED = Offer(None, None)
 
@@ -104,16 +102,10 @@ def charge_for(service: str, rate: Decimal, units: int, profile: PanelProfile | 
     if rate == ZERO:
         if profile is None or not profile.rounded_rates:
             return None
-        rate = rounding_of(rate)
+        rate = last_unit(rate) / 2
     cost = expected_charge(rate, units, None)
     factor = ONE if profile is None else profile.charge_factor(service)
     return cost if factor == ONE else cost * factor
-
-
-def rounding_of(rate: Decimal) -> Decimal:
-    """The most that rounding may have hidden of a listed price: half a unit of its last decimal, or of a cent."""
-    exponent = rate.as_tuple().exponent
-    return Decimal(5).scaleb(min(exponent if isinstance(exponent, int) else 0, _CENTS) - 1)
 
 
 def _broken(code: str, message: str) -> Offer:

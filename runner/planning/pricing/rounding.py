@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from runner.core.snapshot import Recorded
-from runner.core.values.money import ZERO, decimals, round_up
+from runner.core.values.money import LEAST_PLACES, ZERO, decimals, round_up
 
-_CENTS = 2  # fewer decimals are trimmed zeros: no panel rounds money to less
 _ENOUGH = 200  # charges of a panel that are looked at, the newest first
 
 
@@ -17,13 +16,13 @@ class Rounding:
 
     def __init__(self) -> None:
         self.is_seen = False  # some charge was rounded
-        self._places = _CENTS
+        self._places = LEAST_PLACES
 
     def see(self, expected: Decimal, charge: Decimal) -> None:
         """Take in one charge that fits what was expected."""
         shown = decimals(charge)
         self._places = max(self._places, shown)
-        self.is_seen = self.is_seen or decimals(expected) > max(shown, _CENTS)
+        self.is_seen = self.is_seen or decimals(expected) > max(shown, LEAST_PLACES)
 
     def up(self, amount: Decimal) -> Decimal:
         """The most that rounding makes of an expected charge; the amount itself while no rounding was seen."""
