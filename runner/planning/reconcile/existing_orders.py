@@ -1,9 +1,9 @@
 """Decides on orders that were tried before, and on drips: the next action, its cost, what it waits for. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState
 from runner.core.orders import Campaign, OnShort, Order
@@ -15,8 +15,8 @@ from runner.planning.accounting.attempt_index import DOUBTFUL, Flights, History
 from runner.planning.allowance import Part
 from runner.planning.orders.order_diff import is_as_listed
 from runner.planning.orders.order_history import OrderHistory, history_of
-from runner.planning.phrases import named, orders, orders_are
-from runner.planning.plan import Action, ActionKind, Actions, Decision, DueCancel
+from runner.planning.phrases import named, orders, orders_are, placed
+from runner.planning.plan import Action, ActionKind, Actions, Decision, DueCancel, Refusal
 from runner.planning.pricing.quote import Offer, Offers, Problems, Terms
 from runner.planning.reconcile.next_actions import UNTOLD, NextAction, next_actions
 from runner.planning.refills.due_refills import RefillRound
@@ -51,33 +51,39 @@ class PriceGroups(dict[Terms, PriceGroup]):
         return group
 
 
-class PlanContext(NamedTuple):
-    """What all campaigns of one plan share: what the state holds, and the plan as it grows."""
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What the state holds, and the plan while it grows, one campaign after the other; no cap has been applied yet."""
 
     recorded: Recorded
     history: History
     refills: RefillRound | None
     declared: frozenset[int]  # attempts that were closed by a person, not by an answer
     now: datetime | None
-    actions: Actions
-    problems: Problems
-    parts: dict[tuple[str, str], Part]  # by order key: what its line buys, if not all of it
-    cancels: list[DueCancel]  # of orders that are to be replaced
+    actions: Actions = field(default_factory=Actions)
+    ok: int = 0
+    problems: Problems = field(default_factory=Problems)
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    parts: dict[tuple[str, str], Part] = field(
+        default_factory=dict
+    )  # by order key: what its line buys, if not all of it
+    cancels: list[DueCancel] = field(default_factory=list)  # of orders that are to be replaced
+    to_come: dict[str, Decimal] = field(default_factory=dict)  # by campaign: what its drips still cost beyond this plan
 
 
 class ExistingOrders:
-    """The orders of one campaign that are not simply new; lines go to the plan as they are decided."""
+    """The orders of one campaign that are not simply new; what is decided about them goes to the draft of the plan."""
 
-    def __init__(self, campaign: Campaign, plan: PlanContext, groups: PriceGroups) -> None:
-        self.ok = 0
-        self.held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
-        self.to_come = ZERO  # what drips cost that are under way, beyond what is due now
+    def __init__(self, campaign: Campaign, draft: Draft, groups: PriceGroups) -> None:
         self._campaign = campaign
-        self._plan = plan
+        self._draft = draft
         self._groups = groups
+        draft.to_come[campaign.name] = ZERO
         policy = campaign.policy
         # The usual order is bought once and left alone: one look tells that nothing is to be done.
         self._is_usual = not campaign.drips and OnShort.REORDER not in (policy.on_partial, policy.on_canceled)
+        self._held: dict[str, list[Action]] = {"on_change": [], "price": []}  # by guard: they refuse the whole apply
         self._short: dict[str, list[str]] = {}  # why what is short can't be bought again -> addresses
         self._untold: list[str] = []  # what ended short by nobody knows how much
 
@@ -88,13 +94,13 @@ class ExistingOrders:
             return
         history = history_of(attempts)
         if history.doubts:
-            self._plan.actions.append(_in_doubt(order, history.doubts, self._campaign.panel))
+            self._draft.actions.append(_in_doubt(order, history.doubts, self._campaign.panel))
             return
         if not history.is_open and order.id not in self._campaign.drips:
-            is_declared = attempts[-1].id in self._plan.declared
+            is_declared = attempts[-1].id in self._draft.declared
             self._take(order, NextAction(ActionKind.PLACE, _again(attempts[-1], is_declared=is_declared)), history)
             return
-        for step in next_actions(order, history, self._campaign, self._plan.recorded, self._plan.now):
+        for step in next_actions(order, history, self._campaign, self._draft.recorded, self._draft.now):
             if self._take(order, step, history):
                 return
         self._satisfied(order, attempts)
@@ -102,26 +108,31 @@ class ExistingOrders:
     def _is_as_bought(self, order: Order, only: Attempt) -> bool:
         return only.kind is _INITIAL and only.state in _BOUGHT and is_as_listed(only, order, self._campaign.panel)
 
-    def notes(self) -> list[str]:
-        """What could not be bought again, and why."""
-        short = [
-            f"{self._campaign.name}: {orders_are(len(several))} short, and it can't be bought again: {why} ({named(several)})"
+    def close(self) -> None:
+        """Tell of what is held, and of what could not be bought again: the campaign is through."""
+        name = self._campaign.name
+        for guard, actions in self._held.items():
+            if actions:
+                first = actions[0]
+                count = f"{len(actions)} orders, the first of them: " if len(actions) > 1 else ""
+                self._draft.refusals.append(Refusal(guard, name, f"{count}{placed(first.order)}: {first.reason}"))
+        if self._untold:
+            self._draft.notes.append(_untold(name, self._untold))
+        self._draft.notes += [
+            f"{name}: {orders_are(len(several))} short, and it can't be bought again: {why} ({named(several)})"
             for why, several in self._short.items()
         ]
-        if self._untold:
-            short.insert(0, _untold(self._campaign.name, self._untold))
-        return short
 
     def _satisfied(self, order: Order, attempts: Sequence[Attempt]) -> None:
         if not self._is_refilled(order, attempts):
-            self.ok += 1
+            self._draft.ok += 1
 
     def _is_refilled(self, order: Order, attempts: Sequence[Attempt]) -> bool:
         """Add a line if a refill is due; False if none is."""
-        refills = self._plan.refills
+        refills = self._draft.refills
         reason = "" if refills is None else refills.look_at(order, attempts, self._campaign)
         if reason:
-            self._plan.actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
+            self._draft.actions.append(Action(order, ActionKind.REFILL, reason, ZERO, self._campaign.panel))
         return bool(reason)
 
     def _take(self, order: Order, step: NextAction, history: OrderHistory) -> bool:
@@ -140,14 +151,14 @@ class ExistingOrders:
             self._short.setdefault(why, []).append(order.address)
             return False
         if offer.code:
-            self._plan.problems.add(order, offer)
-            self._plan.actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+            self._draft.problems.add(order, offer)
+            self._draft.actions.append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
             return True
         kind, reason = step.kind, self._priced(step, offer)
         if kind is not ActionKind.WAIT and (holder := self._holder(order, step, group, history.attempts)):
             kind, reason = ActionKind.WAIT, holder if part is None else f"{reason}; {holder}"
         if part is not None and part.kind is AttemptKind.INSTALMENT:
-            self.to_come += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
+            self._draft.to_come[self._campaign.name] += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
             if kind is ActionKind.WAIT and self._is_refilled(
                 order, history.attempts
             ):  # the earlier runs may need it meanwhile
@@ -160,15 +171,15 @@ class ExistingOrders:
                 self._hold("price", Action(order, ActionKind.BLOCKED, risen, offer.cost, panel))
                 return True
             group.links[page_key(order.link)] = order
-            self._plan.cancels.extend(step.cancels)
+            self._draft.cancels += step.cancels
         if part is not None:
-            self._plan.parts[order.key] = part
-        self._plan.actions.append(Action(order, kind, reason, offer.cost, panel))
+            self._draft.parts[order.key] = part
+        self._draft.actions.append(Action(order, kind, reason, offer.cost, panel))
         return True
 
     def _hold(self, guard: str, action: Action) -> None:
-        self.held[guard].append(action)
-        self._plan.actions.append(action)
+        self._held[guard].append(action)
+        self._draft.actions.append(action)
 
     def _priced(self, step: NextAction, offer: Offer) -> str:
         """The reason of a step with its price; the simple one of an order that is bought whole."""
@@ -179,7 +190,7 @@ class ExistingOrders:
         return f"{step.reason}{price}{step.tail}{in_all}"
 
     def _money(self, amount: Decimal) -> str:
-        seen = self._plan.recorded.last_balances.get(self._campaign.panel)
+        seen = self._draft.recorded.last_balances.get(self._campaign.panel)
         return with_currency(amount, None if seen is None else seen.balance.currency)
 
     def _holder(self, order: Order, step: NextAction, group: PriceGroup, attempts: Sequence[Attempt]) -> str:

@@ -13,7 +13,6 @@ from runner.core.values.money import ZERO
 from runner.planning.accounting.attempt_index import History
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.accounting.committed_spend import Committed, currency_of
-from runner.planning.allowance import Part
 from runner.planning.fingerprint import account_print
 from runner.planning.guards.budget import (
     Wanted,
@@ -30,11 +29,10 @@ from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings, hold_accounts
 from runner.planning.guards.price_guard import PriceTerms, hold_changed
 from runner.planning.orders.order_history import known_attempts
-from runner.planning.phrases import placed
-from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan, Refusal
-from runner.planning.pricing.quote import Offers, Problems
+from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan
+from runner.planning.pricing.quote import Offers
 from runner.planning.pricing.rounding import rounding_of_panel
-from runner.planning.reconcile.existing_orders import ExistingOrders, PlanContext, PriceGroups, wait_for
+from runner.planning.reconcile.existing_orders import Draft, ExistingOrders, PriceGroups, wait_for
 from runner.planning.reconcile.removed_orders import RemovedOrders
 from runner.planning.reconcile.rename_check import Named, hold_renamed, respelled
 from runner.planning.refills.due_refills import RefillInputs, RefillRound
@@ -67,20 +65,38 @@ def make_plan(
     if balances is None:
         balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
     prices = prices or PriceTerms()
-    draft = _Draft(campaigns, recorded, selection, refills, prices, prune=prune)
+    now = None if refills is None else refills.now
+    draft = Draft(
+        recorded=recorded,
+        history=History(recorded, campaigns, now),
+        refills=None if refills is None else RefillRound(recorded, refills),
+        declared=frozenset(one.attempt_id for one in recorded.decisions),
+        now=now,
+    )
+    panels = {one.panel for one in campaigns}
+    unlisted = RemovedOrders(recorded, panels, prune=prune, selects=selection, now=now)
+    offers = {
+        panel: Offers(
+            panel,
+            recorded.catalogues.get(panel),
+            prices.profiles.get(panel),
+            partial(rounding_of_panel, recorded, panel),
+        )
+        for panel in panels
+    }
     for campaign in campaigns:
-        draft.add(campaign)
+        _add(draft, campaign, offers[campaign.panel], selection, unlisted)
     actions = draft.actions
     _by_priority(actions, campaigns)
     committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
-    renamed = hold_renamed(actions, campaigns, recorded, draft.unlisted.gone, others)
-    changed, told = hold_changed(actions, campaigns, draft.offers, recorded, prices)
-    mischarged = hold_mischarged(actions, campaigns, draft.offers, recorded, prices.profiles)
-    for action in draft.unlisted.actions:
+    renamed = hold_renamed(actions, campaigns, recorded, unlisted.gone, others)
+    changed, told = hold_changed(actions, campaigns, offers, recorded, prices)
+    mischarged = hold_mischarged(actions, campaigns, offers, recorded, prices.profiles)
+    for action in unlisted.actions:
         actions.append(action)
     held = hold_accounts(actions, campaigns, recorded, committed, prices)
     too_many = hold_new(actions, campaigns, draft.history, draft.parts)
-    cancels = [*draft.cancels, *draft.unlisted.cancels]
+    cancels = [*draft.cancels, *unlisted.cancels]
     cancels, too_many_cancels = hold_cancels(actions, cancels, campaigns, recorded)
     wanted = wanted_by(actions, campaigns)
     caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
@@ -117,7 +133,7 @@ def make_plan(
         ],
         notes=[
             *draft.notes,
-            *respelled(actions, draft.unlisted.gone),
+            *respelled(actions, unlisted.gone),
             *told,
             *(draft.refills.notes() if draft.refills is not None else ()),
             *_notes_on_money(wanted, committed),
@@ -130,11 +146,11 @@ def make_plan(
         parts=draft.parts,
         cost=cost if is_priced else None,
         currency=currency,
-        services={(panel, one.id): one for panel, offers in draft.offers.items() for one in offers.services()},
+        services={(panel, one.id): one for panel, here in offers.items() for one in here.services()},
         accounts={
             name: account_print(one)
             for name, one in sorted(prices.profiles.items())
-            if name in draft.offers and name != SANDBOX  # it has another address in each run
+            if name in offers and name != SANDBOX  # it has another address in each run
         },
         lineage=recorded.lineage,
         serial=recorded.serial,
@@ -142,95 +158,50 @@ def make_plan(
     )
 
 
-class _Draft:
-    """The plan while it grows, one campaign after the other; no cap has been applied yet."""
-
-    def __init__(
-        self,
-        campaigns: Sequence[Campaign],
-        recorded: Recorded,
-        selection: Selection | None,
-        refills: RefillInputs | None,
-        prices: PriceTerms,
-        *,
-        prune: bool,
-    ) -> None:
-        self.history = History(recorded, campaigns, None if refills is None else refills.now)
-        self.refills = None if refills is None else RefillRound(recorded, refills)
-        panels = {one.panel for one in campaigns}
-        now = None if refills is None else refills.now
-        self.unlisted = RemovedOrders(recorded, panels, prune=prune, selects=selection, now=now)
-        self.actions = Actions()
-        self.ok = 0
-        self.problems = Problems()
-        self.refusals: list[Refusal] = []
-        self.notes: list[str] = []
-        self._recorded = recorded
-        self.parts: dict[tuple[str, str], Part] = {}  # by order key: what its line buys, if not all of it
-        self.cancels: list[DueCancel] = []  # of orders that are to be replaced
-        self.to_come: dict[str, Decimal] = {}  # by campaign: what its drips still cost beyond this plan
-        declared = frozenset(one.attempt_id for one in recorded.decisions)
-        self._context = PlanContext(
-            recorded, self.history, self.refills, declared, now, self.actions, self.problems, self.parts, self.cancels
-        )
-        self._selection = selection
-        self.offers = {
-            panel: Offers(
-                panel,
-                recorded.catalogues.get(panel),
-                prices.profiles.get(panel),
-                partial(rounding_of_panel, recorded, panel),
-            )
-            for panel in panels
-        }
-
-    def add(self, campaign: Campaign) -> None:
-        """Decide on every order of a campaign, as if there were no caps."""
-        name, panel, selection, append = campaign.name, campaign.panel, self._selection, self.actions.append
-        recorded, moved = self._recorded.attempts, campaign.moved
-        offers, flights, add = self.offers[panel], self.history.flights(panel), self.actions.add
-        doubtful = self.history.doubtful[name]
-        unlisted = self.history.bought[name] | doubtful
-        groups = PriceGroups(offers, flights)
-        further = ExistingOrders(campaign, self._context, groups)
-        drips, are_keys = campaign.drips, campaign.links_are_keys
-        for order in campaign.orders:
-            _, order_id, service, link, quantity, runs, interval, _, _ = order
-            attempts: Sequence[Attempt] = recorded.get((name, order_id), ()) if recorded else ()
-            if moved:
-                attempts = known_attempts(self._recorded, campaign, order_id)
-            if attempts:
-                unlisted.discard(attempts[0].order_id)
-            if selection is not None and not selection(order):
-                continue
-            if attempts or (drips and order_id in drips):
-                further.add(order, attempts)
-                continue
-            group = groups[(service, quantity, runs, interval)]
-            offer, links = group.offer, group.links
-            if offer.code:
-                self.problems.add(order, offer)
-                append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
-                continue
-            page = link if are_keys else page_key(link)
-            holder = links.get(page)
-            if holder is not None:
-                if not isinstance(holder, str):  # all orders that wait for it share one text
-                    holder = links[page] = wait_for(holder)
-                append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
-                continue
-            links[page] = order
-            decision = group.decision
-            if decision is None:
-                decision = group.decision = self.actions.share(
-                    Action(order, ActionKind.PLACE, _NOT_BOUGHT, offer.cost, panel)
-                )
-            add(order, decision)
-        self.ok += further.ok
-        self.to_come[name] = further.to_come
-        self.refusals += _refusals(name, further.held)
-        self.notes += further.notes()
-        self.notes += self.unlisted.look_at(campaign, unlisted - doubtful, unlisted & doubtful)
+def _add(
+    draft: Draft, campaign: Campaign, offers: Offers, selection: Selection | None, unlisted_orders: RemovedOrders
+) -> None:
+    """Decide on every order of a campaign, as if there were no caps."""
+    name, panel, actions = campaign.name, campaign.panel, draft.actions
+    append, add = actions.append, actions.add
+    recorded, moved = draft.recorded.attempts, campaign.moved
+    doubtful = draft.history.doubtful[name]
+    unlisted = draft.history.bought[name] | doubtful
+    groups = PriceGroups(offers, draft.history.flights(panel))
+    further = ExistingOrders(campaign, draft, groups)
+    drips, are_keys = campaign.drips, campaign.links_are_keys
+    for order in campaign.orders:
+        _, order_id, service, link, quantity, runs, interval, _, _ = order
+        attempts: Sequence[Attempt] = recorded.get((name, order_id), ()) if recorded else ()
+        if moved:
+            attempts = known_attempts(draft.recorded, campaign, order_id)
+        if attempts:
+            unlisted.discard(attempts[0].order_id)
+        if selection is not None and not selection(order):
+            continue
+        if attempts or (drips and order_id in drips):
+            further.add(order, attempts)
+            continue
+        group = groups[(service, quantity, runs, interval)]
+        offer, links = group.offer, group.links
+        if offer.code:
+            draft.problems.add(order, offer)
+            append(Action(order, ActionKind.BLOCKED, offer.message, None, panel))
+            continue
+        page = link if are_keys else page_key(link)
+        holder = links.get(page)
+        if holder is not None:
+            if not isinstance(holder, str):  # all orders that wait for it share one text
+                holder = links[page] = wait_for(holder)
+            append(Action(order, ActionKind.WAIT, holder, offer.cost, panel))
+            continue
+        links[page] = order
+        decision = group.decision
+        if decision is None:
+            decision = group.decision = actions.share(Action(order, ActionKind.PLACE, _NOT_BOUGHT, offer.cost, panel))
+        add(order, decision)
+    further.close()
+    draft.notes += unlisted_orders.look_at(campaign, unlisted - doubtful, unlisted & doubtful)
 
 
 def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:
@@ -238,15 +209,6 @@ def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:
     ranks = {(one.name, order_id): -rank for one in campaigns for order_id, rank in one.priorities.items()}
     if ranks:
         actions.sort(key=lambda action: ranks.get(action.order.key, 0))
-
-
-def _refusals(campaign: str, held: Mapping[str, Sequence[Action]]) -> Iterator[Refusal]:
-    """One refusal for all of a campaign's orders that one guard holds; the first of them is told."""
-    for guard, actions in held.items():
-        if actions:
-            first = actions[0]
-            count = f"{len(actions)} orders, the first of them: " if len(actions) > 1 else ""
-            yield Refusal(guard, campaign, f"{count}{placed(first.order)}: {first.reason}")
 
 
 def _notes_on_money(wanted: Sequence[Wanted], committed: Committed) -> Iterator[str]:
