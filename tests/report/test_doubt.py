@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.engine.decisions.settle_doubt import Case, Choice
-from runner.planning.doubts.evidence import Evidence, Neighbour, weigh
+from runner.planning.doubts.evidence import Evidence, weigh
 from runner.report.documents.doubt_json import doubts_document
 from runner.report.terminal.screen import Screen
 from runner.report.text.doubt import render_doubt, render_doubts, render_settled
@@ -45,8 +45,8 @@ def evidence(make, attempt=None, **changes) -> Evidence:
         "now": NOW,
         "exclusive": True,
         "settle": timedelta(minutes=10),
-        "before": Neighbour("spring/a", "23501"),
-        "after": Neighbour("spring/b", "23503"),
+        "before": an_attempt(order_id="a", panel_order_id="23501"),
+        "after": an_attempt(order_id="b", panel_order_id="23503"),
         "balance_after": make.balance("kings", "95.50"),
         "charged": Decimal(0),
         "expected": Decimal(0),

@@ -27,7 +27,7 @@ from runner.files.panels import load_panels
 from runner.panel.parse.values import read_id
 from runner.planning.accounting.balance_deltas import other_spending
 from runner.planning.doubts.evidence import gather, weigh
-from runner.planning.doubts.late_execution import late_signs_in
+from runner.planning.doubts.late_execution import late_signs
 from runner.report.documents.as_json import json_chunks
 from runner.report.documents.doubt_json import doubts_document
 from runner.report.text.doubt import Weighed, render_doubt, render_doubts, render_settled
@@ -62,7 +62,7 @@ def list_(settings: Settings) -> int:
         lambda: json_chunks(doubts_document(doubts)),
         lambda screen: render_doubts(doubts, screen, settings.places),
     )
-    show_warnings(settings, [*nothing_known(settings), *late_signs_in(recorded)])
+    show_warnings(settings, [*nothing_known(settings), *late_signs(recorded)])
     return ExitCode.IN_DOUBT if doubts else ExitCode.OK
 
 

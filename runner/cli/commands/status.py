@@ -21,7 +21,7 @@ from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.accounting.committed_spend import Committed
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.accounting.periods import in_period
-from runner.planning.doubts.late_execution import late_signs, late_signs_in
+from runner.planning.doubts.late_execution import late_signs
 from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings
 from runner.planning.refills.refill_rates import refill_rates
@@ -52,7 +52,7 @@ def status(settings: Settings, *, refresh: bool) -> int:
     recorded = remembered(settings)
     now = datetime.now(UTC)
     code = _exit_code(recorded)
-    warnings = [*late_signs_in(recorded), *_money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
+    warnings = [*late_signs(recorded), *_money_warnings(inputs.campaigns, inputs.profiles, recorded, now)]
     selection = settings.bound(inputs.campaigns, recorded, now)
     standings = make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files)
     idle = [] if selection is None else selection.warnings(inputs.campaigns, recorded)

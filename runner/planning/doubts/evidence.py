@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from runner.core.attempts import Attempt, AttemptState
@@ -41,13 +42,6 @@ class Weighing(NamedTuple):
     reasons: tuple[str, ...]
 
 
-class Neighbour(NamedTuple):
-    """The own order that was marked just before or after, and the id it got."""
-
-    address: str
-    panel_order_id: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All there is about one doubt. Amounts in the currency of the balances."""
@@ -58,8 +52,8 @@ class Evidence:
     now: datetime
     exclusive: bool  # nobody else spends this balance
     settle: timedelta  # how long it may still appear
-    before: Neighbour | None
-    after: Neighbour | None
+    before: Attempt | None  # the own order with an id that was marked just before
+    after: Attempt | None  # the same, just after
     balance_after: BalanceSeen | None  # the last one, if it was seen after the window
     charged: Decimal  # own known charges, net of refunds, marked between the two balances
     expected: Decimal  # own orders between them that were not charged yet, at the expected price
@@ -104,19 +98,14 @@ def gather(
     spent_by_others: BalanceDelta | None = None,
 ) -> Evidence:
     """The evidence about one attempt. Linear in all attempts; `spent_by_others` is the panel's `steps.other_spending`."""
-    before = after = None
     charged, expected, late_refunds, counted = ZERO, ZERO, ZERO, 0
     rivals: list[Attempt] = []
     first, last = kept.balance_before, recorded.last_balances.get(attempt.panel)
     if last is not None and (last.seen_at < (attempt.settled_at or now) or _was_seen_before(last, attempt)):
         last = None
-    others = (one for one in recorded.each() if one.panel == attempt.panel and one.id != attempt.id)
+    others = [one for one in recorded.each() if one.panel == attempt.panel and one.id != attempt.id]
+    with_id = [one for one in others if one.panel_order_id is not None]
     for other in others:
-        if other.panel_order_id is not None:
-            if other.id < attempt.id and (before is None or other.id > before.id):
-                before = other
-            elif other.id > attempt.id and (after is None or other.id < after.id):
-                after = other
         if first is None or last is None or not last.is_after(other.id, other.marked_at):
             continue
         booked = book(other)
@@ -140,8 +129,8 @@ def gather(
         now=now,
         exclusive=exclusive,
         settle=settle,
-        before=_neighbour(before),
-        after=_neighbour(after),
+        before=max((one for one in with_id if one.id < attempt.id), key=attrgetter("id"), default=None),
+        after=min((one for one in with_id if one.id > attempt.id), key=attrgetter("id"), default=None),
         balance_after=last,
         charged=charged,
         expected=expected,
@@ -167,12 +156,6 @@ def _may_be_refunded_after(other: Attempt, moment: datetime) -> bool:
 def _was_seen_before(seen: BalanceSeen, attempt: Attempt) -> bool:
     """True if the journal has it before the mark, though the clock may have been put back since."""
     return seen.last_attempt is not None and attempt.id > seen.last_attempt
-
-
-def _neighbour(attempt: Attempt | None) -> Neighbour | None:
-    if attempt is None or attempt.panel_order_id is None:
-        return None
-    return Neighbour(attempt.address, attempt.panel_order_id)
 
 
 def weigh(evidence: Evidence) -> Weighing:

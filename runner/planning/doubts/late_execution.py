@@ -11,21 +11,17 @@ from runner.core.values.money import ZERO, plain, same_amount
 from runner.planning.accounting.ledger import Ledger, make_ledger
 
 
-def late_signs_in(recorded: Recorded) -> tuple[str, ...]:
-    """As `late_signs`, on every panel; the books are made only if something was ever declared not placed."""
-    declared = {one.attempt_id for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
-    if not declared:
-        return ()
-    panels = {attempt.panel for attempt in recorded.each() if attempt.id in declared}
-    return late_signs(recorded, make_ledger(recorded, panels=panels))
+def late_signs(recorded: Recorded, ledger: Ledger | None = None) -> tuple[str, ...]:
+    """One sentence for each order declared not placed that looks as if it was executed, in the order of the attempts.
 
-
-def late_signs(recorded: Recorded, ledger: Ledger) -> tuple[str, ...]:
-    """One sentence for each order declared not placed that looks as if it was executed, in the order of the attempts."""
+    Without a `ledger` the books of their panels are made, if there are any.
+    """
     declared = {one.attempt_id: one for one in recorded.decisions if one.kind is DecisionKind.NOT_PLACED}
     if not declared:
         return ()
     attempts = recorded.by_id()
+    if ledger is None:
+        ledger = make_ledger(recorded, panels={one.panel for one in attempts.values() if one.id in declared})
     accounts = {account.panel: account for account in ledger.accounts}
     signs = []
     for attempt_id, decided in declared.items():

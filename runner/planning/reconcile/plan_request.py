@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.balance_races import race_warnings
-from runner.planning.doubts.late_execution import late_signs_in
+from runner.planning.doubts.late_execution import late_signs
 from runner.planning.guards.price_guard import PriceTerms, Services
 from runner.planning.plan import Plan
 from runner.planning.pricing.repeated_services import repeated_in
@@ -47,7 +47,7 @@ class PlanRequest:
 def plan_of(request: PlanRequest, recorded: Recorded, refills: RefillInputs, prices: PriceTerms) -> Plan:
     """The plan that a request means, from what is remembered."""
     warnings = (
-        *late_signs_in(recorded),
+        *late_signs(recorded),
         *lost_words(recorded),
         *repeated_in(recorded, request.campaigns),
         *race_warnings(

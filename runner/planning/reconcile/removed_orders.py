@@ -24,11 +24,6 @@ from runner.planning.status.order_status import is_lost
 PAUSE = timedelta(hours=24)  # between two requests to cancel the same order, where the panel answered the first
 
 
-def is_forgotten(order_id: str) -> bool:
-    """True for what `runner state rm` took out of every file's reach."""
-    return FORGOTTEN in order_id
-
-
 def asked_already(requests: Sequence[CancelRequest], now: datetime | None) -> str:
     """Why the panel is not asked again yet to cancel an order that is live; empty if it may be asked.
 
@@ -42,7 +37,8 @@ def asked_already(requests: Sequence[CancelRequest], now: datetime | None) -> st
     again = f"asked again after {to_the_minute(last.asked_at + PAUSE)}"
     if last.state is CancelState.RECORDED:
         return f"asked to cancel it on {to_the_minute(last.asked_at)}, the panel has not cancelled it yet; {again}"
-    return f"the panel refused on {to_the_minute(last.asked_at)} to cancel it{_said(last.message)}; {again}"
+    said = f": {last.message}" if last.message else ""
+    return f"the panel refused on {to_the_minute(last.asked_at)} to cancel it{said}; {again}"
 
 
 class RemovedOrders:
@@ -81,19 +77,13 @@ class RemovedOrders:
 
     def _look_at_bought(self, campaign: Campaign, bought: AbstractSet[str]) -> list[str]:
         name, recorded = campaign.name, self._recorded
-        kept = sorted(bought - campaign.removed - set(campaign.moved.values()))
-        for each in kept:
-            if not is_forgotten(each):
-                self.gone += [one for one in recorded.attempts[name, each] if one.state in BOUGHT]
+        ids = sorted(bought - campaign.removed - set(campaign.moved.values()))
+        kept = {each: recorded.attempts[name, each] for each in ids}
+        known = {each: several for each, several in kept.items() if FORGOTTEN not in each}  # `runner state rm` forgets
+        self.gone += [one for several in known.values() for one in several if one.state in BOUGHT]
         if self._selects is not None:
-            kept = [
-                each for each in kept if self._selects(as_order(recorded.attempts[name, each][-1], campaign.source))
-            ]
-        live = [
-            each
-            for each in kept
-            if not is_forgotten(each) and any(one.is_live for one in recorded.attempts[name, each])
-        ]
+            kept = {id_: own for id_, own in kept.items() if self._selects(as_order(own[-1], campaign.source))}
+        live = [each for each in kept if each in known and any(one.is_live for one in known[each])]
         protected = [each for each in live if (name, each) in recorded.protected]
         if not (self._prune or campaign.prune):
             notes = [*_stay(campaign, len(kept) - len(protected))]
@@ -103,12 +93,12 @@ class RemovedOrders:
                 *_stay(campaign, len(kept) - len(protected)),
             ]
         else:
-            free = [each for each in live if (name, each) not in recorded.protected]
+            free = [each for each in live if each not in protected]
             notes = [*_stay(campaign, len(kept) - len(live)), *self._cancel(campaign, free)]
         if protected:
             notes.append(
                 f"{name}: {orders_are(len(protected))} no longer listed but protected, and never cancelled by prune: "
-                f"{_addresses(campaign, protected)}; to change that, list it without `protect`, apply, and take it out again"
+                f"{named([f'{name}/{each}' for each in protected])}; to change that, list it without `protect`, apply, and take it out again"
             )
         return notes
 
@@ -134,7 +124,7 @@ class RemovedOrders:
             self.cancels += [DueCancel(one.address, one.id, one.panel, one.panel_order_id or "", reason) for one in due]
         return [
             f"{campaign.name}: {orders_are(len(several))} no longer listed and {_stays(len(several))} bought, as {why}: "
-            f"{_addresses(campaign, several)}"
+            f"{named([f'{campaign.name}/{each}' for each in several])}"
             for why, several in hindered.items()
         ]
 
@@ -159,11 +149,3 @@ def _stay(campaign: Campaign, number: int) -> Iterable[str]:
 
 def _stays(number: int) -> str:
     return "stays" if number == 1 else "stay"
-
-
-def _said(message: str) -> str:
-    return f": {message}" if message else ""
-
-
-def _addresses(campaign: Campaign, ids: Sequence[str]) -> str:
-    return named([f"{campaign.name}/{each}" for each in ids])

@@ -39,16 +39,15 @@ def refill_rates(recorded: Recorded, period: Period | None = None) -> list[Refil
             if one.state is RefillState.NOT_SENT or (period is not None and not period.holds(one.asked_at)):
                 continue
             counts.setdefault(f"{attempt.panel}/{attempt.service}", Counter())[one.state] += 1
-    return [_rate(name, states) for name, states in sorted(counts.items())]
-
-
-def _rate(name: str, states: Counter[RefillState]) -> RefillRate:
-    return RefillRate(
-        name,
-        asked=states.total(),
-        open=sum(states[one] for one in _OPEN),
-        completed=states[RefillState.COMPLETED],
-        rejected=states[RefillState.REJECTED],
-        refused=states[RefillState.REFUSED],
-        unknown=states[RefillState.UNKNOWN],
-    )
+    return [
+        RefillRate(
+            name,
+            asked=states.total(),
+            open=sum(states[one] for one in _OPEN),
+            completed=states[RefillState.COMPLETED],
+            rejected=states[RefillState.REJECTED],
+            refused=states[RefillState.REFUSED],
+            unknown=states[RefillState.UNKNOWN],
+        )
+        for name, states in sorted(counts.items())
+    ]

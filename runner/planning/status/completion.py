@@ -77,7 +77,8 @@ def outlook_of(
                 continue
             moving, stuck = _moves(attempts, now, times, campaign.policy.stalled_after)
             live, stalled = live + moving, stalled + (stuck and not moving)
-            refilling += any(one.is_open for attempt in attempts for one in recorded.refills.get(attempt.id, ()))
+            if recorded.refills:
+                refilling += any(one.is_open for attempt in attempts for one in recorded.refills.get(attempt.id, ()))
             doubtful += bool(history.doubts)
             refused += attempts[-1].state is AttemptState.REFUSED and given_up(order)
             if moving:

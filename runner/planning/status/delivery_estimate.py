@@ -83,18 +83,14 @@ class DeliveryTimes:
     def _share(self, attempt: Attempt, share: float) -> float | None:
         """Seconds within which this share of the service's orders was completed, for an order of this size."""
         key = (attempt.panel, attempt.service, attempt.quantity, share)
-        if key not in self._shares:
-            self._shares[key] = self._compute(attempt, share)
-        return self._shares[key]
-
-    def _compute(self, attempt: Attempt, share: float) -> float | None:
+        if key in self._shares:
+            return self._shares[key]
         if self._samples is None:
             self._samples = _collected(self._recorded)
         samples = self._samples.get((attempt.panel, attempt.service), ())
-        if len(samples) < ENOUGH:
-            return None
         times = sorted(seconds * max(1.0, attempt.quantity / quantity) for quantity, seconds in samples)
-        return times[ceil(len(times) * share) - 1]
+        found = self._shares[key] = times[ceil(len(times) * share) - 1] if len(times) >= ENOUGH else None
+        return found
 
 
 def _collected(recorded: Recorded) -> dict[tuple[str, str], deque[tuple[int, float]]]:

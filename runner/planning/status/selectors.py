@@ -1,12 +1,14 @@
 """Parses `--select` and `--exclude` into a selector that is bound to the state. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import translate
+from functools import cache, partial
 from typing import NamedTuple
 
 from runner.core.attempts import FORGOTTEN, LiveStatus
@@ -17,6 +19,7 @@ from runner.planning.orders.order_history import as_order
 
 Selection = Callable[[Order], bool]
 AddressesIn = Callable[[str], AbstractSet[str]]
+AddressesByWord = Mapping[str, AbstractSet[str]]  # status word -> addresses
 
 FORMS = "a glob over campaign/id, tag:NAME, status:WORD, service:ID or @FILE"
 _PREFIX = re.compile(r"([A-Za-z]+):(.*)\Z", re.DOTALL)
@@ -98,8 +101,11 @@ class Selector:
 
     def bind(self, campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> Bound:
         """The selection, of listed orders and of those that are only recorded. Statuses are those of `recorded`."""
-        rule = _Rules(campaigns, recorded, now).of
-        select, exclude = ([(one.written, rule(one)) for one in several] for several in (self.select, self.exclude))
+        by_word = cache(partial(_addresses_by_word, campaigns, recorded, now))
+        select, exclude = (
+            [(one.written, _rule(one, campaigns, by_word)) for one in several]
+            for several in (self.select, self.exclude)
+        )
         return Bound(select, exclude)
 
 
@@ -149,55 +155,43 @@ def _word(text: str, shown: str) -> str:
     return word
 
 
-class _Rules:
-    """Patterns made into questions about one order; what they need of the state is worked out once."""
+def _rule(pattern: Pattern, campaigns: Sequence[Campaign], by_word: Callable[[], AddressesByWord]) -> Selection:
+    """What a pattern asks of an order; `by_word` is called only for a status."""
+    match pattern.kind:
+        case Kind.ADDRESS:
+            fits = _fitting(pattern.text)
+            return lambda order: fits(order.address)
+        case Kind.SERVICE:
+            fits = _fitting(pattern.text)
+            return lambda order: fits(order.service)
+        case Kind.TAG:
+            fits = _fitting(pattern.text)
+            tagged = {
+                (campaign.name, order_id)
+                for campaign in campaigns
+                for order_id, tags in campaign.tags.items()
+                if any(map(fits, tags))
+            }
+            return lambda order: order.key in tagged
+        case Kind.STATUS:
+            addresses = by_word().get(pattern.text, frozenset())
+        case Kind.LISTED:
+            addresses = pattern.addresses
+    return lambda order: order.address in addresses
 
-    def __init__(self, campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> None:
-        self._campaigns = campaigns
-        self._recorded = recorded
-        self._now = now
-        self._by_word: dict[str, set[str]] | None = None  # status word -> addresses
 
-    def of(self, pattern: Pattern) -> Selection:
-        """What a pattern asks of an order."""
-        match pattern.kind:
-            case Kind.ADDRESS:
-                fits = _fitting(pattern.text)
-                return lambda order: fits(order.address)
-            case Kind.SERVICE:
-                fits = _fitting(pattern.text)
-                return lambda order: fits(order.service)
-            case Kind.TAG:
-                tagged = self._tagged(pattern.text)
-                return lambda order: order.key in tagged
-            case Kind.STATUS:
-                addresses: AbstractSet[str] = self._standing(pattern.text)
-            case Kind.LISTED:
-                addresses = pattern.addresses
-        return lambda order: order.address in addresses
+def _addresses_by_word(campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> AddressesByWord:
+    """The orders that each word of `runner status` is true of."""
+    from runner.planning.status.order_status import Sync, make_standings
 
-    def _tagged(self, glob: str) -> set[tuple[str, str]]:
-        fits = _fitting(glob)
-        return {
-            (campaign.name, order_id)
-            for campaign in self._campaigns
-            for order_id, tags in campaign.tags.items()
-            if any(map(fits, tags))
-        }
-
-    def _standing(self, word: str) -> set[str]:
-        if self._by_word is None:
-            from runner.planning.status.order_status import Sync, make_standings
-
-            bought = (Sync.PLACED, Sync.CHANGED, Sync.REMOVED)  # of the others nothing is known but how they agree
-            self._by_word = {}
-            for one in make_standings(self._campaigns, self._recorded, self._now).orders:
-                words = {str(one.sync)}
-                if one.sync in bought:
-                    words |= {str(one.health), one.status or str(one.health)}
-                for each in words:
-                    self._by_word.setdefault(each, set()).add(one.order)
-        return self._by_word.get(word, set())
+    bought = (Sync.PLACED, Sync.CHANGED, Sync.REMOVED)  # of the others nothing is known but how they agree
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for one in make_standings(campaigns, recorded, now).orders:
+        found[one.sync].add(one.order)
+        if one.sync in bought:
+            found[one.health].add(one.order)
+            found[one.status or one.health].add(one.order)
+    return found
 
 
 def _fitting(glob: str) -> Callable[[str], bool]:

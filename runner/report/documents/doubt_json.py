@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceSeen
 from runner.core.doubts import Decided
-from runner.planning.doubts.evidence import Evidence, Neighbour, Weighing
+from runner.planning.doubts.evidence import Evidence, Weighing
 from runner.report.documents.as_json import Document
 
 
@@ -49,7 +50,7 @@ def _doubt(evidence: Evidence, weighing: Weighing) -> Document:
     }
 
 
-def _neighbour(neighbour: Neighbour | None) -> Document | None:
+def _neighbour(neighbour: Attempt | None) -> Document | None:
     return None if neighbour is None else {"order": neighbour.address, "panel_order_id": neighbour.panel_order_id}
 
 
