@@ -8,8 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from runner.core.catalogue import Balance
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
-from runner.core.values.money import ZERO, parse_amount
-from runner.planning.guards.budget import amount
+from runner.core.values.money import ZERO, parse_amount, with_currency
 from runner.planning.orders.order_history import order_history
 from runner.planning.phrases import orders
 from runner.planning.plan import BUYING, ActionKind, Plan
@@ -86,9 +85,9 @@ def answered(plan: Plan, what_if: WhatIf) -> Plan:
     """The plan with the answer in words ahead of its notes."""
     fits = [action for action in plan.actions if action.kind in BUYING]
     beyond = [action for action in plan.actions if action.kind is ActionKind.BLOCKED and action.cost is not None]
-    cost = amount(sum((action.cost or ZERO for action in fits), ZERO), plan.currency)
+    cost = with_currency(sum((action.cost or ZERO for action in fits), ZERO), plan.currency)
     words = f"what if {' and '.join(what_if.words)}: {orders(len(fits))} for {cost}"
     if beyond:
-        more = amount(sum((action.cost or ZERO for action in beyond), ZERO), plan.currency)
+        more = with_currency(sum((action.cost or ZERO for action in beyond), ZERO), plan.currency)
         words += f" fit, {orders(len(beyond))} for {more} do not"
     return replace(plan, notes=[f"{words}; a question only, nothing is changed or saved", *plan.notes])

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from runner.core.catalogue import Balance
 from runner.core.orders import Campaign
-from runner.core.values.money import ZERO, plain
+from runner.core.values.money import ZERO, plain, with_currency
 from runner.planning.accounting.committed_spend import Committed, currency_of
 from runner.planning.allowance import Allowance
+from runner.planning.phrases import orders
 from runner.planning.plan import BUYING, Action, Actions, Plan, Refusal
 
 MAX_COST = "max-cost"
@@ -55,7 +56,7 @@ class Cap:
 
     def refusal(self, fitting: Fitting) -> Refusal:
         """The whole apply is refused, with the numbers; `fitting` is what would be bought under this cap alone."""
-        planned, short = amount(self.planned, self.currency), amount(self.shortfall, self.currency)
+        planned, short = with_currency(self.planned, self.currency), with_currency(self.shortfall, self.currency)
         place = f" ({self.place})" if self.place else ""
         message = (
             f"{planned} planned, but {self.limit}{place}: {short} too much; "
@@ -67,20 +68,14 @@ class Cap:
     def reason(self) -> str:
         """Why an order beyond the limit is blocked; the same text for all of them."""
         beyond = "it would not fit" if self.is_asked else f"beyond {self.guard} of {self.subject}"
-        return f"{beyond}: {self.limit}; {amount(self.planned, self.currency)} is planned"
+        return f"{beyond}: {self.limit}; {with_currency(self.planned, self.currency)} is planned"
 
 
 def fits_in_words(fitting: Fitting, currency: str | None) -> str:
     """`2 orders for 1.80 USD would fit`."""
     if not fitting.orders:
         return "no order would fit"
-    orders = "1 order" if fitting.orders == 1 else f"{fitting.orders:,} orders"
-    return f"{orders} for {amount(fitting.cost, currency)} would fit"
-
-
-def amount(value: Decimal, currency: str | None) -> str:
-    """The exact amount with its currency where known."""
-    return f"{plain(value)} {currency}" if currency else plain(value)
+    return f"{orders(fitting.orders)} for {with_currency(fitting.cost, currency)} would fit"
 
 
 def common_currency(panels: Iterable[str], balances: Mapping[str, Balance]) -> tuple[bool, str | None]:
@@ -155,10 +150,10 @@ def _budget_caps(wanted: Wanted, committed: Committed) -> list[Cap]:
     currency = currency_of(campaign, committed.balances)
     caps = []
     for guard, limit, used, words in spent_budgets(campaign, committed):
-        told = f"{guard} is {amount(limit, currency)} with {amount(used, currency)} {words}"
+        told = f"{guard} is {with_currency(limit, currency)} with {with_currency(used, currency)} {words}"
         caps.append((guard, limit - used, told))
     if budget.per_run is not None:
-        caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {amount(budget.per_run, currency)}"))
+        caps.append(("budget.per_run", budget.per_run, f"budget.per_run is {with_currency(budget.per_run, currency)}"))
     return [
         Cap(
             guard=guard,
@@ -208,12 +203,12 @@ def _balance_caps(
     keeper = max(here, key=lambda one: one.campaign.budget.keep_balance or ZERO)
     keep = keeper.campaign.budget.keep_balance or ZERO
     currency = balance.currency
-    held = f" with {amount(in_doubt, currency)} in doubt" if in_doubt else ""
+    held = f" with {with_currency(in_doubt, currency)} in doubt" if in_doubt else ""
     shared = f" ({' and '.join(names)} are one account)" if len(names) > 1 else ""
-    account = f"the balance is {amount(balance.amount, currency)}{held}{shared}"
+    account = f"the balance is {with_currency(balance.amount, currency)}{held}{shared}"
     caps = [("balance", balance.amount - in_doubt, account, "add funds, or apply fewer orders with --select")]
     if keep > ZERO:
-        kept = f"{account} and budget.keep_balance is {amount(keep, currency)}"
+        kept = f"{account} and budget.keep_balance is {with_currency(keep, currency)}"
         remedy = "add funds, lower budget.keep_balance, or apply fewer orders with --select"
         caps.append(("budget.keep_balance", balance.amount - in_doubt - keep, kept, remedy))
     return [
@@ -241,7 +236,7 @@ def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: s
         campaigns=frozenset(one.campaign.name for one in buying),
         planned=sum((one.cost for one in buying), ZERO),
         room=limit,
-        limit=f"{option} is {amount(limit, currency)}",
+        limit=f"{option} is {with_currency(limit, currency)}",
         remedy=f"raise {option}, or apply fewer orders with --select",
         currency=currency,
         place="on the command line",

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.core.orders import Campaign
+from runner.core.values.money import with_currency
 from runner.planning.accounting.committed_spend import Committed, currency_of
-from runner.planning.guards.budget import amount, spent_budgets
+from runner.planning.guards.budget import spent_budgets
 from runner.planning.plan import Refusal
 
 
@@ -36,8 +37,8 @@ def overdrawn(campaigns: Iterable[Campaign], committed: Committed) -> Sequence[O
         for guard, limit, used, words in spent_budgets(campaign, committed):
             if used > limit:
                 told = (
-                    f"{guard} is overdrawn by {amount(used - limit, currency)}: {amount(used, currency)} {words}, "
-                    f"{amount(limit, currency)} allowed ({campaign.place_of(guard)})"
+                    f"{guard} is overdrawn by {with_currency(used - limit, currency)}: {with_currency(used, currency)} {words}, "
+                    f"{with_currency(limit, currency)} allowed ({campaign.place_of(guard)})"
                 )
                 found.append(Overdrawn(guard, campaign.name, told))
     return found

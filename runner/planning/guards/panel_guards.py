@@ -12,9 +12,8 @@ from runner.core.catalogue import Balance
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
-from runner.core.values.money import ZERO
+from runner.core.values.money import ZERO, with_currency
 from runner.planning.accounting.committed_spend import Committed
-from runner.planning.guards.budget import amount
 from runner.planning.guards.holds import Hold, hold
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.guards.send_window import FIRST
@@ -118,7 +117,7 @@ def _unexplained(panel: str, committed: Committed, profiles: Mapping[str, PanelP
     currency = None if balance is None else balance.currency
     yield Hold(
         BALANCE,
-        f"{amount(gone, currency)} is gone from the balance of {panel} and no order explains it, though panels.yaml says "
+        f"{with_currency(gone, currency)} is gone from the balance of {panel} and no order explains it, though panels.yaml says "
         f"exclusive: true; find out who spent it, then explain it with `runner balance {panel} --label TEXT`, or set "
         "exclusive: false",
     )
@@ -141,5 +140,5 @@ def _unconfirmed(panel: str, committed: Committed, profile: PanelProfile | None)
 
 def _differs(gone: Decimal) -> str:
     if gone > ZERO:
-        return f"its balance lost {amount(gone, None)} more than was expected for them"
-    return f"its balance holds {amount(-gone, None)} more than it should"
+        return f"its balance lost {with_currency(gone, None)} more than was expected for them"
+    return f"its balance holds {with_currency(-gone, None)} more than it should"

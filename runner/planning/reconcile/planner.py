@@ -9,14 +9,13 @@ from runner.core.catalogue import Balance
 from runner.core.orders import SANDBOX, Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
-from runner.core.values.money import ZERO
+from runner.core.values.money import ZERO, with_currency
 from runner.planning.accounting.attempt_index import History
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.accounting.committed_spend import Committed, currency_of
 from runner.planning.fingerprint import account_print
 from runner.planning.guards.budget import (
     Wanted,
-    amount,
     block_beyond,
     common_currency,
     exceeded_caps,
@@ -231,8 +230,8 @@ def _notes_on_drips(left: Sequence[Wanted], to_come: Mapping[str, Decimal], comm
         if room is not None and cost > (fits := max(room - one.cost, ZERO)):
             currency = currency_of(campaign, committed.balances)
             yield (
-                f"{campaign.name}: the instalments still to come cost {amount(cost, currency)}, and budget.total "
-                f"({campaign.place_of('budget.total')}) leaves {amount(fits, currency)} for them: not all of them will be sent"
+                f"{campaign.name}: the instalments still to come cost {with_currency(cost, currency)}, and budget.total "
+                f"({campaign.place_of('budget.total')}) leaves {with_currency(fits, currency)} for them: not all of them will be sent"
             )
 
 
