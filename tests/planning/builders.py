@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
-from runner.core.catalogue import Balance, BalanceSeen, Catalogue, Service
-from runner.core.orders import Budget, Campaign, Order, Policy
+from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue, Service
+from runner.core.orders import Budget, Campaign, KeySource, Order, PanelProfile, Policy
 from runner.core.snapshot import Recorded
 from runner.core.values.money import expected_charge
 from runner.planning.plan import ActionKind, Plan
@@ -92,6 +92,14 @@ def an_attempt(order: Order | None = None, state: AttemptState = AttemptState.PL
     return attempt._replace(**changes)
 
 
+def live(order: Order | None = None, **changes) -> Attempt:
+    return an_attempt(order, **{"status": LiveStatus.IN_PROGRESS} | changes)
+
+
+def done(order: Order | None = None, **changes) -> Attempt:
+    return an_attempt(order, **{"status": LiveStatus.COMPLETED} | changes)
+
+
 def a_charged_attempt(first: str, latest: str, status: LiveStatus, remains: int | None = 0, **changes) -> Attempt:
     return an_attempt(first_charge=D(first), charge=D(latest), status=status, remains=remains, checked_at=NOW)._replace(
         **changes
@@ -110,6 +118,33 @@ def a_catalogue(*services: Service, panel: str = "sandbox") -> Catalogue:
 
 def a_balance(amount: str, currency: str = "USD", panel: str = "sandbox", at: datetime = NOW) -> BalanceSeen:
     return BalanceSeen(panel=panel, balance=Balance(amount=D(amount), currency=currency), seen_at=at)
+
+
+def a_look(
+    amount: str,
+    number: int,
+    last_attempt: int | None = None,
+    currency: str = "USD",
+    panel: str = "sandbox",
+    at: datetime = NOW,
+) -> BalanceSeen:
+    """A look at a balance that the journal holds as its `number`th."""
+    return replace(a_balance(amount, currency, panel, at), number=number, last_attempt=last_attempt)
+
+
+def a_label(
+    amount: str,
+    reading: int = 2,
+    currency: str = "USD",
+    panel: str = "sandbox",
+    at: datetime = NOW,
+    text: str = "top-up",
+) -> BalanceLabel:
+    return BalanceLabel(panel, text, D(amount), currency, reading, at, "anna", "build-1", at)
+
+
+def a_profile(**changes) -> PanelProfile:
+    return PanelProfile(**{"name": "sandbox", "url": "", "key": KeySource()} | changes)
 
 
 def recorded_with(

@@ -6,11 +6,20 @@ from datetime import timedelta
 import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus, Phase
-from runner.core.catalogue import BalanceLabel
 from runner.core.doubts import Decided, Decision, DecisionKind, Kept
 from runner.planning.accounting.balance_deltas import balance_deltas, other_spending, shown_first
 from runner.planning.doubts.evidence import Verdict, gather, weigh
-from tests.planning.builders import NOW, D, a_balance, a_charged_attempt, an_attempt, an_order, recorded_with
+from tests.planning.builders import (
+    NOW,
+    D,
+    a_balance,
+    a_charged_attempt,
+    a_label,
+    a_look,
+    an_attempt,
+    an_order,
+    recorded_with,
+)
 
 HOUR = timedelta(hours=1)
 DOUBT = AttemptState.IN_DOUBT
@@ -19,11 +28,7 @@ DOUBT = AttemptState.IN_DOUBT
 def looks(*facts, places=True):
     """(amount, last attempt) for each look, an hour apart, the last one now."""
     return [
-        replace(
-            a_balance(amount, at=NOW - HOUR * (len(facts) - number)),
-            number=number,
-            last_attempt=last if places else None,
-        )
+        a_look(amount, number, last if places else None, at=NOW - HOUR * (len(facts) - number))
         for number, (amount, last) in enumerate(facts, 1)
     ]
 
@@ -31,10 +36,6 @@ def looks(*facts, places=True):
 def bought(name, hours_ago=0.0, charge="0.90", **changes):
     facts = {"order_id": name, "panel_order_id": name, "marked_at": NOW - HOUR * hours_ago} | changes
     return a_charged_attempt(charge, charge, LiveStatus.COMPLETED, **facts)
-
-
-def label(amount, reading):
-    return BalanceLabel("sandbox", "by hand", D(amount), "USD", reading, NOW, "anna", "here", NOW)
 
 
 def test_steps_hold_what_was_marked_between_two_looks():
@@ -99,7 +100,7 @@ def test_an_order_declared_not_placed_may_have_been_executed_late():
 def test_labelled_spending_is_known():
     readings = looks(("10.00", 0), ("7.00", 0))
     assert other_spending(recorded_with(), readings) is not None
-    assert other_spending(recorded_with(labels=[label("-3.00", 2)]), readings) is None
+    assert other_spending(recorded_with(labels=[a_label("-3.00", 2)]), readings) is None
 
 
 def test_another_currency_is_no_spending():
@@ -133,14 +134,14 @@ def test_a_second_spender_switches_the_balance_off_as_evidence_whatever_the_prof
 
 
 def test_labelled_spending_makes_the_balance_evidence_again():
-    labelled = evidence_with(("13.00", 0), ("12.10", 1), ("9.10", 1), labels=[label("-3.00", 3)])
+    labelled = evidence_with(("13.00", 0), ("12.10", 1), ("9.10", 1), labels=[a_label("-3.00", 3)])
     verdict, said = weigh(labelled)
     assert (verdict, labelled.missing) == (Verdict.PLACED, D("0.90"))
     assert "3.00 went out as labelled: 0.90 is missing" in said[0]
 
 
 def test_a_labelled_top_up_does_not_hide_what_is_missing():
-    labelled = evidence_with(("10.00", 0), ("9.10", 1), ("59.10", 1), labels=[label("50.00", 3)])
+    labelled = evidence_with(("10.00", 0), ("9.10", 1), ("59.10", 1), labels=[a_label("50.00", 3)])
     assert (weigh(labelled).verdict, labelled.missing) == (Verdict.PLACED, D("0.90"))
 
 
@@ -173,7 +174,7 @@ def test_an_amount_is_traced_to_the_look_that_showed_it_first(amount, number):
 def test_of_two_equal_top_ups_the_one_without_a_label_is_meant():
     readings = looks(("10.00", 0), ("60.00", 0), ("110.00", 0), ("110.00", 0))
     assert shown_first(recorded_with(), readings, D(50)).number == 3
-    assert shown_first(recorded_with(labels=[label("50", 3)]), readings, D(50)).number == 2
+    assert shown_first(recorded_with(labels=[a_label("50", 3)]), readings, D(50)).number == 2
 
 
 def test_what_no_step_shows_is_put_at_the_last_look():

@@ -7,19 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.attempts import AttemptState
-from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen
-from runner.core.orders import KeySource, PanelProfile
+from runner.core.catalogue import BalanceLabel
 from runner.planning.accounting.balance_races import race_warnings, races
 from runner.planning.accounting.ledger import make_ledger
-from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
+from tests.planning.builders import NOW, D, a_look, a_profile, an_attempt, an_order, recorded_with
 
 SECOND = timedelta(seconds=1)
 
 
 def look(amount, number, last_attempt, currency="USD"):
-    balance = Balance(amount=D(amount), currency=currency)
-    at = NOW + number * SECOND
-    return BalanceSeen(panel="sandbox", balance=balance, seen_at=at, number=number, last_attempt=last_attempt)
+    return a_look(amount, number, last_attempt, currency, at=NOW + number * SECOND)
 
 
 def sent(*charges, apart=0.1, **changes):
@@ -113,9 +110,9 @@ def test_a_ledger_tells_it_only_of_money_that_came_in_unexplained():
 
 def test_a_plan_warns_while_the_panel_is_sent_orders_in_parallel():
     recorded = state(sent(*["0.25"] * 8))
-    profile = PanelProfile(name="sandbox", url="", key=KeySource())
+    profile = a_profile()
     assert len(race_warnings(recorded, {"sandbox": profile})) == 1
-    alone = PanelProfile(name="sandbox", url="", key=KeySource(), parallel_add=1)
+    alone = a_profile(parallel_add=1)
     assert race_warnings(recorded, {"sandbox": alone}) == ()
     assert race_warnings(recorded, {}) == ()
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus, NewAttempt
 from runner.core.errors import ExitCode
-from runner.core.orders import KeySource, Order, PanelProfile
+from runner.core.orders import KeySource, Order
 from runner.planning.accounting.attempt_index import History
 from runner.planning.accounting.balance_confirmation import Accounts
 from runner.planning.accounting.committed_spend import Committed
@@ -23,6 +23,7 @@ from tests.planning.builders import (
     a_campaign,
     a_catalogue,
     a_charged_attempt,
+    a_profile,
     an_attempt,
     an_order,
     kinds,
@@ -30,9 +31,7 @@ from tests.planning.builders import (
     recorded_with,
 )
 
-ROUNDED = PriceTerms(
-    profiles={"sandbox": PanelProfile(name="sandbox", url="http://127.0.0.1:1", key=KeySource(), rounded_rates=True)}
-)
+ROUNDED = PriceTerms(profiles={"sandbox": a_profile(rounded_rates=True)})
 THREE = [an_order("a"), an_order("b"), an_order("c")]  # 0.90 each
 
 
@@ -128,7 +127,7 @@ def test_a_cancelled_order_that_never_showed_a_charge_frees_nothing_while_the_ba
 
 
 def test_a_panel_whose_refunds_are_trusted_needs_no_confirmation():
-    trusted = PanelProfile(name="sandbox", url="", key=KeySource(), trusts_refunds=True)
+    trusted = a_profile(trusts_refunds=True)
     plan = make_plan(
         [a_campaign(an_order(), total="0.90")],
         balance_moved("99.10", REFUNDED),
@@ -172,8 +171,8 @@ def test_two_campaigns_share_the_balance_of_their_panel():
 )
 def test_two_names_of_one_account_share_its_balance_and_its_doubts(url, env, is_one):
     profiles = {
-        "sandbox": PanelProfile(name="sandbox", url="https://p.test/api", key=KeySource(env="KEY")),
-        "other": PanelProfile(name="other", url=url, key=KeySource(env=env)),
+        "sandbox": a_profile(url="https://p.test/api", key=KeySource(env="KEY")),
+        "other": a_profile(name="other", url=url, key=KeySource(env=env)),
     }
     campaigns = [a_campaign(an_order("a"), keep_balance="98.50"), on_other(an_order("b", campaign="summer"))]
     both = make_plan(campaigns, two_panels("USD", "USD"), prices=PriceTerms(profiles=profiles))

@@ -4,16 +4,21 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.errors import ExitCode
-from runner.core.orders import KeySource, PanelProfile
+from runner.core.orders import PanelProfile
 from runner.planning.guards.charge_check import Observed, check_charge, known_charge
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
-from tests.planning.builders import D, a_campaign, a_charged_attempt, an_attempt, an_order, kinds, recorded_with
-
-
-def a_profile(**changes) -> PanelProfile:
-    return PanelProfile(name="sandbox", url="", key=KeySource(), **changes)
+from tests.planning.builders import (
+    D,
+    a_campaign,
+    a_charged_attempt,
+    a_profile,
+    an_attempt,
+    an_order,
+    kinds,
+    recorded_with,
+)
 
 
 def mismatch(one: Observed, profile: PanelProfile) -> str:

@@ -19,16 +19,7 @@ from runner.planning.refills.cancels import cancel_word, too_late
 from runner.planning.refills.due_refills import RefillInputs, RefillRound, asked, drop_of, last_word
 from runner.planning.status.order_status import Health, make_standings
 from runner.planning.status.selected_attempts import choose
-from tests.planning.builders import (
-    LINK,
-    NOW,
-    a_campaign,
-    a_catalogue,
-    a_service,
-    an_attempt,
-    an_order,
-    recorded_with,
-)
+from tests.planning.builders import LINK, NOW, a_campaign, a_catalogue, a_service, an_attempt, an_order, recorded_with
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 POLICY = RefillPolicy(when=RefillWhen.DUE)

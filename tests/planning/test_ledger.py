@@ -5,16 +5,7 @@ import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
 from runner.planning.accounting.ledger import Account, Booked, LedgerLine, book, make_ledger
-from tests.planning.builders import (
-    EARLIER,
-    NOW,
-    D,
-    a_balance,
-    a_charged_attempt,
-    an_attempt,
-    an_order,
-    recorded_with,
-)
+from tests.planning.builders import EARLIER, NOW, D, a_balance, a_charged_attempt, an_attempt, an_order, recorded_with
 
 BEFORE = EARLIER - timedelta(hours=1)
 S = LiveStatus

@@ -1,20 +1,19 @@
 """What people say of balances, currencies that change, and clocks that are put back."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from runner.core.attempts import AttemptState, LiveStatus
-from runner.core.catalogue import BalanceLabel
 from runner.planning.accounting.ledger import make_ledger
 from runner.planning.accounting.periods import Period, in_period
 from tests.planning.builders import (
     EARLIER,
     NOW,
     D,
-    a_balance,
     a_charged_attempt,
+    a_label,
+    a_look,
     an_attempt,
     an_order,
     recorded_with,
@@ -25,14 +24,6 @@ BEFORE = EARLIER - HOUR
 S = LiveStatus
 
 
-def look(amount, number, last_attempt=None, currency="USD", panel="sandbox", at=NOW):
-    return replace(a_balance(amount, currency, panel, at), number=number, last_attempt=last_attempt)
-
-
-def label(amount, reading=2, currency="USD", panel="sandbox", at=NOW, text="top-up"):
-    return BalanceLabel(panel, text, D(amount), currency, reading, at, "anna", "build-1", at)
-
-
 def ledger_of(*attempts, looks, labels=(), **changes):
     return make_ledger(
         recorded_with(*attempts, balances=[looks[-1]], first_balances=[looks[0]], labels=labels, **changes)
@@ -40,27 +31,27 @@ def ledger_of(*attempts, looks, labels=(), **changes):
 
 
 CHARGED = a_charged_attempt("0.90", "0.90", S.COMPLETED)
-TWO = (look("10.00", 1, 0, at=BEFORE), look("59.10", 2, 1))
+TWO = (a_look("10.00", 1, 0, at=BEFORE), a_look("59.10", 2, 1))
 
 
 def test_a_labelled_top_up_is_unexplained_no_longer_and_is_listed():
-    ledger = ledger_of(CHARGED, looks=TWO, labels=[label("50.00")])
+    ledger = ledger_of(CHARGED, looks=TWO, labels=[a_label("50.00")])
     assert (ledger.unexplained, ledger.labelled) == (0, D("50.00"))
     assert [one.text for one in ledger.labels] == ["top-up"]
     assert ledger.accounts[0].labelled == D("50.00")
 
 
 def test_a_label_of_less_leaves_the_rest_unexplained():
-    assert ledger_of(CHARGED, looks=TWO, labels=[label("48.00")]).unexplained == D("-2.00")
+    assert ledger_of(CHARGED, looks=TWO, labels=[a_label("48.00")]).unexplained == D("-2.00")
 
 
 def test_labelled_spending_is_negative():
-    looks = (look("10.00", 1, 0, at=BEFORE), look("6.10", 2, 1))
-    assert ledger_of(CHARGED, looks=looks, labels=[label("-3.00")]).unexplained == 0
+    looks = (a_look("10.00", 1, 0, at=BEFORE), a_look("6.10", 2, 1))
+    assert ledger_of(CHARGED, looks=looks, labels=[a_label("-3.00")]).unexplained == 0
 
 
 @pytest.mark.parametrize(
-    "one", [label("50.00", currency="EUR"), label("50.00", panel="other"), label("50.00", reading=1)]
+    "one", [a_label("50.00", currency="EUR"), a_label("50.00", panel="other"), a_label("50.00", reading=1)]
 )
 def test_a_label_of_another_currency_or_panel_or_before_the_first_look_explains_nothing(one):
     assert ledger_of(CHARGED, looks=TWO, labels=[one]).unexplained == D("-50.00")
@@ -71,7 +62,7 @@ def test_a_label_of_another_currency_or_panel_or_before_the_first_look_explains_
 
 def test_amounts_stay_in_the_currency_that_the_balance_had_when_they_were_marked():
     old, new = CHARGED, a_charged_attempt("2.00", "2.00", S.COMPLETED, order_id="b", marked_at=NOW)
-    dollars, euros, last = look("10.00", 1, 0, at=BEFORE), look("8.00", 2, 1, "EUR"), look("6.00", 3, 2, "EUR")
+    dollars, euros, last = a_look("10.00", 1, 0, at=BEFORE), a_look("8.00", 2, 1, "EUR"), a_look("6.00", 3, 2, "EUR")
     ledger = ledger_of(old, new, looks=(dollars, last), currency_changes={"sandbox": [dollars, euros]})
     assert [(line.currency, line.spent) for line in ledger.panels] == [("EUR", D("2.00")), ("USD", D("0.90"))]
     assert (ledger.spent, ledger.currency) == (None, None)
@@ -79,8 +70,8 @@ def test_amounts_stay_in_the_currency_that_the_balance_had_when_they_were_marked
 
 
 def test_a_balance_that_went_to_another_currency_and_came_back_is_compared_from_there_on():
-    dollars, euros, again = look("10.00", 1, 0, at=BEFORE), look("7.00", 2, 0, "EUR"), look("9.00", 3, 0)
-    last = look("8.10", 4, 1)
+    dollars, euros, again = a_look("10.00", 1, 0, at=BEFORE), a_look("7.00", 2, 0, "EUR"), a_look("9.00", 3, 0)
+    last = a_look("8.10", 4, 1)
     ledger = ledger_of(CHARGED, looks=(dollars, last), currency_changes={"sandbox": [dollars, euros, again]})
     assert (ledger.unexplained, ledger.currency) == (0, "USD")
 
@@ -91,19 +82,19 @@ def test_a_balance_that_went_to_another_currency_and_came_back_is_compared_from_
 def test_a_clock_that_was_put_back_does_not_take_a_charge_out_of_the_books():
     """Marked after the first look, and dated before it."""
     early = CHARGED._replace(marked_at=BEFORE - 100 * HOUR)
-    assert ledger_of(early, looks=(look("10.00", 1, 0), look("9.10", 2, 1))).unexplained == 0
+    assert ledger_of(early, looks=(a_look("10.00", 1, 0), a_look("9.10", 2, 1))).unexplained == 0
     late = CHARGED._replace(marked_at=NOW + 100 * HOUR)
-    assert ledger_of(late, looks=(look("10.00", 1, 0), look("9.10", 2, 1))).unexplained == 0
+    assert ledger_of(late, looks=(a_look("10.00", 1, 0), a_look("9.10", 2, 1))).unexplained == 0
 
 
 def test_a_charge_older_than_the_first_look_stays_out_whatever_its_clock_said():
     ahead = CHARGED._replace(marked_at=NOW + 100 * HOUR)
-    assert ledger_of(ahead, looks=(look("9.10", 1, 1), look("9.10", 2, 1))).unexplained == 0
+    assert ledger_of(ahead, looks=(a_look("9.10", 1, 1), a_look("9.10", 2, 1))).unexplained == 0
 
 
 def test_a_label_is_found_by_its_look_and_not_by_the_clock():
-    looks = (look("10.00", 1, 0), look("59.10", 2, 1, at=BEFORE))
-    assert ledger_of(CHARGED, looks=looks, labels=[label("50.00", at=BEFORE)]).unexplained == 0
+    looks = (a_look("10.00", 1, 0), a_look("59.10", 2, 1, at=BEFORE))
+    assert ledger_of(CHARGED, looks=looks, labels=[a_label("50.00", at=BEFORE)]).unexplained == 0
 
 
 # Faults of panels
@@ -111,18 +102,18 @@ def test_a_label_is_found_by_its_look_and_not_by_the_clock():
 
 def test_a_refund_that_never_shows_in_the_balance_is_unexplained():
     canceled = a_charged_attempt("0.90", "0.00", S.CANCELED, 1000)
-    ledger = ledger_of(canceled, looks=(look("10.00", 1, 0), look("9.10", 2, 1)))
+    ledger = ledger_of(canceled, looks=(a_look("10.00", 1, 0), a_look("9.10", 2, 1)))
     assert (ledger.refunded, ledger.unexplained) == (D("0.90"), D("0.90"))
 
 
 def test_a_charge_above_the_expectation_is_spent_as_it_was_taken():
     dearer = an_attempt(first_charge=D("1.20"), charge=D("1.20"), status=S.COMPLETED)
-    ledger = ledger_of(dearer, looks=(look("10.00", 1, 0), look("8.80", 2, 1)))
+    ledger = ledger_of(dearer, looks=(a_look("10.00", 1, 0), a_look("8.80", 2, 1)))
     assert (ledger.spent, ledger.unexplained) == (D("1.20"), 0)
 
 
 def test_a_negative_balance_is_an_amount_like_any_other():
-    ledger = ledger_of(CHARGED, looks=(look("0.50", 1, 0), look("-0.40", 2, 1)))
+    ledger = ledger_of(CHARGED, looks=(a_look("0.50", 1, 0), a_look("-0.40", 2, 1)))
     assert (ledger.balance, ledger.unexplained) == (D("-0.40"), 0)
 
 
@@ -132,8 +123,8 @@ def test_a_negative_balance_is_an_amount_like_any_other():
 def test_a_period_holds_what_was_marked_and_seen_in_it():
     old = an_attempt(an_order("old"), marked_at=EARLIER - 10 * HOUR)
     new = a_charged_attempt("0.90", "0.90", S.COMPLETED, order_id="new", marked_at=NOW)
-    recorded = recorded_with(old, new, labels=[label("5.00"), label("7.00", at=BEFORE)])
-    first, last = look("10.00", 1, 1, at=NOW - HOUR), look("14.10", 2, 2)
+    recorded = recorded_with(old, new, labels=[a_label("5.00"), a_label("7.00", at=BEFORE)])
+    first, last = a_look("10.00", 1, 1, at=NOW - HOUR), a_look("14.10", 2, 2)
     inside = in_period(recorded, Period(NOW - HOUR, NOW + HOUR), {"sandbox": first}, {"sandbox": last})
     ledger = make_ledger(inside)
     assert [(line.name, line.orders) for line in ledger.days] == [("2026-03-01", 1)]

@@ -5,16 +5,7 @@ import pytest
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus
 from runner.planning.status.order_status import Health, Standing, Sync, make_standings
-from tests.planning.builders import (
-    LINK,
-    NOW,
-    D,
-    a_campaign,
-    a_charged_attempt,
-    an_attempt,
-    an_order,
-    recorded_with,
-)
+from tests.planning.builders import LINK, NOW, D, a_campaign, a_charged_attempt, an_attempt, an_order, recorded_with
 
 
 def standing(*attempts, order=None, **changes) -> Standing:

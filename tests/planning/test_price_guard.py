@@ -5,7 +5,7 @@ import pytest
 from runner.core.attempts import AttemptState
 from runner.core.catalogue import ServiceSeen
 from runner.core.errors import ExitCode
-from runner.core.orders import KeySource, OnChange, PanelProfile, RefillPolicy, RefillWhen
+from runner.core.orders import OnChange, RefillPolicy, RefillWhen
 from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
@@ -15,6 +15,7 @@ from tests.planning.builders import (
     D,
     a_campaign,
     a_catalogue,
+    a_profile,
     a_service,
     an_attempt,
     an_order,
@@ -166,20 +167,20 @@ def test_a_price_of_zero_is_never_free(rate):
     assert kinds(plan) == {"spring/teaser": ActionKind.BLOCKED}
 
 
-def a_profile(**changes):
-    return PriceTerms(profiles={"sandbox": PanelProfile(name="sandbox", url="", key=KeySource(), **changes)})
+def with_profile(**changes):
+    return PriceTerms(profiles={"sandbox": a_profile(**changes)})
 
 
 def test_a_rate_that_the_panel_rounds_to_zero_counts_at_the_most_that_rounding_hides():
     campaign = a_campaign(an_order(quantity=10000), per_run="0.05")
-    plan = make_plan([campaign], now_sold(rate=D("0.00")), prices=a_profile(rounded_rates=True))
+    plan = make_plan([campaign], now_sold(rate=D("0.00")), prices=with_profile(rounded_rates=True))
     assert (list(plan.refusals), plan.cost) == ([], D("0.05"))
     tight = a_campaign(an_order(quantity=10000), per_run="0.04")
-    assert make_plan([tight], now_sold(rate=D("0.00")), prices=a_profile(rounded_rates=True)).refusals
+    assert make_plan([tight], now_sold(rate=D("0.00")), prices=with_profile(rounded_rates=True)).refusals
 
 
 def test_an_accepted_charge_factor_is_in_every_cost():
-    factors = a_profile(charge_factors={"default": D("1.05"), "2": D(2)})
+    factors = with_profile(charge_factors={"default": D("1.05"), "2": D(2)})
     campaign = a_campaign(an_order("a"), an_order("b", service="2"))
     plan = make_plan([campaign], recorded_with(), prices=factors)
     assert [action.cost for action in plan.actions] == [D("0.945"), D("6.00")]

@@ -24,6 +24,7 @@ from tests.planning.builders import (
     an_attempt,
     an_order,
     kinds,
+    live,
     placed_by,
     reasons,
     recorded_with,
@@ -39,10 +40,6 @@ def replacing(order=None, **changes):
 
 def planned(campaign, recorded):
     return make_plan([campaign], recorded, refills=RefillInputs(now=NOW))
-
-
-def live(**changes):
-    return an_attempt(status=LiveStatus.IN_PROGRESS, **changes)
 
 
 def test_a_live_order_is_cancelled_first_and_the_new_cost_is_reserved():

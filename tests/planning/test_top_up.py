@@ -16,6 +16,7 @@ from tests.planning.builders import (
     a_service,
     an_attempt,
     an_order,
+    done,
     kinds,
     placed_by,
     reasons,
@@ -27,10 +28,6 @@ TEASER = ("spring", "teaser")
 
 def topping_up(order, **changes):
     return a_campaign(order, on_change=OnChange.TOP_UP, **changes)
-
-
-def done(**changes):
-    return an_attempt(status=LiveStatus.COMPLETED, **changes)
 
 
 def test_a_raised_quantity_buys_the_difference_and_tells_the_money():

@@ -7,13 +7,9 @@ from runner.core.orders import PanelProfile, RefillPolicy, RefillWhen
 from runner.core.refills import Refill, RefillState
 from runner.core.values.text import Secret
 from runner.planning.status.wakeups import Moment, Pace, next_day, next_moment, settling
-from tests.planning.builders import NOW, a_campaign, a_catalogue, a_service, an_attempt, an_order, recorded_with
+from tests.planning.builders import NOW, a_campaign, a_catalogue, a_service, an_attempt, an_order, live, recorded_with
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-def live(**changes):
-    return an_attempt(status=LiveStatus.IN_PROGRESS, **changes)
 
 
 def test_a_young_order_is_looked_at_a_minute_after_the_last_look():
