@@ -1,14 +1,14 @@
 """Flags that several commands share, and the typed settings they become."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,8 +25,6 @@ from runner.store.disk.paths import StatePaths, refuse_as_state
 if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
     from runner.planning.status.selectors import Bound, Selector
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class Amount(click.ParamType[Decimal]):
@@ -146,7 +144,7 @@ class Group(click.Group):
     command_class = Command
 
 
-def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
+def _report_option(*formats: str) -> click.Option:
     """`--report` with the formats that a command has."""
 
     def parse(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
@@ -161,9 +159,8 @@ def _report_option(*formats: str) -> Callable[[Decorated], Decorated]:
             pairs.append((kind, Path(path)))
         return tuple(pairs)
 
-    return click.option(
-        "--report",
-        "reports",
+    return click.Option(
+        ["--report", "reports"],
         multiple=True,
         metavar="FORMAT=PATH",
         callback=parse,
@@ -178,87 +175,76 @@ def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return found
 
 
-_flag = partial(click.option, is_flag=True)
+_flag = partial(click.Option, is_flag=True)
 _PATH = click.Path(path_type=Path)
 
-FILES = click.argument("files", nargs=-1, type=click.Path())
-STATE = click.option(
-    "--state",
+FILES = click.Argument(["files"], nargs=-1, type=click.Path())
+STATE = click.Option(
+    ["--state"],
     callback=_state,
     show_default=f"{DEFAULT_STATE} of the project",
     envvar="BULK_RUNNER_STATE",
     help="State database.",
 )
-PANELS = click.option(
-    "--panels",
+PANELS = click.Option(
+    ["--panels"],
     callback=placed(DEFAULT_PANELS),
     show_default=f"{DEFAULT_PANELS} of the project",
     envvar="BULK_RUNNER_PANELS",
     help="Panel profiles.",
 )
 NEW_STATE = _flag(
-    "--new-state", help="Begin a new state: only if nothing was ever bought with these campaigns. Not for scripts."
+    ["--new-state"], help="Begin a new state: only if nothing was ever bought with these campaigns. Not for scripts."
 )
-SELECT = click.option(
-    "--select",
+SELECT = click.Option(
+    ["--select"],
     multiple=True,
     metavar="PATTERN",
     help="Only these orders: a glob over campaign/id, tag:NAME, status:WORD, service:ID or @FILE of addresses. May be repeated: all that one of them fits.",
 )
-EXCLUDE = click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these orders; the same patterns.")
-LOCK = click.option(
-    "--lock-timeout",
+EXCLUDE = click.Option(["--exclude"], multiple=True, metavar="PATTERN", help="Not these orders; the same patterns.")
+LOCK = click.Option(
+    ["--lock-timeout"],
     type=Wait(),
     default=0.0,
     metavar="DURATION",
     help="Wait so long for the state lock: 30s, 10m.  [default: do not wait]",
 )
-PARALLEL = click.option(
-    "--parallel", type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."
+PARALLEL = click.Option(
+    ["--parallel"], type=click.IntRange(1, 256), help="Requests in flight per panel; the profile's figure otherwise."
 )
-PATIENCE = click.option(
-    "--patience",
+PATIENCE = click.Option(
+    ["--patience"],
     type=Wait(),
     default=600.0,
     metavar="DURATION",
     help="Give a panel up that asks to wait for longer: 30s, 10m, 1h.  [default: 10m]",
 )
-NO_CI = _flag("--no-ci", envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
-COUNTS = click.option(
-    "--counts", type=_PATH, metavar="CSV", help="Present counts (link,count), for policy.refill.when: drop."
+NO_CI = _flag(["--no-ci"], envvar="BULK_RUNNER_NO_CI", help="Tell GitHub Actions nothing.")
+COUNTS = click.Option(
+    ["--counts"], type=_PATH, metavar="CSV", help="Present counts (link,count), for policy.refill.when: drop."
 )
 PRUNE = _flag(
-    "--prune",
+    ["--prune"],
     help="Also cancel live orders that the campaigns no longer list, where the service allows it; never protected ones.",
 )
-SHORT = _flag("--short", help="Sum up many orders in a pipe or a file too, as on a terminal, instead of listing all.")
-QUIET = _flag("-q", "--quiet", help="No progress.")
-COLOR = _flag("--no-color", "color", flag_value=False, default=True, help="No colours.")
-DEBUG = _flag("--debug", help="Log every request (never the key) to stderr; tracebacks.")
-LOG_FILE = click.option("--log-file", type=_PATH, help="Append the log to a file.")
+SHORT = _flag(["--short"], help="Sum up many orders in a pipe or a file too, as on a terminal, instead of listing all.")
+QUIET = _flag(["-q", "--quiet"], help="No progress.")
+COLOR = _flag(["--no-color", "color"], flag_value=False, default=True, help="No colours.")
+DEBUG = _flag(["--debug"], help="Log every request (never the key) to stderr; tracebacks.")
+LOG_FILE = click.Option(["--log-file"], type=_PATH, help="Append the log to a file.")
 
 
-def _format_option(*formats: str) -> Callable[[Decorated], Decorated]:
+def _format_option(*formats: str) -> click.Option:
     """`--format` with the choices that a command has."""
-    return click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="Output.")
-
-
-def options(*decorators: Callable[[Decorated], Decorated]) -> Callable[[Decorated], Decorated]:
-    """Several shared flags at once, in the order given."""
-
-    def decorate(function: Decorated) -> Decorated:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
+    return click.Option(["--format"], type=click.Choice(formats), default=formats[0], show_default=True, help="Output.")
 
 
 # What they do differs from command to command: each says it as `help`.
-YES = partial(_flag, "-y", "--yes")
-NO_INPUT = partial(_flag, "--no-input", envvar="BULK_RUNNER_NO_INPUT")
-DRY_RUN = partial(_flag, "--dry-run")
-MAX_COST = partial(click.option, "--max-cost", type=Amount())
+YES = partial(_flag, ["-y", "--yes"])
+NO_INPUT = partial(_flag, ["--no-input"], envvar="BULK_RUNNER_NO_INPUT")
+DRY_RUN = partial(_flag, ["--dry-run"])
+MAX_COST = partial(click.Option, ["--max-cost"], type=Amount())
 
 FORMAT = _format_option("text", "json")
 EVENTS = _format_option("text", "json", "jsonl")

@@ -15,10 +15,10 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _AGO = re.compile(r"([0-9]{1,6})([mhdw])\Z", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-SINCE = click.option(
-    "--since", metavar="WHEN", help="From then on: 2026-11-01, 2026-11-01T08:00, or 7d, 24h ago (m, h, d, w). UTC."
+SINCE = click.Option(
+    ["--since"], metavar="WHEN", help="From then on: 2026-11-01, 2026-11-01T08:00, or 7d, 24h ago (m, h, d, w). UTC."
 )
-UNTIL = click.option("--until", metavar="WHEN", help="Up to then; a day is included whole.")
+UNTIL = click.Option(["--until"], metavar="WHEN", help="Up to then; a day is included whole.")
 
 
 def read_period(since: str | None, until: str | None, now: datetime) -> "Period | None":

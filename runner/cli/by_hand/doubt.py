@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, FORMAT, LOCK, LOG_FILE, PANELS, STATE, Group, Settings, options
+from runner.cli.arguments.options import COLOR, DEBUG, FORMAT, LOCK, LOG_FILE, PANELS, STATE, Group, Settings
 from runner.cli.io.inputs import need_panels, need_profiles
 from runner.cli.io.output import show as show_result
 from runner.cli.io.output import show_warnings
@@ -38,10 +38,11 @@ from runner.store.read.doubts import read_kept
 from runner.store.read.snapshot import read_state
 from runner.store.run_ids import new_run_id
 
-_ADDRESS = click.argument("address", metavar="ADDR")
-_REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; recorded with your name.")
+_ADDRESS = click.Argument(["address"], metavar="ADDR")
+_ORDER = click.Option(["--order", "order_id"], required=True, metavar="ID", help="The panel's order id.")
+_REASON = click.Option(["--reason"], required=True, metavar="TEXT", help="Why; recorded with your name.")
 _LOOKING = (STATE, PANELS, FORMAT, COLOR, DEBUG)
-_SETTLING = (_REASON, STATE, PANELS, LOCK, COLOR, DEBUG, LOG_FILE)
+_SETTLING = (_ADDRESS, _REASON, STATE, PANELS, LOCK, COLOR, DEBUG, LOG_FILE)
 _LONGEST_REASON = 500  # characters
 
 
@@ -50,8 +51,7 @@ def doubt() -> None:
     """Orders that may have been bought: look at the evidence, then decide. Nothing is decided by itself."""
 
 
-@doubt.command("list")
-@options(*_LOOKING)
+@doubt.command("list", params=[*_LOOKING])
 def list_(settings: Settings) -> int:
     """List every order in doubt. Exit 15 while there are any."""
     recorded = remembered(settings)
@@ -66,9 +66,7 @@ def list_(settings: Settings) -> int:
     return ExitCode.IN_DOUBT if doubts else ExitCode.OK
 
 
-@doubt.command()
-@_ADDRESS
-@options(*_LOOKING)
+@doubt.command(params=[_ADDRESS, *_LOOKING])
 def show(settings: Settings, *, address: str) -> None:
     """Show all the evidence about order ADDR (campaign/id), what to look for on the panel, and what to type then."""
     need_state(settings, address)
@@ -81,10 +79,7 @@ def show(settings: Settings, *, address: str) -> None:
     )
 
 
-@doubt.command()
-@_ADDRESS
-@click.option("--order", "order_id", required=True, metavar="ID", help="The panel's order id.")
-@options(*_SETTLING)
+@doubt.command(params=[_ORDER, *_SETTLING])
 @click.option("--force", is_flag=True, help="Adopt although something does not fit; never an id that is yours already.")
 def adopt(settings: Settings, *, address: str, order_id: str, reason: str, force: bool) -> None:
     """ADDR was placed: it is order ID on the panel. The panel is asked whether that fits."""
@@ -94,9 +89,7 @@ def adopt(settings: Settings, *, address: str, order_id: str, reason: str, force
     _settle(settings, _DecisionRequest(address, DecisionKind.ADOPT, _worded(reason), wanted, force=force))
 
 
-@doubt.command("not-placed")
-@_ADDRESS
-@options(*_SETTLING)
+@doubt.command("not-placed", params=[*_SETTLING])
 @click.option(
     "--i-checked",
     "checked",
@@ -108,9 +101,7 @@ def not_placed(settings: Settings, *, address: str, reason: str, checked: bool) 
     _settle(settings, _DecisionRequest(address, DecisionKind.NOT_PLACED, _worded(reason), checked=checked))
 
 
-@doubt.command()
-@_ADDRESS
-@options(*_SETTLING)
+@doubt.command(params=[*_SETTLING])
 def abandon(settings: Settings, *, address: str, reason: str) -> None:
     """Nobody can tell whether ADDR was placed: it counts as spent and is never bought again."""
     _settle(settings, _DecisionRequest(address, DecisionKind.ABANDON, _worded(reason)))

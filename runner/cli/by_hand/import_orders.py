@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.arguments.options import IMPORTING, Command, Settings, options
+from runner.cli.arguments.options import IMPORTING, Command, Settings
 from runner.cli.by_hand.import_file import Generated, columns_of, generated, refuse
 from runner.cli.io.inputs import Inputs, admit_run, need_inputs
 from runner.cli.io.report_files import claim, publish
@@ -33,33 +33,36 @@ _LONGEST_REASON = 500  # characters
 _ONE = 2  # words that name one order: ADDR and ORDER_ID
 
 
-@click.command("import", cls=Command)
-@click.argument("words", nargs=-1, metavar="ADDR ORDER_ID [FILES]...")
-@click.option(
-    "--from",
-    "listed_in",
-    type=click.Path(path_type=Path),
-    metavar="CSV",
-    help="Import a list: columns order_id, and id or service and link of the listed order; quantity, runs, interval are compared.",
+_WHAT = (
+    click.Argument(["words"], nargs=-1, metavar="ADDR ORDER_ID [FILES]..."),
+    click.Option(
+        ["--from", "listed_in"],
+        type=click.Path(path_type=Path),
+        metavar="CSV",
+        help="Import a list: columns order_id, and id or service and link of the listed order; quantity, runs, interval are compared.",
+    ),
+    click.Option(
+        ["--generate"],
+        type=click.Path(path_type=Path),
+        metavar="YAML",
+        help="With --from: write a new campaign file that lists these orders; needs --campaign, --panel and --link.",
+    ),
+    click.Option(
+        ["--campaign"], metavar="NAME", help="With --from: the campaign that is meant, or the new one's name."
+    ),
+    click.Option(["--panel"], metavar="NAME", help="With --generate: where the orders were bought."),
+    click.Option(
+        ["--link", "links"],
+        multiple=True,
+        metavar="PREFIX",
+        help="With --generate: a page that is yours, for `links:`. May be repeated.",
+    ),
+    click.Option(["--reason"], default="", metavar="TEXT", help="Why; recorded with your name."),
+    click.Option(["--force"], is_flag=True, help="Import although something does not fit; needs --reason."),
 )
-@click.option(
-    "--generate",
-    type=click.Path(path_type=Path),
-    metavar="YAML",
-    help="With --from: write a new campaign file that lists these orders; needs --campaign, --panel and --link.",
-)
-@click.option("--campaign", metavar="NAME", help="With --from: the campaign that is meant, or the new one's name.")
-@click.option("--panel", metavar="NAME", help="With --generate: where the orders were bought.")
-@click.option(
-    "--link",
-    "links",
-    multiple=True,
-    metavar="PREFIX",
-    help="With --generate: a page that is yours, for `links:`. May be repeated.",
-)
-@click.option("--reason", default="", metavar="TEXT", help="Why; recorded with your name.")
-@click.option("--force", is_flag=True, help="Import although something does not fit; needs --reason.")
-@options(*IMPORTING)
+
+
+@click.command("import", cls=Command, params=[*_WHAT, *IMPORTING])
 def import_(
     settings: Settings,
     *,

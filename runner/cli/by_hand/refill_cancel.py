@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from runner.cli.arguments.options import BY_HAND, COUNTS, Command, Settings, options
+from runner.cli.arguments.options import BY_HAND, COUNTS, Command, Settings
 from runner.cli.by_hand.cancel_cap import CHOICES, excess
 from runner.cli.io.inputs import Inputs, need_counts, need_inputs, need_panels, need_profiles
 from runner.cli.io.report_files import claim, publish
@@ -27,10 +27,15 @@ from runner.planning.status.selected_attempts import Chosen, choose
 from runner.report.documents.as_json import cancel_document, json_chunks, refill_document
 from runner.report.text.refills import render_request_results
 
+_MAX_CANCEL = click.Option(
+    ["--max-cancel"],
+    metavar="SHARE|NUMBER",
+    help="In place of policy.max_cancel; 100% takes the cap away.",
+)
 
-@click.command(cls=Command)
+
+@click.command(cls=Command, params=[COUNTS, *BY_HAND])
 @click.argument("addresses", nargs=-1, metavar="[ADDR]...")
-@options(COUNTS, *BY_HAND)
 def refill(settings: Settings, *, addresses: tuple[str, ...]) -> int:
     """Ask for refills of the orders ADDR (campaign/id, or a glob), whatever policy.refill says of them.
 
@@ -54,10 +59,8 @@ def refill(settings: Settings, *, addresses: tuple[str, ...]) -> int:
     return _show(settings, code, "refill", results, refill_document(results, dry_run=settings.dry_run))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, params=[_MAX_CANCEL, *BY_HAND])
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDR...")
-@click.option("--max-cancel", metavar="SHARE|NUMBER", help="In place of policy.max_cancel; 100% takes the cap away.")
-@options(*BY_HAND)
 def cancel(settings: Settings, *, addresses: tuple[str, ...], max_cancel: str | None) -> int:
     """Ask to cancel the orders ADDR (campaign/id, or a glob). May be repeated.
 

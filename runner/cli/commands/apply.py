@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings, options
+from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings
 from runner.cli.arguments.project import from_here, in_project
 from runner.cli.commands.plan import next_command, plan_request
 from runner.cli.io.applied import interrupted_late, publish_applied
@@ -37,9 +37,7 @@ from runner.store.integrity.lineage import noted
 from runner.store.integrity.progress_evidence import check
 
 
-@click.command(cls=Command)
-@options(*BUYING)
-@MAX_COST(help="Refuse a plan that costs more.")
+@click.command(cls=Command, params=[*BUYING, MAX_COST(help="Refuse a plan that costs more.")])
 def apply(settings: Settings) -> int:
     """Buy what campaign FILES list and the state does not hold; or carry out a saved plan, PLAN.json.
 

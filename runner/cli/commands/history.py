@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, EVENTS, STATE, Command, Settings, options
+from runner.cli.arguments.options import COLOR, DEBUG, EVENTS, STATE, Command, Settings
 from runner.cli.arguments.periods import SINCE, UNTIL, read_period
 from runner.cli.io.output import show
 from runner.cli.io.snapshot import remembered
@@ -16,13 +16,13 @@ from runner.store.read.doubts import read_kept
 from runner.store.read.runs import read_runs
 
 _USUAL = 50  # events of all orders
+_LIMIT = click.Option(
+    ["--limit"], type=click.IntRange(min=1), help=f"The latest ones only; without ADDR {_USUAL} unless given."
+)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, params=[SINCE, UNTIL, _LIMIT, STATE, EVENTS, COLOR, DEBUG])
 @click.argument("address", required=False, metavar="[ADDR]")
-@options(SINCE, UNTIL)
-@click.option("--limit", type=click.IntRange(min=1), help=f"The latest ones only; without ADDR {_USUAL} unless given.")
-@options(STATE, EVENTS, COLOR, DEBUG)
 def history(
     settings: Settings, *, address: str | None, since: str | None, until: str | None, limit: int | None
 ) -> None:

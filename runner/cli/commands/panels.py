@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import click
 
-from runner.cli.arguments.options import ASKING, LOCK, NO_INPUT, YES, Amount, Command, Settings, options
+from runner.cli.arguments.options import ASKING, LOCK, Amount, Command, Settings
 from runner.cli.arguments.periods import read_period
 from runner.cli.io.inputs import need_profiles
 from runner.cli.io.output import show, show_warnings
@@ -25,11 +25,10 @@ from runner.report.terminal.style import attention
 from runner.report.text.lists import render_balances, render_services
 from runner.store.operations.price_history import price_history
 
-_NAMES = click.argument("names", nargs=-1, metavar="[PANEL]...")
+_NAMES = click.Argument(["names"], nargs=-1, metavar="[PANEL]...")
 
 
-@click.command(cls=Command)
-@options(_NAMES, *ASKING)
+@click.command(cls=Command, params=[_NAMES, *ASKING])
 @click.option("--search", metavar="TEXT", help="Only services whose id, name, category or type holds TEXT.")
 @click.option("--diff", is_flag=True, help="What is listed otherwise than in the price list before.")
 @click.option(
@@ -67,14 +66,13 @@ def services(settings: Settings, *, names: tuple[str, ...], search: str | None, 
         show_warnings(settings, words_of(one, [service for service in one.services if (one.panel, service) in shown]))
 
 
-@click.command(cls=Command)
-@options(_NAMES, *ASKING, LOCK)
+@click.command(cls=Command, params=[_NAMES, *ASKING, LOCK])
 @click.option("--label", metavar="TEXT", help="Say why the balance moved, e.g. top-up; recorded with your name.")
 @click.option(
     "--amount", type=Amount(signed=True), help="With --label: what came in; --amount=-5.00 went out. Default: all."
 )
-@YES(help="With --label: do not ask.")
-@NO_INPUT(help="With --label: never ask.")
+@click.option("-y", "--yes", is_flag=True, help="With --label: do not ask.")
+@click.option("--no-input", is_flag=True, envvar="BULK_RUNNER_NO_INPUT", help="With --label: never ask.")
 @click.option("--force", is_flag=True, help="With --label: though nothing like it is unexplained.")
 def balance(
     settings: Settings, *, names: tuple[str, ...], label: str | None, amount: Decimal | None, force: bool

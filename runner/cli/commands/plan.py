@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.arguments.options import MAX_COST, PLANNING, Command, Settings, options
+from runner.cli.arguments.options import PLANNING, Amount, Command, Settings
 from runner.cli.arguments.project import in_project
 from runner.cli.io.inputs import Inputs, admit_run, located, need_counts, need_inputs, others, show_diagnostics
 from runner.cli.io.output import show_warnings
@@ -32,14 +32,13 @@ from runner.report.text.plan import render_plan, render_verdict
 from runner.store.integrity.lineage import noted
 
 
-@click.command(cls=Command)
-@options(*PLANNING)
+@click.command(cls=Command, params=[*PLANNING])
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
 )
 @click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
-@MAX_COST(help="Refuse a plan that costs more.")
+@click.option("--max-cost", type=Amount(), help="Refuse a plan that costs more.")
 @click.option(
     "--what-if",
     "questions",

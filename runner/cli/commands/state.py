@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, DRY_RUN, FORMAT, LOCK, STATE, Group, Settings, options
+from runner.cli.arguments.options import COLOR, DEBUG, DRY_RUN, FORMAT, LOCK, STATE, Group, Settings
 from runner.cli.io.output import show as show_result
 from runner.cli.io.snapshot import need_state, remembered
 from runner.core.errors import ExitCode, StateRefused, UsageError
@@ -22,9 +22,15 @@ from runner.store.read.snapshot import read_state
 if TYPE_CHECKING:
     from runner.core.operations import Move
 
-_ADDRESS = click.argument("address", metavar="ADDR")
+_ADDRESS = click.Argument(["address"], metavar="ADDR")
 _DRY_RUN = DRY_RUN(help="Show what would change; change nothing.")
-_REASON = click.option("--reason", default="", metavar="TEXT", help="Why; recorded in the state.")
+_REASON = click.Option(["--reason"], default="", metavar="TEXT", help="Why; recorded in the state.")
+_ACCEPTED = click.Option(
+    ["--i-know-it-may-be-bought-again", "accepted"], is_flag=True, help="Forget an order that may exist."
+)
+_ACCEPT_LOSS = click.Option(
+    ["--accept-loss"], is_flag=True, help="Go on although the copy is older than what was done since."
+)
 _LOOKING = (STATE, FORMAT, COLOR, DEBUG)
 _CHANGING = (_DRY_RUN, STATE, LOCK, COLOR, DEBUG)
 
@@ -34,9 +40,8 @@ def state() -> None:
     """Look at the state, check it, and repair it. What changes it makes a backup before."""
 
 
-@state.command("list")
+@state.command("list", params=[*_LOOKING])
 @click.argument("globs", nargs=-1, metavar="[GLOB…]")
-@options(*_LOOKING)
 def list_(settings: Settings, *, globs: tuple[str, ...]) -> None:
     """List every attempt of orders whose address matches a GLOB (default: all)."""
     from runner.report.documents.as_json import json_chunks
@@ -61,8 +66,7 @@ def list_(settings: Settings, *, globs: tuple[str, ...]) -> None:
     show_result(settings, lambda: json_chunks(attempts_document(recorded, found)), as_text)
 
 
-@state.command()
-@options(_ADDRESS, *_LOOKING)
+@state.command(params=[_ADDRESS, *_LOOKING])
 def show(settings: Settings, *, address: str) -> None:
     """Show everything remembered of order ADDR (campaign/id)."""
     from runner.report.documents.as_json import json_chunks
@@ -80,8 +84,8 @@ def show(settings: Settings, *, address: str) -> None:
     )
 
 
-@state.command()
-@options(_ADDRESS, click.argument("new_address", metavar="NEWADDR"), *_CHANGING)
+@state.command(params=[_ADDRESS, *_CHANGING])
+@click.argument("new_address", metavar="NEWADDR")
 def mv(settings: Settings, *, address: str, new_address: str) -> None:
     """Give the attempts of order ADDR the address NEWADDR, in this or another campaign. Nothing is bought or merged.
 
@@ -103,10 +107,7 @@ def mv(settings: Settings, *, address: str, new_address: str) -> None:
         _carry_out(settings, lock, moves, f"state mv {address} {new_address}")
 
 
-@state.command()
-@_ADDRESS
-@click.option("--i-know-it-may-be-bought-again", "accepted", is_flag=True, help="Forget an order that may exist.")
-@options(_REASON, *_CHANGING)
+@state.command(params=[_ADDRESS, _ACCEPTED, _REASON, *_CHANGING])
 def rm(settings: Settings, *, address: str, accepted: bool, reason: str) -> None:
     """Forget order ADDR, so that a file that lists it buys it anew.
 
@@ -124,8 +125,7 @@ def rm(settings: Settings, *, address: str, accepted: bool, reason: str) -> None
         _carry_out(settings, lock, [move], f"state rm {address}" + (f": {reason}" if reason else ""))
 
 
-@state.command()
-@options(*_CHANGING)
+@state.command(params=[*_CHANGING])
 def backup(settings: Settings) -> None:
     """Copy the state into the backups directory now; print the copy's path."""
     from runner.store.startup.backup import backup as make_backup
@@ -143,10 +143,8 @@ def backup(settings: Settings) -> None:
     click.echo("nothing was ever bought: there is nothing to copy" if copy is None else str(copy))
 
 
-@state.command()
+@state.command(params=[_ACCEPT_LOSS, _REASON, *_CHANGING])
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--accept-loss", is_flag=True, help="Go on although the copy is older than what was done since.")
-@options(_REASON, *_CHANGING)
 def restore(settings: Settings, *, file: Path, accept_loss: bool, reason: str) -> int:
     """Put the copy FILE in the place of the present state. Exit 15 if something is in doubt then.
 
@@ -179,8 +177,7 @@ def restore(settings: Settings, *, file: Path, accept_loss: bool, reason: str) -
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
 
-@state.command()
-@options(*_LOOKING)
+@state.command(params=[*_LOOKING])
 def verify(settings: Settings) -> int:
     """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
     from runner.report.documents.as_json import json_chunks
@@ -197,8 +194,7 @@ def verify(settings: Settings) -> int:
     return ExitCode.STATE if verified.findings else ExitCode.OK
 
 
-@state.command()
-@options(_DRY_RUN, STATE, COLOR, DEBUG)
+@state.command(params=[_DRY_RUN, STATE, COLOR, DEBUG])
 def unlock(settings: Settings) -> None:
     """Say who holds the lock. Rarely needed: the system frees the lock when its holder ends, however it ends.
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from runner.cli.arguments.options import PANELS, REPORTING, STANDING, STATE, Command, Settings, options
+from runner.cli.arguments.options import PANELS, REPORTING, STANDING, STATE, Command, Settings
 from runner.cli.arguments.periods import SINCE, UNTIL, read_period
 from runner.cli.io.inputs import need_inputs, read_inputs
 from runner.cli.io.output import show_warnings
@@ -35,11 +35,10 @@ from runner.report.text.refills import render_requests
 from runner.report.text.status import render_status
 from runner.store.read.balance_looks import read_ends
 
-TABLES = ("day", "service", "campaign", "panel")
+_BY = click.Option(["--by"], type=click.Choice(["day", "service", "campaign", "panel"]), help="Show this table alone.")
 
 
-@click.command(cls=Command)
-@options(*STANDING)
+@click.command(cls=Command, params=[*STANDING])
 @click.option("--refresh", is_flag=True, help="Poll the panels first.")
 def status(settings: Settings, *, refresh: bool) -> int:
     """Show, order by order, what campaign FILES ask against what there is. Exit 15 with orders in doubt."""
@@ -76,10 +75,7 @@ def status(settings: Settings, *, refresh: bool) -> int:
     return code
 
 
-@click.command(cls=Command)
-@options(STATE, PANELS, SINCE, UNTIL)
-@click.option("--by", type=click.Choice(TABLES), help="Show this table alone.")
-@options(*REPORTING)
+@click.command(cls=Command, params=[STATE, PANELS, SINCE, UNTIL, _BY, *REPORTING])
 def report(settings: Settings, *, since: str | None, until: str | None, by: str | None) -> int:
     """Show what was spent, refunded, reserved and is in doubt, against the balance. Exit 15 with orders in doubt.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import click
 
-from runner.cli.arguments.options import VALIDATING, Command, Settings, options
+from runner.cli.arguments.options import VALIDATING, Command, Settings
 from runner.cli.io import ci
 from runner.cli.io.inputs import read_inputs
 from runner.cli.io.output import show
@@ -14,8 +14,7 @@ from runner.report.terminal.screen import Screen
 from runner.report.text.lists import render_validation
 
 
-@click.command(cls=Command)
-@options(*VALIDATING)
+@click.command(cls=Command, params=[*VALIDATING])
 def validate(settings: Settings) -> int:
     """Check campaign FILES (default campaigns/*.yaml) and panels.yaml: syntax, schema, rules. Needs no network.
 

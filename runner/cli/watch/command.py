@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from runner.cli.arguments.durations import Duration
-from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings, options
+from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings
 from runner.cli.io.applied import interrupted_late, publish_applied
 from runner.cli.io.inputs import Inputs, located, need_inputs
 from runner.cli.io.listener import listener
@@ -39,9 +39,7 @@ from runner.report.text.plan import render_plan
 _EVERYTHING = timedelta(minutes=1)  # with a longest pause up to this, each pass asks for all that is live
 
 
-@click.command(cls=Command)
-@options(*BUYING)
-@MAX_COST(help="Buy for no more than this in the whole watch.")
+@click.command(cls=Command, params=[*BUYING, MAX_COST(help="Buy for no more than this in the whole watch.")])
 @click.option(
     "--until",
     type=click.Choice(["final", "placed"]),
