@@ -49,7 +49,7 @@ async def open_panels(
 ) -> AsyncIterator[dict[str, PanelClient]]:
     """A client for each named panel; the sandbox is started here, inside this process, and ends with it.
 
-    `on_note` hears until when a panel asks to wait; None: stderr does.
+    `on_note` is called when a panel asks to wait; without it, a note goes to stderr.
     """
     clock = SystemClock()
     note = on_note or (lambda text: settings.stderr().line(attention("note:"), text))
@@ -78,7 +78,7 @@ async def open_panels(
 
 @asynccontextmanager
 async def _sandbox(settings: Settings) -> AsyncIterator[PanelProfile]:
-    """The built-in panel beside the state, so that the next run meets the same orders."""
+    """The built-in panel; its database lies beside the state, so that the next run finds the same orders."""
     from runner.sandbox.serve import SandboxServer
 
     async with SandboxServer(settings.paths.sandbox, settings=SandboxSettings(), clock=SystemClock()) as server:
@@ -95,14 +95,14 @@ async def open_session(
     *,
     panels: Collection[str] | None = None,
     stop: Stop | None = None,
-    copies: bool | None = None,
+    copies: bool = False,
 ) -> AsyncIterator[Session]:
-    """Lock, lineage, backup, panels, journal: everything a run may write with. Raises `StateRefused` and exits 12.
+    """A session for one run: takes the lock, checks the lineage, makes a backup, opens panels and journal.
 
-    `once_locked` may raise to end it before anything was written. Keys are read before the journal is opened: a
-    missing key leaves no trace in the state. `panels` names those to speak with; those of the campaigns otherwise.
-    `stop` is that of a caller who listens to signals himself; else signals are listened to from before the lock until
-    after it. `copies`: make a backup; None: if the command is apply.
+    Raises `StateRefused` (exit 12). `once_locked` is called under the lock before anything is written, and may raise.
+    Keys are read before the journal is opened, so that a missing key leaves the state unchanged. `panels` are the names
+    of those to open; None: those of the campaigns. `stop` comes from a caller that handles signals itself; None:
+    signals are handled here. `copies`: whether to make a backup.
     """
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
@@ -120,7 +120,7 @@ async def open_session(
         stack.callback(lock.release)
         once_locked()
         begins = admit_run(settings, inputs, command, names)
-        if command == "apply" if copies is None else copies:
+        if copies:
             backup(paths, clock)
 
         def note(text: str) -> None:
@@ -155,7 +155,7 @@ def in_session(
     *,
     panels: Collection[str] | None = None,
 ) -> Result:
-    """What `carry_out` makes in a session of its own, which ends with the code that `code_of` finds. Shows progress."""
+    """Run `carry_out` in a session and return its result; `code_of` gives the run's exit code. Shows progress."""
 
     async def run() -> Result:
         with listener(settings) as listen:
@@ -168,27 +168,27 @@ def in_session(
 
 
 async def look(session: Session, campaigns: Sequence[Campaign]) -> Recorded:
-    """The state as the panels tell it now; left-overs of former runs have become doubts."""
+    """The state after a refresh of all panels; left-overs of former runs have become doubts."""
     await session.journal.record(DoubtLeftOvers(session.clock.now()))
     await refresh(session, await session.journal.recorded(), campaigns=campaigns)
     return await session.journal.recorded()
 
 
 def about_to_begin(paths: StatePaths, clock: Clock) -> None:
-    """Under the lock: a run that is killed while it makes the state has not lost the right to begin it."""
+    """Make a permit if there is none, so that a run that is killed while it makes the state can be repeated."""
     if not holds_permit(paths):
         make_permit(paths, clock)
 
 
 def begun(settings: Settings) -> str:
-    """Nothing may begin another state for this project any more; what to tell of this one."""
+    """Take the permits away, so that no second state begins for this project; returns a note for the user."""
     for place in (settings.paths, StatePaths.at(settings.project / STATE)):
         take_permit(place)
     return f"a new state begins: {settings.paths.db}"
 
 
 def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
-    """Tell the clients what the state knows of their panels; what a person asks for by hand is tried all the same."""
+    """Tell the clients what the state knows of their panels, but for the ability that the command itself asks for."""
     for name, client in clients.items():
         lacking, calls = read_panel_memory(paths, name)
         by_hand = {command} & _BY_HAND
@@ -196,10 +196,8 @@ def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: st
 
 
 async def end_run(session: Session, code: ExitCode) -> None:
-    """Record how the run ended, and tell it: the last event."""
-    with suppress(
-        RunnerError
-    ):  # what was found out about panels can be found out again; the end is recorded, or says why not
+    """Record the run's exit code, and send the last event."""
+    with suppress(RunnerError):  # what was found out about panels can be found out again
         await record_capabilities(session)
     await session.journal.record(EndRun(session.run_id, code, session.clock.now()))
     session.tell(EventType.RUN_FINISHED, exit_code=int(code))

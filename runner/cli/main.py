@@ -98,7 +98,10 @@ def run(arguments: list[str]) -> int:
         code = cli.main(arguments, prog_name="runner", standalone_mode=False)
     except RunnerError as error:
         complain(error.message, error.hint)
-        _tell_ci(arguments, error)
+        if "GITHUB_ACTIONS" in os.environ:
+            from runner.cli.io import ci
+
+            ci.tell_failure(arguments, error.message, error.hint, error.code)
         return error.code
     except click.exceptions.Abort:
         complain("interrupted; nothing was sent")
@@ -124,10 +127,3 @@ def run(arguments: list[str]) -> int:
         complain(f"unexpected failure: {type(error).__name__}: {error}", "run again with --debug for a traceback")
         return ExitCode.FAILURE
     return code if isinstance(code, int) else ExitCode.OK
-
-
-def _tell_ci(arguments: list[str], error: RunnerError) -> None:
-    if "GITHUB_ACTIONS" in os.environ:
-        from runner.cli.io import ci
-
-        ci.tell_failure(arguments, error.message, error.hint, error.code)

@@ -40,7 +40,7 @@ _MEANT = {  # what other tools call it -> what to do here
 
 
 def explain(error: click.ClickException) -> tuple[str, str]:
-    """The line, and the next step."""
+    """The message for a usage error, and the next step."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "runner"
     listed = f"{path} --help"
@@ -63,7 +63,7 @@ def explain(error: click.ClickException) -> tuple[str, str]:
 
 
 def _next(name: str, known: Iterable[str], otherwise: str, before: str = "") -> str:
-    """What was probably meant, else `otherwise`."""
+    """A hint at what was probably meant, else `otherwise`."""
     if meant := _MEANT.get(name.casefold().replace("_", "-")):
         return meant
     allowed = [one for one in known if one not in _NEVER_SUGGESTED]

@@ -86,7 +86,7 @@ class Settings:
             object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
 
     def bound(self, campaigns: Sequence[Campaign], recorded: "Recorded", now: datetime) -> "Bound | None":
-        """The selection as the state is now; None for all orders."""
+        """The selection, applied to the present state; None: all orders."""
         return None if self.selection is None else self.selection.bind(campaigns, recorded, now)
 
     @property
@@ -101,12 +101,12 @@ class Settings:
 
     @property
     def may_ask(self) -> bool:
-        """True on a terminal, unless the user wants no questions."""
+        """True if stdin and stderr are a terminal and --no-input was not given."""
         return not self.no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
     def places(self) -> str:
-        """The flags that make another command find the same state and panels; empty where it does so without."""
+        """The flags that another command needs to use the same state and panels; empty if the defaults lead there."""
         flags = ""
         if self.state != from_here(DEFAULT_STATE):
             flags += f" --state {quote(self.state)}"
@@ -132,7 +132,7 @@ class Command(click.Command):
     """A command to which the flags that several commands share come as one argument, `settings`."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """What the command returns."""
+        """Call the command; returns what it returns."""
         shared = {name: ctx.params.pop(name) for name in _SHARED.intersection(ctx.params)}
         ctx.params["settings"] = Settings(**shared)
         return super().invoke(ctx)

@@ -22,7 +22,7 @@ UNTIL = click.Option(["--until"], metavar="WHEN", help="Up to then; a day is inc
 
 
 def read_period(since: str | None, until: str | None, now: datetime) -> "Period | None":
-    """The period that both options name; None if neither is given. UsageError for what is no period."""
+    """The period between both moments; None if neither option is given. UsageError if one can't be read, or they are swapped."""
     from runner.planning.accounting.periods import Period
 
     if since is None and until is None:
@@ -34,7 +34,7 @@ def read_period(since: str | None, until: str | None, now: datetime) -> "Period 
 
 
 def _moment(option: str, text: str | None, now: datetime) -> datetime | None:
-    """The moment that `text` means; of a day its beginning, or its end with --until."""
+    """The moment (UTC) that `text` means. A date alone is the beginning of that day, for --until its end."""
     if text is None:
         return None
     try:

@@ -22,16 +22,16 @@ _MARKS = (PANELS, "campaigns")
 
 
 def project() -> Path:
-    """The project's folder as seen from where one stands: `.`, `..` and so on; `.` where there is none.
+    """The project's folder, relative to the working directory: `.`, `..` and so on; `.` where there is none.
 
-    A folder above counts only if what makes it a project belongs to this user, to root, or to whom the present folder
-    belongs: a panels.yaml that somebody else left in /tmp must not be sent a key.
+    A parent folder counts only if its panels.yaml or campaigns/ belongs to this user, to root, or to the owner of the
+    working directory: no key may be sent to the panels of a file that somebody else left in /tmp.
     """
     return project_of(Path.cwd())
 
 
 def project_of(folder: Path) -> Path:
-    """The same for another folder; as seen from where one stands."""
+    """The same for another folder; also relative to the working directory."""
     start = folder.resolve()
     trusted = {0, os.geteuid(), start.stat().st_uid}
     for up in (start, *start.parents):
@@ -50,24 +50,24 @@ def _makes_project(mark: Path, trusted: set[int], *, is_here: bool) -> bool:
 
 
 def homes(files: Iterable[str | Path]) -> list[Path]:
-    """The folders where the state of this project, and of the projects that hold `files`, is by default."""
+    """The default state folders of the present project and of the projects that `files` belong to."""
     folders = dict.fromkeys([Path.cwd(), *(Path(file).absolute().parent for file in files)])
     return list(dict.fromkeys(project_of(folder) / Path(STATE).parent for folder in folders if folder.is_dir()))
 
 
 def in_project(name: str) -> str:
-    """A path as seen from the project's folder, if it is inside of it: so do saved plans name files."""
+    """`name` relative to the project's folder, as saved plans name files; absolute if it lies outside."""
     path = os.path.relpath(name, project())
     return os.path.abspath(name) if path.startswith("..") else path  # noqa: PTH100  # links are not followed
 
 
 def from_here(name: str) -> str:
-    """A path that is written as seen from the project's folder, as seen from where one stands."""
+    """A path that is relative to the project's folder, made relative to the working directory."""
     return str(project() / name)
 
 
 def placed(default: str) -> Callable[[click.Context, click.Parameter, str | None], str]:
-    """The callback of an option that names a file of the project; `default` where it is not given."""
+    """The callback of an option that names a file; `default` (in the project's folder) if it is not given."""
 
     def place(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
         if value is None:
@@ -100,7 +100,7 @@ DIRECTORY = click.option(
 
 
 def with_directory(command: click.Command) -> click.Command:
-    """The command, and the commands below it, with -C behind their names too."""
+    """The same command; it and its subcommands accept -C too."""
     if all(one.name != "standing_in" for one in command.params):
         DIRECTORY(command)
     if isinstance(command, click.Group):

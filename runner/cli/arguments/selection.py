@@ -17,7 +17,7 @@ _HINT = "write one campaign/id to a line; `#` begins a comment"
 
 
 def read_selection(select: Sequence[str], exclude: Sequence[str]) -> "Selector | None":
-    """What the patterns mean; UsageError for one that means nothing, InvalidInput for a file that holds none."""
+    """The parsed patterns; UsageError for one that can't be parsed, InvalidInput for an @FILE that can't be read."""
     from runner.planning.status.selectors import WrongPattern, parse
 
     try:

@@ -18,7 +18,7 @@ _OPTION = re.compile(r"[0-9]{1,9}|[0-9]{1,4}(\.[0-9]{1,6})?%")
 
 
 def excess(asking: Sequence[Attempt], recorded: Recorded, option: str | None) -> list[str]:
-    """Why cancelling all of `asking` is too much, in a line for each campaign; empty if it may be done."""
+    """One line for each campaign of which `asking` holds more orders than may be cancelled at once; else empty."""
     given = None if option is None else _limit(option)
     wanted = Counter(one.campaign for one in asking)
     live = Counter(one.campaign for one in recorded.each() if one.is_live)

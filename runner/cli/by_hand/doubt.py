@@ -109,7 +109,7 @@ def abandon(settings: Settings, *, address: str, reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _DecisionRequest:
-    """One decision as it was typed."""
+    """A decision as given on the command line."""
 
     address: str
     kind: DecisionKind
@@ -125,7 +125,7 @@ def _settle(settings: Settings, request: _DecisionRequest) -> None:
 
 
 async def _record(settings: Settings, request: _DecisionRequest) -> None:
-    """Look and check first, under the lock: a refusal leaves no trace in the state. Then backup, then record."""
+    """Check under the lock, then back up, then record; a refused decision leaves the state unchanged."""
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
 
@@ -156,7 +156,7 @@ async def _record(settings: Settings, request: _DecisionRequest) -> None:
 async def _asked(
     settings: Settings, request: _DecisionRequest, case: Case, recorded: Recorded, now: datetime
 ) -> tuple[StatusSeen | None, Sequence[str]]:
-    """What the panel says about the id, and what was forced."""
+    """The panel's status of the named order, and what does not fit but is forced."""
     from runner.cli.composition import open_panels
 
     name = case.attempt.panel
@@ -201,5 +201,5 @@ def _weighed(
 
 
 def _known_profiles(settings: Settings) -> Mapping[str, PanelProfile]:
-    """Those without errors: a slip in panels.yaml is no reason to hide what may have been bought."""
+    """The profiles without errors: doubts are shown even if panels.yaml has mistakes."""
     return load_panels(Path(settings.panels)).profiles

@@ -19,7 +19,7 @@ from runner.panel.parse.values import read_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A campaign file that was written and checked, under a draft's name until the orders fit."""
+    """A campaign file that was written and checked; it has a temporary name until `keep`."""
 
     path: Path
     draft: Path
@@ -28,7 +28,7 @@ class Generated:
     profiles: Mapping[str, PanelProfile]
 
     def keep(self) -> None:
-        """Give the file its name; InvalidInput if there is one meanwhile."""
+        """Give the file its final name; InvalidInput if a file of that name has appeared."""
         try:
             self.path.hardlink_to(self.draft)
         except FileExistsError:
@@ -38,13 +38,13 @@ class Generated:
 
 
 def columns_of(path: Path) -> list[str]:
-    """The names in the header: for the places of messages."""
+    """The column names in the header, to tell the column of an error."""
     with path.open(encoding="utf-8-sig") as stream:
         return [name.strip() for name in stream.readline().split(",")]
 
 
 def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
-    """Every finding on stderr, and exit 10, if there are any."""
+    """Show `found` on stderr and raise InvalidInput (exit 10); does nothing if it is empty."""
     if found:
         show_diagnostics(settings, sorted(found))
         raise InvalidInput(f"--from {path} has errors; nothing was imported", "mend them, then run the command again")
@@ -54,7 +54,7 @@ def refuse(settings: Settings, path: Path, found: Sequence[Diagnostic]) -> None:
 def generated(
     settings: Settings, source: Path, path: Path, *, campaign: str, panel: str, links: Sequence[str]
 ) -> Iterator[Generated]:
-    """The campaign file for the orders of `source`, as a draft beside `path` that is gone in the end."""
+    """Write a campaign file for the orders of `source`, as a draft beside `path` that is removed at the end."""
     profiles = need_profiles(settings)
     if panel != SANDBOX and panel not in profiles:
         raise InvalidInput(f"{settings.panels} has no panel {panel}", "correct --panel, or write its profile")
@@ -97,7 +97,7 @@ def generated(
 
 
 def _others(settings: Settings, path: Path) -> list[Path]:
-    """The campaign files there are: the new one's name must not be theirs."""
+    """The present campaign files; they are checked together with the new one for duplicate names."""
     try:
         return [one for one in find_campaigns(settings.files, settings.project) if one.resolve() != path.resolve()]
     except InvalidInput:  # none yet
@@ -105,7 +105,7 @@ def _others(settings: Settings, path: Path) -> list[Path]:
 
 
 def _placed(one: Diagnostic, source: Path, above: int, rows: Sequence[BoughtRow]) -> Diagnostic:
-    """What is wrong with a line that was written, told of the row that it was written from."""
+    """A finding in the written file, moved to the row of `source` that the line was made from."""
     row = one.line - above - 1
     if 0 <= row < len(rows):
         return one._replace(file=str(source), line=rows[row].line, column=1)

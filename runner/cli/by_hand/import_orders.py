@@ -125,7 +125,7 @@ class _Import:
     made: Generated | None = None  # the campaign file that was written for them; it stays if they fit
 
     def run(self) -> ExitCode:
-        """Check, record, show."""
+        """Check, record and show; the exit code. GuardRefused if one of the orders does not fit."""
         checked = asyncio.run(self._carried_out())
         held = [one for one in checked if one.outcome is Imported.HELD]
         file = None if self.made is None or held else self.made.path
@@ -147,7 +147,7 @@ class _Import:
         return code
 
     async def _carried_out(self) -> list[Checked]:
-        """Look and check under the lock, so that a refusal leaves no trace in the state; then backup, then record."""
+        """Check under the lock, then back up, then record; a refused import leaves the state unchanged."""
         from runner.cli.composition import about_to_begin, begun, open_panels
         from runner.store.journal import open_journal
         from runner.store.startup.backup import backup
@@ -188,7 +188,7 @@ class _Import:
 
 
 def _with(checked: Sequence[Checked], outcome: Imported) -> list[Checked]:
-    """The same, with what became of those that would be imported."""
+    """A copy in which the orders that would be imported have `outcome`."""
     return [one._replace(outcome=outcome) if one.outcome is Imported.WOULD else one for one in checked]
 
 
@@ -203,7 +203,7 @@ def _one(campaigns: Sequence[Campaign], address: str, order_id: str) -> Bought:
 
 
 def _many(settings: Settings, path: Path, inputs: Inputs, campaign: str | None) -> list[Bought]:
-    """The listed order of each row; every wrong row on stderr, and exit 10."""
+    """The listed order of each row; if rows are wrong, all of them on stderr and InvalidInput (exit 10)."""
     if campaign is not None and campaign not in {one.name for one in inputs.campaigns}:
         raise InvalidInput(f"no file holds a campaign {campaign}", "correct --campaign, or name its file")
     rows, found = load_bought(path, read_id)

@@ -26,7 +26,7 @@ _LONGEST = 100  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRequest:
-    """What was typed."""
+    """A label as given on the command line."""
 
     panel: str
     text: str
@@ -38,7 +38,7 @@ class LabelRequest:
 def read_request(
     settings: Settings, names: tuple[str, ...], text: str, amount: Decimal | None, *, force: bool
 ) -> LabelRequest:
-    """The options as a request; UsageError if they make none."""
+    """The options as a request; UsageError if they don't go together."""
     if len(names) != 1:
         raise UsageError("--label is about one panel", 'name it: runner balance PANEL --label "top-up"')
     words = clean(text, _LONGEST)
@@ -55,7 +55,7 @@ def read_request(
 
 
 async def label_balance(settings: Settings, request: LabelRequest) -> BalanceSeen:
-    """Look at the balance, and record the label; what was seen. Raises `Interrupted` if the user says no."""
+    """Read the balance and record the label; returns the balance. Raises `Interrupted` if the user says no."""
     from runner.cli.composition import end_run, open_session
 
     inputs = Inputs(campaigns=(), profiles=need_profiles(settings))
@@ -71,7 +71,7 @@ async def label_balance(settings: Settings, request: LabelRequest) -> BalanceSee
 
 
 async def _refreshed(session: Session, name: str) -> Recorded:
-    """The state with the present balance, and with the statuses behind it: a refund that came is no top-up."""
+    """The state after the balance and the statuses were read: a refund must not be taken for a top-up."""
     from runner.engine.refresh import refresh_balance, refresh_statuses
 
     await session.journal.record(DoubtLeftOvers(session.clock.now()))
@@ -93,7 +93,7 @@ def _account(recorded: Recorded, panel: str) -> Account:
 def _choose(
     settings: Settings, request: LabelRequest, recorded: Recorded, session: Session, out: Screen
 ) -> BalanceLabel | None:
-    """The label to record; None, and why, if there is nothing to explain."""
+    """The label to record, after asking if need be; None, with a line on `out`, if nothing is unexplained."""
     account, last = _account(recorded, request.panel), recorded.last_balances[request.panel]
     currency = last.balance.currency
     unlabelled = -(account.unexplained or Decimal(0))  # came in, and no book or label shows it

@@ -107,19 +107,19 @@ _PLACED = "these orders were placed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
-    """One `runner refill`: decided on what is remembered, or on what the panels say now."""
+    """One `runner refill`, decided by the state alone or after the panels were read."""
 
     inputs: Inputs
     names: Sequence[str]
     counts: Mapping[str, int] | None
 
     def rehearse(self, recorded: Recorded, now: datetime) -> list[RequestResult]:
-        """What would be asked for, and what is held, as far as the state knows."""
+        """What would be asked for and what is held, as far as the state tells."""
         due, held = self._decide(recorded, now)
         return held + [_due(one, RequestOutcome.WOULD, one.reason) for one in due]
 
     async def carry_out(self, session: Session) -> list[RequestResult]:
-        """Look first, so that nothing is asked for on old knowledge; then ask, once."""
+        """Read the panels, decide on the state after that, and ask for each refill once."""
         from runner.cli.composition import look
 
         due, results = self._decide(await look(session, self.inputs.campaigns), session.clock.now())
@@ -131,7 +131,7 @@ class _Round:
         return results
 
     def _decide(self, recorded: Recorded, now: datetime) -> tuple[list[DueRefill], list[RequestResult]]:
-        """What may be asked for; and, of orders that were named, what may not."""
+        """The refills to ask for; and of orders that were named, those that are held."""
         if not self.names:
             found = RefillRound(recorded, RefillInputs(now=now, counts=self.counts))
             found.look_at_all(self.inputs.campaigns)
@@ -158,7 +158,7 @@ def _in_session(
     panels: Collection[str],
     carry_out: Callable[[Session], Awaitable[list[RequestResult]]],
 ) -> tuple[list[RequestResult], bool]:
-    """What became of the requests, and whether the run was interrupted."""
+    """The results of the requests, and whether the run was interrupted."""
     from runner.cli.composition import in_session
 
     async def asked(session: Session) -> tuple[list[RequestResult], bool]:
@@ -175,7 +175,7 @@ def _in_session(
 
 
 def _chosen(recorded: Recorded, names: Sequence[str]) -> Chosen:
-    """What the names mean; InvalidInput if one of them means nothing that is placed."""
+    """The attempts that the names select; InvalidInput if a name selects none that is placed."""
     chosen = choose(recorded, names)
     if chosen.wrong:
         raise InvalidInput(f"{'; '.join(chosen.wrong)}; nothing was sent", "runner status lists the addresses")
@@ -183,7 +183,7 @@ def _chosen(recorded: Recorded, names: Sequence[str]) -> Chosen:
 
 
 def _consent(settings: Settings, question: str, panels: Collection[str]) -> None:
-    """Asked before the lock is taken. Raises `GuardRefused` or `Interrupted`; nothing has been sent then."""
+    """Ask if need be, before the lock is taken. Raises `GuardRefused` or `Interrupted`; nothing has been sent then."""
     if settings.yes or all(name == SANDBOX for name in panels):
         return
     if not settings.may_ask:
@@ -211,7 +211,7 @@ def _show(
 
 
 def _exit_code(settings: Settings, results: Sequence[RequestResult], chosen: Chosen) -> ExitCode:
-    """14 if something that was asked for, or named one by one, did not come to its end; a glob may mean too much."""
+    """14 if a request failed, or an order named by its full address was held; orders held under a glob don't count."""
     missed = (RequestOutcome.REFUSED, RequestOutcome.UNKNOWN, RequestOutcome.NOT_SENT)
     failed = any(
         one.outcome in missed or (one.outcome is RequestOutcome.HELD and one.order in chosen.named) for one in results

@@ -64,7 +64,7 @@ def apply(settings: Settings) -> int:
 
 
 def _saved_plan(settings: Settings) -> PlanFile | None:
-    """The plan file, if the one FILE is one."""
+    """The saved plan, if FILES is one; else None. UsageError if other files or filters stand beside it."""
     plans = [name for name in settings.files if name.endswith(".json")]
     if not plans:
         return None
@@ -77,7 +77,7 @@ def _saved_plan(settings: Settings) -> PlanFile | None:
 
 
 def _for_saved(settings: Settings, saved: PlanFile) -> Settings:
-    """The orders of a saved plan are those that it names: their statuses, by which it may have chosen, go on changing."""
+    """Settings that select the orders named in a saved plan: the statuses that it selected by may have changed since."""
     selection = None
     if saved.select or saved.exclude:
         selection = only(one.order for one in saved.saved.actions)
@@ -88,7 +88,7 @@ _AGAIN = "look at a new one: runner plan --out plan.json"
 
 
 class _Consent:
-    """Sees the fresh plan before the first action, and says whether to begin."""
+    """Decides, with the fresh plan and before the first action, whether to begin."""
 
     def __init__(self, settings: Settings, saved: PlanFile | None) -> None:
         self._settings = settings
@@ -97,7 +97,7 @@ class _Consent:
         self.ended: ExitCode | None = None  # how the run ended, once it has
 
     def check_state(self) -> None:
-        """Under the lock, before this run writes: the state must be the one that the saved plan was made from."""
+        """Raise `PlanStale` unless the state is the one that the saved plan was made from. Called under the lock."""
         if self._saved is None:
             return
         check(self._settings.paths)
@@ -106,7 +106,7 @@ class _Consent:
             raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
 
     def need_fresh(self, plan: Plan) -> None:
-        """The saved plan, if there is one, must say what `plan` does. Also asked where nothing is left to be done."""
+        """Raise `PlanStale` if a saved plan differs from `plan`. Also called where nothing is left to be done."""
         if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
             return
         # The serial was compared when the lock was taken; since then this very run has written.
@@ -149,7 +149,7 @@ async def _apply(settings: Settings, inputs: Inputs, asking: _Consent, request: 
 
     with listener(settings) as listen:
         asking.pause = getattr(listen, "pause", asking.pause)
-        async with open_session(settings, inputs, "apply", listen, asking.check_state) as session:
+        async with open_session(settings, inputs, "apply", listen, asking.check_state, copies=True) as session:
             result = await run_pass(session, request, asking)
             if not _has_acted(result):
                 asking.need_fresh(result.plan)
@@ -169,7 +169,7 @@ def _has_acted(result: ApplyResult) -> bool:
 
 
 def _not_recorded(result: ApplyResult, error: StateRefused) -> ApplyResult:
-    """What to show of a run whose end the state did not take: all of it, but never as a success."""
+    """The result of a run whose end could not be recorded: the same, but never a success."""
     if not result.in_doubt and all(order.outcome is OutcomeKind.NOT_SENT for order in result.orders):
         raise StateRefused(f"{error.message}; nothing was bought", error.hint) from error
     return replace(result, exit_code=result.exit_code or ExitCode.FAILURE)

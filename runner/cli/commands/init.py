@@ -57,7 +57,7 @@ def init(folder: Path) -> None:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """The file, whole or not at all, and never over what is there, be it a link to nowhere."""
+    """Write the file whole or not at all; never replaces what is there, not even a dangling link."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(path):
         click.echo(f"kept     {path}")
@@ -74,7 +74,7 @@ def _write_new(path: Path, text: str) -> None:
 
 @contextmanager
 def _draft(path: Path, text: str) -> Iterator[Path]:
-    """A file beside `path` that holds `text`, gone in the end."""
+    """A temporary file beside `path` that holds `text`; removed at the end."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")
@@ -84,7 +84,7 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
 
 
 def _ignore(path: Path) -> None:
-    """The database is not for git; lineage.json, which tells a wrong database from the right one, is."""
+    """Keep the database out of git, but not lineage.json, which tells a wrong database from the right one."""
     if belongs_to_a_state(path, ()):
         raise InvalidInput(f"{path} is a file of a state", "remove that link")
     present = path.read_text(encoding="utf-8") if path.exists() else ""

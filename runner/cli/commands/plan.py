@@ -68,7 +68,7 @@ def plan(
 
 
 def plan_request(settings: Settings, inputs: Inputs) -> PlanRequest:
-    """What the flags ask of a plan; the errors of the counts on stderr, and exit 10, if they have any."""
+    """The request that the flags make. InvalidInput (exit 10) if the counts have errors; they are on stderr then."""
     return PlanRequest(
         campaigns=inputs.campaigns,
         selection=settings.selection,
@@ -80,7 +80,7 @@ def plan_request(settings: Settings, inputs: Inputs) -> PlanRequest:
 
 
 def plan_exit_code(made: Plan, *, detailed: bool) -> ExitCode:
-    """10 and 11 win over 15, and 15 over 2."""
+    """The exit code of a plan: 10 and 11 come before 15, and 15 before 2."""
     if made.exit_code is not ExitCode.OK:
         return made.exit_code
     if made.has_doubts:
@@ -89,7 +89,7 @@ def plan_exit_code(made: Plan, *, detailed: bool) -> ExitCode:
 
 
 def next_command(settings: Settings, out: Path | None = None) -> str:
-    """The line that would carry the plan out, with the flags that made it."""
+    """The command that carries the plan out, with the flags that it was made with."""
     if out is not None:
         return f"runner apply {out}"
     words = ["runner apply", *settings.files]

@@ -124,7 +124,7 @@ def report(settings: Settings, *, since: str | None, until: str | None, by: str 
 def _money_warnings(
     campaigns: Sequence[Campaign], profiles: Mapping[str, PanelProfile], recorded: Recorded, now: datetime
 ) -> list[str]:
-    """One sentence for each overdrawn budget, and for money that exclusive accounts miss; empty while all is well."""
+    """One sentence for each overdrawn budget and for each exclusive account where money is missing."""
     committed = Committed(
         history=History(recorded, campaigns, now),
         balances={panel: seen.balance for panel, seen in recorded.last_balances.items()},
@@ -135,7 +135,7 @@ def _money_warnings(
 
 
 def _listed_money_warnings(settings: Settings, recorded: Recorded, now: datetime) -> list[str]:
-    """The same for a command that needs no campaign files: of those that are there and can be read."""
+    """The same for a command without FILES: for the campaigns of the project that can be read."""
     try:
         inputs, _ = read_inputs(settings)
     except InvalidInput:  # there are none

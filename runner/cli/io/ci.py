@@ -25,12 +25,12 @@ _SMALLEST = 2000  # bytes of a summary that say anything
 
 
 def is_active(settings: Settings) -> bool:
-    """True if this is a step of a GitHub workflow that wants to be told."""
+    """True inside a step of a GitHub workflow, unless --no-ci was given."""
     return not settings.no_ci and os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def tell(model: "ReportModel") -> None:
-    """Everything about a finished command."""
+    """Write annotations, the step summary and the step outputs for a finished command."""
     from runner.report.documents.github import of_model, output_lines, outputs
     from runner.report.documents.markdown import SUMMARY_LIMIT, for_step_summary
 
@@ -51,7 +51,7 @@ def tell(model: "ReportModel") -> None:
 
 
 def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: int = 0) -> None:
-    """Findings in files; `more` lines are kept free for what follows."""
+    """Write annotations for findings in files, leaving room for `more` others."""
     if is_active(settings):
         from runner.report.documents.github import MOST_ANNOTATIONS, of_diagnostics
 
@@ -59,7 +59,7 @@ def tell_files(settings: Settings, diagnostics: Iterable[Diagnostic], *, more: i
 
 
 def tell_failure(arguments: Collection[str], message: str, hint: str, code: int) -> None:
-    """A command that ended before it had a result."""
+    """Write an annotation and the exit code for a command that ended without a result."""
     no_ci = "--no-ci" in arguments or bool(os.environ.get("BULK_RUNNER_NO_CI"))
     if not is_active(Settings(no_ci=no_ci)) or not _COMMANDS.intersection(arguments):
         return
@@ -91,7 +91,7 @@ def _annotate(annotations: "Iterable[Annotation]") -> None:
 
 
 def _in_workspace(name: str) -> str:
-    """The file as GitHub knows it: from the root of the checkout."""
+    """`name` relative to the root of the checkout, as GitHub needs it."""
     workspace = os.environ.get("GITHUB_WORKSPACE")
     if not name or not workspace:
         return name

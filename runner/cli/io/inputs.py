@@ -93,7 +93,7 @@ def need_counts(settings: Settings) -> Mapping[str, int] | None:
 
 
 def listed_in_project(folder: Path) -> LoadedCampaigns:
-    """What campaigns/*.yaml of a project holds; nothing where there is no such file."""
+    """The campaigns of campaigns/*.yaml in a project's folder; empty if there are none."""
     try:
         paths = find_campaigns((), folder)
     except InvalidInput:
@@ -102,7 +102,7 @@ def listed_in_project(folder: Path) -> LoadedCampaigns:
 
 
 def others(settings: Settings) -> Callable[[], Collection[str]]:
-    """Names the campaigns of campaigns/*.yaml where FILES name some of all there are; files are read when it is asked."""
+    """A function that names the project's campaigns if FILES are given, else none. It reads files only when called."""
 
     def names() -> Collection[str]:
         return {one.name for one in listed_in_project(settings.project).campaigns} if settings.files else ()
@@ -111,7 +111,7 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
 
 
 def need_panels(settings: Settings, profiles: Mapping[str, PanelProfile], names: Iterable[str], what: str) -> None:
-    """InvalidInput unless there is a profile for each panel of `names`, where `what` was done."""
+    """InvalidInput unless each panel of `names` has a profile; `what` completes the message: "where …"."""
     for name in sorted(names):
         if name != SANDBOX and name not in profiles:
             raise InvalidInput(
@@ -121,9 +121,9 @@ def need_panels(settings: Settings, profiles: Mapping[str, PanelProfile], names:
 
 
 def admit_run(settings: Settings, inputs: Inputs, command: str, panels: Collection[str] | None = None) -> bool:
-    """True if a run that will write the state begins it for real panels. StateRefused if it may not write it.
+    """True if this run begins a new state for real panels, False if it goes on with one. StateRefused if it may not.
 
-    `panels`: those that it speaks with, if not of the campaigns. Call it again under the lock.
+    `panels` are those that the run uses; None: those of the campaigns. To be called again under the lock.
     """
     from runner.store.integrity.progress_evidence import check
     from runner.store.startup.first_start import Beginning, admit
@@ -147,7 +147,7 @@ def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) ->
 
 
 def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
-    """The same plan, its problems at the very values that they are about."""
+    """The same plan; its problems have the line and column of the values that they are about."""
     if not plan.problems:
         return plan
     from runner.files.campaign.places import located as found
@@ -162,25 +162,22 @@ def start_logging(settings: Settings) -> None:
     """
     log = logging.getLogger("runner")
     log.setLevel(logging.DEBUG if settings.debug or settings.log_file else logging.WARNING)
-    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    if settings.debug:
-        on_screen = logging.StreamHandler(sys.stderr)
-        on_screen.setFormatter(form)
-        log.addHandler(on_screen)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if settings.debug else []
     if settings.log_file:
         try:
             os.close(os.open(settings.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-            in_file = _LogFile(settings.log_file, encoding="utf-8")
+            handlers.append(_LogFile(settings.log_file, encoding="utf-8"))
         except OSError as error:
             raise InvalidInput(
                 f"--log-file {settings.log_file}: {error.strerror}", "name a file you may write"
             ) from error
-        in_file.setFormatter(form)
-        log.addHandler(in_file)
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)
 
 
 class _LogFile(logging.FileHandler):
-    """A log that can't be written stops nothing; it is told once, at the end."""
+    """A log file whose write errors stop nothing: they are reported once, at the end of the process."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # logging's signature
         error = sys.exc_info()[1]

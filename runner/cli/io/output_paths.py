@@ -62,7 +62,7 @@ def refuse_overwriting(
 
 
 class _Known:
-    """The files that a command reads, or that another one of the same project would."""
+    """The input files of a command and of its project."""
 
     def __init__(self, settings: Settings, inputs: Inputs | None, read: Iterable[Path]) -> None:
         self._project = settings.project
@@ -95,7 +95,7 @@ class _Known:
 
 
 def _identity(path: Path) -> object:
-    """What two names of one file share: the file itself, or the place where it would be."""
+    """Equal for two names of one file: device and inode, or the real path of a file that does not exist."""
     try:
         found = path.stat()
     except OSError:

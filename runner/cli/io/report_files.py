@@ -33,7 +33,7 @@ def claim(
     new: Path | None = None,
     read: Iterable[Path] = (),
 ) -> None:
-    """Before anything is done: UsageError for an output that is another file of ours, InvalidInput for one that can't be.
+    """Check the outputs before anything is done: UsageError for one that is a file of ours, InvalidInput if unwritable.
 
     `out`: a plan to be saved; `new`: a campaign file to be written; `read`: files that are read and that no flag of
     `Settings` names. Opens the log.
@@ -148,7 +148,7 @@ def _whole(target: Path, newline: str | None = None) -> Iterator[TextIO]:
 
 @contextmanager
 def _draft(target: Path) -> Iterator[Path]:
-    """An empty file beside the target, gone at the end unless it was moved. OSError where the target can't be written."""
+    """An empty temporary file beside the target, removed at the end unless it was moved. OSError if unwritable."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if target.exists() and not os.access(target, os.W_OK):
@@ -167,7 +167,7 @@ def _target(path: Path) -> Path:
 
 
 def _is_file(target: Path) -> bool:
-    """True for a file, and for what will be one."""
+    """True for a file, a folder, and a path where nothing is yet; False for pipes and devices."""
     return target.is_file() or target.is_dir() or not target.exists()
 
 

@@ -13,13 +13,13 @@ from runner.store.read.snapshot import read_state
 
 
 def remembered(settings: Settings) -> Recorded:
-    """The state as it is; marks that no living run owns are shown as the doubts they are."""
+    """The present state; marks that no running process owns count as doubts."""
     check(settings.paths)
     return read_state(settings.paths, lock_is_free=is_free(settings.paths))
 
 
 def need_state(settings: Settings, address: str) -> None:
-    """InvalidInput if there is no state, before a lock makes its directory. StateRefused if there should be one."""
+    """InvalidInput if there is no state (a lock would make its directory); StateRefused if there was one."""
     check(settings.paths)
     if not settings.paths.db.exists():
         raise InvalidInput(
@@ -28,12 +28,12 @@ def need_state(settings: Settings, address: str) -> None:
 
 
 def nothing_known(settings: Settings) -> list[str]:
-    """A warning where there is no state at all: then nothing that is shown tells what was bought."""
+    """A warning if there is no state: what is shown then says nothing about what was bought."""
     if settings.paths.db.exists():
         return []
     return [f"there is no state {settings.state} yet; another one is named with --state"]
 
 
 def balance_history(settings: Settings, panels: Collection[str]) -> list[BalanceSeen]:
-    """Every balance of `panels` that was seen, in time order; of equal ones in a row the first and the last."""
+    """All recorded balances of `panels` in time order; of a row of equal ones the first and the last."""
     return read_balances(settings.paths, panels)

@@ -12,7 +12,7 @@ from runner.core.errors import Interrupted
 
 
 def confirm(question: str, undone: str = "sent") -> None:
-    """Return once the user agrees; else Interrupted, which says that nothing was `undone`. Blocks the event loop."""
+    """Ask on the terminal, blocking the event loop. Raises `Interrupted` ("nothing was …") unless the answer is yes."""
     with signals.asking():
         agreed = click.confirm(question, default=False, err=True)
     if not agreed:

@@ -7,7 +7,7 @@ _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 def forbid_core_dumps() -> None:
-    """From now on no crash writes a core dump; on Linux a debugger then needs root.
+    """Switch core dumps off for this process; on Linux a debugger then needs root.
 
     The limit alone is not enough: where the kernel hands dumps to a program (core_pattern with a pipe), it ignores it.
     """

@@ -39,14 +39,14 @@ def endings() -> list[int]:
 
 
 def interrupt_on_all() -> None:
-    """For a whole process: outside of a run, each ending does what Ctrl-C does."""
+    """Make every ending signal act like Ctrl-C, for the time outside of a run."""
     for number in endings():
         if number != signal.SIGINT:
             signal.signal(number, _as_ctrl_c)
 
 
 def ignore_all() -> None:
-    """Once it is decided how the process ends: a late signal would replace that exit code while the interpreter shuts down."""
+    """Ignore every ending signal: a late one would replace the exit code while the interpreter shuts down."""
     for number in endings():
         signal.signal(number, signal.SIG_IGN)
 
@@ -87,7 +87,7 @@ def draining(run: "Stop") -> Iterator[None]:
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """While a question blocks the event loop, its own signal handlers can't run: each ending must end the question."""
+    """Make every ending signal end the question that blocks the event loop, whose own handlers can't run meanwhile."""
     former = {number: signal.getsignal(number) for number in endings()}
     for number in former:
         signal.signal(number, signal.default_int_handler)
@@ -108,7 +108,7 @@ def leave(in_flight: int) -> None:
 
 
 def _is_another(number: int, since: float) -> bool:
-    """True for a signal that was sent by somebody who knows of the first, `since` seconds ago."""
+    """False if the signal, `since` seconds after the first, is only an echo of that one."""
     if number == signal.SIGXCPU:  # comes again with every further second of CPU time
         return False
     return since >= (_ONE_HANGUP if number == signal.SIGHUP else _ONE_SIGNAL)

@@ -24,7 +24,7 @@ _READER_LEFT = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 class Outlet(io.RawIOBase):
-    """The bottom of a standard stream: takes every byte, and keeps the first error for later."""
+    """The lowest layer of a standard stream: writes never fail; the first error is kept."""
 
     def __init__(self, descriptor: int, *, is_open: bool = True) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Outlet(io.RawIOBase):
         return "" if self.error is None or self.error.errno in _READER_LEFT else self.error.strerror or str(self.error)
 
     def write(self, given: "ReadableBuffer", /) -> int:
-        """All of it was taken, whatever became of it."""
+        """Write what can be written; returns the full size even if that failed."""
         left = memoryview(given).cast("B")
         size = len(left)
         if not self._is_open and size and self.error is None:
@@ -53,7 +53,7 @@ class Outlet(io.RawIOBase):
         return size
 
     def writable(self) -> bool:
-        """Always."""
+        """True."""
         return True
 
     def fileno(self) -> int:
@@ -93,7 +93,7 @@ _lost: list[str] = []  # of this process
 
 
 def note_lost(words: str) -> None:
-    """Have `words` told at the end of this process: a file that is written as things happen could not be."""
+    """Report `words` at the end of this process: a file that is written during the run could not be."""
     if words not in _lost:
         _lost.append(words)
 
@@ -132,7 +132,7 @@ def _fill_gaps() -> frozenset[int]:
 
 
 def _text(outlet: Outlet, former: TextIO | None, *, errors: str, by_line: bool) -> TextIO:
-    """A text stream over the outlet that behaves as Python's own did; UTF-8 where there was none."""
+    """A text stream over the outlet with the encoding and error handling of `former`; UTF-8 if that was closed."""
     encoding, at_once = "utf-8", False
     if isinstance(former, io.TextIOWrapper):
         former.flush()

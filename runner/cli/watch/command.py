@@ -104,7 +104,7 @@ class _Watching:
         self._run_id = ""
 
     async def run(self) -> WatchResult:
-        """To the end of the watch. Raises what its first pass raises."""
+        """Run the watch to its end. Raises what its first pass raises."""
         from runner.cli.watch.one_pass import Passes
 
         clock, stop = SystemClock(), Stop()
@@ -174,7 +174,7 @@ class _Watching:
         prompt()
 
     def tell(self, watched: WatchResult) -> ExitCode:
-        """The end of it on stdout and in reports; the exit code."""
+        """Show the result on stdout and in reports; returns the exit code."""
         result, last = watched.result, watched.last
         if result is None or last is None:
             return watched.exit_code

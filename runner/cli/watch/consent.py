@@ -23,7 +23,7 @@ Asking = Callable[[Plan, Callable[[bool], None]], None]
 
 
 class Consent:
-    """Sees each pass's plan, and says whether to begin; looks at what is left over afterwards."""
+    """Decides for each pass's plan whether to begin, and what of the next plan nobody has agreed to."""
 
     def __init__(self, *, may_act: bool, ask: Asking | None) -> None:
         """`may_act`: without a question; `ask`: None if nobody can be asked."""
@@ -42,14 +42,14 @@ class Consent:
         self.is_off = is_off
 
     def __call__(self, plan: Plan) -> bool:
-        """True to begin. What was not agreed to holds back the whole of this pass: the next leaves it out."""
+        """True to begin. One action that nobody agreed to holds the whole pass back; the next pass leaves it out."""
         return not self.is_off and (self._is_free(plan) or not self._approval.beyond(plan, self._campaigns))
 
     def _is_free(self, plan: Plan) -> bool:
         return self._may_act or plan.panels <= {SANDBOX}
 
     def review(self, next_plan: Plan) -> Beyond | None:
-        """What the next pass would do that nobody has agreed to; it is left out until somebody does. None: nothing."""
+        """What of the next plan nobody has agreed to (None: nothing); it is held back until somebody does."""
         beyond = None if self._is_free(next_plan) else self._approval.beyond(next_plan, self._campaigns)
         self.held = beyond.addresses if beyond else frozenset()
         return beyond or None
@@ -62,7 +62,7 @@ class Consent:
     def question(
         self, plan: Plan, beyond: Beyond, recorded: Recorded, wake: Callable[[], None]
     ) -> asyncio.Future[bool] | None:
-        """Ask, unless the same is being asked or was answered; the answer to come. `wake` is called with a yes."""
+        """Ask; returns the future answer, or None if the same was asked before or a question is open. A yes calls `wake`."""
         about = frozenset(f"{one.order.address} {one.order.terms} {one.cost}" for one in beyond.purchases)
         about |= {f"refill {one.order} {one.attempt_id}" for one in beyond.refills}
         about |= {f"cancel {one.order} {one.attempt_id}" for one in beyond.cancels}
@@ -103,12 +103,12 @@ class TerminalLine:
         self._then: Callable[[str], None] | None = None
 
     def read(self, then: Callable[[str], None]) -> None:
-        """Call `then` with the next line; with an empty one at the end of input."""
+        """Call `then` with the next line of input; with an empty text at its end."""
         self._then = then
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._ready)
 
     def close(self) -> None:
-        """Wait for no line any more."""
+        """Stop waiting for a line."""
         if self._then is not None:
             self._then = None
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())

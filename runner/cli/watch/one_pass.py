@@ -40,7 +40,7 @@ _SHOWN = 5  # errors of the files that are told one by one
 
 @dataclass(slots=True, kw_only=True)
 class Passes:
-    """Makes the passes of one watch, and remembers what they need of one another."""
+    """Makes the passes of one watch, and keeps what one pass needs of the former ones."""
 
     settings: Settings
     adaptive: bool  # ask for statuses as they become due; else for all that is live in every pass
@@ -83,7 +83,7 @@ class Passes:
         return passed
 
     async def _look_for_others(self, error: PanelUnreachable) -> Outage:
-        """Which panels do not answer; the error itself if there is none that does."""
+        """Which panels do not answer, and until when; raises `error` if none or all of them answer."""
         down: set[str] = set()
         asked_for = timedelta()
         panels = self.inputs.panels
@@ -111,9 +111,8 @@ class Passes:
         self.consent.begin(inputs.campaigns, is_off=obstacle is not None)
         copies = self._needs_copy()
         async with open_session(self.settings, inputs, "watch", self.listen, stop=self.stop, copies=copies) as session:
-            self.settings = replace(
-                self.settings, new_state=False
-            )  # it has begun; were it to vanish, that is no beginning
+            # The state has begun: should it vanish now, a later pass must not begin another.
+            self.settings = replace(self.settings, new_state=False)
             if copies:
                 self._copied_at, self._acted = self.clock.now(), False
             if not self._is_chosen:
@@ -124,7 +123,7 @@ class Passes:
         return await self._asked(replace(passed, outage=outage), number)
 
     async def _asked(self, passed: PassResult, number: int) -> PassResult:
-        """Ask about what nobody has agreed to: at the first pass the answer is waited for, later it may come when it comes."""
+        """Ask about what nobody has agreed to: the first pass waits for the answer, later ones do not."""
         if passed.obstacle is not None or passed.fatal is not None or passed.result.interrupted:
             return passed
         if passed.result.plan.exit_code or not (beyond := self.consent.review(passed.next_plan)):
@@ -147,7 +146,7 @@ class Passes:
     async def _left(
         self, session: Session, result: ApplyResult, inputs: Inputs, obstacle: RunnerError | None
     ) -> PassResult:
-        """What the pass leaves: the state after it, and what the next would do."""
+        """The result of the pass, the state after it, and what the next pass would do."""
         fatal: RunnerError | None = None
         recorded, next_plan = Recorded(), result.plan
         try:
@@ -190,7 +189,7 @@ class Passes:
         )
 
     def _choose(self, recorded: Recorded) -> None:
-        """Statuses change while a watch goes on: what is chosen by them is what had them when it began."""
+        """Fix the selection at the first pass: orders selected by status stay selected when their status changes."""
         selector = self.settings.selection
         if selector is not None and selector.needs_state:
             bound = selector.bind(self.inputs.campaigns, recorded, self.clock.now())
@@ -199,12 +198,12 @@ class Passes:
         self._is_chosen = True
 
     def _needs_copy(self) -> bool:
-        """Before the first pass, after one that bought something, and once a day: what was bought is in a backup."""
+        """True before the first pass, after one that acted, and once a day."""
         copied = self._copied_at
         return copied is None or self._acted or self.clock.now() - copied >= COPY_EVERY
 
     def _read(self, *, is_first: bool) -> RunnerError | None:
-        """Take in the files as they are now; why they can't be used: the former ones are then polled for, nothing is bought."""
+        """Read the files anew. Returns why they can't be used: then the former ones are polled for and nothing is bought."""
         try:
             inputs, diagnostics = read_inputs(self.settings)
             counts = self._read_counts()
@@ -240,7 +239,7 @@ class Passes:
 
 
 def _spent(recorded: Recorded, runs: set[str]) -> Decimal:
-    """What counts against --max-cost: all that these runs have bought, or may have; refunds give nothing back to it."""
+    """What these runs have spent towards --max-cost: purchases and doubts, without subtracting refunds."""
     bought = (
         (attempt, booked)
         for attempt in recorded.each()
