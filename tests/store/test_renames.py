@@ -3,7 +3,7 @@
 from runner.core.operations import BeginRun, EndRun, Protect, Rename, Unprotect
 from runner.store.read.runs import read_runs
 from runner.store.read.snapshot import read_state
-from runner.store.recovery.repair import plan_move, plan_removal, repairing
+from runner.store.recovery.repair import carry_out, plan_move, plan_removal
 from runner.store.recovery.restore import plan_restore, restore
 from runner.store.startup.backup import backup
 from tests.store.making import NOW, a_mark, a_settle, placed, raw
@@ -44,12 +44,12 @@ def test_protection_goes_with_state_mv_and_state_rm(writer, paths, lock, clock):
     grown(writer)
     writer.commit([EndRun("run-1", 0, NOW)])
     writer.close()
-    with repairing(paths, lock, clock, "state mv") as state:
-        state.carry_out([plan_move(read_state(paths), ("spring", "order-1"), ("summer", "one"))])
+    moves = [plan_move(read_state(paths), ("spring", "order-1"), ("summer", "one"))]
+    carry_out(paths, lock, clock, "state mv", moves)
     assert read_state(paths).protected == {("summer", "one")}
     clock.advance(1)
-    with repairing(paths, lock, clock, "state rm") as state:
-        state.carry_out([plan_removal(read_state(paths), ("summer", "one"), accepted=True)])
+    moves = [plan_removal(read_state(paths), ("summer", "one"), accepted=True)]
+    carry_out(paths, lock, clock, "state rm", moves)
     assert read_state(paths).protected == {("summer", "one~removed1")}
 
 

@@ -227,11 +227,7 @@ def _locked(settings: Settings, command: str) -> Iterator[StateLock]:
 
 def _carry_out(settings: Settings, lock: StateLock, moves: "Sequence[Move]", what: str) -> None:
     from runner.report.text.state import render_moves
-    from runner.store.recovery.repair import repairing
+    from runner.store.recovery.repair import carry_out
 
-    kept = None
-    if not settings.dry_run:
-        with repairing(settings.paths, lock, SystemClock(), what) as repair:
-            repair.carry_out(moves)
-            kept = repair.kept
+    kept = None if settings.dry_run else carry_out(settings.paths, lock, SystemClock(), what, moves)
     render_moves(moves, settings.stdout(), kept, done=not settings.dry_run)

@@ -156,7 +156,7 @@ def refuse_astray(
 
     Then two copies went apart, and the other one has bought: that this one has the higher serial says nothing.
     """
-    if run is None or connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone():
+    if knows_run(connection, run):
         if newest is None or is_held(connection, newest):
             return
         run = newest.run
@@ -209,6 +209,11 @@ def _newest(paths: StatePaths, serial: int) -> dict[str, str]:
 def is_held(connection: sqlite3.Connection, newest: Newest) -> bool:
     """True if the database holds that very attempt."""
     return connection.execute("SELECT 1 FROM attempts WHERE id = ? AND run_id = ?", newest).fetchone() is not None
+
+
+def knows_run(connection: sqlite3.Connection, run: str | None) -> bool:
+    """True if the database holds that run, or none is asked for."""
+    return run is None or connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
 
 
 def newest_attempt(connection: sqlite3.Connection) -> Newest | None:

@@ -14,7 +14,7 @@ from runner.core.errors import StateRefused
 from runner.store.connection import reading
 from runner.store.disk.paths import StatePaths
 from runner.store.integrity.high_water import Found, HighWater, place_of, read_mark
-from runner.store.integrity.lineage import Lineage, Noted, compare, found, is_held, read_noted, refuse_astray
+from runner.store.integrity.lineage import Lineage, Noted, compare, found, is_held, knows_run, read_noted, refuse_astray
 
 
 class Witness(NamedTuple):
@@ -116,15 +116,11 @@ def holds_all(connection: sqlite3.Connection, present: Lineage, evidence: Eviden
     """True if a database of that lineage and serial holds all that the evidence tells of."""
     noted = evidence.noted
     if noted is not None:
-        if _is_newer(noted.known, present):
+        if noted.known.lineage == present.lineage and not knows_run(connection, noted.run):
             return False
-        if noted.known.lineage == present.lineage:
-            run, newest = noted.run, noted.newest
-            if run is not None and not connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone():
-                return False
-            if newest is not None and not is_held(connection, newest):
-                return False
-    return all(_lack(connection, present, witness) is None for witness in evidence.witnesses)
+        if _lack(connection, present, HighWater(noted.known, 0, noted.newest), is_of_here=True):
+            return False
+    return not any(_lack(connection, present, one.mark, is_of_here=one.is_of_here) for one in evidence.witnesses)
 
 
 class _Lack(StrEnum):
@@ -135,26 +131,21 @@ class _Lack(StrEnum):
     PURCHASES = "purchases"  # it has others in their place
 
 
-def _lack(connection: sqlite3.Connection, present: Lineage, witness: Witness) -> _Lack | None:
-    mark = witness.mark
+def _lack(connection: sqlite3.Connection, present: Lineage, mark: HighWater, *, is_of_here: bool) -> _Lack | None:
     if mark.lineage.family != present.family or mark.lineage.epoch > present.epoch:
         return _Lack.LINEAGE
     if mark.lineage.epoch < present.epoch:  # it lags: a copy was restored where it could not be written
         return None
     is_astray = mark.newest is not None and not is_held(connection, mark.newest)
     # Of a copy that has gone on in another folder only purchases matter: it may have been used for a look.
-    if present.serial < mark.lineage.serial and (witness.is_of_here or is_astray):
+    if present.serial < mark.lineage.serial and (is_of_here or is_astray):
         return _Lack.COMMITS
     return _Lack.PURCHASES if is_astray else None
 
 
-def _is_newer(known: Lineage, present: Lineage) -> bool:
-    return known.family != present.family or (known.epoch, known.serial) > (present.epoch, present.serial)
-
-
 def _refuse_unless_held(paths: StatePaths, connection: sqlite3.Connection, present: Lineage, witness: Witness) -> None:
     path, mark = witness.path, witness.mark
-    match _lack(connection, present, witness):
+    match _lack(connection, present, mark, is_of_here=witness.is_of_here):
         case _Lack.LINEAGE:
             raise StateRefused(
                 f"the state {paths.db} is of another lineage ({present.lineage}) than {path} tells of "

@@ -5,10 +5,9 @@ list.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.core.attempts import FORGOTTEN, OPEN_STATES, Attempt, AttemptState
 from runner.core.errors import InvalidInput, StateRefused
@@ -88,24 +87,14 @@ def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
     return Move(key, (key[0], next(name for name in names if name not in taken)), removed)
 
 
-class Repairing(NamedTuple):
-    """A state that is open for repairs."""
+def carry_out(paths: StatePaths, lock: StateLock, clock: Clock, what: str, moves: Sequence[Move]) -> Path | None:
+    """Carry the moves out, all or none, inside a run of its own that `what` describes; the backup that was made before.
 
-    carry_out: Callable[[Sequence[Move]], int]  # all or none; answers with the number of attempts moved
-    kept: Path | None  # the backup that was made before
-
-
-@contextmanager
-def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> Iterator[Repairing]:
-    """A way to carry moves out, together, inside a run of its own that `what` describes. Makes a backup before.
-
-    Left-over marks become doubts first, as at every start.
+    Left-over marks become doubts first, as at every start. StateRefused if the state has changed meanwhile.
     """
     run_id = new_run_id(clock.now())
     kept = backup(paths, clock)
-    writer = open_writer(paths, lock, clock).writer
-
-    def carry_out(moves: Sequence[Move]) -> int:
+    with closing(open_writer(paths, lock, clock).writer) as writer:
         for operation in (
             BeginRun(run_id, what, clock.now()),
             DoubtLeftOvers(clock.now()),
@@ -115,12 +104,7 @@ def repairing(paths: StatePaths, lock: StateLock, clock: Clock, what: str) -> It
             (result,) = writer.commit([operation])
             if isinstance(result, StateRefused):
                 raise result
-        return sum(len(move.attempts) for move in moves)
-
-    try:
-        yield Repairing(carry_out, kept)
-    finally:
-        writer.close()
+    return kept
 
 
 def attempts_of(recorded: Recorded, key: Key) -> Sequence[Attempt]:

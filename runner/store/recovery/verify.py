@@ -15,11 +15,10 @@ from runner.store.disk.location_checks import files_of, refuse_unsafe_place
 from runner.store.disk.lock import is_free
 from runner.store.disk.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, StatePaths
 from runner.store.integrity.database_check import broken_rules_in, storage_damage_of
-from runner.store.integrity.lineage import found
+from runner.store.integrity.lineage import Lineage, found
 from runner.store.integrity.progress_evidence import Evidence, gather, refuse_if_behind, refuse_if_lost
 from runner.store.integrity.startup_check import (
     MARKED,
-    Left,
     is_noted,
     look_beside,
     missing_rows,
@@ -88,7 +87,10 @@ def verify(paths: StatePaths) -> Verified:
     if not paths.db.exists():
         refuse_if_lost(paths, gather(paths))
         return Verified((), (), 0, "", 0)
-    findings = [*_place(paths), *_privacy(paths), *_reserves(paths)]
+    findings: list[Finding] = []
+    with _told(findings):
+        refuse_unsafe_place(paths)
+    findings += [*_privacy(paths), *_reserves(paths)]
     attempts, lineage, serial = 0, "", 0
     is_at_rest = is_free(paths)  # else a run is writing, and what lies beside the database is on its way
     evidence: Evidence | None = None
@@ -101,12 +103,16 @@ def verify(paths: StatePaths) -> Verified:
                 findings.append(Finding(f"{paths.db} is empty", _RESTORE))
             else:
                 if is_at_rest:
-                    findings += _left_behind(paths, left, connection)
+                    with _told(findings):
+                        refuse_damaged_log(paths, left.log)
+                    if missing := missing_rows(connection, evidence, found(connection, paths)):
+                        findings.append(Finding(f"the database is damaged: {missing}", _RESTORE))
                     with _told(findings):
                         seals = seals_for(paths, left, connection, found(connection, paths))
                 findings += _database(connection)
                 known = found(connection, paths)
-                findings += _evidence(paths, evidence, connection)
+                with _told(findings):
+                    findings += _evidence(paths, evidence, refuse_if_behind(paths, evidence, connection), connection)
                 lineage, serial = known or ("", 0)
                 (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
         if seals:
@@ -124,16 +130,6 @@ def _told(findings: list[Finding]) -> Iterator[None]:
         yield
     except StateRefused as refusal:
         findings.append(Finding(refusal.message, refusal.hint))
-
-
-def _left_behind(paths: StatePaths, left: Left, connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What the last run left: its log, and as many orders as its mark counts."""
-    try:
-        refuse_damaged_log(paths, left.log)
-    except StateRefused as refusal:
-        yield Finding(refusal.message, refusal.hint)
-    if missing := missing_rows(connection, left.evidence, found(connection, paths)):
-        yield Finding(f"the database is damaged: {missing}", _RESTORE)
 
 
 def _marks_words(evidence: Evidence | None) -> str:
@@ -177,12 +173,9 @@ def _definitions(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
     return {name: (kind, " ".join(sql.split())) for name, kind, sql in rows}
 
 
-def _evidence(paths: StatePaths, evidence: Evidence, connection: sqlite3.Connection) -> Iterator[Finding]:
-    try:
-        present = refuse_if_behind(paths, evidence, connection)
-    except StateRefused as refusal:
-        yield Finding(refusal.message, refusal.hint)
-        return
+def _evidence(
+    paths: StatePaths, evidence: Evidence, present: Lineage | None, connection: sqlite3.Connection
+) -> Iterator[Finding]:
     if present is None:
         yield Finding(f"{paths.db} does not say of which lineage it is", _RESTORE)
         return
@@ -195,13 +188,6 @@ def _evidence(paths: StatePaths, evidence: Evidence, connection: sqlite3.Connect
             yield Finding(f"the high-water mark {place.path} can't be read: {place.trouble}", _NEXT_RUN)
     if evidence.beside.mark is None and not evidence.beside.trouble and is_noted(connection, MARKED):
         yield Finding(f"the high-water mark {evidence.beside.path} is missing", _NEXT_RUN)
-
-
-def _place(paths: StatePaths) -> Iterator[Finding]:
-    try:
-        refuse_unsafe_place(paths)
-    except StateRefused as refusal:
-        yield Finding(refusal.message, refusal.hint)
 
 
 def _privacy(paths: StatePaths) -> Iterator[Finding]:

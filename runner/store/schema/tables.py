@@ -15,6 +15,18 @@ from runner.core.refills import CancelState, Finality, RefillState
 metadata = MetaData()
 
 
+def _texts(*names: str, nullable: bool = False) -> list[Column[str]]:
+    return [Column(name, Text, nullable=nullable) for name in names]
+
+
+def _integers(*names: str, nullable: bool = False) -> list[Column[int]]:
+    return [Column(name, Integer, nullable=nullable) for name in names]
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, nullable=False)
+
+
 def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
     # No IN: for more than two words SQLite builds a temporary index at every row, 17 us of the 31 that a mark took.
     return CheckConstraint(" OR ".join(f"{column} = '{word}'" for word in words), name=f"{column}_is_known")
@@ -24,7 +36,7 @@ meta = Table(
     "meta",
     metadata,
     Column("key", Text, primary_key=True, nullable=False),  # `lineage` and `serial`
-    Column("value", Text, nullable=False),
+    *_texts("value"),
     sqlite_strict=True,
 )
 
@@ -32,45 +44,33 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True, nullable=False),
-    Column("command", Text, nullable=False),
-    Column("started_at", Text, nullable=False),
+    *_texts("command", "started_at"),
     Column("ended_at", Text),  # none: still running, or killed
-    Column("exit_code", Integer),
+    *_integers("exit_code", nullable=True),
     sqlite_strict=True,
 )
 
 attempts = Table(  # the columns are the fields of core.attempts.Attempt, in their order
     "attempts",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
-    Column("campaign", Text, nullable=False),
-    Column("order_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("slot", Integer, nullable=False),
-    Column("panel", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("link", Text, nullable=False),
-    Column("quantity", Integer, nullable=False),
-    Column("runs", Integer),
-    Column("interval", Integer),
-    Column("rate", Text, nullable=False),
-    Column("expected_charge", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    _id(),
+    *_texts("campaign", "order_id", "kind"),
+    *_integers("slot"),
+    *_texts("panel", "service", "link"),
+    *_integers("quantity"),
+    *_integers("runs", "interval", nullable=True),
+    *_texts("rate", "expected_charge", "state"),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
-    Column("marked_at", Text, nullable=False),
-    Column("settled_at", Text),
-    Column("panel_order_id", Text),
-    Column("message", Text, nullable=False),
-    Column("phase", Text),
-    Column("status", Text, nullable=False),
-    Column("status_text", Text, nullable=False),
-    Column("first_charge", Text),
-    Column("charge", Text),
-    Column("start_count", Integer),
-    Column("remains", Integer),
-    Column("checked_at", Text),
-    Column("missing_in_a_row", Integer, nullable=False),
-    Column("final_at", Text),
+    *_texts("marked_at"),
+    *_texts("settled_at", "panel_order_id", nullable=True),
+    *_texts("message"),
+    *_texts("phase", nullable=True),
+    *_texts("status", "status_text"),
+    *_texts("first_charge", "charge", nullable=True),
+    *_integers("start_count", "remains", nullable=True),
+    *_texts("checked_at", nullable=True),
+    *_integers("missing_in_a_row"),
+    *_texts("final_at", nullable=True),
     _one_of("kind", AttemptKind),
     _one_of("state", AttemptState),
     _one_of("phase", Phase),
@@ -114,7 +114,7 @@ catalogues = Table(
     "catalogues",
     metadata,
     Column("panel", Text, primary_key=True, nullable=False),
-    Column("fetched_at", Text, nullable=False),
+    *_texts("fetched_at"),
     sqlite_strict=True,
 )
 
@@ -123,15 +123,10 @@ services = Table(  # the columns are the fields of core.catalogue.Service betwee
     metadata,
     Column("panel", Text, ForeignKey("catalogues.panel"), primary_key=True, nullable=False),
     Column("id", Text, primary_key=True, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    Column("rate", Text, nullable=False),
-    Column("min", Integer, nullable=False),
-    Column("max", Integer, nullable=False),
+    *_texts("name", "type", "category", "rate"),
+    *_integers("min", "max"),
     Column("refill", Integer),  # 0, 1 or none: the panel does not say
-    Column("cancel", Integer),
-    Column("dripfeed", Integer),
+    *_integers("cancel", "dripfeed", nullable=True),
     Column("fetched_at", Text, nullable=False),  # of the answer that changed the list; catalogues has the last one
     sqlite_strict=True,
 )
@@ -139,20 +134,12 @@ services = Table(  # the columns are the fields of core.catalogue.Service betwee
 service_history = Table(  # a row for each service when first seen, and for each time it was listed otherwise
     "service_history",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
-    Column("panel", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("seen_at", Text, nullable=False),
+    _id(),
+    *_texts("panel", "service", "seen_at"),
     Column("is_listed", Integer, nullable=False),  # 0: it is gone from the list, the rest is as it last was
-    Column("name", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    Column("rate", Text, nullable=False),
-    Column("min", Integer, nullable=False),
-    Column("max", Integer, nullable=False),
-    Column("refill", Integer),
-    Column("cancel", Integer),
-    Column("dripfeed", Integer),
+    *_texts("name", "type", "category", "rate"),
+    *_integers("min", "max"),
+    *_integers("refill", "cancel", "dripfeed", nullable=True),
     sqlite_strict=True,
 )
 Index("service_history_by_service", service_history.c.panel, service_history.c.service, service_history.c.id)
@@ -162,7 +149,7 @@ repeated_services = Table(  # of each panel's list last seen: ids that came more
     metadata,
     Column("panel", Text, primary_key=True, nullable=False),
     Column("service", Text, primary_key=True, nullable=False),
-    Column("times", Integer, nullable=False),
+    *_integers("times"),
     Column("rates", Text, nullable=False),  # the different ones, with a space between them
     Column("fields", Text, nullable=False),  # the names of the others that differ, the same way
     sqlite_strict=True,
@@ -171,11 +158,8 @@ repeated_services = Table(  # of each panel's list last seen: ids that came more
 balances = Table(
     "balances",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
-    Column("panel", Text, nullable=False),
-    Column("amount", Text, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("seen_at", Text, nullable=False),
+    _id(),
+    *_texts("panel", "amount", "currency", "seen_at"),
     Column("run_id", Text, ForeignKey("runs.id")),
     Column("last_attempt", Integer),  # the newest attempt marked before it; none: read before that was recorded
     sqlite_strict=True,
@@ -185,15 +169,12 @@ Index("balances_by_panel", balances.c.panel, balances.c.id)
 balance_labels = Table(  # triggers keep them as they were made
     "balance_labels",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
-    Column("panel", Text, nullable=False),
-    Column("label", Text, nullable=False),
+    _id(),
+    *_texts("panel", "label"),
     Column("amount", Text, nullable=False),  # came in; negative: went out
-    Column("currency", Text, nullable=False),
+    *_texts("currency"),
     Column("balance_id", Integer, ForeignKey("balances.id"), nullable=False),  # the look that showed it first
-    Column("user", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("labelled_at", Text, nullable=False),
+    *_texts("user", "host", "labelled_at"),
     sqlite_strict=True,
 )
 
@@ -201,7 +182,7 @@ evidence = Table(  # of each attempt whose answer was a refusal or no proof
     "evidence",
     metadata,
     Column("attempt_id", Integer, ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, nullable=False),
-    Column("http_status", Integer),
+    *_integers("http_status", nullable=True),
     Column("size", Integer, nullable=False),  # bytes of body that arrived
     Column("answer", Text, nullable=False),  # their beginning, cleaned and free of the key
     Column("reason", Text),  # core.attempts.RefusalReason of a refusal
@@ -212,13 +193,10 @@ decisions = Table(  # triggers keep them as they were made
     "decisions",
     metadata,
     Column("attempt_id", Integer, ForeignKey("attempts.id"), primary_key=True, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("panel_order_id", Text),
-    Column("reason", Text, nullable=False),
-    Column("user", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("decided_at", Text, nullable=False),
-    Column("forced", Integer, nullable=False),
+    *_texts("kind"),
+    *_texts("panel_order_id", nullable=True),
+    *_texts("reason", "user", "host", "decided_at"),
+    *_integers("forced"),
     _one_of("kind", DecisionKind),
     CheckConstraint("(kind = 'adopt') = (panel_order_id IS NOT NULL)", name="adopted_has_an_order_id"),
     sqlite_strict=True,
@@ -227,15 +205,12 @@ decisions = Table(  # triggers keep them as they were made
 refills = Table(
     "refills",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
+    _id(),
     Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
-    Column("state", Text, nullable=False),
-    Column("refill_id", Text),
-    Column("finality", Text),
-    Column("message", Text, nullable=False),
-    Column("asked_at", Text, nullable=False),
-    Column("answered_at", Text),
-    Column("checked_at", Text),
+    *_texts("state"),
+    *_texts("refill_id", "finality", nullable=True),
+    *_texts("message", "asked_at"),
+    *_texts("answered_at", "checked_at", nullable=True),
     _one_of("state", RefillState),
     _one_of("finality", Finality),
     CheckConstraint("state <> 'requested' OR refill_id IS NOT NULL", name="requested_has_a_refill_id"),
@@ -253,11 +228,9 @@ Index(
 cancels = Table(
     "cancels",
     metadata,
-    Column("id", Integer, primary_key=True, nullable=False),
+    _id(),
     Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
-    Column("asked_at", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("message", Text, nullable=False),
+    *_texts("asked_at", "state", "message"),
     _one_of("state", CancelState),
     sqlite_strict=True,
 )
@@ -267,7 +240,7 @@ protections = Table(  # of orders that were listed with `protect: true`; kept wh
     metadata,
     Column("campaign", Text, primary_key=True, nullable=False),
     Column("order_id", Text, primary_key=True, nullable=False),
-    Column("since", Text, nullable=False),
+    *_texts("since"),
     sqlite_strict=True,
 )
 
@@ -276,7 +249,7 @@ lacking = Table(  # what a panel answered it can't do
     metadata,
     Column("panel", Text, primary_key=True, nullable=False),
     Column("ability", Text, primary_key=True, nullable=False),
-    Column("seen_at", Text, nullable=False),
+    *_texts("seen_at"),
     sqlite_strict=True,
 )
 
@@ -285,6 +258,6 @@ status_calls = Table(
     metadata,
     Column("panel", Text, primary_key=True, nullable=False),
     Column("day", Text, primary_key=True, nullable=False),  # UTC, ISO
-    Column("calls", Integer, nullable=False),
+    *_integers("calls"),
     sqlite_strict=True,
 )

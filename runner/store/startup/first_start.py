@@ -8,7 +8,6 @@ by itself, and is not yet begun for real panels.
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from pathlib import Path
@@ -18,7 +17,7 @@ from runner.core.orders import SANDBOX
 from runner.core.values.clock import Clock, to_text
 from runner.store.connection import holds_tables, reading
 from runner.store.disk.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
-from runner.store.startup.former_states import BEGUN, Search, traces
+from runner.store.startup.former_states import BEGUN, Wanted, traces
 
 _PERMIT_NOTE = (
     "Allows the first run that speaks with a real panel to begin a state here, once. Not for git, not for copies."
@@ -34,13 +33,9 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class Beginning(Wanted):
     """What a run that wants to write says of itself."""
 
-    panels: frozenset[str]  # real ones that it speaks with; none: the sandbox alone
-    campaigns: frozenset[str]  # their names, as far as they are known
-    project: Path  # where panels.yaml and campaigns/ are
-    homes: Sequence[Path] = ()  # folders where a state of these campaigns would be by default
     new_state: bool = False  # --new-state was given
     again: str = "runner apply"  # what to type
 
@@ -79,15 +74,7 @@ def admit(paths: StatePaths, run: Beginning) -> bool:
         _refuse_another(paths, run)
         return False
     has_permit = holds_permit(paths) or holds_permit(StatePaths.at(run.project / DEFAULT))
-    search = Search(
-        project=run.project,
-        homes=run.homes,
-        campaigns=run.campaigns,
-        panels=run.panels,
-        is_missing=standing is Standing.MISSING,
-        has_permit=has_permit,
-    )
-    found = next(traces(paths, search), None)
+    found = next(traces(paths, run, is_missing=standing is Standing.MISSING, has_permit=has_permit), None)
     if found is not None:
         raise StateRefused(
             f"{_lacking(paths, standing, run)}, but {found}: a new state would buy again what that one has bought",
@@ -112,8 +99,7 @@ def _lacking(paths: StatePaths, standing: Standing, run: Beginning) -> str:
 
 def _refuse_another(paths: StatePaths, run: Beginning) -> None:
     """StateRefused if a project of these campaigns has a state of its own that knows them, and this is another one."""
-    search = Search(project=run.project, homes=run.homes, campaigns=run.campaigns, panels=frozenset())
-    if (found := search.at_home(paths)) is not None:
+    if (found := run.at_home(paths)) is not None:
         raise StateRefused(
             f"the state {paths.db} is not the one of these campaigns: {found}",
             "go on with that one: leave out --state and BULK_RUNNER_STATE, or stand in its project (-C DIR)",
@@ -124,8 +110,9 @@ def refuse_traces(paths: StatePaths, project: Path) -> Standing:
     """What is there; StateRefused if it tells of an older life that is gone. For `runner init`, which knows no campaigns."""
     standing = standing_of(paths)
     if standing is Standing.MISSING:
-        search = Search(project=project, campaigns=frozenset(), panels=frozenset(), has_permit=holds_permit(paths))
-        if (found := next(traces(paths, search), None)) is not None:
+        wanted = Wanted(project=project, campaigns=frozenset(), panels=frozenset())
+        found = next(traces(paths, wanted, is_missing=True, has_permit=holds_permit(paths)), None)
+        if found is not None:
             raise StateRefused(
                 f"{found}: this project had a state, and {paths.db} is missing",
                 f"bring it back, or restore a copy: runner state restore {paths.backups / 'runner-….db'}; "

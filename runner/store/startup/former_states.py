@@ -34,15 +34,13 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What a new state would be for, and where an older one could be."""
+class Wanted:
+    """What a state is for, and where another one of that could be."""
 
-    project: Path
-    campaigns: frozenset[str]  # none are known: whatever was begun counts
-    panels: frozenset[str]  # real ones
+    project: Path  # where panels.yaml and campaigns/ are
+    campaigns: frozenset[str]  # their names; none are known: whatever was begun counts
+    panels: frozenset[str]  # real ones that are spoken with; none: the sandbox alone
     homes: Sequence[Path] = ()  # folders where a state of these campaigns would be by default
-    is_missing: bool = True  # there is no database; False: one that knows of the sandbox alone
-    has_permit: bool = False  # a state was about to begin here: its empty reserves tell nothing
 
     def at_home(self, paths: StatePaths) -> str | None:
         """A state in one of the homes, other than that of `paths`, that knows one of the campaigns; None if there is none."""
@@ -61,7 +59,7 @@ class Search:
             return True
         return bool(self.campaigns & known.campaigns or panels & known.panels)
 
-    def elsewhere(self, paths: StatePaths) -> Iterator[str]:
+    def elsewhere(self, paths: StatePaths, *, is_missing: bool) -> Iterator[str]:
         """Traces in the project, and of its campaigns above it and in their homes; not in the state's own folder."""
         own = [paths.db.parent, paths.lock.parent]
         inside = [folder for folder in _below(self.project, _DEPTH) if not any(_is_same(folder, one) for one in own)]
@@ -69,7 +67,7 @@ class Search:
             states = [(path, known) for path, known in _states_in(folder) if not _is_same(path, paths.db)]
             yield from (_tells(path) for path, known in states if self._concerns(known, panels=self.panels))
             lineage = folder / "lineage.json"
-            if self.is_missing and all(known.is_damaged for _, known in states) and _is_lineage(lineage):
+            if is_missing and all(known.is_damaged for _, known in states) and _is_lineage(lineage):
                 yield f"{lineage} tells of a state that is gone"
         above = (up / DEFAULT.parent for up in self.project.resolve().parents)
         for folder in (*self.homes, *above) if self.campaigns else ():
@@ -78,32 +76,36 @@ class Search:
                 yield from (_tells(path) for path, known in found if self._concerns(known, panels=frozenset()))
 
 
-def traces(paths: StatePaths, search: Search) -> Iterator[str]:
-    """What tells that there was a state, each in a few words that name the file; the nearest first."""
-    yield from _beside(paths, search)
-    yield from search.elsewhere(paths)
-    if search.is_missing:
+def traces(paths: StatePaths, wanted: Wanted, *, is_missing: bool, has_permit: bool) -> Iterator[str]:
+    """What tells that there was a state, each in a few words that name the file; the nearest first.
+
+    `is_missing`: there is no database here; else one that knows of the sandbox alone. `has_permit`: a state was about to
+    begin here, so its empty reserves tell nothing.
+    """
+    yield from _beside(paths, is_missing=is_missing, has_permit=has_permit)
+    yield from wanted.elsewhere(paths, is_missing=is_missing)
+    if is_missing:
         for found in marks_of_folder(paths):
             orders = 0 if found.mark is None else found.mark.attempts
             yield f"{found.path} tells of a state in this folder with {orders:,} orders"
-        for lineage in dict.fromkeys((paths.lineage, search.project / DEFAULT.with_name("lineage.json"))):
+        for lineage in dict.fromkeys((paths.lineage, wanted.project / DEFAULT.with_name("lineage.json"))):
             if _is_in_git(lineage):
                 yield f"git knows {lineage}"
 
 
-def _beside(paths: StatePaths, search: Search) -> Iterator[str]:
+def _beside(paths: StatePaths, *, is_missing: bool, has_permit: bool) -> Iterator[str]:
     """Traces in the state's own folder."""
-    if search.is_missing:
+    if is_missing:
         if os.path.lexists(paths.lineage):
             yield f"{paths.lineage} tells of one"
         if paths.backups.exists():
             yield f"{paths.backups} is there, with or without copies of one"
-        yield from _left_over(paths, has_permit=search.has_permit)
+        yield from _left_over(paths, has_permit=has_permit)
     elif paths.backups.is_dir():
         yield from (_tells(path) for path, known in _states_in(paths.backups) if known.is_begun)
     for folder in dict.fromkeys((paths.db.parent, paths.lock.parent)):
         for path, known in _states_in(folder):
-            if not _is_same(path, paths.db) and (search.is_missing or known.is_begun):
+            if not _is_same(path, paths.db) and (is_missing or known.is_begun):
                 yield _tells(path)
 
 
