@@ -1,4 +1,4 @@
-"""Connections to the database, by plain sqlite3: SQLAlchemy takes 0.45 s to import.
+"""Connections to the database, by plain sqlite3: readers do without SQLAlchemy, which takes 0.45 s to import.
 
 SQLite before 3.51.3 can lose committed pages when two connections checkpoint at once, and Python ships older ones: the
 journal's connection is the only one that may.

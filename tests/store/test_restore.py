@@ -196,6 +196,16 @@ def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, mon
     assert list(paths.db.parent.glob(".*")) == []
 
 
+def test_a_merge_that_the_database_refuses_is_told_when_it_is_planned(grown, paths, monkeypatch):
+    def refuse(*_):
+        raise sqlite3.IntegrityError("UNIQUE constraint failed")
+
+    monkeypatch.setattr("runner.store.recovery.restore.merge", refuse)
+    with pytest.raises(StateRefused, match="could not be restored") as refusal:
+        plan_restore(paths, grown)
+    assert "left in place" in refusal.value.hint
+
+
 def test_a_state_without_its_wal_can_be_accepted_as_it_is(broken_off, lock, clock):
     paths = broken_off
     paths.wal.unlink()

@@ -53,7 +53,7 @@ class StateLock:
         self._database: FileId | None = None
 
     def hold_database(self, db: Path) -> bool:
-        """Lock the database file too, if there is one; False if another run has it, by another path. Again: harmless."""
+        """Lock the database file too, if there is one; False if another run has it, by another path. Harmless when done twice."""
         there = file_lock.file_id(db)
         if there is None or there == self._database:
             return True

@@ -73,7 +73,7 @@ class StatePaths:
 
     @property
     def permit(self) -> Path:
-        """Somebody's word that a state may begin here; gone once it has begun."""
+        """The permit that a new state may begin here; removed once it has begun."""
         return self.lock.with_name("new-state.json")
 
     @property
@@ -125,7 +125,7 @@ def cannot_write(path: Path, error: OSError) -> StateRefused:
 
 
 def make_private_file(path: Path) -> None:
-    """Create `path` empty if it is missing, and take it from all but its owner.
+    """Create `path` empty if it is missing, and allow it to its owner alone.
 
     SQLite gives the WAL and its index the permissions of the database file, so this covers them too.
     """

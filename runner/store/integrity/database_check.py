@@ -13,12 +13,12 @@ _MOST = 5  # findings of one kind that are told
 
 
 def damage_of(connection: sqlite3.Connection) -> str:
-    """What is found first of what is wrong with pages, indexes, references and rows; empty if nothing."""
+    """The first fault that is found in pages, indexes, references and rows; empty if there is none."""
     return next(iter(storage_damage_of(connection, most=1) or broken_rules_in(connection)), "")
 
 
 def broken_page_of(connection: sqlite3.Connection) -> str:
-    """What is found first of what is wrong with the pages; empty if nothing. Half the time of `damage_of`."""
+    """The first fault that is found in the pages; empty if there is none. Takes half the time of `damage_of`."""
     try:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except UNREADABLE as error:
@@ -27,7 +27,7 @@ def broken_page_of(connection: sqlite3.Connection) -> str:
 
 
 def storage_damage_of(connection: sqlite3.Connection, most: int = _MOST) -> list[str]:
-    """What is wrong with pages, indexes and references, at most so many of each; a page is compared with its indexes."""
+    """Faults in pages, indexes and references, at most `most` of each; rows are compared with their indexes."""
     try:
         pages = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
         references = connection.execute("PRAGMA foreign_key_check").fetchmany(most)
@@ -40,7 +40,7 @@ def storage_damage_of(connection: sqlite3.Connection, most: int = _MOST) -> list
 
 
 def broken_rules_in(connection: sqlite3.Connection) -> list[str]:
-    """The first row of each table that breaks a rule of its: SQLite's own check leaves that out where it may only read."""
+    """The first row that breaks each rule of its table: SQLite's own check leaves rules out where it may only read."""
     found: list[str] = []
     try:
         if revision(connection) != HEAD:

@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
 
 def place_of(paths: StatePaths) -> str:
-    """The name of the state's folder, printable; of a long one the end."""
+    """The path of the state's folder, printable; a long one is cut at its beginning."""
     encoded = os.path.realpath(paths.lock.parent).encode(errors="replace")
     short = encoded if len(encoded) <= _LONGEST else "…".encode() + encoded[-_LONGEST:]
     return clean(short.decode(errors="ignore"))
@@ -91,7 +91,7 @@ def read_mark(path: Path) -> Found:
 
 
 def _slots(content: bytes) -> "list[tuple[int, HighWater] | None]":
-    """The records, each with its turn, which grows with every record, whatever that says."""
+    """Both records, each with its turn: a number that grows by one with every record written. None for one that is not whole."""
     return [_slot(content[place * SLOT : (place + 1) * SLOT]) for place in range(_SLOTS)]
 
 
@@ -139,7 +139,7 @@ class HighWaterMarks:
     """The marks of one state, open for writing: one beside the database, and one outside of its folder if that can be."""
 
     def __init__(self, paths: StatePaths, family: str) -> None:
-        """Of the state of that lineage. What they say stays until `begin`.
+        """Open the marks of the lineage `family`; what they say stays as it is until `begin`.
 
         StateRefused if the one beside the database can't be written. StateLocked if another copy of the same state is
         open for writing: the outer mark is one for all copies.
@@ -161,7 +161,7 @@ class HighWaterMarks:
         self._turn = max(file.turn for file in self._files)
 
     def begin(self, mark: HighWater) -> None:
-        """Tell of `mark` from now on, without a seal; StateRefused if that can't be written."""
+        """Write `mark`, without a seal, and go on from it; StateRefused if that can't be written."""
         self._mark = mark._replace(seal="", place=self._here)
         self._lasting = _lasting_facts(self._mark)
         self._come_to = (mark.lineage.serial, mark.attempts, 0 if mark.newest is None else mark.newest.id)
@@ -173,7 +173,7 @@ class HighWaterMarks:
             self.sync()
 
     def sync(self) -> None:
-        """Return once a power failure leaves at least what the marks say now. For the beginning and the end of a run.
+        """Return once what the marks say would outlive a power failure. For the beginning and the end of a run.
 
         StateRefused if they can't be written.
         """

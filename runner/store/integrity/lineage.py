@@ -42,17 +42,17 @@ class Lineage(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """How often, and once more, a copy that was older than reality has become the state."""
+        """1, and one more for each time that a copy which was older than reality has become the state."""
         epoch = _EPOCH.match(self.lineage)
         return int(epoch[2]) if epoch else 1
 
     def in_next_epoch(self) -> str:
-        """The lineage after such a copy has become the state again."""
+        """What the lineage is called after one more such restoration."""
         return f"{self.family}.e{self.epoch + 1}"
 
 
 class Newest(NamedTuple):
-    """An attempt that was the newest once. Of copies that went apart, each has one of its own by that id."""
+    """The newest attempt at some moment. Copies that went apart have different attempts under one id: the run tells them apart."""
 
     id: int
     run: str  # that marked it

@@ -71,7 +71,7 @@ def gather(paths: StatePaths) -> Evidence:
 
 
 def _family(paths: StatePaths, noted: Noted | None, beside: Found) -> str | None:
-    """By whose name the outer mark is to be looked for: whoever tells first."""
+    """The lineage that names the outer mark, from the first source that tells it; None if none does."""
     if noted is not None:
         return noted.known.family
     if beside.mark is not None:
@@ -124,7 +124,7 @@ def holds_all(connection: sqlite3.Connection, present: Lineage, evidence: Eviden
 
 
 class _Lack(StrEnum):
-    """What a database has not that a mark tells of."""
+    """What a mark tells of and a database does not hold."""
 
     LINEAGE = "lineage"  # it is another one, or of an epoch before
     COMMITS = "commits"  # later ones

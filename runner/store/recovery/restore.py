@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +75,7 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     after = copy.lineage
     if is_older or _is_unsound(paths, source):
         after = Lineage(newest.in_next_epoch(), high_water + 1)
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as nowhere:
+    with _or_refused(source), closing(sqlite3.connect(":memory:", isolation_level=None)) as nowhere:
         merged = _fill(nowhere, source, present.rows, _WHEN_PLANNED)
     return Restoration(
         source=source,
@@ -89,9 +89,7 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
         and not _is_older(present.lineage, copy.lineage)
         and not _is_unsound(paths, paths.db),
         merged=merged,
-        missing=_missing(
-            evidence, newest, copy.attempts | (set() if present.rows is None else set(present.rows.attempts))
-        ),
+        missing=_missing(evidence, newest, copy.attempts.union(() if present.rows is None else present.rows.attempts)),
     )
 
 
@@ -121,7 +119,8 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
     """Where the former state is kept, and how far the new one has come."""
     present = _present(paths, gather(paths))
     draft = paths.db.with_name(f".{paths.db.name}.restoring")
-    try:
+    with _or_refused(plan.source), ExitStack() as undoing:
+        undoing.callback(draft.unlink, missing_ok=True)  # which is gone once it is in place
         for leftover in (draft, *(draft.with_name(draft.name + ending) for ending in BESIDE)):
             leftover.unlink(missing_ok=True)
         make_private_file(draft)
@@ -149,12 +148,18 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             path.unlink(missing_ok=True)
         draft.replace(Path(os.path.realpath(paths.db)))
         sync(paths.db.parent)
-    except (OSError, SQLAlchemyError, *UNREADABLE) as error:
-        draft.unlink(missing_ok=True)
-        raise StateRefused(
-            f"{plan.source} could not be restored: {reason_of(error)}", "the present state was left in place"
-        ) from error
     return kept, restored
+
+
+@contextmanager
+def _or_refused(source: Path) -> Iterator[None]:
+    """StateRefused for what goes wrong in the block; the present state is in place then."""
+    try:
+        yield
+    except (OSError, SQLAlchemyError, *UNREADABLE) as error:
+        raise StateRefused(
+            f"{source} could not be restored: {reason_of(error)}", "the present state was left in place"
+        ) from error
 
 
 def _fill(connection: sqlite3.Connection, source: Path, present: Rows | None, at: datetime) -> Merged:
@@ -203,24 +208,21 @@ def _look_into(source: Path, evidence: Evidence) -> _Looked:
         known = found(connection, at)
         if known is None:
             raise StateRefused(f"{source} does not say of which lineage it is", "name another copy")
-        try:
-            recorded_in(connection, known)
-        except NOT_OURS as error:
+        if nonsense := _nonsense_in(connection, known):
             raise StateRefused(
-                f"{source} can't be restored: {error} makes no sense in it", "try the next older copy"
-            ) from error
+                f"{source} can't be restored: {nonsense} makes no sense in it", "try the next older copy"
+            )
         attempts = frozenset(connection.execute("SELECT id, run_id FROM attempts"))
         return _Looked(known, attempts, holds_all(connection, known, evidence))
 
 
-def _makes_sense(connection: sqlite3.Connection, known: Lineage | None) -> bool:
-    if known is None or revision(connection) not in REVISIONS:
-        return False
+def _nonsense_in(connection: sqlite3.Connection, known: Lineage) -> str:
+    """What makes no sense in a database of a known schema; empty if all does."""
     try:
         recorded_in(connection, known)
-    except NOT_OURS:
-        return False
-    return True
+    except NOT_OURS as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
@@ -239,7 +241,12 @@ def _present(paths: StatePaths, evidence: Evidence) -> _Present:
             if not holds_tables(connection, paths.db):
                 return _NO_PRESENT
             known = found(connection, paths)
-            is_whole = not damage_of(connection) and _makes_sense(connection, known)
+            is_whole = (
+                known is not None
+                and revision(connection) in REVISIONS
+                and not damage_of(connection)
+                and not _nonsense_in(connection, known)
+            )
             has_all = known is not None and holds_all(connection, known, evidence)
             return _Present(known, read(connection, is_whole=is_whole), is_whole, has_all)
     except (StateRefused, *NOT_OURS):

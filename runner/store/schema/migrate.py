@@ -54,7 +54,7 @@ def ensure_schema(engine: Engine, before_change: Callable[[], object], history: 
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """The same for an open database that nobody else has, or will miss."""
+    """Bring an open database to the newest schema that no other process uses: a draft, or one in memory."""
     ensure_schema(engine_over(lambda: connection, StaticPool), lambda: None)
 
 

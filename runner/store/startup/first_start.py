@@ -25,7 +25,7 @@ _PERMIT_NOTE = (
 
 
 class Standing(StrEnum):
-    """What is there."""
+    """How far a state has begun."""
 
     MISSING = auto()  # no database, or an empty one
     UNUSED = auto()  # it knows the sandbox alone, and nobody has begun it for real panels
@@ -107,7 +107,7 @@ def _refuse_another(paths: StatePaths, run: Beginning) -> None:
 
 
 def refuse_traces(paths: StatePaths, project: Path) -> Standing:
-    """What is there; StateRefused if it tells of an older life that is gone. For `runner init`, which knows no campaigns."""
+    """How far the state has begun; StateRefused if it is missing and a former one left traces. For `runner init`, without campaigns."""
     standing = standing_of(paths)
     if standing is Standing.MISSING:
         wanted = Wanted(project=project, campaigns=frozenset(), panels=frozenset())

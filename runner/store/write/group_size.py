@@ -24,7 +24,7 @@ class GroupSize:
     def __init__(
         self, wall: Callable[[], float] = time.perf_counter, computing: Callable[[], float] = time.thread_time
     ) -> None:
-        """The clocks are seconds of the world, and seconds that this thread has computed."""
+        """Two clocks in seconds: the wall clock, and what this thread has computed."""
         self._wall = wall
         self._computing = computing
         self._since = (wall(), computing())
