@@ -47,11 +47,6 @@ def kind_of(path: Path, mount_table: str) -> str | None:
     return None if best is None else best[1]
 
 
-def is_mounted_alone(path: Path, mount_table: str) -> bool:
-    """True if the absolute `path` is a mount point itself: a file that is there without the directory it belongs to."""
-    return any(point == path for point, _ in _mounts(mount_table))
-
-
 def _mounts(mount_table: str) -> Iterator[tuple[Path, str]]:
     """Mount points in the order of mounting, each with its file system type."""
     for line in mount_table.splitlines():
@@ -74,9 +69,9 @@ def refuse_network(directory: Path, mount_table: Path = MOUNT_TABLE) -> None:
 
 def refuse_mounted_alone(files: Iterable[Path], mount_table: Path = MOUNT_TABLE) -> None:
     """StateRefused if one of `files` is mounted by itself: what belongs beside it lies elsewhere, and is not seen here."""
-    table = _read(mount_table)
+    points = {point for point, _ in _mounts(_read(mount_table))}
     for path in files:
-        if is_mounted_alone(path.resolve(), table):
+        if path.resolve() in points:
             raise StateRefused(
                 f"{path} is mounted as a single file: its write-ahead log and its lock would be others than at its home",
                 f"mount the whole directory of the state, {path.parent}",

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runner.core.catalogue import Service, ServiceSeen
 from runner.core.values.clock import from_text
@@ -27,27 +27,16 @@ _INSERT = (
 _SEEN = f"SELECT panel, seen_at, is_listed, service, {_KEPT} FROM service_history"  # noqa: S608  # our own names
 
 
-class Change(NamedTuple):
-    """One row to be written."""
-
-    is_listed: bool
-    service: Row
-
-
-def changes(former: Iterable[Row], present: Sequence[Row]) -> list[Change]:
-    """What differs between two lists of one panel: new and changed services as they are, gone ones as they were."""
-    before = {row[0]: row for row in former}
-    listed = {row[0] for row in present}
-    found = [Change(is_listed=True, service=row) for row in present if before.get(row[0]) != row]
-    return found + [Change(is_listed=False, service=row) for key, row in before.items() if key not in listed]
-
-
 def note_changes(
     connection: "Connection", panel: str, seen_at: str, former: Iterable[Row], present: Sequence[Row]
 ) -> None:
-    """Record what differs between two lists of a panel, in the writer's transaction."""
-    for one in changes(former, present):
-        connection.exec_driver_sql(_INSERT, (panel, seen_at, int(one.is_listed), *one.service))
+    """Record what differs between two lists of a panel: new and changed services as they are, gone ones as they were."""
+    before = {row[0]: row for row in former}
+    listed = {row[0] for row in present}
+    changed = [(panel, seen_at, 1, *row) for row in present if before.get(row[0]) != row]
+    gone = [(panel, seen_at, 0, *row) for id_, row in before.items() if id_ not in listed]
+    for row in changed + gone:
+        connection.exec_driver_sql(_INSERT, row)
 
 
 def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:

@@ -78,17 +78,11 @@ def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:
 
 def _insert_refill(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
     # An open one stays open: the start of the next run looks for its answer in the emergency file, or gives it up.
-    if row["state"] in (_ASKING, _REQUESTED) and _has_open_refill(connection, row["attempt_id"]):
+    others = "SELECT 1 FROM refills WHERE attempt_id = ? AND state IN ('asking', 'requested')"
+    if row["state"] in (_ASKING, _REQUESTED) and connection.execute(others, (row["attempt_id"],)).fetchone():
         message = f"another refill of it is open; the panel called this one {row['refill_id'] or 'nothing yet'}"
         row |= {"state": _UNKNOWN, "message": message}
     _insert_at_end(connection, "refills", row)
-
-
-def _has_open_refill(connection: sqlite3.Connection, attempt_id: int) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM refills WHERE attempt_id = ? AND state IN ('asking', 'requested')", (attempt_id,)
-    ).fetchone()
-    return found is not None
 
 
 def _advance_refill(connection: sqlite3.Connection, row: dict[str, Any], known_id: int) -> None:

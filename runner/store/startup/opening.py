@@ -55,7 +55,7 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
     with ExitStack() as undoing:
         emergency = EmergencyFile(paths)
         undoing.callback(emergency.close)
-        begun = _begun() if known is None else _standing(paths, known)
+        begun = HighWater(Lineage(str(uuid.uuid4()), 0), 0, None) if known is None else _standing(paths, known)
         begun = begun._replace(begun=begun.begun or begins)
         marks = HighWaterMarks(paths, begun.lineage.family)
         undoing.callback(marks.close)
@@ -70,10 +70,6 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
         writer.close()
         raise
     return Opened(writer, "; ".join(one for one in (note, merged) if one) or None)
-
-
-def _begun() -> HighWater:
-    return HighWater(Lineage(str(uuid.uuid4()), 0), 0, None)
 
 
 def _standing(paths: StatePaths, known: Lineage) -> HighWater:

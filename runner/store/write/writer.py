@@ -333,17 +333,13 @@ class Writer:
         places = [place for place, operation in enumerate(batch) if isinstance(operation, ops.BeginRun | ops.EndRun)]
         if places:
             try:
-                self._sync_marks()
+                if self._full is None:  # else they may not be written at all, and that was told
+                    self._marks.sync()
                 lineage.write_lineage(self._paths, self.lineage)
             except StateRefused as error:
                 for place in places:
                     results[place] = error
         return results
-
-    def _sync_marks(self) -> None:
-        """StateRefused if they can't be; where they could not be written before, that was told."""
-        if self._full is None:
-            self._marks.sync()
 
     def _refuse_if_not_ours(self) -> None:
         if self._broken is not None:
