@@ -6,12 +6,12 @@ No mark is needed: a request that is repeated changes nothing.
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
-from runner.core.attempts import Attempt
+from runner.core.attempts import BATCH, Attempt
 from runner.core.errors import Interrupted, PanelUnreachable, RunnerError, StateRefused
 from runner.core.events import EventType
 from runner.core.operations import SeeCancels
 from runner.core.refills import CancelRequest, CancelState
-from runner.engine.batching import in_batches
+from runner.core.values.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.refresh import refresh_balance, refresh_placed
 from runner.engine.results import RequestOutcome, RequestResult
@@ -66,7 +66,7 @@ def _by_panel(due: Iterable[DueCancel]) -> dict[str, list[DueCancel]]:
 
 async def _ask_panel(session: Session, panel: Panel, due: Sequence[DueCancel]) -> list[RequestResult]:
     results: list[RequestResult] = []
-    for batch in in_batches(due):
+    for batch in in_batches(due, BATCH):
         if session.stop.requested or not await _ask(session, panel, batch, results):
             break
     return results

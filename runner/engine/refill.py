@@ -6,13 +6,13 @@ A lost answer costs no money but counts as asked: a request is never repeated in
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from runner.core.attempts import Attempt
+from runner.core.attempts import BATCH, Attempt
 from runner.core.errors import KeyRejected, PanelUnreachable, RunnerError
 from runner.core.events import EventType
 from runner.core.operations import AskRefills, SeeRefills, SettleRefills
 from runner.core.refills import Refill, RefillSeen, RefillSettled, RefillState
 from runner.core.snapshot import Recorded
-from runner.engine.batching import in_batches
+from runner.core.values.batches import in_batches
 from runner.engine.ports import Panel
 from runner.engine.results import RequestOutcome, RequestResult
 from runner.engine.session import Session
@@ -31,7 +31,7 @@ async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) 
     when the panel's answer was not about the orders.
     """
     results: list[RequestResult] = []
-    for batch in in_batches(due):
+    for batch in in_batches(due, BATCH):
         if session.stop.requested or not await _ask(session, panel, batch, results):
             break
     return results
@@ -81,7 +81,7 @@ async def refresh_refills(session: Session, panel: Panel, recorded: Recorded) ->
 
     A panel that can't tell stops nothing else: a note says so. Raises `KeyRejected`.
     """
-    for batch in in_batches(open_refills(recorded, panel.profile.name)):
+    for batch in in_batches(open_refills(recorded, panel.profile.name), BATCH):
         try:
             said = await panel.refill_statuses([one.refill_id for one in batch if one.refill_id])
         except KeyRejected:

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from runner.core.attempts import BATCH
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
 from runner.core.operations import SeeBalance, SeeCatalogue, SeeStatuses
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
+from runner.core.values.batches import in_batches
 from runner.core.values.clock import to_the_minute
-from runner.engine.batching import in_batches
 from runner.engine.bookkeeping import record_capabilities
 from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
@@ -120,7 +121,7 @@ async def refresh_statuses(
     """
     wanted = list(polls)
     asked = 0
-    batches = in_batches(wanted[: panel.polls_left()])
+    batches = in_batches(wanted[: panel.polls_left()], BATCH)
 
     async def work() -> None:
         nonlocal asked

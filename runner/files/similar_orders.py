@@ -2,11 +2,12 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from operator import attrgetter
 
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.orders import Campaign, Order
+from runner.core.values.batches import in_batches
 from runner.core.values.links import page_key
 from runner.core.values.similar_links import difference, loose_key, loose_site, may_track, site_of
 from runner.core.values.text import clean
@@ -44,8 +45,7 @@ def _may_be_some(campaigns: Sequence[Campaign]) -> bool:
         return True
     endings: set[bool] = set()
     for campaign in campaigns:
-        left = map(_link, campaign.orders)
-        while links := list(islice(left, _AT_ONCE)):
+        for links in in_batches(map(_link, campaign.orders), _AT_ONCE):
             text = "\n".join(links) + "\n"
             slashes = text.count("/\n")
             if slashes not in (0, len(links)) or any(mark in text for mark in "#%&+") or "index." in text.lower():

@@ -1,11 +1,12 @@
 """The calls for refills and cancellations. They never raise for what the network does; each request has its result."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from runner.core.attempts import Phase
+from runner.core.attempts import BATCH, Phase
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.refills import CancelState, Finality, RefillState
+from runner.core.values.batches import in_batches
 from runner.panel import forms
 from runner.panel.capabilities import lists_of
 from runner.panel.exchange import TransportFailure
@@ -15,7 +16,7 @@ from runner.panel.parse.complaints import Trouble, TroubleKind
 from runner.panel.parse.refill_answers import CancelAnswer, RefillAnswer, RefillStatusAnswer
 from runner.panel.parse.retry_after import asked_to_wait
 from runner.panel.redact import Redact
-from runner.panel.retry import ListCall, Reader, batches, trouble_kind
+from runner.panel.retry import ListCall, Reader, trouble_kind
 from runner.panel.transport.http import Transport
 from runner.panel.transport.rate_limit import Limiter, OutOfPatience
 
@@ -53,7 +54,7 @@ class UpkeepCalls:
             return None
         return RefillAnswer(state=RefillState.REFUSED, finality=Finality.FINAL, message=message, stops_panel=True)
 
-    async def _refill(self, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]) -> RefillAnswer | None:
+    async def _refill(self, order_ids: Sequence[str], found: dict[str, RefillAnswer]) -> RefillAnswer | None:
         """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
         lacking = self._reader.lacking
         if len(order_ids) > 1 and lists_of(_REFILL) not in lacking:
@@ -72,7 +73,7 @@ class UpkeepCalls:
                 return obstacle
         return None
 
-    async def _ask_refill(self, order_ids: tuple[str, ...]) -> Mapping[str, RefillAnswer] | Trouble:
+    async def _ask_refill(self, order_ids: Sequence[str]) -> Mapping[str, RefillAnswer] | Trouble:
         """Exactly one request, or none where that would have to wait for too long."""
         try:
             await self._limiter.turn()
@@ -101,7 +102,7 @@ class UpkeepCalls:
         found: dict[str, RefillStatusAnswer] = {}
         if REFILL_STATUS.action in self._reader.lacking:
             return dict.fromkeys(refill_ids, RefillStatusAnswer(error="this panel does not tell how refills stand"))
-        for batch in batches(refill_ids):
+        for batch in in_batches(dict.fromkeys(refill_ids), BATCH):
             found |= await self._reader.read_each(REFILL_STATUS, batch, self._limiter)
         return found
 
@@ -115,7 +116,7 @@ class UpkeepCalls:
             obstacle = CancelAnswer(state=CancelState.REFUSED, message="this panel can't cancel orders")
         return await _each(order_ids, self._cancel, obstacle)
 
-    async def _cancel(self, order_ids: tuple[str, ...], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
+    async def _cancel(self, order_ids: Sequence[str], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
         """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
         try:
             if lists_of(_CANCEL) not in self._reader.lacking:
@@ -133,7 +134,7 @@ class UpkeepCalls:
         except PanelUnreachable as error:
             return CancelAnswer(state=CancelState.UNKNOWN, message=error.message, stops_panel=True)
 
-    async def _cancel_singly(self, order_ids: tuple[str, ...], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
+    async def _cancel_singly(self, order_ids: Sequence[str], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
         lacking = self._reader.lacking
         for order_id in order_ids:
             told = await self._ask_cancel(forms.cancel_one(order_id), (order_id,))
@@ -150,7 +151,7 @@ class UpkeepCalls:
                 return told[order_id]  # neither form is answered: the others would hear as little
         return None
 
-    async def _ask_cancel(self, form: Form, order_ids: tuple[str, ...]) -> Mapping[str, CancelAnswer] | Trouble:
+    async def _ask_cancel(self, form: Form, order_ids: Sequence[str]) -> Mapping[str, CancelAnswer] | Trouble:
         return await self._reader.read(
             form, lambda text, redact: refill_answers.parse_cancels(text, order_ids, redact), self._limiter
         )
@@ -158,12 +159,12 @@ class UpkeepCalls:
 
 async def _each(
     order_ids: Iterable[str],
-    ask: Callable[[tuple[str, ...], dict[str, Answer]], Awaitable[Answer | None]],
+    ask: Callable[[Sequence[str], dict[str, Answer]], Awaitable[Answer | None]],
     obstacle: Answer | None,
 ) -> dict[str, Answer]:
     """What became of each request, asked for in batches until there is an obstacle; that is the answer to all others."""
     found: dict[str, Answer] = {}
-    for batch in batches(order_ids):
+    for batch in in_batches(dict.fromkeys(order_ids), BATCH):
         if obstacle is None:
             obstacle = await ask(batch, found)
         if obstacle is not None:
@@ -176,7 +177,7 @@ _OF_THE_LIST = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST, Troub
 
 
 def _note(
-    told: Mapping[str, RefillAnswer] | Trouble, order_ids: tuple[str, ...], found: dict[str, RefillAnswer]
+    told: Mapping[str, RefillAnswer] | Trouble, order_ids: Sequence[str], found: dict[str, RefillAnswer]
 ) -> RefillAnswer | None:
     """Note what was answered to these requests; the answer to all further ones if they would meet the same."""
     if not isinstance(told, Trouble):

@@ -5,14 +5,14 @@ Only for calls that may be repeated. Knows neither sockets nor what an answer me
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from runner.core.attempts import BATCH
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.core.orders import PanelProfile
+from runner.core.values.batches import in_batches
 from runner.core.values.clock import Clock, to_the_second
 from runner.panel import forms
 from runner.panel.capabilities import lists_of
@@ -33,12 +33,6 @@ OnPause = Callable[[str, datetime, str], None]  # panel, until when, what it sai
 
 def nobody_waits(_panel: str, _until: datetime, _said: str) -> None:
     """The `OnPause` of a caller that needs none: does nothing."""
-
-
-def batches(ids: Iterable[str], size: int = BATCH) -> Iterator[tuple[str, ...]]:
-    """`ids` without repetitions, in their order, in tuples of at most `size`."""
-    unique = tuple(dict.fromkeys(ids))
-    return (unique[start : start + size] for start in range(0, len(unique), size))
 
 
 class Told(Protocol):
@@ -123,7 +117,7 @@ class Reader:
                 return parsed
         raise self.unreachable(seen)
 
-    async def read_each(self, call: ListCall[S], ids: tuple[str, ...], limiter: Limiter) -> dict[str, S]:
+    async def read_each(self, call: ListCall[S], ids: Sequence[str], limiter: Limiter) -> dict[str, S]:
         """Results by id, of at most 100 ids, in one call where the panel can; ids that it left out are absent."""
         known: dict[str, S] = {}
         if len(ids) > 1 and lists_of(call.action) not in self.lacking:
@@ -142,7 +136,7 @@ class Reader:
             if is_the_form:
                 self.lacking.add(lists_of(call.action))
             ids = ids[1:]
-        for group in batches(ids, self._parallel):
+        for group in in_batches(ids, self._parallel):
             # All are awaited before the first failure is raised: no call goes on behind the caller's back.
             results = await asyncio.gather(
                 *(self._read_one(call, each, limiter) for each in group), return_exceptions=True

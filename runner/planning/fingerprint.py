@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
 from typing import NamedTuple
 
 from runner.core.catalogue import Service
 from runner.core.orders import PanelProfile
+from runner.core.values.batches import in_batches
 from runner.core.values.money import plain
 from runner.planning.allowance import Part
 from runner.planning.plan import Action, Plan
@@ -126,8 +126,7 @@ def _head(plan: Plan | SavedPlan) -> list[object]:
 
 def _digest(head: list[object], actions: Iterable[SavedAction]) -> str:
     found = hashlib.sha256(_encode(head).encode())
-    rows = _rows(actions)
-    while part := list(islice(rows, _AT_ONCE)):
+    for part in in_batches(_rows(actions), _AT_ONCE):
         found.update(b"\n" + _encode(part).encode())
     return found.hexdigest()
 

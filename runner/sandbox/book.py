@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.core.errors import StateRefused
+from runner.core.values.batches import in_batches
 from runner.core.values.clock import Clock, from_text
 from runner.sandbox.settings import BUILT_IN, FIRST_ORDER_ID, PanelService, SandboxSettings
 from runner.sandbox.world import PanelOrder, PanelTime, Refill, progress, refund_of
@@ -284,8 +285,7 @@ class Book:
     def orders(self, ids: Sequence[int]) -> dict[int, PanelOrder]:
         """The orders among `ids` that exist."""
         found: dict[int, PanelOrder] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            part = ids[start : start + _AT_ONCE]
+        for part in in_batches(ids, _AT_ONCE):
             query = f"SELECT {_ORDER} FROM orders WHERE id IN ({', '.join('?' * len(part))})"  # noqa: S608  # our own column names and question marks
             found |= {row[0]: _order(row) for row in self._sql.execute(query, part)}
         return found

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.core.attempts import Outcome, OutcomeKind
-from runner.engine import batching
+from runner.engine import refresh as engine_refresh
 from runner.engine import run as engine_run
 from runner.panel.client import PanelClient
 from runner.planning.orders import shortfall
@@ -56,7 +56,7 @@ def refills_every_loss(patch: pytest.MonkeyPatch) -> None:
 
 def asks_one_by_one(patch: pytest.MonkeyPatch) -> None:
     """Statuses are asked for in calls of ten."""
-    patch.setattr(batching, "BATCH", 10)
+    patch.setattr(engine_refresh, "BATCH", 10)
 
 
 def never_looks_at_final_orders(patch: pytest.MonkeyPatch) -> None:

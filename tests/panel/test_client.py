@@ -11,7 +11,6 @@ from runner.core.catalogue import Balance
 from runner.core.errors import KeyRejected, PanelBusy, PanelUnreachable
 from runner.core.refills import CancelState, Finality, RefillState
 from runner.core.values.clock import ManualClock
-from runner.panel.retry import batches
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ROW = {"service": 1, "name": "N", "type": "Default", "rate": "0.9", "min": 1, "max": 9}
@@ -391,11 +390,6 @@ async def test_a_panel_that_cannot_cancel_refuses_and_one_that_is_down_leaves_it
     found = await (await client_of(panel.url)).cancel([str(n) for n in range(1, 151)])
     assert {one.state for one in found.values()} == {CancelState.REFUSED}
     assert len(panel.forms) == 1
-
-
-def test_batches_keep_order_and_drop_repetitions():
-    assert list(batches(["3", "1", "3", "2"], 2)) == [("3", "1"), ("2",)]
-    assert list(batches([])) == []
 
 
 async def test_wishes_one_by_one_end_at_a_rejected_key_and_keep_what_was_had(serve, client_of, answer):

@@ -10,15 +10,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.attempts import IMPORTED, AttemptKind, NewAttempt, StatusSeen
+from runner.core.attempts import BATCH, IMPORTED, AttemptKind, NewAttempt, StatusSeen
 from runner.core.catalogue import Balance, BalanceLabel, BalanceSeen, Catalogue
 from runner.core.errors import PanelUnreachable
 from runner.core.imports import Bought
 from runner.core.operations import Import, LabelBalance, SeeBalance, SeeStatuses
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
+from runner.core.values.batches import in_batches
 from runner.core.values.money import PER, ZERO
-from runner.engine.batching import in_batches
 from runner.engine.decisions.recording import run_of_its_own
 from runner.engine.decisions.settle_doubt import misfits_of
 from runner.engine.ports import Journal, Panel
@@ -101,7 +101,7 @@ async def _catalogue(panel: Panel, recorded: Recorded, at: datetime) -> Catalogu
 async def _statuses(panel: Panel, ids: Mapping[str, int], at: datetime) -> dict[int, StatusSeen]:
     """What the panel says, by position; positions stand in for the ids of attempts that are not there yet."""
     found: dict[int, StatusSeen] = {}
-    batches = in_batches(ids.items())
+    batches = in_batches(ids.items(), BATCH)
 
     async def work() -> None:
         for batch in batches:  # one iterator shared by all workers
@@ -162,7 +162,7 @@ async def record(
     async with run_of_its_own(journal, run_id, "import", signed.at):
         fitting = [one for one in checked if one.outcome is Imported.WOULD]
         before = await journal.recorded()
-        for batch in in_batches(fitting):
+        for batch in in_batches(fitting, BATCH):
             ids = await asyncio.gather(*(_import(journal, run_id, one, signed) for one in batch))
             seen = [one.seen._replace(attempt_id=id_) for one, id_ in zip(batch, ids, strict=True) if one.seen]
             if seen:

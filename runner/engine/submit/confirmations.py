@@ -15,6 +15,7 @@ from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, StatusSeen
 from runner.core.errors import KeyRejected, RunnerError
 from runner.core.events import EventType
 from runner.core.operations import SeeStatuses
+from runner.core.values.batches import in_batches
 from runner.core.values.money import ZERO
 from runner.engine.ports import Panel
 from runner.engine.session import Session
@@ -341,8 +342,8 @@ class Confirmations:
                 await self._read_balance()
                 if self._has_signs():
                     return
-                for batch in _batches(self._silent):
-                    await self._read_charges(batch)
+                for batch in in_batches(list(self._silent.items()), BATCH):
+                    await self._read_charges(dict(batch))
             except KeyRejected as error:
                 self._stop(error.message)
                 return
@@ -390,8 +391,3 @@ class Confirmations:
             f"nothing more is bought; a later apply goes on once it shows it, or set charges: hidden for {profile.name} in "
             "panels.yaml if it never does"
         )
-
-
-def _batches(orders: Mapping[str, Bought]) -> list[dict[str, Bought]]:
-    items = list(orders.items())
-    return [dict(items[begin : begin + BATCH]) for begin in range(0, len(items), BATCH)]

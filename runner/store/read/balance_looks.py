@@ -4,21 +4,21 @@ A look at which the panel named no currency (`XXX`) is taken to be in the one it
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from operator import attrgetter, itemgetter
-from typing import TypeVar
 
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
+from runner.core.values.batches import in_batches
 from runner.core.values.clock import from_text, to_text
 from runner.store.connection import ask
 from runner.store.disk.paths import StatePaths
 from runner.store.operations.labels import STEP
 from runner.store.schema.revisions import has_step
 
-_T = TypeVar("_T")
+_AT_ONCE = 500  # parameters of one statement
 _Row = tuple[str, str, str, str, int | None, int | None]
 
 _CURRENCY = f"""coalesce(
@@ -86,25 +86,20 @@ def looks_of_runs(
 ) -> dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]]:
     """By panel and run, the first and the last look at a balance; of `run_ids` that looked twice, in the order recorded."""
     ends: list[tuple[str, int, int]] = []
-    for some in _in_pieces(sorted(run_ids)):
+    for some in in_batches(sorted(run_ids), _AT_ONCE):
         ends += connection.execute(
             f"SELECT run_id, min(id), max(id) FROM balances WHERE run_id IN ({_marks(some)}) "  # noqa: S608  # question marks
             "GROUP BY panel, run_id HAVING min(id) < max(id)",
             some,
         ).fetchall()
     looks: dict[int | None, BalanceSeen] = {}
-    for numbers in _in_pieces(sorted({number for _, *several in ends for number in several})):
+    for numbers in in_batches(sorted({number for _, *several in ends for number in several}), _AT_ONCE):
         of_these = f"{_select(connection)} WHERE b.id IN ({_marks(numbers)})"
         looks |= {one.number: one for one in _seen(connection.execute(of_these, numbers))}
     found: dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]] = {}
     for run_id, first, last in sorted(ends, key=itemgetter(1)):
         found.setdefault(looks[first].panel, {})[run_id] = (looks[first], looks[last])
     return found
-
-
-def _in_pieces(several: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
-    """In pieces that SQLite takes as parameters."""
-    return (several[start : start + size] for start in range(0, len(several), size))
 
 
 def _marks(several: Sequence[object]) -> str:
