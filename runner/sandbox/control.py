@@ -19,6 +19,7 @@ from runner.sandbox.world import dropped, progress, refill_state
 Given = Mapping[str, object]
 
 _BAD_REQUEST, _NOT_FOUND = 400, 404
+_AS_HELD = ("created", "service", "link", "quantity", "runs", "interval", "cancel_requested")  # of an order
 _CHANGEABLE = frozenset({"name", "rate", "min", "max", "refill", "cancel", "dripfeed"})
 
 
@@ -141,19 +142,13 @@ class Control:
             "order": order.id,
             "fields": entry.fields,
             "received": entry.received,
-            "created": order.created,
-            "service": order.service,
-            "link": order.link,
-            "quantity": order.quantity,
-            "runs": order.runs,
-            "interval": order.interval,
+            **{name: getattr(order, name) for name in _AS_HELD},
             "taken": plain(order.charge),
             "charge": plain(seen.charge),
             "status": seen.status,
             "delivered": seen.delivered,
             "remains": order.total - seen.delivered,
             "dropped": dropped(order, refills, now),
-            "cancel_requested": order.cancel_requested,
             "refills": [
                 {"refill": refill.id, "requested": refill.requested, "status": refill_state(order, refill, now)}
                 for refill in refills

@@ -95,14 +95,14 @@ class Fault:
         return cls(**{**given, "kind": _kind(given["kind"])})
 
 
+@dataclass(slots=True)
 class _Armed:
     """A switch with its counters."""
 
-    def __init__(self, fault: Fault, place: int) -> None:
-        self.fault = fault
-        self.place = place
-        self.seen = 0
-        self.struck = 0
+    fault: Fault
+    place: int
+    seen: int = 0
+    struck: int = 0
 
     def strikes(self, action: str, seed: int) -> bool:
         """Count one request; True if the fault strikes it."""

@@ -249,7 +249,7 @@ def _status(entry: Json, words: _Words) -> StatusAnswer | None:
     if not isinstance(entry, str | int) or isinstance(entry, bool):
         return None
     status, word = fold_status(entry), _text(entry, words.redact)
-    if status is LiveStatus.UNKNOWN and refusals.is_unknown_id((word,)):
+    if status is LiveStatus.UNKNOWN and refusals.says(refusals.UNKNOWN_ID, (word,)):
         return StatusAnswer(error=word)
     return StatusAnswer(status=status, status_text=word[:_WORD] or _EMPTY)
 

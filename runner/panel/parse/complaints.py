@@ -149,6 +149,11 @@ class Trouble:
         return self.kind in (TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST) or self.http_status in _NOT_SO
 
 
+_SAID = (
+    (refusals.UNKNOWN_ACTION, TroubleKind.UNKNOWN_ACTION),
+    (refusals.NO_ID_GIVEN, TroubleKind.REQUEST),
+    (refusals.UNKNOWN_ID, TroubleKind.UNKNOWN_ID),
+)
 _KINDS = {
     RefusalReason.KEY: TroubleKind.KEY,
     RefusalReason.RATE: TroubleKind.RATE,
@@ -159,17 +164,11 @@ _KINDS = {
 def trouble_with(complaint: Complaint, redact: Redact) -> Trouble:
     """What kind of trouble a complaint is."""
     texts = complaint.texts
-    message = complaint.summary(redact)
-    if refusals.is_unknown_action(texts):
-        kind = TroubleKind.UNKNOWN_ACTION
-    elif refusals.is_missing_id(texts):
-        kind = TroubleKind.REQUEST
-    elif refusals.is_unknown_id(texts):
-        kind = TroubleKind.UNKNOWN_ID
-    else:
+    kind = next((kind for what, kind in _SAID if refusals.says(what, texts)), None)
+    if kind is None:
         reason = refusals.likely_reason(texts)
         kind = _KINDS.get(reason, TroubleKind.OTHER) if reason else TroubleKind.OTHER
-    return Trouble(kind=kind, message=message or "an error without a text")
+    return Trouble(kind=kind, message=complaint.summary(redact) or "an error without a text")
 
 
 def unreadable(text: str, redact: Redact) -> Trouble:

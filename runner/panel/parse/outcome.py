@@ -99,7 +99,7 @@ def _refusal(complaint: Complaint, answer: Answer, listed: Sequence[str]) -> Ref
         return None
     reason = refusals.proven_refusal(complaint.texts, listed)
     too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS and complaint.texts
-    if reason is None and too_many and not refusals.tells_of_purchase(complaint.texts):
+    if reason is None and too_many and not refusals.says(refusals.PURCHASE, complaint.texts):
         return RefusalReason.RATE
     return reason
 

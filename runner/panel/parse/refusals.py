@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from runner.core.attempts import RefusalReason
 from runner.panel.parse.refusal_phrases import KNOWN, Phrase
 
-_UNKNOWN_ACTION = re.compile(
+# The panel does not know the call.
+UNKNOWN_ACTION = re.compile(
     r"\b(?:(?:unknown|invalid|incorrect|wrong|unsupported) (?:action|method)|(?:action|method) (?:is )?(?:invalid|unknown|not (?:found|supported|allowed|available)))\b"
 )
-_UNKNOWN_ID = re.compile(
+# The panel does not know the order or the refill.
+UNKNOWN_ID = re.compile(
     r"\b(?:incorrect|invalid|wrong|unknown) (?:order|refill)(?: ids?)?\b|\b(?:order|refill)(?: id)? (?:is |was )?(?:not found|invalid|incorrect|unknown)\b"
     r"|\b(?:order|refill)(?: id)? (?:does not|doesnt) exist|\bno such (?:order|refill)"
 )
-
-_NO_ID_GIVEN = re.compile(
+# The panel found no id where it looks for one: it reads another field than was sent.
+NO_ID_GIVEN = re.compile(
     r"\b(?:orders?|refills?)(?: ids?)?(?: field| parameter)? (?:is |are |was |were )?(?:a )?(?:required|missing|empty|not (?:specified|given|provided|set))\b"
     r"|\b(?:no|missing|empty|required) (?:orders?|refills?)(?: ids?)?(?: specified| given| provided)?$"
 )
@@ -36,7 +38,7 @@ _VAGUE = (
     "contact|admin|administrator|support|later|try again|retry|error occurred|there was an error|something went wrong|went wrong"
     "|internal|exception|sql|database|server"
 )
-_PURCHASE = re.compile(rf"\b(?:{_PLACED})\b")
+PURCHASE = re.compile(rf"\b(?:{_PLACED})\b")
 _VETO = re.compile(rf"\b(?:{_PLACED}|{_VAGUE})\b")
 # What a plain refusal of this kind often goes on to say, and what then means nothing.
 _HARMLESS = {
@@ -121,24 +123,9 @@ def likely_reason(texts: Sequence[str]) -> RefusalReason | None:
     return None
 
 
-def is_unknown_action(texts: Sequence[str]) -> bool:
-    """True if the panel does not know the call."""
-    return any(_UNKNOWN_ACTION.search(fold(text)) for text in texts[:_MANY])
-
-
-def is_missing_id(texts: Sequence[str]) -> bool:
-    """True if the panel found no id where it looks for one: it reads another field than was sent."""
-    return any(_NO_ID_GIVEN.search(fold(text)) for text in texts[:_MANY])
-
-
-def is_unknown_id(texts: Sequence[str]) -> bool:
-    """True if the panel does not know the order or the refill."""
-    return any(_UNKNOWN_ID.search(fold(text)) for text in texts[:_MANY])
-
-
-def tells_of_purchase(texts: Sequence[str]) -> bool:
-    """True if a text holds a word that panels use when something was, or may have been, bought."""
-    return any(_PURCHASE.search(fold(text)) for text in texts[:_MANY])
+def says(what: re.Pattern[str], texts: Sequence[str]) -> bool:
+    """True if one of the texts says it: `what` is one of the patterns of this module that have a name."""
+    return any(what.search(fold(text)) for text in texts[:_MANY])
 
 
 def _reason(folded: str, listed: Sequence[str]) -> RefusalReason | None:

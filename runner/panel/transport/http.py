@@ -118,16 +118,16 @@ class HttpTransport:
 
     def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
         what = in_words(error, has_connected=progress.has_connected, has_answered=progress.phase is Phase.ANSWERING)
-        answer = said(progress.start.decode(errors="replace"), self._redact, EXCERPT)
-        if progress.start:
-            start = said(progress.start.decode(errors="replace"), self._redact, _BROKEN_OFF)
-            what = f"{what}; the answer broke off after {progress.received} bytes: {start}"
+        start = progress.start.decode(errors="replace")
+        if start:
+            begun = said(start, self._redact, _BROKEN_OFF)
+            what = f"{what}; the answer broke off after {progress.received} bytes: {begun}"
         return TransportFailure(
             phase=progress.phase,
             message=what,
             bytes_received=progress.received,
             http_status=progress.status,
-            answer=answer,
+            answer=said(start, self._redact, EXCERPT),
         )
 
     def _open(self) -> aiohttp.ClientSession:
