@@ -39,8 +39,19 @@ class Journal(Protocol):
         """Everything committed so far."""
 
 
-class PanelReads(Protocol):
-    """What a panel tells. Reads raise `PanelUnreachable` or `KeyRejected`, after their retries."""
+class Panel(Protocol):
+    """One account at one panel, spoken to through its client.
+
+    Reads raise `PanelUnreachable` or `KeyRejected`, after their retries. `add`, `refill` and `cancel` never raise for
+    what the network does; an order or a refill is never asked for twice.
+    """
+
+    @property
+    def profile(self) -> PanelProfile:
+        """How this panel is spoken to."""
+
+    def capability_changes(self) -> CapabilityChange:
+        """What the state should remember of it that is new since the last time this was asked."""
 
     def polls_left(self) -> int | None:
         """Of how many orders the status may still be asked on this UTC day; None: no limit is set."""
@@ -58,11 +69,7 @@ class PanelReads(Protocol):
         """
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
-        """Statuses by refill id; ids that the panel left out are absent. A read: raises as reads do."""
-
-
-class PanelOrders(Protocol):
-    """Buying. Nothing here raises for what the network does, and nothing is sent twice."""
+        """Statuses by refill id; ids that the panel left out are absent."""
 
     def add_turn_now(self) -> bool:
         """Take a turn for one `add` if no rate spaces them; False: wait for `add_turn()`."""
@@ -74,25 +81,10 @@ class PanelOrders(Protocol):
         """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
 
     async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
-        """Send one order, once, and say what the answer proves. Never raises for anything that the network does."""
-
-
-class PanelRequests(Protocol):
-    """Refills and cancellations. Nothing here raises for what the network does."""
+        """Send one order, once, and say what the answer proves."""
 
     async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
-        """Ask for refills, once: what became of each request. Never raises for anything that the network does."""
+        """Ask for refills, once: what became of each request."""
 
     async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
-        """Ask to cancel, which may be repeated: what became of each request. Never raises for what the network does."""
-
-
-class Panel(PanelReads, PanelOrders, PanelRequests, Protocol):
-    """One account at one panel, spoken to through its client."""
-
-    @property
-    def profile(self) -> PanelProfile:
-        """How this panel is spoken to."""
-
-    def capability_changes(self) -> CapabilityChange:
-        """What the state should remember of it that is new since the last time this was asked."""
+        """Ask to cancel, which may be repeated: what became of each request."""
