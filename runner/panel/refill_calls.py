@@ -28,6 +28,8 @@ REFILL_STATUS = ListCall(
 )
 _REFILL, _CANCEL = "refill", "cancel"
 _NOTHING_LEFT = frozenset({Phase.QUEUED, Phase.CONNECTING})
+# Such an error refuses a list as a whole: nothing of it was recorded, so that each may be asked for alone.
+_OF_THE_LIST = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST, TroubleKind.UNKNOWN_ID})
 
 Answer = TypeVar("Answer", RefillAnswer, CancelAnswer)
 
@@ -43,23 +45,14 @@ class UpkeepCalls:
 
     async def refill(self, order_ids: Iterable[str]) -> dict[str, RefillAnswer]:
         """What became of each request, in calls of 100. No request is repeated once a byte of it may have left."""
-        return await _each(order_ids, self._refill, self._refills_lacking("this panel has no refills"))
-
-    def _refills_lacking(self, message: str) -> RefillAnswer | None:
-        """The answer of a panel without refills; None if this one may have them.
-
-        It will not have them later: each request is answered, or all would be made again and again.
-        """
-        if _REFILL not in self._reader.lacking:
-            return None
-        return RefillAnswer(state=RefillState.REFUSED, finality=Finality.FINAL, message=message, stops_panel=True)
+        obstacle = _no_refills("this panel has no refills") if _REFILL in self._reader.lacking else None
+        return await _each(order_ids, self._refill, obstacle)
 
     async def _refill(self, order_ids: Sequence[str], found: dict[str, RefillAnswer]) -> RefillAnswer | None:
         """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
         lacking = self._reader.lacking
         if len(order_ids) > 1 and lists_of(_REFILL) not in lacking:
             told = await self._ask_refill(order_ids)
-            # Such a refusal is of the call as a whole: nothing was recorded, so that each may be asked for alone.
             if not isinstance(told, Trouble) or told.kind not in _OF_THE_LIST:
                 return _note(told, order_ids, found)
             if told.kind is not TroubleKind.UNKNOWN_ID:
@@ -68,7 +61,7 @@ class UpkeepCalls:
             told = await self._ask_refill((order_id,))
             if isinstance(told, Trouble) and told.kind is TroubleKind.UNKNOWN_ACTION:
                 lacking.add(_REFILL)
-                return self._refills_lacking(told.message)
+                return _no_refills(told.message)
             if (obstacle := _note(told, (order_id,), found)) is not None:
                 return obstacle
         return None
@@ -172,8 +165,9 @@ async def _each(
     return found
 
 
-# A list that was refused with such an error may still be taken one by one.
-_OF_THE_LIST = frozenset({TroubleKind.UNKNOWN_ACTION, TroubleKind.REQUEST, TroubleKind.UNKNOWN_ID})
+def _no_refills(message: str) -> RefillAnswer:
+    """What a panel without refills says to each: it will not have them later, so none is asked for again."""
+    return RefillAnswer(state=RefillState.REFUSED, finality=Finality.FINAL, message=message, stops_panel=True)
 
 
 def _note(
