@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.request
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from tests.acceptance.project import KEY_NAME, Project, post
@@ -20,7 +21,8 @@ def test_init_writes_a_project_that_validates_plans_and_applies(bare_project: Pr
     assert bought.json["placed"] > 0
     again = bare_project.run("apply", "--format", "json")
     assert (again.code, again.json["placed"], again.json["orders"]) == (0, 0, [])
-    assert again.json["report"]["balance"] == bought.json["report"]["balance"]
+    # Not equal: time goes on in the sandbox, and what an order that was cancelled has cost comes back.
+    assert Decimal(again.json["report"]["balance"]) >= Decimal(bought.json["report"]["balance"])
 
 
 def test_init_overwrites_nothing(bare_project: Project):
