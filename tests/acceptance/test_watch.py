@@ -68,11 +68,6 @@ def finish(running: "subprocess.Popen[str]") -> tuple[int, str, str]:
     return running.returncode, out, err
 
 
-def end_orders(served: Served) -> None:
-    for order in served.orders():
-        served.tell(f"orders/{order['order']}", {"status": "Completed"})
-
-
 def test_a_watch_buys_everything_once_and_ends_when_it_is_final(quick):
     project, served = quick
     project.campaign([*(post(number) for number in range(20)), post(3, id="again")])
@@ -108,7 +103,7 @@ def test_without_yes_it_follows_what_is_bought_and_leaves_what_is_new(still):
     until_line(running, "pass 1:")
     project.campaign([post(1), post(2)])
     until_line(running, "nobody to ask")
-    end_orders(served)
+    served.end_orders()
     code, out, _ = finish(running)
     assert code == 11
     assert "1 completed" in out
@@ -184,7 +179,7 @@ def test_edits_are_picked_up_and_while_files_are_not_valid_nothing_is_bought(sti
     assert len(served.orders()) == 1
     project.campaign([post(1), post(2)])
     until_line(running, "2 of 2 orders bought")
-    end_orders(served)
+    served.end_orders()
     code, _, err = finish(running)
     assert code == 0, err
     assert set(served.links().values()) == {1}
@@ -200,7 +195,7 @@ def test_a_doubt_is_settled_from_another_terminal_while_the_watch_goes_on(still)
     (order,) = (one["order"] for one in served.orders() if doubt.endswith(one["link"][-1]))
     settled = project.run("doubt", "adopt", doubt, "--order", str(order), "--reason", "seen", "--lock-timeout", "20")
     assert settled.code == 0, settled.err
-    end_orders(served)
+    served.end_orders()
     code, out, err = finish(running)
     assert code == 0, (out, err)
     assert set(served.links().values()) == {1}
@@ -298,7 +293,7 @@ def test_max_cost_holds_for_the_whole_watch(still):
     until_line(running, "pass 1:")
     project.campaign([post(1), post(2), post(3)])
     until_line(running, "--max-cost")
-    end_orders(served)
+    served.end_orders()
     code, out, _ = finish(running)
     assert code == 14
     assert len(served.orders()) == 2
@@ -314,7 +309,7 @@ def test_backups_are_made_before_the_first_pass_and_after_purchases_only(still):
         until_line(running, " pass ")
     project.campaign([post(1), post(2)])
     until_line(running, "2 of 2 orders bought")
-    end_orders(served)
+    served.end_orders()
     assert finish(running)[0] == 0
     backups = [path for path in (project.state.parent / "backups").iterdir() if path.suffix == ".db"]
     assert len(backups) == 2

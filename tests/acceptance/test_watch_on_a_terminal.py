@@ -17,11 +17,6 @@ QUICK = ("--min-pause", "1s", "--max-pause", "1s")
 SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 
-def end_orders(served):
-    for order in served.orders():
-        served.tell(f"orders/{order['order']}", {"status": "Completed"})
-
-
 def lines_of(screen: str) -> list[str]:
     """What was written to each line, without colours and cursor movements."""
     return re.split(r"[\r\n]+", SEQUENCE.sub("", screen))
@@ -41,7 +36,7 @@ def test_the_picture_fits_the_terminal_and_is_gone_at_the_end(bought, served_san
     shown = OnTerminal(bought, "watch", *QUICK, COLUMNS=str(columns))
     for words in ("Watching 2 campaigns", "campaign", "0%", "live", "problems", "spent", "balance", "Next pass in"):
         shown.until(words)
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     assert shown.end() == 0
     assert max(map(cell_len, lines_of(shown.screen))) <= columns
     assert ("an hour" in shown.screen) is (columns == 200)
@@ -59,7 +54,7 @@ def test_it_follows_a_terminal_that_is_resized(bought, served_sandbox):
     resize(shown, 60)
     shown.until("\x1b[2J")
     narrow = shown.screen.rpartition("\x1b[2J")[2]
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     assert shown.end() == 0
     narrow += shown.screen.rpartition("\x1b[2J")[2]
     assert max(map(cell_len, lines_of(narrow.partition("Watched:")[0]))) <= 60
@@ -78,11 +73,11 @@ def test_it_shows_the_plan_and_buys_after_a_yes_and_what_waits_without_another(p
     assert project.run("state", "backup").code == 0, "the state is free while the question stands"
     shown.type("y\n")
     shown.until("Next pass in")
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     deadline = time.monotonic() + PATIENCE
     while len(served_sandbox.orders()) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     assert shown.end() == 0
     assert len(served_sandbox.orders()) == 2
     assert shown.screen.count("Carry this out?") == 1
@@ -126,7 +121,7 @@ def test_what_is_added_later_is_asked_about_while_polling_goes_on(project, serve
     shown.type("yes\n")
     while len(served_sandbox.orders()) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     assert shown.end() == 0
     assert sorted(served_sandbox.links().values()) == [1, 1]
 
@@ -141,7 +136,7 @@ def test_colours_only_where_they_are_wanted(project, served_sandbox, arguments, 
     assert project.run("apply", "--yes").code == 0
     shown = OnTerminal(project, "watch", *QUICK, *arguments, **env)
     shown.until("ext pass in")
-    end_orders(served_sandbox)
+    served_sandbox.end_orders()
     assert shown.end() == 0
     assert bool(COLOUR.search(shown.screen)) is coloured
 

@@ -14,6 +14,11 @@ defaults: {service: 1}
 PAGE = "https://example.com/our-brand/p/"
 
 
+def places(loaded: LoadedCampaigns) -> list[tuple[str, int, int, str]]:
+    """File, line, column and code of everything that was told."""
+    return [(one.file, one.line, one.column, one.code) for one in loaded.diagnostics]
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""

@@ -8,6 +8,7 @@ from runner.core.diagnostics import Severity
 from runner.core.errors import ExitCode, InvalidInput
 from runner.core.orders import OnChange, OnShort, RefillWhen
 from runner.files.campaigns import check_panels, find_campaigns, load_campaigns
+from tests.files.conftest import places
 
 PAGE = "https://example.com/our-brand/p/"
 
@@ -15,10 +16,6 @@ PAGE = "https://example.com/our-brand/p/"
 def only(loaded):
     assert len(loaded.diagnostics) == 1, loaded.diagnostics
     return loaded.diagnostics[0]
-
-
-def places(loaded):
-    return [(d.file, d.line, d.column, d.code) for d in loaded.diagnostics]
 
 
 def test_a_whole_campaign_is_read_as_written(load):

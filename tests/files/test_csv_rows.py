@@ -5,13 +5,10 @@ import pytest
 
 from runner.files.campaign.derived_ids import derived_id
 from runner.files.campaigns import load_campaigns
+from tests.files.conftest import places
 
 PAGE = "https://example.com/our-brand/p/"
 FROM = "orders:\n- {from: rows.csv}\n"
-
-
-def places(loaded):
-    return [(d.file, d.line, d.column, d.code) for d in loaded.diagnostics]
 
 
 def test_each_row_is_an_order_and_empty_cells_take_the_defaults(load):

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from runner.core.diagnostics import Severity
+from tests.files.conftest import places
 
 PAGE = "https://example.com/our-brand/p/"
 FROM = "orders:\n- {from: rows.csv}\n"
@@ -14,10 +15,6 @@ HEAD = "version: 1\ncampaign: spring\npanel: sandbox\nlinks: [https://example.co
 
 def head(defaults: str) -> str:
     return f"{HEAD}defaults: {{service: 1, {defaults}}}\n"
-
-
-def places(loaded):
-    return [(d.file, d.line, d.column, d.code) for d in loaded.diagnostics]
 
 
 def test_what_an_order_says_beside_its_fields_is_kept_by_its_id(load_rows):

@@ -1,12 +1,13 @@
 """A panel of raw bytes on loopback: says exactly what a test tells it to, and remembers what it was sent."""
 
 import asyncio
+import json
 import random
 import socket
 import ssl
 import struct
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,19 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from runner.core.attempts import OutcomeKind
 from runner.core.orders import PanelProfile
 from runner.core.values.clock import ManualClock
 from runner.core.values.text import Secret
+from runner.panel import forms
 from runner.panel.client import PanelClient
+from runner.panel.exchange import Exchange
+from runner.panel.parse.outcome import classify_add
 from runner.panel.retry import OnPause, nobody_waits
+from runner.panel.transport.http import SMALL, HttpTransport
 
 KEY = "s3cr3t/key+0123456789abcdef"
+ADD = forms.add(service="1", link="https://example.com/p?a=1&b=ü+%", quantity=100, runs=None, interval=None)
 
 
 @dataclass(frozen=True)
@@ -136,3 +143,27 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return context
+
+
+@pytest.fixture
+async def send(profile_of: Callable[..., PanelProfile]) -> AsyncIterator[Callable[..., Awaitable[Exchange]]]:
+    """Sends one order form to a URL, each time by a transport of its own."""
+    async with AsyncExitStack() as opened:
+
+        async def once(url: str, cap: int = SMALL, **changes: object) -> Exchange:
+            transport = HttpTransport(profile_of(url, **changes), Secret(KEY))
+            opened.push_async_callback(transport.close)
+            return await transport.send(ADD, cap)
+
+        yield once
+
+
+def proof(exchange: Exchange) -> OutcomeKind:
+    """What an answer to an order form, or the lack of one, proves."""
+    return classify_add(exchange, (), (), str).kind
+
+
+@pytest.fixture
+def answer(say: SimpleNamespace) -> Callable[..., Reply]:
+    """A reply with a JSON body."""
+    return lambda body, status=200, **headers: say.http(json.dumps(body), status, **headers)

@@ -9,33 +9,12 @@ import zlib
 import pytest
 
 from runner.core.attempts import OutcomeKind, Phase
-from runner.core.values.text import Secret
-from runner.panel import forms
 from runner.panel.exchange import Answer, TransportFailure
-from runner.panel.parse.outcome import classify_add
 from runner.panel.transport.decoding import codec_of, decoder_for
-from runner.panel.transport.http import LARGE, SMALL, HttpTransport
+from runner.panel.transport.http import LARGE, SMALL
+from tests.panel.conftest import proof
 
-ADD = forms.add(service="1", link="https://example.com/p", quantity=100, runs=None, interval=None)
 MIB = 2**20
-
-
-@pytest.fixture
-async def send(profile_of, say):
-    opened = []
-
-    async def once(url, cap=SMALL, **changes):
-        transport = HttpTransport(profile_of(url, **changes), Secret(say.KEY))
-        opened.append(transport)
-        return await transport.send(ADD, cap)
-
-    yield once
-    for transport in opened:
-        await transport.close()
-
-
-def proof(exchange):
-    return classify_add(exchange, (), (), str).kind
 
 
 @pytest.fixture

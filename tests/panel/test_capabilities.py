@@ -1,6 +1,5 @@
 """What a client finds out about its panel, and what it makes of what it is told to remember."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -13,11 +12,6 @@ from runner.panel.capabilities import CapabilityChange
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = date(2026, 1, 1)
 NOTHING = CapabilityChange(frozenset(), {})
-
-
-@pytest.fixture
-def answer(say):
-    return lambda body, status=200: say.http(json.dumps(body), status)
 
 
 def status(order_id="1"):

@@ -34,11 +34,6 @@ def an_attempt(**changes):
     return NewAttempt(**(facts | changes))
 
 
-@pytest.fixture
-def answer(say):
-    return lambda body, status=200, **headers: say.http(json.dumps(body), status, **headers)
-
-
 async def test_services_come_as_a_catalogue(serve, client_of, answer, caplog):
     caplog.set_level(logging.DEBUG, "runner.panel")
     panel = await serve(answer([ROW, {"service": 2}]))

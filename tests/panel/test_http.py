@@ -14,26 +14,7 @@ from runner.panel.parse.outcome import classify_add
 from runner.panel.redact import Redactor
 from runner.panel.transport.http import HttpTransport
 from runner.panel.transport.keep_alive import KeepAlive
-
-ADD = forms.add(service="1", link="https://example.com/p?a=1&b=ü+%", quantity=100, runs=None, interval=None)
-
-
-@pytest.fixture
-async def send(profile_of, say):
-    opened = []
-
-    async def once(url, cap=2**20, **changes):
-        transport = HttpTransport(profile_of(url, **changes), Secret(say.KEY))
-        opened.append(transport)
-        return await transport.send(ADD, cap)
-
-    yield once
-    for transport in opened:
-        await transport.close()
-
-
-def proof(exchange):
-    return classify_add(exchange, (), (), str).kind
+from tests.panel.conftest import ADD, proof
 
 
 async def test_the_form_arrives_as_it_was_meant_with_the_key_first(serve, send, say):

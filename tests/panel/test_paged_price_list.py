@@ -149,11 +149,6 @@ async def test_a_first_offset_that_fails_means_that_the_list_was_not_read(kind):
     assert isinstance(await read_on(parsed(page(1, 100)), read), Trouble)
 
 
-@pytest.fixture
-def answer(say):
-    return lambda body, status=200: say.http(json.dumps(body), status)
-
-
 @pytest.mark.parametrize("end", [[], None, {}, {"status": "success", "data": "Empty Data"}], ids=str)
 async def test_the_client_reads_to_an_end_in_any_shape(serve, client_of, answer, end):
     panel = await serve(answer(page(1, 100)), answer(page(101, 200)), answer(end))

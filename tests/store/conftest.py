@@ -9,6 +9,7 @@ from runner.core.operations import BeginRun
 from runner.core.values.clock import ManualClock
 from runner.store.disk.lock import StateLock, acquire
 from runner.store.disk.paths import StatePaths
+from runner.store.journal import Journal, open_journal
 from runner.store.startup.opening import open_writer
 from runner.store.write.writer import Writer
 from tests.store.making import NOW, a_mark, marks_of
@@ -28,6 +29,14 @@ def paths(tmp_path: Path) -> StatePaths:
 async def lock(paths: StatePaths, clock: ManualClock) -> AsyncIterator[StateLock]:
     with await acquire(paths, "runner apply", clock) as held:
         yield held
+
+
+@pytest.fixture
+async def journal(paths: StatePaths, lock: StateLock, clock: ManualClock) -> AsyncIterator[Journal]:
+    """The journal of a new state with one run begun."""
+    async with open_journal(paths, lock, clock) as one:
+        await one.record(BeginRun("run-1", "apply", NOW))
+        yield one
 
 
 @pytest.fixture

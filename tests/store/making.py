@@ -66,3 +66,8 @@ def marks_of(paths: StatePaths) -> list[Path]:
     """The files of the high-water marks that there are, the one beside the database first."""
     outside = [] if paths.marks is None else sorted(paths.marks.glob("*"))
     return [path for path in (paths.high_water, *outside) if path.exists()]
+
+
+def told(plan):
+    """What a restore takes over from the present state, and how, by order."""
+    return {one.order: one.how for one in plan.merged.carried}

@@ -31,13 +31,6 @@ from runner.store.write.group_size import LARGEST
 from tests.store.making import IN_DOUBT, NOW, attempts_of, new_attempt, placed
 
 
-@pytest.fixture
-async def journal(paths, lock, clock):
-    async with open_journal(paths, lock, clock) as one:
-        await one.record(BeginRun("run-1", "apply", NOW))
-        yield one
-
-
 async def buy(journal, order):
     attempt_id = await journal.record(Mark(new_attempt(order), "run-1", NOW))
     await journal.record(Settle(attempt_id, placed(f"p{order}"), NOW))

@@ -21,7 +21,6 @@ from runner.core.operations import (
     Unprotect,
 )
 from runner.store.disk.paths import StatePaths
-from runner.store.journal import open_journal
 from runner.store.operations.order_flags import BELIEVED_DAYS
 from runner.store.read.panel_memory import read_panel_memory
 from runner.store.read.snapshot import read_state
@@ -36,11 +35,9 @@ LIVES = [LiveStatus.PENDING, LiveStatus.PROCESSING, LiveStatus.IN_PROGRESS, Live
 
 
 @pytest.fixture
-async def journal(paths, lock, clock):
-    async with open_journal(paths, lock, clock) as one:
-        await one.record(BeginRun("run-1", "apply", NOW))
-        await one.record(Settle(await one.record(Mark(new_attempt(), "run-1", NOW)), placed("p1"), NOW))
-        yield one
+async def journal(journal):
+    await journal.record(Settle(await journal.record(Mark(new_attempt(), "run-1", NOW)), placed("p1"), NOW))
+    return journal
 
 
 async def looked(journal, paths, *statuses):

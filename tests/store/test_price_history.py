@@ -7,24 +7,14 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from runner.core.catalogue import Catalogue, Service
 from runner.core.operations import BeginRun, EndRun, SeeCatalogue
 from runner.store.disk.paths import StatePaths
-from runner.store.journal import open_journal
 from runner.store.operations.price_history import price_history
 from runner.store.schema.migrate import PACKAGED, History, ensure_schema
 from runner.store.schema.revisions import REVISIONS
 from runner.store.startup.opening import engine_of
 from tests.store.making import NOW, raw
-
-
-@pytest.fixture
-async def journal(paths, lock, clock):
-    async with open_journal(paths, lock, clock) as one:
-        await one.record(BeginRun("run-1", "apply", NOW))
-        yield one
 
 
 def service(service_id="1", **changes):

@@ -18,7 +18,7 @@ from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
-from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused
+from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, raw, refused, told
 
 
 @pytest.fixture
@@ -36,10 +36,6 @@ def grown(writer, paths, clock):
     writer.commit([EndRun("run-2", 15, NOW)])
     writer.close()
     return copy
-
-
-def told(plan):
-    return {one.order: one.how for one in plan.merged.carried}
 
 
 def test_what_only_the_present_state_knows_is_told_and_carried_over_as_doubts(grown, paths, clock):

@@ -30,7 +30,7 @@ from runner.store.recovery.restore import plan_restore, restore
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
-from tests.store.making import NOW, a_mark, a_settle, attempts_of, placed, raw, refused
+from tests.store.making import NOW, a_mark, a_settle, attempts_of, placed, raw, refused, told
 
 LATER = NOW + timedelta(hours=5)
 BY = Decision("on the order page", "anna", "build-1", LATER)
@@ -52,10 +52,6 @@ def bring_back(writer, paths, clock):
         return plan
 
     return close_and_restore
-
-
-def told(plan):
-    return {one.order: one.how for one in plan.merged.carried}
 
 
 def lost(writer, *orders):
