@@ -164,7 +164,7 @@ class Attempt(NamedTuple):
 
     @property
     def is_imported(self) -> bool:
-        """True if it was bought elsewhere, and a person told us of it."""
+        """True if it was bought elsewhere and recorded by `runner import`."""
         return self.phase is None and self.message.startswith(IMPORTED)
 
     @property

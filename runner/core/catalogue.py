@@ -31,7 +31,7 @@ class Service(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """A service that the list names more than once, not in the same words: which is meant, nobody knows."""
+    """A service that the list has more than once with different facts, so that it is not known which of them hold."""
 
     service: str
     times: int
@@ -41,7 +41,7 @@ class Repeated(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """A panel's services by id; one that is `repeated` is as the worst of its lines has it."""
+    """A panel's services by id; a `repeated` one has the worst facts of its lines."""
 
     panel: str
     services: Mapping[str, Service]
@@ -80,15 +80,15 @@ class BalanceSeen:
     last_attempt: int | None = field(default=None, compare=False)  # id of the newest attempt marked before it
 
     def is_before(self, attempt_id: int, marked_at: datetime) -> bool:
-        """True if an attempt on its panel was marked after this look; by the clock where the place is not known."""
+        """True if the balance was read before an attempt on its panel was marked: by id, or by time where `last_attempt` is None."""
         return marked_at >= self.seen_at if self.last_attempt is None else attempt_id > self.last_attempt
 
     def is_after(self, attempt_id: int, marked_at: datetime) -> bool:
-        """True if an attempt on its panel was marked before this look, as `is_before`."""
+        """True if the balance was read after an attempt on its panel was marked; decided as in `is_before`."""
         return marked_at <= self.seen_at if self.last_attempt is None else attempt_id <= self.last_attempt
 
     def is_same_look(self, other: "BalanceSeen") -> bool:
-        """True if both are one reading, and not two that showed the same."""
+        """True if both are the same reading, not two readings of equal amounts."""
         return self == other and self.number == other.number
 
 

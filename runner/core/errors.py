@@ -57,11 +57,11 @@ class StateRefused(RunnerError):
 
 
 class StateLocked(StateRefused):
-    """Another run holds the state; it will let go."""
+    """Another run holds the lock of the state; a later try can succeed."""
 
 
 class PlanStale(StateRefused):
-    """A saved plan no longer says what a fresh plan would."""
+    """A saved plan differs from what would be planned now."""
 
 
 class JournalBroken(StateRefused):

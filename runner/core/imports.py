@@ -19,7 +19,7 @@ class BoughtRow(NamedTuple):
 
 
 def default_id_for(order_id: str) -> str:
-    """The id of a listed order that is called after the panel's id of it: which of several for one page it is."""
+    """The order id given to an imported order where several are for one page: `order-` and its panel order id."""
     return f"order-{order_id}"
 
 

@@ -162,13 +162,13 @@ class KeySource:
     written: str | None = field(default=None, compare=False, repr=False)  # the file as panels.yaml names it
 
     def as_written(self) -> "KeySource":
-        """The same source, wherever one stands."""
+        """The source as panels.yaml names it: equal from every working directory."""
         return self if self.written is None else KeySource(env=self.env, file=self.written)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelProfile:
-    """How to speak with one panel."""
+    """One panel of panels.yaml: its address, limits and billing habits."""
 
     name: str
     url: str
@@ -193,7 +193,7 @@ class PanelProfile:
 
     @property
     def account(self) -> tuple[str, KeySource | Secret]:
-        """Its address and its key: what is equal for two names of one account, however the address is written."""
+        """Canonical URL and key source: equal for two profiles of one account."""
         key = self.key.as_written() if isinstance(self.key, KeySource) else self.key
         return (page_key(self.url).rstrip("/"), key)
 

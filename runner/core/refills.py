@@ -47,7 +47,7 @@ class Refill(NamedTuple):
 
     @property
     def reached_at(self) -> datetime:
-        """The latest moment at which the panel can have got it: its answer came, or nobody waited any longer."""
+        """The latest time at which the panel can have received the request: when its answer came or the wait for it ended."""
         return max(self.asked_at, self.answered_at or self.asked_at)
 
 

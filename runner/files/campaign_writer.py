@@ -14,7 +14,7 @@ _SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"
 def named_rows(rows: Sequence[BoughtRow]) -> list[BoughtRow]:
     """The same rows, with an id wherever one is needed: for pages that were ordered for more than once.
 
-    Such an order is called by the panel's id of it, which no later row can take.
+    Such an order is named after its panel order id, which is unique on its panel.
     """
     pages = Counter((row.service, page_key(row.link or "")) for row in rows)
     own = gate("campaign", "id")
@@ -51,5 +51,5 @@ def campaign_lines(
 
 
 def _quoted(value: str | int) -> str:
-    """JSON is YAML: in quotes nothing of a text means anything else."""
+    """The value as JSON, which is valid YAML and, in quotes, always text."""
     return json.dumps(value)

@@ -28,7 +28,7 @@ class PanelNamed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedCampaigns:
-    """What the files gave; a file with errors gives no campaign."""
+    """Result of reading campaign files; a file with errors gives no campaign."""
 
     campaigns: tuple[Campaign, ...]
     diagnostics: tuple[Diagnostic, ...]  # sorted by place; errors and warnings

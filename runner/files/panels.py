@@ -33,7 +33,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class LoadedPanels(NamedTuple):
-    """What `panels.yaml` gave."""
+    """Result of reading `panels.yaml`."""
 
     profiles: dict[str, PanelProfile]  # by name, without those that have errors
     diagnostics: tuple[Diagnostic, ...]
@@ -85,7 +85,7 @@ def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.envir
 
 
 def _listed(root: Node) -> list[tuple[Node, Node]]:
-    """Names and settings."""
+    """The entries of `panels:`, names and settings."""
     panels = root.get("panels")
     return panels.entries if panels else []
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the engine may know of time."""
+    """The clock port of the engine: current time, elapsed time, sleeping."""
 
     def now(self) -> datetime:
         """The present moment, timezone-aware, UTC."""

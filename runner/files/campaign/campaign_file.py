@@ -27,7 +27,7 @@ _DEFAULTS = ("service", "quantity", "runs", "interval", "priority", "protect", "
 
 
 class CampaignFile(NamedTuple):
-    """What one file gave."""
+    """Result of reading one campaign file."""
 
     campaign: Campaign | None  # None if there are errors
     findings: CampaignFindings
@@ -92,7 +92,7 @@ class _Reading:
 
     @property
     def came_late(self) -> bool:
-        """True if the header goes on behind the orders, and their rows did not know it."""
+        """True if keys that rows depend on stand behind `orders:`, so that the rows were read without them."""
         names = [key.text for key, _ in self.root.entries]
         return self.known is None and "orders" in names and not _FOR_ROWS.isdisjoint(names[names.index("orders") :])
 
@@ -207,7 +207,7 @@ class _Reading:
         )
 
     def _report_header(self, values: object) -> set[tuple[object, ...]]:
-        """Report what the schema finds in the header; the paths of what is not to be relied on."""
+        """Report what the schema finds wrong in the header; returns the paths of the values that are wrong."""
         errors = gate("campaign").errors(values)
         if not self.is_whole:
             errors = [error for error in errors if error.absolute_path or error.validator != "required"]
@@ -217,7 +217,7 @@ class _Reading:
 
 
 def _digest(own: bytes, others: list[tuple[str, bytes]]) -> str:
-    """SHA-256 over length, name and fingerprint of each file; the campaign file itself goes by no name."""
+    """SHA-256, in hex, over the campaign file's fingerprint, then the length of each CSV file's name, the name and its fingerprint."""
     whole = hashlib.sha256(own)
     for name, fingerprint in others:
         encoded = name.encode()

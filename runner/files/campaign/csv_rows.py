@@ -86,7 +86,7 @@ class CsvReader:
         return row_of_cells(line, self._names, cells)
 
     def _fill(self, chunk: list[CsvRow]) -> bool:
-        """Add rows with the right number of cells; True if there may be more behind them."""
+        """Read up to CHUNK rows and add those with the right number of cells; False at the end of the file."""
         found: list[list[str]] = []
         before = self._reader.line_num
         try:
@@ -101,7 +101,7 @@ class CsvReader:
         return len(found) == CHUNK
 
     def _add_one_by_one(self, found: Sequence[list[str]], chunk: list[CsvRow]) -> None:
-        """The same for rows of different heights or widths."""
+        """Add rows that span several lines or differ in their number of cells; reports those with a wrong number."""
         width = len(self._names)
         for cells in found:
             if len(cells) == width:
@@ -144,7 +144,7 @@ class CsvReader:
 
 
 def _header(cells: list[str] | None, findings: Findings) -> tuple[str, ...]:
-    """The columns' names, of columns that are wrong an empty one; none if rows can't be read by them. All is reported."""
+    """The column names, empty for columns that can't be used; none at all if rows can't be read by them. Reports what is wrong."""
     if not cells:
         findings.error(
             1, 1, "csv-header", "the file has no header row: begin it with `link,quantity` or other order fields"

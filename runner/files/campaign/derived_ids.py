@@ -58,9 +58,9 @@ _STEMS = Remembered(_stem)
 
 
 def _quick_slugs(lines: str, number: int) -> list[str] | None:
-    """`_slug` of that many keys, a line for each; None if one of them has no name, or one that needs a look of its own.
+    """`_slug` of each of `number` keys, one a line; None if a key has no name, or one that this can't derive.
 
-    All in one search: a look at each would take as long as its hash.
+    One search over all of the text: a search for each key would take as long as its hash.
     """
     lines = lines.lower()
     names = [] if "?" in lines else _NAMES(lines)

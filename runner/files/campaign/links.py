@@ -38,13 +38,13 @@ class BadLink(ValueError):
     """The link can't be used; the text says why and what to do."""
 
     def __init__(self, problem: str, mended: str | None = None) -> None:
-        """`mended` is the link without this fault, to be looked at further; None: nothing more can be said of it."""
+        """`mended` is the link without this fault, to be checked for further ones; None if it can't be checked further."""
         super().__init__(problem)
         self.mended = mended
 
 
 class WebAddress(NamedTuple):
-    """A link taken apart."""
+    """The parts of an http or https address."""
 
     scheme: str  # lower case
     host: str  # lower case
@@ -79,7 +79,7 @@ def parse_address(text: str) -> WebAddress:
 
 
 class LinkRules:
-    """A campaign's `links:`; `problem` is asked for every order."""
+    """The prefixes of a campaign's `links:`; tells which links may be ordered for."""
 
     def __init__(self, prefixes: Iterable[str]) -> None:
         """From prefixes that `prefix_problem` finds nothing wrong with."""
@@ -100,7 +100,7 @@ class LinkRules:
         return bool(self._all_fine and self._all_fine(lines)) and lines.count("\n") == len(links)
 
     def problems(self, link: str) -> list[str]:
-        """All that is against ordering for the link, and what to do; nothing if it may be ordered for."""
+        """Why the link may not be ordered for, each reason with what to do; empty if it may."""
         found: list[str] = []
         mended: str | None = link
         while mended is not None:
@@ -149,7 +149,7 @@ def _is_blank(character: str) -> bool:
 
 
 def _blank(character: str) -> str:
-    """What to do about a character that nobody sees: joiners and variation selectors may belong to the address."""
+    """What is wrong with an invisible character, and what to do; joiners and variation selectors may belong to the address."""
     name = f"U+{ord(character):04X}"
     if unicodedata.category(character) in ("Cc", "Cs"):
         return f"holds the control character {name}: remove it"

@@ -35,9 +35,9 @@ class _Places(NamedTuple):
 
 
 def located(diagnostics: Sequence[Diagnostic], campaigns: Iterable[Campaign]) -> list[Diagnostic]:
-    """The same, each at the value it is about: in the order's line, in what names its CSV file, or in `defaults:`.
+    """The diagnostics, each at the value it is about: in the order's row, in the row that names its CSV file, or in `defaults:`.
 
-    What can't be found, because a file has changed meanwhile, keeps its place.
+    One whose value can't be found, because a file has changed meanwhile, keeps its place.
     """
     campaigns = list(campaigns)
     named_by = {one.source: one.source for one in campaigns}
@@ -60,7 +60,7 @@ def _moved(one: Diagnostic, places: _Places) -> Diagnostic:
 
 
 def _places(name: str, campaign: str, lines: set[int]) -> _Places:
-    """What is needed of the files to find the `lines` of the file `name`; as far as they can be read."""
+    """Reads the nodes that diagnostics about `lines` of the file `name` can be placed at; empty where a file can't be read."""
     if name == campaign:
         header, rows = _yaml(campaign, lines, lambda _row: True)
         shared = []
@@ -77,7 +77,7 @@ def _named_file(row: Node, folder: Path) -> str | None:
 
 
 def _yaml(name: str, lines: Container[int], is_wanted: Callable[[Node], bool]) -> tuple[Node, Mapping[int, Node]]:
-    """The header, and those wanted of the rows that begin in `lines`."""
+    """The header, and by line the wanted rows among those that begin in `lines`."""
     rows: dict[int, Node] = {}
 
     def keep(chunks: Iterable[Chunk[Where]]) -> None:
@@ -95,7 +95,7 @@ def _yaml(name: str, lines: Container[int], is_wanted: Callable[[Node], bool]) -
 
 
 def _csv(name: str, lines: set[int]) -> Mapping[int, Node]:
-    """The rows that begin in `lines`."""
+    """The rows that begin in `lines`, by line."""
     rows: dict[int, Node] = {}
     with suppress(Broken), CheckedFile(resolve_csv(Path(name).name, Path(name).parent)) as source:
         reader = CsvReader(source, Findings(name))

@@ -32,7 +32,7 @@ _QUOTES = ('"', "'")
 
 
 class Unproven(Exception):
-    """Rows were taken out where libyaml finds no row: the file must be read without that."""
+    """Rows were taken out where libyaml finds no row of orders: the file must be read again, whole."""
 
 
 class Run(NamedTuple):
@@ -58,7 +58,7 @@ class PlainRows:
         self._is_over = False  # nothing is taken out any more
 
     def read(self, _size: int) -> bytes:
-        """The next lines, as many as are convenient; empty at the end. Raises what reading the file raises."""
+        """The next lines, whatever their size; empty at the end. Raises Broken as the source does."""
         piece = self._source.read(_PIECE)
         if not piece:
             text, self._rest = self._rest, b""
@@ -73,7 +73,7 @@ class PlainRows:
         return b"".join(self._left(text))
 
     def _left(self, text: bytes) -> Iterator[bytes]:
-        """What is left of some lines when rows are taken out."""
+        """Take runs of rows out of `text`, whole lines; yields what remains, with a blank line for each line taken."""
         done = counted = 0
         for found in _RUN.finditer(text):
             self._line += text.count(b"\n", counted, found.start())
@@ -123,7 +123,7 @@ class PlainRows:
         return rows, list(accumulate((part.count("\n") for part in parts[:-1]), initial=first))
 
     def _meant(self, name: str, cells: Sequence[str]) -> Iterable[Value]:
-        """What the scalars under one key mean; in quotes they are always text."""
+        """The values of scalars under the key `name`; quoted ones are always text."""
         meant = map(SPECIAL_TEXTS.get, cells, cells) if name in self._texts else map(self._values.__getitem__, cells)
         if not any(cell.startswith(_QUOTES) for cell in cells):
             return meant

@@ -31,7 +31,7 @@ _SPECIAL = ("priority", "protect", "drip", "tags")  # what a campaign keeps besi
 
 
 class Chunk(NamedTuple, Generic[Where]):
-    """Some rows: three columns of equal length."""
+    """Some rows, as three lists of equal length."""
 
     rows: list[Any]  # a Row where the format allows no doubt; the gate tells
     lines: list[int]
@@ -50,7 +50,7 @@ class Origin(Generic[Where]):
 
 
 class OneRow(NamedTuple, Generic[Where]):
-    """One row by itself."""
+    """One row with its place and file; made only where a row needs a closer look."""
 
     fields: Row
     line: int
@@ -60,7 +60,7 @@ class OneRow(NamedTuple, Generic[Where]):
     is_whole: bool = True  # False: it breaks the schema
 
     def merged(self) -> dict[str, Any]:
-        """What is to be bought, with the defaults for what the row lacks; None for what they lack too."""
+        """Service, quantity, runs and interval, from the defaults where the row lacks them; None where both do."""
         defaults = self.origin.defaults or {}
         usual = {name: defaults.get(name) for name in _TERMS if name not in self.told}
         return {name: self.fields.get(name, usual.get(name)) for name in _TERMS}
@@ -256,7 +256,7 @@ class OrderCollector:
             right.origin.expand(right)
 
     def _is_wrong(self, row: OneRow[Where]) -> bool:
-        """Look closely at one row that the hot loop could not prove right; True if it makes no order."""
+        """Check one row that the hot loop could not prove right, and report what is wrong; True if it makes no order."""
         fields, merged, findings = row.fields, row.merged(), row.origin.findings
         complete = row.origin.defaults is not None
         problems = [  # field, code, message
@@ -291,7 +291,7 @@ class OrderCollector:
         return bool(problems) or merged["service"] is None or merged["quantity"] is None
 
     def _keep_wrong(self, row: OneRow[Where]) -> None:
-        """Take the id of a row that makes no order, so that a second use of it is told as well."""
+        """Reserve the id of a row that makes no order, so that a second use of it is reported too."""
         service, link = row.merged()["service"], row.fields.get("link", "")
         named = "" if service is None else str(service)
         order_id = row.fields.get("id") or (derived_id(named, link) if named and link else None)
@@ -314,7 +314,7 @@ class OrderCollector:
         self._clashes.append(_Clash(findings, line, column, order))
 
     def _same_service_and_link(self) -> list[tuple[Order, str]]:
-        """Orders with an id of their own whose service and link another order has without one, with that one's id."""
+        """Orders with an `id:` whose service and link an order without one has too, each with the derived id of that one."""
         found: dict[str, Order] = {}
         for order in self.orders:
             derived = derived_id(order.service, order.link)
@@ -337,7 +337,7 @@ def _clash_words(order: Order, first: Order) -> tuple[str, str]:
 
 
 def _page(order: Order, other: Order) -> str:
-    """What two orders have in common; where it is written in two ways, both."""
+    """`link`, or both spellings where two orders write the link of one page differently."""
     if order.link == other.link:
         return "link"
     return f"page ({clean(order.link, 120)} and {clean(other.link, 120)} are one)"

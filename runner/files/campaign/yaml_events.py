@@ -196,7 +196,7 @@ class YamlReader:
         chunk.wheres.extend(run.lines)
 
     def places(self, where: Where) -> Node:
-        """A row's node. Without places if nobody said before that they are `wanted`; then they must be read again."""
+        """The node of a row; an empty one if its line was not `wanted`, and the line is noted in `unplaced`."""
         if not isinstance(where, int):
             return where
         self.unplaced.add(where)

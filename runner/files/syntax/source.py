@@ -107,7 +107,7 @@ class CheckedFile(io.RawIOBase):
         return Broken(line, column, f"control character 0x{ord(found.group()):02x}: remove it")
 
     def line(self, number: int) -> str:
-        """The text of a line, from 1; empty if there is none. Reads the file again: only for messages."""
+        """The text of line `number`, from 1; empty if there is none. Reads the file again: only for messages."""
         lines = _BREAK.split(self._again().decode("utf-8-sig", "replace"))
         return lines[number - 1] if number <= len(lines) else ""
 

@@ -28,12 +28,12 @@ class SplitValue(NamedTuple):
 
 
 def is_rest(key: Node, value: Node) -> bool:
-    """True for what a comma inside a number leaves behind: three digits as a key, and no value."""
+    """True if an entry is the part of a number behind a comma: three digits as a key, and no value."""
     return _REST(key.text) is not None and value.kind is Kind.PLAIN and not value.text
 
 
 def split_values(node: Node) -> Iterator[SplitValue]:
-    """The numbers of one mapping that were split, in order."""
+    """The split numbers of one mapping, in order."""
     found: SplitValue | None = None
     for key, value in node.entries:
         if found is not None and is_rest(key, value):

@@ -1,6 +1,6 @@
 """Collects diagnostics while files are read, file by file, up to a cap for each.
 
-Only collects; the words come from those who find.
+Only collects; callers write the messages.
 """
 
 from runner.core.diagnostics import Diagnostic, Severity
@@ -19,7 +19,7 @@ class Findings:
 
     @property
     def full(self) -> bool:
-        """True when a further error would only be counted: nobody needs to build its message."""
+        """True when a further error would only be counted, so that its message need not be built."""
         return len(self._errors) >= SHOWN
 
     def error(self, line: int, column: int, code: str, message: str) -> None:

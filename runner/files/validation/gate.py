@@ -1,6 +1,6 @@
-"""Validates against the schemas: jsonschema-rs says quickly that all is well, jsonschema says what is wrong.
+"""Validates against the schemas: jsonschema-rs quickly accepts what is right, jsonschema says what is wrong.
 
-Where the quick one says no, or can't tell (it raises on what JSON has no word for), the other one decides.
+Where jsonschema-rs rejects a value, or raises because JSON can't express it, jsonschema decides.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ class Gate:
         self._slow: Draft7Validator | None = None
 
     def accepts_all(self, values: Sequence[object]) -> bool:
-        """True if every value surely fits the definition; False says nothing about any one of them."""
+        """True if every value surely fits the definition; after False, ask `accepts` for each."""
         return _is_valid(self._many, values)
 
     def accepts(self, value: object) -> bool:
-        """True if the value surely fits; False asks for `errors`."""
+        """True if the value surely fits; after False, `errors` decides."""
         return _is_valid(self._one, value)
 
     def errors(self, value: object) -> "Sequence[ValidationError]":
