@@ -20,15 +20,23 @@ from yaml import (
     StreamEndEvent,
 )
 
+from runner.core.errors import RunnerError
 from runner.core.values.text import clean
 from runner.files.campaign.plain_rows import PlainRows, Run, Unproven
 from runner.files.campaign.rows import Chunk
-from runner.files.syntax.libyaml import CSafeLoader
 from runner.files.syntax.nodes import Kind, Node, Plain, plain
 from runner.files.syntax.scalars import SPECIAL_TEXTS, Remembered, plain_value
 from runner.files.syntax.source import Broken, CheckedFile, Report
 from runner.files.syntax.split_values import is_rest
 from runner.files.syntax.yaml_errors import not_yaml
+
+try:
+    from yaml import CSafeLoader
+except ImportError:  # some installations of PyYAML lack its fast half
+    raise RunnerError(
+        "PyYAML is installed without libyaml, which reads the campaign files",
+        "install its binary wheel: pip install --force-reinstall --only-binary :all: pyyaml",
+    ) from None
 
 DEPTH = 32  # levels of nesting; a campaign needs 4
 EXPANDED = 10_000  # nodes that aliases may add
