@@ -22,7 +22,7 @@ from runner.core.orders import SANDBOX, KeySource, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
 from runner.core.values.text import clean
-from runner.engine.decisions.settle_doubt import Case, Choice, check_adoption, check_looked, find, is_decided, record
+from runner.engine.decisions.settle_doubt import Choice, check_adoption, check_looked, find, is_decided, record
 from runner.files.panels import load_panels
 from runner.panel.parse.values import read_id
 from runner.planning.accounting.balance_deltas import other_spending
@@ -126,6 +126,7 @@ def _settle(settings: Settings, request: _DecisionRequest) -> None:
 
 async def _record(settings: Settings, request: _DecisionRequest) -> None:
     """Check under the lock, then back up, then record; a refused decision leaves the state unchanged."""
+    from runner.cli.composition import open_panels
     from runner.store.journal import open_journal
     from runner.store.startup.backup import backup
 
@@ -140,7 +141,12 @@ async def _record(settings: Settings, request: _DecisionRequest) -> None:
         is_forced = is_new = False
         if not is_decided(case, request.kind, request.order_id):
             if request.kind is DecisionKind.ADOPT:
-                seen, misfits = await _asked(settings, request, case, recorded, clock.now())
+                name, profiles = case.attempt.panel, need_profiles(settings)
+                need_panels(settings, profiles, (name,), f"{request.address} was sent")
+                async with open_panels(settings, (name,), profiles) as panels:
+                    seen, misfits = await check_adoption(
+                        case, request.order_id or "", panels[name], recorded, clock.now(), force=request.force
+                    )
             elif request.kind is DecisionKind.NOT_PLACED:
                 ((evidence, weighing),) = _weighed(settings, need_profiles(settings), recorded, [case.attempt])
                 is_forced = check_looked(case, weighing, evidence.settle, clock.now(), checked=request.checked)
@@ -151,19 +157,6 @@ async def _record(settings: Settings, request: _DecisionRequest) -> None:
             async with open_journal(paths, lock, clock) as journal:
                 is_new = await record(journal, new_run_id(clock.now()), case, choice, seen)
     render_settled(case, choice, misfits, settings.stdout(), is_new=is_new)
-
-
-async def _asked(
-    settings: Settings, request: _DecisionRequest, case: Case, recorded: Recorded, now: datetime
-) -> tuple[StatusSeen | None, Sequence[str]]:
-    """The panel's status of the named order, and what does not fit but is forced."""
-    from runner.cli.composition import open_panels
-
-    name = case.attempt.panel
-    profiles = need_profiles(settings)
-    need_panels(settings, profiles, (name,), f"{request.address} was sent")
-    async with open_panels(settings, (name,), profiles) as panels:
-        return await check_adoption(case, request.order_id or "", panels[name], recorded, now, force=request.force)
 
 
 def _worded(reason: str) -> str:

@@ -1,5 +1,7 @@
 """`runner refill` and `runner cancel`: ask panels by hand, 100 recorded orders a call."""
 
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,30 +9,30 @@ from datetime import datetime
 import click
 
 from runner.cli.arguments.options import BY_HAND, COUNTS, Command, Settings
-from runner.cli.by_hand.cancel_cap import CHOICES, excess
-from runner.cli.io.inputs import Inputs, need_counts, need_inputs, need_panels, need_profiles
+from runner.cli.io.inputs import Inputs, listed_in_project, need_counts, need_inputs, need_panels, need_profiles
 from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import remembered
 from runner.cli.process.prompts import confirm
 from runner.core.attempts import Attempt
-from runner.core.errors import ExitCode, GuardRefused, InvalidInput
-from runner.core.orders import SANDBOX, RefillPolicy
+from runner.core.errors import ExitCode, GuardRefused, InvalidInput, UsageError
+from runner.core.orders import SANDBOX, USUAL_MAX_CANCEL, Limit, RefillPolicy
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import SystemClock
 from runner.engine.cancel import cancel_orders
 from runner.engine.refill import ask_refills
 from runner.engine.results import RequestOutcome, RequestResult
 from runner.engine.session import Session
+from runner.files.syntax.scalars import fraction
+from runner.planning.guards.order_limits import too_many_cancelled
 from runner.planning.refills.cancels import too_late
 from runner.planning.refills.due_refills import DueRefill, RefillInputs, RefillRound, hindrance, service_of
 from runner.planning.status.selected_attempts import Chosen, choose
 from runner.report.documents.as_json import cancel_document, json_chunks, refill_document
 from runner.report.text.refills import render_request_results
 
+_MANY = re.compile(r"[0-9]{1,9}|[0-9]{1,4}(\.[0-9]{1,6})?%")  # a value of --max-cancel
 _MAX_CANCEL = click.Option(
-    ["--max-cancel"],
-    metavar="SHARE|NUMBER",
-    help="In place of policy.max_cancel; 100% takes the cap away.",
+    ["--max-cancel"], metavar="SHARE|NUMBER", help="In place of policy.max_cancel; 100% takes the cap away."
 )
 
 
@@ -85,9 +87,9 @@ def cancel(settings: Settings, *, addresses: tuple[str, ...], max_cancel: str | 
         return [*asked, *(_row(one, RequestOutcome.NOT_SENT, _ENDED) for one in left)]
 
     stopped = False
-    too_many = excess(asking, recorded, max_cancel)
+    too_many = _excess(settings, asking, recorded, max_cancel)
     if too_many and not settings.dry_run:
-        raise GuardRefused(f"{'; '.join(too_many)}; nothing was sent", CHOICES)
+        raise GuardRefused(f"{'; '.join(too_many)}; nothing was sent", _CHOICES)
     if settings.dry_run:
         results += [_row(one, RequestOutcome.WOULD, "") for one in asking]
     elif asking:
@@ -97,10 +99,11 @@ def cancel(settings: Settings, *, addresses: tuple[str, ...], max_cancel: str | 
     code = ExitCode.INTERRUPTED if stopped else _exit_code(settings, results, chosen)
     code = _show(settings, code, "cancellation", results, cancel_document(results, dry_run=settings.dry_run))
     if too_many:  # a dry run: it is shown all the same
-        raise GuardRefused(f"{'; '.join(too_many)}; it would be refused", CHOICES)
+        raise GuardRefused(f"{'; '.join(too_many)}; it would be refused", _CHOICES)
     return code
 
 
+_CHOICES = "cancel fewer, or allow it with --max-cancel 100% or policy.max_cancel"
 _ENDED = "not asked for: this run ended before"
 _PLACED = "these orders were placed"
 
@@ -180,6 +183,30 @@ def _chosen(recorded: Recorded, names: Sequence[str]) -> Chosen:
     if chosen.wrong:
         raise InvalidInput(f"{'; '.join(chosen.wrong)}; nothing was sent", "runner status lists the addresses")
     return chosen
+
+
+def _excess(settings: Settings, asking: Sequence[Attempt], recorded: Recorded, option: str | None) -> list[str]:
+    """One line for each campaign of which `asking` holds more orders than may be cancelled at once; else empty."""
+    given: Limit | None = None
+    if option is not None:
+        if not _MANY.fullmatch(option):
+            raise UsageError(f"--max-cancel {option}: neither a number nor a share", "write it like 50 or 30%")
+        given = Limit(share=fraction(option)) if option.endswith("%") else Limit(number=int(option))
+    wanted = Counter(one.campaign for one in asking)
+    live = Counter(one.campaign for one in recorded.each() if one.is_live)
+    # A broken campaign stops no cancel.
+    campaigns = {} if given is not None else {one.name: one for one in listed_in_project(settings.project).campaigns}
+    found = []
+    for name, number in wanted.items():
+        campaign = campaigns.get(name)
+        if given is not None:
+            limit, place = given, "--max-cancel"
+        elif campaign is not None and "policy.max_cancel" in campaign.places:
+            limit, place = campaign.policy.max_cancel, campaign.place_of("policy.max_cancel")
+        else:
+            limit, place = USUAL_MAX_CANCEL, "unless a campaign says otherwise"
+        found.append(too_many_cancelled(name, limit, place, number, live[name]))
+    return [one for one in found if one]
 
 
 def _consent(settings: Settings, question: str, panels: Collection[str]) -> None:

@@ -106,11 +106,12 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
     def model() -> ReportModel:
         recorded, now = remembered(settings), datetime.now(UTC)
         selection = settings.bound(inputs.campaigns, recorded, now)
+        currencies = {name: one.balance.currency for name, one in made.money.items() if one.balance is not None}
         return plan_model(
             made,
             make_standings(inputs.campaigns, recorded, now, selection=selection, complete=not settings.files),
             recorded,
-            make_ledger(recorded, panels=inputs.panels, currencies=_currencies(made)),
+            make_ledger(recorded, panels=inputs.panels, currencies=currencies),
             now=now,
             exit_code=code,
             balances=balance_history(settings, inputs.panels),
@@ -125,10 +126,6 @@ def show_plan(settings: Settings, inputs: Inputs, made: Plan, next_line: str, co
         render_verdict(made, settings.stderr(), next_line)  # the document has no room for what stands in the way
     show_warnings(settings, made.warnings)
     return code
-
-
-def _currencies(made: Plan) -> dict[str, str | None]:
-    return {name: money.balance.currency for name, money in made.money.items() if money.balance is not None}
 
 
 def _what_if(questions: tuple[str, ...], out: Path | None) -> WhatIf | None:
