@@ -13,9 +13,8 @@ from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus,
 from runner.core.doubts import AnswerKept, Decided, Decision, DecisionKind, Duplicate, Kept
 from runner.engine.decisions.settle_doubt import Case, Choice
 from runner.planning.doubts.evidence import Evidence, weigh
-from runner.report.documents.doubt_json import doubts_document
 from runner.report.terminal.screen import Screen
-from runner.report.text.doubt import render_doubt, render_doubts, render_settled
+from runner.report.text.doubt import doubts_document, render_doubt, render_doubts, render_settled
 from tests.report.conftest import LINK, NOW
 from tests.report.test_as_json import check
 

@@ -29,8 +29,7 @@ from runner.planning.accounting.balance_deltas import other_spending
 from runner.planning.doubts.evidence import gather, weigh
 from runner.planning.doubts.late_execution import late_signs
 from runner.report.documents.as_json import json_chunks
-from runner.report.documents.doubt_json import doubts_document
-from runner.report.text.doubt import Weighed, render_doubt, render_doubts, render_settled
+from runner.report.text.doubt import Weighed, doubts_document, render_doubt, render_doubts, render_settled
 from runner.store.disk.lock import acquire
 from runner.store.integrity.progress_evidence import check
 from runner.store.read.balance_looks import read_readings

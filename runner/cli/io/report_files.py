@@ -120,11 +120,11 @@ def _writers() -> "dict[str, Callable[[TextIO, ReportModel], object]]":
     from runner.report.documents.event_lines import model_lines
     from runner.report.documents.junit import write_junit
     from runner.report.documents.markdown import to_markdown
-    from runner.report.html.page import write_html
+    from runner.report.html.page import to_html
 
     return {
         "csv": write_csv,
-        "html": write_html,
+        "html": lambda stream, model: stream.write(to_html(model)),
         "jsonl": lambda stream, model: stream.writelines(model_lines(model)),
         "junit": write_junit,
         "markdown": lambda stream, model: stream.write(to_markdown(model)),

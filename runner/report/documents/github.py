@@ -1,6 +1,6 @@
 """What GitHub Actions reads: workflow commands and step outputs, as text. Nothing here looks at the environment."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
@@ -52,13 +52,10 @@ def of_model(model: ReportModel) -> list[Annotation]:
     """At most ten: problems of the files, guards that refused, then the orders that need somebody most."""
     found = [one for one in of_diagnostics(model.diagnostics) if one.level == "error"]
     found += [Annotation("error", f"refused by {one.guard}", f"{one.subject}: {one.message}") for one in model.refusals]
-    found += map(_of_order, islice(_worth_a_line(model), MOST_ANNOTATIONS))
+    worth_a_line = (row for row in model.attention if row.state in _ERRORS or row.action == "blocked")
+    found += map(_of_order, islice(worth_a_line, MOST_ANNOTATIONS))
     found += [Annotation("warning", "runner", one) for one in model.warnings]
     return found[:MOST_ANNOTATIONS]
-
-
-def _worth_a_line(model: ReportModel) -> Iterator[OrderRow]:
-    return (row for row in model.attention if row.state in _ERRORS or row.action == "blocked")
 
 
 def _of_order(row: OrderRow) -> Annotation:

@@ -44,7 +44,8 @@ def to_markdown(model: ReportModel, limit: int = COMMENT_LIMIT, *, size: Size = 
             page.add(f"\nand {len(lines) - _FIRST_LINES:,} more.\n")
     page.table("### By day", *_ledger_table("day", model.ledger.days[-_FIRST_LINES:]))
     page.table("### Delivery", *_progress_table(model))
-    page.table("### Refills by service", ("service", *REFILL_TITLES), _refill_rows(model))
+    refills = ([code(one.name), *refill_cells(one)] for one in model.refills[:_FIRST_LINES])
+    page.table("### Refills by service", ("service", *REFILL_TITLES), refills)
     for title, said in (("Problems", map(str, model.diagnostics)), ("Notes", model.warnings)):
         page.table(f"### {title}", ("",), ([code(one)] for one in said))
     listed = most_urgent(model.orders, limit // _LEAST_ROW)
@@ -198,10 +199,6 @@ def _ledger_table(title: str, lines: Sequence[LedgerLine]) -> tuple[Sequence[str
         for line in lines
     )
     return titles, rows
-
-
-def _refill_rows(model: ReportModel) -> Iterable[Sequence[str]]:
-    return ([code(one.name), *refill_cells(one)] for one in model.refills[:_FIRST_LINES])
 
 
 def _progress_table(model: ReportModel) -> tuple[Sequence[str], Iterable[Sequence[str]]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from heapq import nlargest
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.core.values.money import ZERO, plain
@@ -66,13 +66,11 @@ class LeftOut(NamedTuple):
     amounts: Sequence[str]
 
 
-def write_html(stream: TextIO, model: ReportModel, limit: int = MOST_BYTES) -> None:
-    """The whole page, in at most `limit` bytes of UTF-8."""
-    stream.write(to_html(model, limit))
-
-
 def to_html(model: ReportModel, limit: int = MOST_BYTES) -> str:
-    """The page. Orders that do not fit are summed up: those that need somebody stay, then the dearest."""
+    """The page, in at most `limit` bytes of UTF-8.
+
+    Orders that do not fit are summed up: those that need somebody stay, then the dearest.
+    """
     ordered = most_urgent(model.orders, limit // _LEAST_ROW)
     urgent = sum(map(needs_attention, model.orders))
     table = Rows()

@@ -89,7 +89,7 @@ class Screen:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.stream = stream
-        self.is_terminal = _is_terminal(stream, environ) if terminal is None else terminal
+        self.is_terminal = (stream.isatty() and environ.get("TERM") != "dumb") if terminal is None else terminal
         self.width = max(width or _size_of(stream, environ)[0], _NARROWEST)
         self.colour = self.is_terminal and (not environ.get("NO_COLOR") if colour is None else colour)
         self._console: Console | None = None
@@ -279,10 +279,6 @@ def _cuts(table: "Table") -> bool:
     return any(
         isinstance(cell, Cell) and cell.is_whole and cell.is_cut for column in table.columns for cell in column.cells
     )
-
-
-def _is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    return stream.isatty() and environ.get("TERM") != "dumb"
 
 
 def _size_of(stream: TextIO, environ: Mapping[str, str]) -> tuple[int, int]:

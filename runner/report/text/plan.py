@@ -71,7 +71,7 @@ def render_verdict(plan: Plan, out: Screen, next_command: str = "runner apply") 
         return
     acting = sum(summary.get(kind, 0) for kind in _DONE_BY_APPLY)
     if acting:
-        what = [_done_words(kind, summary[kind]) for kind in _DONE_BY_APPLY if kind in summary]
+        what = [count(summary[kind], _NOUNS.get(kind, words(kind))) for kind in _DONE_BY_APPLY if kind in summary]
         out.line(good(f"Ready: {', '.join(what)} for {_cost(plan)}."), *_held_words(summary))
     elif held := _held_words(summary):
         out.line(attention("Nothing to place now."), *held)
@@ -82,10 +82,6 @@ def render_verdict(plan: Plan, out: Screen, next_command: str = "runner apply") 
         out.line(attention(f"In doubt: {doubts} may exist on the panel. Settle with"), command("runner doubt list"))
     if acting:
         out.line("Next:", command(next_command))
-
-
-def _done_words(kind: ActionKind, number: int) -> str:
-    return count(number, _NOUNS.get(kind) or words(kind))
 
 
 def _held_words(summary: Mapping[str, int]) -> list[Span]:

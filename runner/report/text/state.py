@@ -13,7 +13,7 @@ from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
-from runner.store.recovery.merge_copies import Carried, Merged, MergeVerdict
+from runner.store.recovery.merge_copies import Carried, MergeVerdict
 from runner.store.recovery.restore import Restoration
 from runner.store.recovery.verify import Verified
 
@@ -132,7 +132,9 @@ def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
             )
             out.line("decisions, and requests for refills and cancellations, as they are.")
     _carried(plan.merged.carried, out)
-    _further(plan.merged, out)
+    asked = ((plan.merged.refills, "refill"), (plan.merged.cancels, "cancellation"))
+    if told := [count(some, noun) for some, noun in asked if some]:
+        out.line("Carried over as well:", ", ".join(told))
     _kept(plan.kept, out)
     if not done:
         out.line(_UNCHANGED)
@@ -154,12 +156,6 @@ def _carried(carried: Sequence[Carried], out: Screen) -> None:
         out.line(attention(f"… and {len(carried) - _MOST:,} more."))
     if doubts:
         out.line("Settle each doubt:", command("runner doubt list"))
-
-
-def _further(merged: Merged, out: Screen) -> None:
-    told = [count(some, noun) for some, noun in ((merged.refills, "refill"), (merged.cancels, "cancellation")) if some]
-    if told:
-        out.line("Carried over as well:", ", ".join(told))
 
 
 def render_verified(verified: Verified, out: Screen) -> None:

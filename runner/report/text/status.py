@@ -78,12 +78,10 @@ def _fields(orders: Sequence[Standing], now: datetime) -> list[Field[Standing]]:
         Field("checked", lambda one: dim(ago(one.checked_at, now)) if one.panel_order_id else "", Fit.NUMBER),
     ]
     if any(order.eta is not None for order in orders):  # an estimate, of live orders
-        fields.append(Field("done in", lambda one: _left(one.eta, now), Fit.NUMBER))
+        fields.append(
+            Field("done in", lambda one: duration((one.eta - now).total_seconds()) if one.eta else "", Fit.NUMBER)
+        )
     return fields
-
-
-def _left(eta: datetime | None, now: datetime) -> str:
-    return "" if eta is None else duration((eta - now).total_seconds())
 
 
 def _state(order: Standing) -> Span:
