@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
 from runner.planning.status.order_status import Sync
-from runner.report.model.model import OrderRow, ReportModel, State, sums_of
+from runner.report.model.model import OrderRow, ReportModel, State, amounts_of, sums_of
 from runner.report.wording import harmless, words
 
 _LONGEST = 2000
@@ -87,7 +87,7 @@ def _money(rows: Sequence[OrderRow]) -> dict[str, str]:
     """`spent_USD` and its like: sums of the suite, by currency."""
     sums: dict[str, str] = {}
     for currency in sorted({row.currency for row in rows if row.currency}):
-        theirs = sums_of(row for row in rows if row.currency == currency)
+        theirs = sums_of([row for row in rows if row.currency == currency])
         sums |= {f"{name}_{currency}": plain(amount) for name, amount in theirs._asdict().items()}
     return sums
 
@@ -123,7 +123,7 @@ def _facts(row: OrderRow) -> str:
         facts.append(f"delivered {row.delivered}")
     if row.panel_order_id:
         facts.append(f"panel order id {row.panel_order_id}")
-    for name, amount in zip(("spent", "refunded", "reserved", "in doubt"), row.amounts, strict=True):
+    for name, amount in zip(("spent", "refunded", "reserved", "in doubt"), amounts_of(row), strict=True):
         if amount:
             facts.append(f"{name} {_plain(amount)} {row.currency or ''}".strip())
     return ", ".join(facts)

@@ -211,7 +211,8 @@ def progress_of(rows: Iterable[OrderRow], listed: Mapping[str, int] | None = Non
         wanted = listed.get(row.address, row.units) if listed else row.units
         states[row.campaign][row.state] += 1
         units[row.campaign] += wanted
-        delivered[row.campaign] += min(row.delivered or 0, wanted)
+        if row.delivered:
+            delivered[row.campaign] += min(row.delivered, wanted)
     return [Progress(name, one.total(), units[name], delivered[name], dict(one)) for name, one in states.items()]
 
 

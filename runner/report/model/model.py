@@ -3,7 +3,7 @@
 Amounts are exact and never added over currencies. Text is as it was stored: each writer escapes for its own format.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -107,11 +107,6 @@ class OrderRow(NamedTuple):
         return f"{self.campaign}/{self.id}"
 
     @property
-    def amounts(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """Spent, refunded, reserved and in doubt."""
-        return self.spent, self.refunded, self.reserved, self.in_doubt
-
-    @property
     def committed(self) -> Decimal:
         """What counts against a budget: doubts at full price."""
         return self.spent + self.reserved + self.in_doubt
@@ -195,9 +190,12 @@ class ReportModel:
         return sorted(filter(needs_attention, self.orders), key=urgency)
 
 
-def sums_of(rows: Iterable[OrderRow]) -> Booked:
+amounts_of = attrgetter(*Booked._fields)  # of an order: spent, refunded, reserved and in doubt
+
+
+def sums_of(rows: Sequence[OrderRow]) -> Booked:
     """What `rows`, all in one currency, have cost together."""
-    return Booked(*(sum(several, ZERO) for several in zip(*(row.amounts for row in rows), strict=True)))
+    return Booked(*(sum(map(attrgetter(name), rows), ZERO) for name in Booked._fields))
 
 
 def panel_money(ledger: Ledger) -> list[tuple[Account, Booked]]:

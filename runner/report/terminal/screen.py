@@ -167,7 +167,8 @@ class Screen:
         """A table with a row for each subject; without the columns that are None."""
         shown = [field for field in fields if field is not None]
         columns = [Column(field.title, field.fit) for field in shown]
-        self.table(columns, ([field.cell(one) for field in shown] for one in subjects), indent)
+        cells = [field.cell for field in shown]
+        self.table(columns, ([cell(one) for cell in cells] for one in subjects), indent)
 
     def most(self, on_terminal: int) -> int:
         """How many rows of a long list are shown: so many on a terminal, a thousand off it."""
