@@ -191,11 +191,7 @@ def _ledger_table(title: str, lines: Sequence[LedgerLine]) -> tuple[Sequence[str
     titles = (title, "orders", *_MONEY)
     amounts = Amounts((amount, line.currency) for line in lines for amount in line.amounts)
     rows = (
-        [
-            code(line.name),
-            f"{line.orders:,}",
-            *(_amount(one, amounts, line.currency) for one in line.amounts),
-        ]
+        [code(line.name), f"{line.orders:,}", *(_amount(one, amounts, line.currency) for one in line.amounts)]
         for line in lines
     )
     return titles, rows

@@ -52,9 +52,7 @@ class Picture:
         return self._live is not None
 
     def show(self) -> None:
-        """Put it on the screen."""
-        if self._live is not None:
-            return
+        """Put it on the screen, where it is not shown yet."""
         from rich.live import Live
 
         self._live = Live(

@@ -57,12 +57,7 @@ def report_model(
     return _model("report", rows, ledger, verdict, purchases, refills=refills, period=period, **facts)
 
 
-def status_model(
-    standings: Standings,
-    recorded: Recorded,
-    ledger: Ledger,
-    **facts: Unpack[Facts],
-) -> ReportModel:
+def status_model(standings: Standings, recorded: Recorded, ledger: Ledger, **facts: Unpack[Facts]) -> ReportModel:
     """What `runner status` tells: the orders of the campaigns, and where the money of their panels is."""
     rows = listed_rows(standings, _currencies(ledger))
     verdict = verdicts.of_state(rows, ledger)

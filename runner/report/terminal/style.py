@@ -30,11 +30,7 @@ class Span(NamedTuple):
 Written = str | Span
 
 # Outcomes other than a purchase.
-TROUBLES = {
-    OutcomeKind.REFUSED: Style.BAD,
-    OutcomeKind.NOT_SENT: Style.ATTENTION,
-    OutcomeKind.IN_DOUBT: Style.BAD,
-}
+TROUBLES = {OutcomeKind.REFUSED: Style.BAD, OutcomeKind.NOT_SENT: Style.ATTENTION, OutcomeKind.IN_DOUBT: Style.BAD}
 
 
 def counted(number: int, style: Style) -> Span:

@@ -31,11 +31,7 @@ def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool
         Field("time (UTC)", lambda one: f"{one.at:%Y-%m-%d %H:%M:%S}"),
         Field("event", lambda one: Span(words(one.kind), _STYLES.get(one.kind, Style.PLAIN))),
         Field("order", lambda one: one.order or one.panel or dim("-"), Fit.NAME) if several else None,
-        Field(
-            "money",
-            lambda one: "" if one.amount is None else amounts.named(one.amount, one.currency),
-            Fit.AMOUNT,
-        ),
+        Field("money", lambda one: "" if one.amount is None else amounts.named(one.amount, one.currency), Fit.AMOUNT),
         Field("what", lambda one: "; ".join(_told(one)), Fit.WRAP),
     ]
     out.listing(fields, listed, indent=0)

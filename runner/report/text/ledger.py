@@ -90,11 +90,7 @@ def _accounts(accounts: Sequence[Account], out: Screen) -> None:
         Field("", lambda one: one.panel, Fit.NAME),
         Field("balance", lambda one: amounts.named(one.balance, one.currency), Fit.AMOUNT),
         Field("labelled", lambda one: _quiet(one.labelled, amounts, one.currency), Fit.AMOUNT) if labelled else None,
-        Field(
-            "unexplained",
-            lambda one: _warned(one.unexplained, amounts, Style.ATTENTION, one.currency),
-            Fit.AMOUNT,
-        ),
+        Field("unexplained", lambda one: _warned(one.unexplained, amounts, Style.ATTENTION, one.currency), Fit.AMOUNT),
         Field("", lambda one: _told(of_account(one)), Fit.WRAP),
     ]
     out.heading("Balances:")
@@ -106,7 +102,7 @@ def _warned(amount: Decimal | None, amounts: Amounts, style: Style, currency: st
 
 
 def _quiet(amount: Decimal, amounts: Amounts, currency: str | None, style: Style = Style.PLAIN) -> Span:
-    """Nothing is dim."""
+    """An amount in `style`; dim where it is zero."""
     return Span(amounts.bare(amount, currency), style if amount else Style.DIM)
 
 
