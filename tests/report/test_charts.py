@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from runner.core.attempts import LiveStatus
 from runner.planning.accounting.ledger import LedgerLine
 from runner.report.html.charts import cost_bars, delivery_bars, state_segments, timelines
-from runner.report.model.model import Progress, State
+from runner.report.model.model import CampaignProgress, State
 from runner.report.wording import words
 from tests.planning.builders import EARLIER, NOW, a_balance, a_charged_attempt, recorded_with
 from tests.report.models import a_model, modelled
@@ -34,9 +34,9 @@ def test_parts_of_a_bar_lie_side_by_side():
 
 
 def test_delivery_is_never_rounded_up_to_all():
-    (bar,) = delivery_bars([Progress("c", 1, 1000, 999, {})])
+    (bar,) = delivery_bars([CampaignProgress("c", 1, 1000, 999, {})])
     assert bar.value == "99 %"
-    assert delivery_bars([Progress("c", 0, 0, 0, {})])[0].value == "0 %"
+    assert delivery_bars([CampaignProgress("c", 0, 0, 0, {})])[0].value == "0 %"
 
 
 @given(st.dictionaries(st.sampled_from(State), st.integers(1, 10**6)))

@@ -15,18 +15,18 @@ from runner.planning.status.wakeups import Moment
 from runner.report.live.watch_lines import WatchLines, percent
 from runner.report.live.watch_table import WatchTable
 from runner.report.live.watch_view import MoneyView, Rates, WatchView
-from runner.report.model.model import Progress, State
+from runner.report.model.model import CampaignProgress, State
 from runner.report.terminal.screen import Screen
 from tests.planning.builders import D
 from tests.report.conftest import NOW
 
 
-def a_campaign(name="spring", problems=0) -> Progress:
+def a_campaign(name="spring", problems=0) -> CampaignProgress:
     states = {State.PROGRESSING: 140, State.COMPLETED: 85, State.MISSING: 5 - problems, State.IN_DOUBT: problems}
-    return Progress(name, 230, 376_350, 128_000, states, 12_345.6)
+    return CampaignProgress(name, 230, 376_350, 128_000, states, 12_345.6)
 
 
-def a_view(*campaigns: Progress, **changes) -> WatchView:
+def a_view(*campaigns: CampaignProgress, **changes) -> WatchView:
     view = WatchView(
         number=3,
         at=NOW,

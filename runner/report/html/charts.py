@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from runner.core.values.money import ZERO
 from runner.planning.accounting.ledger import LedgerLine
-from runner.report.model.model import Progress, ReportModel, SpendPoint, State
+from runner.report.model.model import CampaignProgress, ReportModel, SpendPoint, State
 from runner.report.wording import money, words
 
 _MOST_BARS = 8
@@ -80,7 +80,7 @@ def cost_bars(lines: Sequence[LedgerLine]) -> Mapping[str, Sequence[Bar]]:
     }
 
 
-def delivery_bars(progress: Sequence[Progress]) -> Sequence[Bar]:
+def delivery_bars(progress: Sequence[CampaignProgress]) -> Sequence[Bar]:
     """Units delivered of those ordered, of the campaigns with the most units."""
     most = sorted(progress, key=lambda one: one.units, reverse=True)
     first, rest = most[:_MOST_BARS], most[_MOST_BARS:]

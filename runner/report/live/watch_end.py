@@ -4,7 +4,7 @@ from runner.core.errors import ExitCode
 from runner.engine.watch.loop import Ended, WatchResult
 from runner.report.live.watch_lines import percent
 from runner.report.live.watch_view import WatchView
-from runner.report.model.model import Progress, Tone, Verdict
+from runner.report.model.model import CampaignProgress, Tone, Verdict
 from runner.report.model.verdicts import asked_words
 from runner.report.terminal.screen import Field, Fit, Screen
 from runner.report.terminal.style import Style, attention, bad, command, counted, dim, good, strong
@@ -42,7 +42,7 @@ def render_watch(watched: WatchResult, view: WatchView | None, out: Screen) -> N
 
 def _campaigns(watched: WatchResult, view: WatchView, out: Screen) -> None:
     out.heading("Watched:", dim(f"{count(watched.passes, 'pass')} in {duration(watched.seconds)}"))
-    fields: list[Field[Progress]] = [
+    fields: list[Field[CampaignProgress]] = [
         Field("campaign", lambda one: strong(one.campaign), Fit.NAME),
         Field("delivered", lambda one: f"{one.delivered:,} of {one.units:,}", Fit.NUMBER),
         Field("", lambda one: percent(one.delivered, one.units), Fit.NUMBER),

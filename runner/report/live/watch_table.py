@@ -15,7 +15,7 @@ from runner.report.live.displays import DOING, Picture, stage_object
 from runner.report.live.tally import Stage, Tally, whole
 from runner.report.live.watch_lines import WatchDisplay, percent
 from runner.report.live.watch_view import MoneyView, WatchView
-from runner.report.model.model import Progress
+from runner.report.model.model import CampaignProgress
 from runner.report.terminal.screen import Screen
 from runner.report.terminal.style import Span, Style, attention, bad, command, counted, dim, strong
 from runner.report.wording import NOTHING, Amounts, count, duration, rate_lowered_words
@@ -176,7 +176,7 @@ def _campaigns(view: WatchView, width: int, most: int) -> "RenderableType":
     return table
 
 
-def _cells(one: Progress, *, is_wide: bool) -> list[Span]:
+def _cells(one: CampaignProgress, *, is_wide: bool) -> list[Span]:
     cells = [Span(percent(one.delivered, one.units), Style.STRONG)]
     if is_wide:
         rate = NOTHING if one.per_hour is None else f"{one.per_hour:,.0f}"

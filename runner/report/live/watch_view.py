@@ -12,7 +12,7 @@ from runner.planning.accounting.ledger import Ledger
 from runner.planning.status.completion import Outlook
 from runner.planning.status.order_status import Sync, make_standings
 from runner.report.model.build import progress_of, states_of
-from runner.report.model.model import Progress, State, panel_money
+from runner.report.model.model import CampaignProgress, State, panel_money
 from runner.report.model.order_rows import listed_rows
 
 _HOUR = 3600.0
@@ -35,7 +35,7 @@ class WatchView:
 
     number: int  # passes so far
     at: datetime
-    campaigns: Sequence[Progress]
+    campaigns: Sequence[CampaignProgress]
     money: Sequence[MoneyView]
     states: Mapping[State, int]  # of listed orders, those that occur, worst first
     outlook: Outlook
@@ -63,7 +63,7 @@ def view_of(number: int, passed: PassResult, outlook: Outlook, now: datetime, ra
     rows = listed_rows(standings, {})
     listed = {order.address: order.units for one in passed.campaigns for order in one.orders}
     progress = progress_of((row for row in rows if row.sync is not Sync.REMOVED), listed)
-    campaigns = {one.name: Progress(one.name, 0, 0, 0, {}) for one in passed.campaigns}
+    campaigns = {one.name: CampaignProgress(one.name, 0, 0, 0, {}) for one in passed.campaigns}
     campaigns |= {one.campaign: one for one in progress}
     return WatchView(
         number=number,

@@ -18,7 +18,7 @@ from runner.planning.plan import ActionKind, Plan
 from runner.planning.refills.refill_rates import RefillRate, refill_rates
 from runner.planning.status.order_status import Standings
 from runner.report.model import verdicts
-from runner.report.model.model import OrderRow, Progress, ReportModel, RunFigures, SpendPoint, State, Verdict
+from runner.report.model.model import CampaignProgress, OrderRow, ReportModel, RunFigures, SpendPoint, State, Verdict
 from runner.report.model.order_rows import listed_rows, recorded_rows
 
 _SATISFIED = "ok"
@@ -196,7 +196,7 @@ def _currencies(ledger: Ledger) -> Mapping[str, str | None]:
     return {account.panel: account.currency for account in ledger.accounts}
 
 
-def progress_of(rows: Iterable[OrderRow], listed: Mapping[str, int] | None = None) -> list[Progress]:
+def progress_of(rows: Iterable[OrderRow], listed: Mapping[str, int] | None = None) -> list[CampaignProgress]:
     """By campaign, of the units bought; of those `listed` by address, where these are given."""
     states: dict[str, Counter[State]] = defaultdict(Counter)
     units: Counter[str] = Counter()
@@ -208,10 +208,12 @@ def progress_of(rows: Iterable[OrderRow], listed: Mapping[str, int] | None = Non
         units[row.campaign] += wanted
         if row.delivered:
             delivered[row.campaign] += min(row.delivered, wanted)
-    return [Progress(name, one.total(), units[name], delivered[name], dict(one)) for name, one in states.items()]
+    return [
+        CampaignProgress(name, one.total(), units[name], delivered[name], dict(one)) for name, one in states.items()
+    ]
 
 
-def states_of(progress: Iterable[Progress]) -> Mapping[State, int]:
+def states_of(progress: Iterable[CampaignProgress]) -> Mapping[State, int]:
     """How many orders of all campaigns are in each state: of those that occur, the worst first."""
     counts: Counter[State] = Counter()
     for one in progress:

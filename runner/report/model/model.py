@@ -112,7 +112,7 @@ class OrderRow(NamedTuple):
         return self.spent + self.reserved + self.in_doubt
 
 
-class Progress(NamedTuple):
+class CampaignProgress(NamedTuple):
     """How far the orders of one campaign are."""
 
     campaign: str
@@ -174,7 +174,7 @@ class ReportModel:
     run: RunFigures | None  # of plan and apply
     ledger: Ledger
     orders: Sequence[OrderRow]
-    progress: Sequence[Progress]
+    progress: Sequence[CampaignProgress]
     states: Mapping[State, int]  # those that occur, worst first
     spending: Mapping[str, Sequence[SpendPoint]]  # by panel, in time order
     balances: Sequence[BalanceSeen] = ()  # of the ledger's panels, in time order
