@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from runner.core.attempts import BATCH
+from runner.core.attempts import BATCH, Attempt
 from runner.core.catalogue import BalanceSeen, Catalogue
 from runner.core.errors import KeyRejected, PanelUnreachable
 from runner.core.events import EventType
@@ -18,7 +18,6 @@ from runner.engine.ports import Panel
 from runner.engine.refill import refresh_refills
 from runner.engine.session import Session
 from runner.planning.status.poll_schedule import Poll, due_polls, next_day, terms_of
-from runner.planning.status.status_anomalies import StatusAnomalies
 
 CATALOGUE_AGE = timedelta(hours=1)  # panels ask for at most hourly to daily reads (docs/protocol.md, Services)
 BUYING_AGE = timedelta(minutes=5)  # nothing is bought by an older list
@@ -35,11 +34,12 @@ async def refresh(
     first panel that can't be read: nothing may be bought unseen.
     """
     polls = due_polls(recorded, session.clock.now(), everything=not adaptive, terms=terms_of(campaigns))
-    anomalies = StatusAnomalies(recorded, session.words)
+    session.words.learn(recorded)
+    known = recorded.by_id()
     async with session.stop.interruptible():
         await asyncio.gather(
             *(
-                _refresh_panel(session, panel, polls.get(name, ()), recorded, anomalies, adaptive=adaptive)
+                _refresh_panel(session, panel, polls.get(name, ()), recorded, known, adaptive=adaptive)
                 for name, panel in session.panels.items()
             )
         )
@@ -51,17 +51,17 @@ async def _refresh_panel(
     panel: Panel,
     polls: Sequence[Poll],
     recorded: Recorded,
-    anomalies: StatusAnomalies,
+    known: Mapping[int, Attempt],
     *,
     adaptive: bool,
 ) -> None:
     """Balance first: it is the cheapest proof that the panel answers and takes the key."""
     session.tell(EventType.REFRESH_STARTED, panel=panel.profile.name, live=len(polls))
     await refresh_balance(session, panel)
-    known = recorded.catalogues.get(panel.profile.name)
-    if known is None or not adaptive or _is_older(known, CATALOGUE_AGE, session.clock.now()):
-        await _refresh_catalogue(session, panel, known=known is not None)
-    await refresh_statuses(session, panel, polls, anomalies)
+    listed = recorded.catalogues.get(panel.profile.name)
+    if listed is None or not adaptive or _is_older(listed, CATALOGUE_AGE, session.clock.now()):
+        await _refresh_catalogue(session, panel, known=listed is not None)
+    await refresh_statuses(session, panel, polls, known)
     await refresh_refills(session, panel, recorded)
 
 
@@ -113,11 +113,12 @@ async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> 
 
 
 async def refresh_statuses(
-    session: Session, panel: Panel, polls: Iterable[Poll], anomalies: StatusAnomalies | None = None
+    session: Session, panel: Panel, polls: Iterable[Poll], known: Mapping[int, Attempt] | None = None
 ) -> None:
     """Ask for `polls`, (panel order id, attempt id), in ceil(n/100) calls, and record each batch as it comes.
 
-    In their order, as far as the day's calls go: a note tells of the rest. `anomalies` remark on what is odd.
+    In their order, as far as the day's calls go: a note tells of the rest, and others of what is odd. `known` are the
+    attempts by id as they stood before; None: the orders have just been placed.
     """
     wanted = list(polls)
     asked = 0
@@ -132,8 +133,8 @@ async def refresh_statuses(
             seen = await panel.statuses(dict(batch), session.clock.now())
             await session.journal.record(SeeStatuses(seen))
             session.tell(EventType.STATUSES, panel=panel.profile.name, asked=len(batch), answered=len(seen))
-            name = panel.profile.name
-            odd = session.words.of_new_orders(seen, name) if anomalies is None else anomalies.remarks(seen)
+            words, name = session.words, panel.profile.name
+            odd = words.of_new_orders(seen, name) if known is None else words.of_known_orders(seen, known)
             for remark in odd:
                 session.tell(EventType.NOTE, remark.order, message=remark.message)
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.attempts import LiveStatus, StatusSeen
 from runner.planning.status.order_status import lost_words
-from runner.planning.status.status_anomalies import StatusAnomalies, Words
+from runner.planning.status.status_anomalies import Words
 from tests.planning.builders import NOW, D, an_attempt, an_order, recorded_with
 
 
@@ -19,7 +19,9 @@ def odd(attempt_id=1, word="Brewing"):
 
 
 def remarks(recorded, *answers):
-    return [(one.order, one.message) for one in StatusAnomalies(recorded).remarks(answers)]
+    words = Words()
+    words.learn(recorded)
+    return [(one.order, one.message) for one in words.of_known_orders(answers, recorded.by_id())]
 
 
 def test_a_word_that_is_not_known_is_told_the_first_time_a_panel_says_it():
@@ -39,8 +41,8 @@ def test_a_word_that_the_state_holds_already_is_not_told_again_but_on_another_pa
 
 
 def test_one_look_at_several_batches_tells_a_word_once():
-    anomalies = StatusAnomalies(recorded_with(an_attempt(an_order("a")), an_attempt(an_order("b"))))
-    assert [len(list(anomalies.remarks([odd(n)]))) for n in (1, 2)] == [1, 0]
+    words, known = Words(), recorded_with(an_attempt(an_order("a")), an_attempt(an_order("b"))).by_id()
+    assert [len(list(words.of_known_orders([odd(n)], known))) for n in (1, 2)] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_words_of_orders_just_placed_are_told_once_for_all_of_them_and_not_again
     first = list(words.of_new_orders([odd(7), odd(8)], "sandbox"))
     assert [(one.order, "`Brewing`" in one.message) for one in first] == [(None, True)]
     assert list(words.of_new_orders([odd(9)], "sandbox")) == []
-    assert list(StatusAnomalies(recorded_with(an_attempt()), words).remarks([odd(1)])) == []
+    assert list(words.of_known_orders([odd(1)], recorded_with(an_attempt()).by_id())) == []
     assert len(list(words.of_new_orders([odd(9)], "other"))) == 1
 
 

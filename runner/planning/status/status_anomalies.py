@@ -43,24 +43,17 @@ class Words:
             if one.status is LiveStatus.UNKNOWN and not one.error and self.is_new(one.status_text, panel):
                 yield Remark(None, _unknown(one.status_text, panel, "orders", "keep their last known status"))
 
+    def of_known_orders(self, seen: Sequence[StatusSeen], known: Mapping[int, Attempt]) -> Iterator[Remark]:
+        """Words that are not understood, each once; final statuses that are taken back, or charged otherwise.
 
-class StatusAnomalies:
-    """Compares the statuses of one refresh with the state before it."""
-
-    def __init__(self, recorded: Recorded, words: Words | None = None) -> None:
-        """`words` are those that a whole run shares."""
-        self._before: Mapping[int, Attempt] = recorded.by_id()
-        self._words = words or Words()
-        self._words.learn(recorded)
-
-    def remarks(self, seen: Sequence[StatusSeen]) -> Iterator[Remark]:
-        """Words that are not understood, each once; final statuses that are taken back, or charged otherwise."""
+        `known` are the attempts by id, as they stood before.
+        """
         for one in seen:
-            before = self._before.get(one.attempt_id)
+            before = known.get(one.attempt_id)
             if before is None or one.error:
                 continue
             if one.status is LiveStatus.UNKNOWN:
-                if self._words.is_new(one.status_text, before.panel):
+                if self.is_new(one.status_text, before.panel):
                     last = f"the order keeps its last known status ({_in_words(before.status)})"
                     yield Remark(before.address, _unknown(one.status_text, before.panel, before.address, last))
             elif before.status in FINAL_STATUSES and (change := _correction(before, one)):
