@@ -4,7 +4,7 @@ import pytest
 
 from runner.core.attempts import AttemptState
 from runner.core.imports import Bought, BoughtRow
-from runner.planning.orders.imports import Listed, Standings
+from runner.planning.orders.imports import Listed, Obstacles
 from tests.planning.builders import LINK, a_campaign, an_attempt, an_order, recorded_with
 
 A, B = an_order("a"), an_order("b", service="2", runs=2, interval=60)
@@ -76,7 +76,7 @@ def test_two_rows_for_one_order_are_told():
 
 
 def against(*attempts, order=A, order_id: str = "4711", campaign=CAMPAIGN):
-    return Standings([campaign], recorded_with(*attempts)).obstacle(Bought(order, "sandbox", order_id))
+    return Obstacles([campaign], recorded_with(*attempts)).of(Bought(order, "sandbox", order_id))
 
 
 def test_an_order_that_was_never_bought_or_refused_may_be_imported():

@@ -10,7 +10,7 @@ from runner.core.imports import Bought, BoughtRow
 from runner.core.orders import OnChange, RefillPolicy, RefillWhen
 from runner.core.values.links import page_key
 from runner.planning.guards.consent import Approval
-from runner.planning.orders.imports import Listed, Standings
+from runner.planning.orders.imports import Listed, Obstacles
 from runner.planning.plan import ActionKind
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.refills.due_refills import RefillInputs
@@ -172,7 +172,7 @@ def test_a_row_of_an_import_means_the_page(other):
 def test_a_doubt_speaks_against_importing_its_page(other):
     order = an_order("a", link=PAGE)
     doubt = an_attempt(an_order("b", link=other), AttemptState.IN_DOUBT)
-    obstacle = Standings([a_campaign(order)], recorded_with(doubt)).obstacle(Bought(order, "sandbox", "23501"))
+    obstacle = Obstacles([a_campaign(order)], recorded_with(doubt)).of(Bought(order, "sandbox", "23501"))
     assert "spring/b, with the same service and link, is in doubt" in obstacle.message
 
 

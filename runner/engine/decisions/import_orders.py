@@ -23,7 +23,7 @@ from runner.engine.decisions.recording import run_of_its_own
 from runner.engine.decisions.settle_doubt import misfits_of
 from runner.engine.ports import Journal, Panel
 from runner.planning.accounting.ledger import make_ledger
-from runner.planning.orders.imports import Imported, Standings
+from runner.planning.orders.imports import Imported, Obstacles
 from runner.planning.pricing.quote import charge_for
 
 _BEFORE = "bought elsewhere before the first look at this balance"
@@ -67,12 +67,12 @@ async def check(
 
     `force` lets pass what does not fit, never an order id that is ours already or an order that was bought already.
     """
-    standings = Standings(campaigns, recorded)
+    obstacles = Obstacles(campaigns, recorded)
     found: dict[int, Checked] = {}
     asking: dict[str, dict[str, int]] = {}  # panel -> order id -> position
     forced: dict[int, str] = {}
     for position, bought in enumerate(wanted):
-        obstacle = standings.obstacle(bought)
+        obstacle = obstacles.of(bought)
         if obstacle is None or (obstacle.can_be_forced and force):
             asking.setdefault(bought.panel, {})[bought.order_id] = position
             forced[position] = "" if obstacle is None else obstacle.message

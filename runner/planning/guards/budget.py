@@ -40,8 +40,7 @@ class Cap:
 
     guard: str
     subject: str  # campaign, panel, or `plan`
-    campaigns: frozenset[str]  # whose purchases count
-    planned: Decimal
+    wanted: Sequence[Wanted]  # whose purchases count
     room: Decimal  # what may be planned under the limit; negative when it is overdrawn already
     limit: str  # the limit in words, with its numbers
     remedy: str  # what to do
@@ -50,13 +49,26 @@ class Cap:
     is_asked: bool = False  # a question of `plan --what-if`: what is beyond it is no reason to refuse
 
     @property
-    def shortfall(self) -> Decimal:
-        """By how much the plan is over the limit."""
-        return self.planned - self.room
+    def campaigns(self) -> frozenset[str]:
+        """Names of those whose purchases count."""
+        return frozenset(one.campaign.name for one in self.wanted)
 
-    def refusal(self, fitting: Fitting) -> Refusal:
-        """The whole apply is refused, with the numbers; `fitting` is what would be bought under this cap alone."""
-        planned, short = with_currency(self.planned, self.currency), with_currency(self.shortfall, self.currency)
+    @property
+    def planned(self) -> Decimal:
+        """What they would buy, of those with a known price."""
+        return sum((one.cost for one in self.wanted), ZERO)
+
+    def refusal(self, actions: Sequence[Action]) -> Refusal:
+        """The whole apply is refused, with the numbers and with what of `actions`, in order, fits under this cap alone."""
+        campaigns, number, cost = self.campaigns, 0, ZERO
+        for action in actions:
+            if action.kind in BUYING and action.order.campaign in campaigns:
+                more = cost + (action.cost or ZERO)
+                if more <= self.room:
+                    number, cost = number + 1, more
+        fitting = Fitting(number, cost)
+        planned = with_currency(self.planned, self.currency)
+        short = with_currency(self.planned - self.room, self.currency)
         place = f" ({self.place})" if self.place else ""
         message = (
             f"{planned} planned, but {self.limit}{place}: {short} too much; "
@@ -158,8 +170,7 @@ def _budget_caps(wanted: Wanted, committed: Committed) -> list[Cap]:
         Cap(
             guard=guard,
             subject=campaign.name,
-            campaigns=frozenset({campaign.name}),
-            planned=wanted.cost,
+            wanted=[wanted],
             room=room,
             limit=limit,
             remedy=f"raise {guard}, or apply fewer orders with --select",
@@ -215,8 +226,7 @@ def _balance_caps(
         Cap(
             guard=guard,
             subject=panel,
-            campaigns=frozenset(one.campaign.name for one in here),
-            planned=sum((one.cost for one in here), ZERO),
+            wanted=here,
             room=room,
             limit=limit,
             remedy=remedy,
@@ -233,8 +243,7 @@ def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: s
     return Cap(
         guard=guard,
         subject="plan",
-        campaigns=frozenset(one.campaign.name for one in buying),
-        planned=sum((one.cost for one in buying), ZERO),
+        wanted=buying,
         room=limit,
         limit=f"{option} is {with_currency(limit, currency)}",
         remedy=f"raise {option}, or apply fewer orders with --select",
@@ -242,22 +251,6 @@ def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: s
         place="on the command line",
         is_asked=guard == WHAT_IF,
     )
-
-
-def refusals(actions: Sequence[Action], caps: Sequence[Cap]) -> list[Refusal]:
-    """A refusal for each of the exceeded `caps`, with what would fit under it; before any of them was applied."""
-    return [cap.refusal(_fitting(actions, cap)) for cap in caps if not cap.is_asked]
-
-
-def _fitting(actions: Sequence[Action], cap: Cap) -> Fitting:
-    """What of the purchases fits under one cap, in their order."""
-    orders, cost = 0, ZERO
-    for action in actions:
-        if action.kind in BUYING and action.order.campaign in cap.campaigns:
-            more = cost + (action.cost or ZERO)
-            if more <= cap.room:
-                orders, cost = orders + 1, more
-    return Fitting(orders, cost)
 
 
 def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
@@ -269,9 +262,8 @@ def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]
         return wanted
     used = [ZERO] * len(caps)
     reasons = [cap.reason for cap in caps]
-    applying = {
-        one.campaign.name: [n for n, cap in enumerate(caps) if one.campaign.name in cap.campaigns] for one in wanted
-    }
+    names = [cap.campaigns for cap in caps]
+    applying = {one.campaign.name: [n for n, here in enumerate(names) if one.campaign.name in here] for one in wanted}
 
     def why(action: Action) -> str:
         numbers, cost = applying[action.order.campaign], action.cost or ZERO

@@ -103,7 +103,7 @@ class Listed:
         return order
 
 
-class Standings:
+class Obstacles:
     """What the state says against importing orders."""
 
     def __init__(self, campaigns: Iterable[Campaign], recorded: Recorded) -> None:
@@ -117,7 +117,7 @@ class Standings:
             elif one.state in DOUBTFUL:
                 self._doubts[one.panel, one.service, page_key(one.link)] = one
 
-    def obstacle(self, bought: Bought) -> Obstacle | None:
+    def of(self, bought: Bought) -> Obstacle | None:
         """Why it may not be imported; None if it may, an obstacle without a message if it is imported already."""
         order, panel = bought.order, bought.panel
         history = order_history(self._recorded, self._campaigns[order.campaign], order.id)

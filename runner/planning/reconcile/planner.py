@@ -19,7 +19,6 @@ from runner.planning.guards.budget import (
     block_beyond,
     common_currency,
     exceeded_caps,
-    refusals,
     wanted_by,
 )
 from runner.planning.guards.charge_check import hold_mischarged
@@ -101,7 +100,8 @@ def make_plan(
     caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
     beyond = [one.refusal for one in overdrawn(campaigns, committed)]
     below_zero = {(one.guard, one.subject) for one in beyond}
-    capped = refusals(actions, [cap for cap in caps if (cap.guard, cap.subject) not in below_zero])
+    shown = [cap for cap in caps if not cap.is_asked and (cap.guard, cap.subject) not in below_zero]
+    capped = [cap.refusal(actions) for cap in shown]
     left = block_beyond(actions, caps, wanted)
     costs = {one.campaign.panel: ZERO for one in wanted}
     for one in left:

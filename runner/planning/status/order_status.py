@@ -120,7 +120,7 @@ def make_standings(
     shown: list[Standing] = []
     subjects: list[Subject] = []
     listed: set[tuple[str, str]] = set()
-    look = _Look(recorded, now, DeliveryTimes(recorded))
+    look = Look(recorded, now, DeliveryTimes(recorded))
     for campaign in campaigns:
         for order in campaign.orders:
             history = order_history(recorded, campaign, order.id)
@@ -141,7 +141,7 @@ def make_standings(
     return Standings(orders=shown, summary=total, subjects=subjects)
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """What standings are made from."""
 
     recorded: Recorded
@@ -149,7 +149,7 @@ class _Look(NamedTuple):
     times: DeliveryTimes
 
 
-def _listed(order: Order, history: OrderHistory, campaign: Campaign, look: _Look) -> Standing:
+def _listed(order: Order, history: OrderHistory, campaign: Campaign, look: Look) -> Standing:
     if history.doubts or not history.is_open:
         return _not_bought(order.address, history)
     is_drip = order.id in campaign.drips
@@ -160,13 +160,11 @@ def _listed(order: Order, history: OrderHistory, campaign: Campaign, look: _Look
     return _dripped(standing, order, history, look.now) if is_drip else standing
 
 
-def standing_of(
-    address: str, history: OrderHistory, recorded: Recorded, now: datetime, times: DeliveryTimes
-) -> Standing:
+def standing_of(address: str, history: OrderHistory, look: Look) -> Standing:
     """How a recorded order stands where no file says what is listed: what was bought is `placed`."""
     if history.doubts or not history.is_open:
         return _not_bought(address, history)
-    return _placed(address, Sync.PLACED, history, _Look(recorded, now, times))
+    return _placed(address, Sync.PLACED, history, look)
 
 
 def _not_bought(address: str, history: OrderHistory) -> Standing:
@@ -178,7 +176,7 @@ def _not_bought(address: str, history: OrderHistory) -> Standing:
 
 
 def _unlisted(
-    look: _Look,
+    look: Look,
     listed: set[tuple[str, str]],
     campaigns: Mapping[str, Campaign],
     *,
@@ -211,7 +209,7 @@ def _placed(
     address: str,
     sync: Sync,
     history: OrderHistory,
-    look: _Look,
+    look: Look,
     limit: timedelta | None = None,
     *,
     message: str = "",

@@ -18,6 +18,7 @@ from runner.planning.status.order_status import (
     HEALTH,
     LOST_AFTER,
     Health,
+    Look,
     Standing,
     Standings,
     Subject,
@@ -49,13 +50,14 @@ def recorded_rows(recorded: Recorded, currencies: Currencies, now: datetime) -> 
     rows: list[OrderRow] = []
     asked_for = recorded.refills.keys() | recorded.cancels.keys()
     times = DeliveryTimes(recorded)
+    look = Look(recorded, now, times)
     for (campaign, order_id), attempts in recorded.attempts.items():
         only = attempts[0]
         if len(attempts) == 1 and only.state is _PLACED and only.id not in asked_for:
             rows.append(_usual(only, currencies, now, times))
             continue
         history = history_of(attempts)
-        standing = standing_of(f"{campaign}/{order_id}", history, recorded, now, times)
+        standing = standing_of(f"{campaign}/{order_id}", history, look)
         rows += (row._replace(sync=None) for row in _rows(standing, Subject(history), currencies))  # no file was read
     return rows
 
