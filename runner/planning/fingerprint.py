@@ -114,7 +114,7 @@ def _decision(action: Action, part: Part | None = None) -> SavedAction:
 
 
 def _head(plan: Plan | SavedPlan) -> list[object]:
-    """All that is bound to but the decisions; what a plan does not have leaves no trace."""
+    """What a checksum covers beside the decisions; services and accounts only where the plan has some."""
     head: list[object] = [plan.lineage, plan.serial, dict(plan.digests)]
     if plan.services:
         services = sorted(plan.services.items())

@@ -89,7 +89,7 @@ class History:
                 ids.add(order_id)
 
     def flights(self, panel: str) -> Flights:
-        """Service -> page -> holder of one panel; the plan adds its own purchases."""
+        """Who holds what on a panel, by service and page (`page_key`); the plan adds its own purchases."""
         if panel not in self._flights:
             self._flights[panel] = defaultdict(dict)
         return self._flights[panel]

@@ -16,7 +16,7 @@ class Fall:
     __slots__ = ("_before", "_gone", "_places", "_rounds", "_sure", "is_suspect", "open")
 
     def __init__(self, before: Decimal | None) -> None:
-        """`before` is the balance ahead of the first order; None: not known, and nothing can be told."""
+        """`before` is the balance ahead of the first order; None: not known, and then nothing is ever confirmed."""
         self._before = before
         self._places = LEAST_PLACES if before is None else max(LEAST_PLACES, decimals(before))
         self._sure = ZERO  # charges that are known, and costs that the balance has confirmed
@@ -31,11 +31,11 @@ class Fall:
         return self._before is not None
 
     def send(self, cost: Decimal) -> None:
-        """An order is on its way."""
+        """Count an order that is about to be sent, at its expected charge."""
         self.open += cost
 
     def know(self, cost: Decimal, charge: Decimal) -> None:
-        """What an order cost is known; ZERO if it was not bought."""
+        """Replace an order's expected charge by what it was charged: ZERO if it was not bought."""
         self.open -= cost
         self._sure += charge
 
@@ -69,7 +69,7 @@ class Fall:
         return round_up(cost, self._places) if self._rounds else cost
 
     def in_words(self) -> str:
-        """What the last look showed."""
+        """What the last look at the balance showed, for a message."""
         if self._gone is None:
             return "its balance can't be compared"
         if self._gone <= ZERO:

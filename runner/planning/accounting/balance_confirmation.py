@@ -13,7 +13,7 @@ from runner.planning.phrases import orders
 
 
 class Accounts:
-    """The balances against the books, worked out when first asked for: a plan that buys nothing need not know."""
+    """Compares balances with the books; these are made when first asked for, as a plan that buys nothing needs none."""
 
     def __init__(self, recorded: Recorded, profiles: Mapping[str, PanelProfile] | None = None) -> None:
         self._recorded = recorded
@@ -38,7 +38,7 @@ class Accounts:
         return self.gone(panel) == ZERO
 
     def not_returned(self, panel: str, returned: Decimal) -> Decimal:
-        """Of money that a panel says it paid back, what its balance does not confirm."""
+        """The part of `returned`, which a panel says it paid back, that its balance does not confirm."""
         profile = self._profiles.get(panel)
         if returned <= ZERO or (profile is not None and profile.trusts_refunds):
             return ZERO

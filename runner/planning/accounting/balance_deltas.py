@@ -89,7 +89,7 @@ def _by_reading(labels: Sequence[BalanceLabel]) -> dict[tuple[str, int | None], 
 
 
 def _fits_doubts(step: BalanceDelta, gone: Decimal) -> bool:
-    """True if nothing is gone, or what doubts would have cost."""
+    """True if no more than rounding is gone, or what some of the doubts would have cost."""
     unit = last_unit(step.before.balance.amount, step.after.balance.amount)
     if gone <= unit or len(step.doubts) > MOST_COMBINED:
         return True

@@ -47,7 +47,7 @@ class Race(NamedTuple):
 
 
 def races(recorded: Recorded, panel: str) -> list[Race]:
-    """The runs on a panel that look like it, in the order in which their looks were recorded."""
+    """The runs in which a panel lost balance writes, as far as can be told, in the order of their looks."""
     looks = recorded.run_looks.get(panel, {})
     if not looks:
         return []

@@ -16,7 +16,7 @@ from runner.planning.accounting.balance_confirmation import Accounts
 
 
 def currency_of(campaign: Campaign, balances: Mapping[str, Balance]) -> str | None:
-    """What a campaign's caps are meant in: as `budget.currency` says, else what its panel bills in; None: not known."""
+    """The currency of a campaign's caps: `budget.currency`, else that of its panel's balance; None: not known."""
     if campaign.budget.currency is not None:
         return campaign.budget.currency
     balance = balances.get(campaign.panel)

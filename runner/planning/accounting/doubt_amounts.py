@@ -43,7 +43,7 @@ def doubted(unexplained: Decimal | None, doubts: Sequence[Attempt], tolerance: D
 
 
 def paying(prices: Sequence[Decimal], fits: Callable[[Decimal], bool], least: int = 1) -> Iterator[tuple[int, ...]]:
-    """The places of prices that together are an amount that fits, the fewest first; of `least` prices or more."""
+    """The combinations of `least` prices or more whose sum fits, as positions in `prices`; the smallest ones first."""
     for number in range(least, len(prices) + 1):
         for chosen in combinations(range(len(prices)), number):
             if fits(sum((prices[place] for place in chosen), ZERO)):
@@ -51,7 +51,7 @@ def paying(prices: Sequence[Decimal], fits: Callable[[Decimal], bool], least: in
 
 
 def _of_one_price(unexplained: Decimal, doubts: Sequence[Attempt], tolerance: Decimal) -> Doubted | None:
-    """Of many doubts of one price, as many as what is gone pays for."""
+    """As many doubts as what is gone pays for, where all have one price; None if they don't or if it pays for none."""
     prices = {one.expected_charge for one in doubts}
     if len(prices) > 1 or not (price := prices.pop()):
         return None

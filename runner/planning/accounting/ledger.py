@@ -177,7 +177,7 @@ def _is_refund(attempt: Attempt, first: Decimal, latest: Decimal) -> bool:
 
 
 class _Group(NamedTuple):
-    """Attempts that every kind of line counts together."""
+    """What attempts have to share to be summed up once, before the kinds of lines are made of the sums."""
 
     campaign: str
     panel: str
@@ -187,7 +187,7 @@ class _Group(NamedTuple):
 
 
 class _Sum:
-    """A growing line."""
+    """The sums of one ledger line while it is added up."""
 
     __slots__ = ("in_doubt", "orders", "refunded", "reserved", "spent")
 

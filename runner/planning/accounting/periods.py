@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Period(NamedTuple):
-    """From a moment up to, and without, another; None: open."""
+    """A span of time: `since` is in it, `until` is not; None: open on that side."""
 
     since: datetime | None
     until: datetime | None

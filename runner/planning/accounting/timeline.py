@@ -109,7 +109,7 @@ def latest(recorded: Recorded, runs: Iterable[Run], most: int, period: Period | 
 
 
 def _moment(event: HistoryEvent) -> tuple[datetime, bool]:
-    """Sorts by time; what a clock that was put back dates before its cause comes after that; the end of a run last."""
+    """Sort key: the time, but never before the event's cause (the clock may be put back); the end of a run comes last."""
     return max(event.at, event.cause or event.at), event.kind is Happening.RUN_ENDED
 
 

@@ -70,7 +70,7 @@ class Evidence:
 
     @property
     def settles_at(self) -> datetime:
-        """From then on an order that isn't there will hardly appear."""
+        """When `settle` is over: an order that has not appeared by then hardly will."""
         return self.until + self.settle
 
     @property
@@ -97,7 +97,7 @@ def gather(
     now: datetime,
     spent_by_others: BalanceDelta | None = None,
 ) -> Evidence:
-    """The evidence about one attempt. Linear in all attempts; `spent_by_others` is the panel's `steps.other_spending`."""
+    """The evidence about one attempt. Linear in all attempts; `spent_by_others` comes from `other_spending`."""
     charged, expected, late_refunds, counted = ZERO, ZERO, ZERO, 0
     rivals: list[Attempt] = []
     first, last = kept.balance_before, recorded.last_balances.get(attempt.panel)
@@ -211,7 +211,7 @@ def _arithmetic(evidence: Evidence, first: BalanceSeen, last: BalanceSeen, missi
 
 
 def _obstacles(evidence: Evidence, last: BalanceSeen) -> Iterator[str]:
-    """Why the arithmetic proves nothing, all of them."""
+    """Every reason for which the arithmetic proves nothing."""
     if not evidence.exclusive:
         yield (
             f"others may spend this balance (panels.yaml does not say `exclusive: true` for {evidence.attempt.panel}): "

@@ -132,7 +132,7 @@ def exceeded_caps(
 
 
 def _unpriced(buying: Sequence[Wanted], caps: Sequence[Cap], max_cost: Decimal | None) -> list[Refusal]:
-    """A cap can't be held against an unknown price, and an unknown price is never nothing."""
+    """A refusal for each campaign under a cap that buys at unknown prices: these never count as zero."""
     capped = {cap.subject: cap.guard for cap in reversed(caps)}
     found = []
     for one in buying:
@@ -144,7 +144,7 @@ def _unpriced(buying: Sequence[Wanted], caps: Sequence[Cap], max_cost: Decimal |
 
 
 def allowance(campaigns: Sequence[Campaign], committed: Committed, plan: Plan) -> Allowance:
-    """What the run that begins `plan` may spend: every cap, and on no panel more than the plan says."""
+    """What a run of `plan` may spend: no more than any cap allows, and on each panel no more than planned."""
     wanted = [Wanted(campaign=campaign, orders=0, cost=ZERO) for campaign in campaigns]
     by_campaign = {
         one.campaign.name: min(cap.room for cap in caps) for one in wanted if (caps := _budget_caps(one, committed))
@@ -206,7 +206,7 @@ def spent_budgets(campaign: Campaign, committed: Committed) -> list[SpentBudget]
 def _balance_caps(
     panel: str, wanted: Sequence[Wanted], in_doubt: Decimal, balance: Balance, names: Collection[str] = ()
 ) -> list[Cap]:
-    """The account itself, shared by all campaigns on the panel, and the part of it that must stay.
+    """The caps that a panel's balance sets on all its campaigns: the balance, and what of it `budget.keep_balance` keeps.
 
     `names` are those of the same account, the panel's own among them, where it has several.
     """

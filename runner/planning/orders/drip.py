@@ -30,6 +30,6 @@ def due_after(former: Attempt, order: Order) -> datetime:
 
 
 def instalment(sent: Sequence[Attempt], quantity: int) -> Part:
-    """The next one. A run that the panel refused, or that was not sent, keeps its number."""
+    """The next instalment after those `sent`. A run that the panel refused, or that was not sent, keeps its number."""
     slot = max((one.slot + 1 for one in sent), default=0)
     return Part(AttemptKind.INSTALMENT, max(slot, len(sent)), quantity, None, None)

@@ -216,7 +216,7 @@ class ExistingOrders:
         return holder
 
     def _risen(self, order: Order, step: NextAction, offer: Offer, history: OrderHistory) -> str:
-        """Why the price keeps an order from being tried or carried on; empty if it may be.
+        """Why the price forbids to try an order again or to go on with it; empty if it doesn't.
 
         A new try is compared with the rate of the newest one, what belongs to a purchase with the one that it began at;
         of this service on this panel: other services' prices say nothing.

@@ -30,7 +30,7 @@ CHOICES = "set policy.on_change to keep, restore the line, or give the new order
 
 
 class NextAction(NamedTuple):
-    """One thing that may be done about an order. Its reason goes on with the price."""
+    """One thing that may be done about an order. The price is added to `reason` later."""
 
     kind: ActionKind  # one that buys; WAIT; BLOCKED, then the whole apply is refused
     reason: str
@@ -44,7 +44,7 @@ class NextAction(NamedTuple):
 def next_actions(
     order: Order, history: OrderHistory, campaign: Campaign, recorded: Recorded, now: datetime | None
 ) -> Iterator[NextAction]:
-    """What may be done, the most urgent first; the next one counts only where the one before turns out impossible.
+    """What may be done, the most urgent first; each one is for the case that those before it turn out impossible.
 
     Nothing of `history` is in doubt. `now` is needed for drips.
     """

@@ -42,7 +42,7 @@ def asked_already(requests: Sequence[CancelRequest], now: datetime | None) -> st
 
 
 class RemovedOrders:
-    """Collects, while a plan is made, what becomes of orders that left their files."""
+    """Collects, while a plan is made, what is to be done about orders that are no longer listed."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RemovedOrders:
         selects: Callable[[Order], bool] | None = None,
         now: datetime | None = None,
     ) -> None:
-        """`panels` are those that this pass speaks with; `prune` is asked for on the command line."""
+        """`panels` are those that this pass has a client for; `prune` is the option of the command line."""
         self.actions: list[Action] = []
         self.cancels: list[DueCancel] = []
         self.gone: list[Attempt] = []  # bought, and no longer listed nor forgotten: what a new order may be a rename of
@@ -103,7 +103,7 @@ class RemovedOrders:
         return notes
 
     def _cancel(self, campaign: Campaign, ids: Sequence[str]) -> list[str]:
-        """Ask for what can be cancelled of orders that are live; what is said of the rest."""
+        """Plan the cancellation of live orders, as far as possible; notes about those that can't be cancelled."""
         hindered: dict[str, list[str]] = {}  # why -> ids
         for each in ids:
             live = [one for one in self._recorded.attempts[campaign.name, each] if one.is_live]

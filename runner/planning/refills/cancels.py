@@ -13,7 +13,7 @@ _CANCEL = "cancel"  # the ability, as `Recorded.lacking` names it
 
 
 def too_late(attempt: Attempt, service: Service | None) -> str:
-    """Why the panel need not be asked; empty if it may be, again too: cancelling twice changes nothing."""
+    """Why the panel need not be asked to cancel; empty if it may be, also repeatedly: cancelling twice changes nothing."""
     if attempt.is_final:
         return f"too late: it is {attempt.status.replace('_', ' ')}"
     if service is not None and service.cancel is False:

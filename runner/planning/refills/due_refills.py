@@ -44,7 +44,7 @@ class DueRefill(NamedTuple):
 
 
 def asked(former: Sequence[Refill]) -> list[Refill]:
-    """The requests that count: all that are not proven never to have left."""
+    """The requests that count: all but those that provably were not sent."""
     return [one for one in former if one.state is not RefillState.NOT_SENT]
 
 
@@ -226,6 +226,6 @@ def _hours(every: timedelta) -> str:
 
 
 def _percent(part: int, whole: int) -> str:
-    """`2.5 %`: to one decimal, and never 0.0 of something."""
+    """`2.5 %`, with one decimal; `less than 0.1 %` instead of 0.0 %."""
     share = Decimal(part * 100) / whole
     return f"{share:.1f} %" if share >= _ROUNDS_TO_SOMETHING else "less than 0.1 %"

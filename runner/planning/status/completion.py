@@ -41,7 +41,7 @@ class Outlook:
     guards: frozenset[str] = frozenset()  # what refuses the whole plan
 
     def is_over(self, until: Until) -> bool:
-        """True if waiting longer brings nothing that `until` asks for."""
+        """True if no further pass would bring what `until` waits for."""
         if self.guards == {DAY_CAP}:
             return False
         if not self.guards and (self.to_do or self.later):
@@ -110,14 +110,14 @@ def outlook_of(
 
 
 def _flying(recorded: Recorded) -> set[tuple[str, str, str]]:
-    """(panel, service, page) of all that is worked on: what waits for it need not wait for ever."""
+    """(panel, service, page) of all live orders that are not lost: what waits for one of them will be placed some day."""
     return {(one.panel, one.service, page_key(one.link)) for one in recorded.each() if one.is_live and not is_lost(one)}
 
 
 def _moves(
     attempts: Sequence[Attempt], now: datetime, times: DeliveryTimes, limit: timedelta | None
 ) -> tuple[bool, bool]:
-    """Whether one of them is likely to end, and whether one is not."""
+    """Whether one of the live attempts is likely to end, and whether one is not (lost or stalled)."""
     moving = stuck = False
     for one in attempts:
         if one.is_live:

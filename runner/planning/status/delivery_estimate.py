@@ -110,7 +110,7 @@ def _collected(recorded: Recorded) -> dict[tuple[str, str], deque[tuple[int, flo
 
 
 def _by_progress(attempt: Attempt, placed: datetime) -> datetime | None:
-    """When the rest is delivered if it goes on as it went so far."""
+    """When the rest will be delivered at the pace so far; None if that can't be told or is more than a year ahead."""
     remains, units, checked = attempt.remains, attempt.units, attempt.checked_at
     if remains is None or checked is None or not 0 < remains < units or checked <= placed:
         return None
@@ -126,7 +126,7 @@ def _placed(attempt: Attempt) -> datetime:
 
 
 def _planned(attempt: Attempt) -> timedelta:
-    """From the first run of a drip-feed to its last; nothing for an order at once."""
+    """The time from the first run of a drip-feed to its last; zero for an order without runs."""
     if attempt.runs is None:
         return timedelta()
     return timedelta(minutes=(attempt.runs - 1) * (attempt.interval or 0))

@@ -28,7 +28,7 @@ _PROTECTED = "protected: prune never cancels it"
 
 
 class Sync(StrEnum):
-    """How the file and the state agree on one order."""
+    """How file and state agree about one order."""
 
     MISSING = "missing"  # listed, not bought
     SENDING = "sending"  # being bought by a run that is alive
@@ -40,7 +40,7 @@ class Sync(StrEnum):
 
 
 class Health(StrEnum):
-    """How a bought order fares."""
+    """What state a bought order is in."""
 
     WAITING = "waiting"
     PROGRESSING = "progressing"
@@ -142,7 +142,7 @@ def make_standings(
 
 
 class Look(NamedTuple):
-    """What standings are made from."""
+    """What standings are made from, beside the orders."""
 
     recorded: Recorded
     now: datetime

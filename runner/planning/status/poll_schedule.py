@@ -175,6 +175,6 @@ def _wanted(attempt: Attempt, recorded: Recorded, now: datetime) -> _Wanted | No
 
 
 def _end(attempt: Attempt, terms: PollTerms) -> datetime:
-    """When nobody asks for a final order any more."""
+    """From when on a final order is not asked for any more."""
     since = attempt.final_at or attempt.settled_at or attempt.marked_at
     return since + terms.windows.get(attempt.campaign, USUAL_WINDOW)

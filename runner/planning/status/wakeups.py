@@ -20,7 +20,7 @@ _ANYTHING = "a look around"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How busy and how lazy a watch may be."""
+    """The shortest and the longest pause between two passes of a watch."""
 
     floor: timedelta = timedelta(seconds=15)  # between two passes
     ceiling: timedelta = timedelta(hours=1)  # files are edited, balances topped up, doubts settled meanwhile
@@ -63,7 +63,7 @@ def next_day(now: datetime, guards: Iterable[str]) -> Iterator[Moment]:
 
 
 def settling(recorded: Recorded, profiles: Mapping[str, PanelProfile], now: datetime) -> Iterator[Moment]:
-    """When what was lost can no longer appear, of each doubt that still may."""
+    """The moments at which doubts can no longer appear by themselves on their panels, of those that still may."""
     for one in recorded.each():
         if one.is_open_doubt:
             profile = profiles.get(one.panel)
