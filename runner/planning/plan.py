@@ -203,9 +203,8 @@ class Plan:
     currency: str | None = None  # None when panels' currencies differ or none is known
     refills: Sequence[DueRefill] = ()  # what the REFILL actions ask for, one for each attempt
     cancels: Sequence[DueCancel] = ()  # what the CANCEL and the first half of REPLACE actions ask for
-    parts: Mapping[tuple[str, str], Part] = field(
-        default_factory=dict
-    )  # by order key: what its action buys, if not all of it
+    # By order key: what its action buys, if not all of it.
+    parts: Mapping[tuple[str, str], Part] = field(default_factory=dict)
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id: those priced here
     accounts: Mapping[str, str] = field(default_factory=dict)  # panel -> a print of its address and key's place
     lineage: str = ""

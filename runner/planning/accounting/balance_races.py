@@ -85,9 +85,8 @@ def _race(
     race = Race(last.panel, between[0].run_id, len(between), sum(charges, ZERO), fell)
     unit = last_unit(first.balance.amount, last.balance.amount)
     tolerance = unit + ROUNDING_PER_ORDER * len(between)
-    if (
-        not tolerance < race.missing < race.charged - tolerance
-    ):  # all of it missing: the balance is slow, or somebody paid
+    # If all of it is missing, the balance is slow, or somebody paid.
+    if not tolerance < race.missing < race.charged - tolerance:
         return None
     return race if _is_of_whole_orders(charges, race.missing, unit, tolerance) else None
 

@@ -27,15 +27,11 @@ class OrderHistory(NamedTuple):
     """One order's attempts, and what follows from them. All in the order marked."""
 
     attempts: Sequence[Attempt]  # all of it; empty: it was never tried
-    standing: Sequence[
-        Attempt
-    ]  # what was bought, given up or may exist since the newest replacement: it stands for the order
+    standing: Sequence[Attempt]  # what was bought, given up or may exist, from the newest replacement on
     replaced: Sequence[Attempt]  # the same, from before the newest replacement
     doubts: Sequence[Attempt]  # what may exist on the panel
     instalments: Sequence[Attempt]  # of `standing`: the runs of a drip by the runner
-    bought: (
-        Attempt | None
-    )  # `standing` as one purchase: the whole order and its top-ups; None: only parts were bought, or nothing
+    bought: Attempt | None  # `standing` as one purchase, with its top-ups; None: only parts were bought, or nothing
     followers: Mapping[int, Attempt]  # attempt id -> the reorder that followed it
 
     @property
@@ -51,11 +47,15 @@ class OrderHistory(NamedTuple):
         return next(given_up_on, newest_first[0] if newest_first else None)
 
 
+_NEVER_TRIED = OrderHistory((), (), (), (), (), None, _NO_ONE)
+
+
 def history_of(attempts: Sequence[Attempt]) -> OrderHistory:
     """The history of an order with these attempts."""
-    if (
-        len(attempts) == 1 and attempts[0].kind is _INITIAL and attempts[0].state in _BOUGHT
-    ):  # nearly all: in a third of the time
+    if not attempts:
+        return _NEVER_TRIED
+    # Nearly all orders were bought once: in a third of the time.
+    if len(attempts) == 1 and attempts[0].kind is _INITIAL and attempts[0].state in _BOUGHT:
         return OrderHistory(attempts, attempts, (), (), (), attempts[0], _NO_ONE)
     standing: list[Attempt] = []
     replaced: list[Attempt] = []

@@ -65,9 +65,8 @@ class Draft:
     problems: Problems = field(default_factory=Problems)
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    parts: dict[tuple[str, str], Part] = field(
-        default_factory=dict
-    )  # by order key: what its line buys, if not all of it
+    # By order key: what its line buys, if not all of it.
+    parts: dict[tuple[str, str], Part] = field(default_factory=dict)
     cancels: list[DueCancel] = field(default_factory=list)  # of orders that are to be replaced
     to_come: dict[str, Decimal] = field(default_factory=dict)  # by campaign: what its drips still cost beyond this plan
 
@@ -159,9 +158,8 @@ class ExistingOrders:
             kind, reason = ActionKind.WAIT, holder if part is None else f"{reason}; {holder}"
         if part is not None and part.kind is AttemptKind.INSTALMENT:
             self._draft.to_come[self._campaign.name] += (offer.cost or ZERO) * (step.more + (kind is ActionKind.WAIT))
-            if kind is ActionKind.WAIT and self._is_refilled(
-                order, history.attempts
-            ):  # the earlier runs may need it meanwhile
+            # The earlier runs may need a refill meanwhile.
+            if kind is ActionKind.WAIT and self._is_refilled(order, history.attempts):
                 return True
         if kind is ActionKind.WAIT:
             if part is not None and part.kind is AttemptKind.REPLACEMENT:  # it keeps its place in the queue meanwhile
