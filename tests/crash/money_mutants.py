@@ -1,6 +1,7 @@
 """Planted bugs in what keeps the money: most of them are defences that are missing. The money search must find every one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -64,12 +65,12 @@ def a_mischarged_service_goes_on(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def a_mischarged_run_ends_well(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A run in which a charge was too high ends with 0 if all its orders were placed."""
-    judged = engine_run._judged
+    exit_code = engine_run._exit_code
 
-    def quiet(result: Any, after: Any, *rest: Any) -> Any:
-        return judged(result, after._replace(is_overcharged=False), *rest)
+    def quiet(result: Any, **more: Any) -> Any:
+        return exit_code(replace(result, overcharged=False), **more)
 
-    patch.setattr(engine_run, "_judged", quiet)
+    patch.setattr(engine_run, "_exit_code", quiet)
     return {}
 
 

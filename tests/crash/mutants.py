@@ -103,15 +103,13 @@ def redirect_followed(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def doubt_without_exit_code(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A run with doubts ends as if all were well."""
-    conclude = engine_run._conclude
+    exit_code = engine_run._exit_code
 
-    def quiet(*arguments: Any) -> Any:
-        from dataclasses import replace
+    def quiet(result: Any, **more: Any) -> ExitCode:
+        code = exit_code(result, **more)
+        return ExitCode.OK if code is ExitCode.IN_DOUBT else code
 
-        result = conclude(*arguments)
-        return replace(result, exit_code=ExitCode.OK) if result.exit_code is ExitCode.IN_DOUBT else result
-
-    patch.setattr(engine_run, "_conclude", quiet)
+    patch.setattr(engine_run, "_exit_code", quiet)
     return {}
 
 
