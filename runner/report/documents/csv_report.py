@@ -45,7 +45,7 @@ def safe_cell(text: str) -> str:
 def _rows(model: ReportModel) -> Iterator[list[object]]:
     # Few different amounts and moments, many orders. What is unknown is an empty cell.
     writers: dict[type, Callable[..., object]] = {
-        str: safe_cell,
+        str: lru_cache(_MOST)(safe_cell),
         Decimal: lru_cache(_MOST)(plain),
         datetime: lru_cache(_MOST)(to_text),
     }

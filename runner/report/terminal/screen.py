@@ -345,9 +345,7 @@ def _plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Written]]) -
     titles = [column.title for column in columns]
     measured = [titles, *first]
     widths = [max(len(row[place]) for row in measured) for place in range(len(columns))]
+    pads = [str.rjust if column.is_right else str.ljust for column in columns]
     for row in chain([titles] if any(titles) else [], first, texts):
-        cells = (
-            text.rjust(width) if column.is_right else text.ljust(width)
-            for column, text, width in zip(columns, row, widths, strict=True)
-        )
+        cells = [pad(text, width) for pad, text, width in zip(pads, row, widths, strict=True)]
         yield (" " * _GAP).join(cells).rstrip()

@@ -1,8 +1,9 @@
 """Text of `status`: for every order what was asked and what there is."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from runner.core.values.clock import to_text
 from runner.core.values.money import plain
@@ -33,6 +34,8 @@ _HEALTH_STYLES = {
 _NOT_BOUGHT = frozenset({Sync.MISSING, Sync.SENDING, Sync.IN_DOUBT, Sync.REFUSED})  # health says nothing about these
 
 _UNKNOWN = dim(NOTHING)
+
+Axis = TypeVar("Axis", Sync, Health)
 
 
 def render_status(standings: Standings, out: Screen, now: datetime) -> None:
@@ -130,19 +133,21 @@ def _messages(orders: Sequence[Standing], out: Screen) -> None:
 
 def _last_line(orders: Sequence[Standing], out: Screen) -> None:
     """How file and state agree, and how what was bought fares: `4 orders: 3 placed, 1 missing; 2 completed, 1 waiting`."""
-    syncs = Counter(map(_sync, orders))
-    bought = [order for order in orders if order.sync not in _NOT_BOUGHT]
-    fares = Counter(map(_health, bought))
+    syncs = Counter(order.sync for order in orders)
+    fares = Counter(order.health for order in orders if order.sync not in _NOT_BOUGHT)
     whole = count(len(orders), "order")
-    done = len(bought) == len(orders) and fares.keys() == {Span(Health.COMPLETED.value, Style.GOOD)}
-    parts = _axis(syncs, ";" if fares else "")
-    out.line(good(f"{whole}:") if done else f"{whole}:", *parts, *_axis(fares, ""))
+    done = fares == {Health.COMPLETED: len(orders)}
+    parts = _axis(syncs, _SYNC_STYLES, ";" if fares else "")
+    out.line(good(f"{whole}:") if done else f"{whole}:", *parts, *_axis(fares, _HEALTH_STYLES, ""))
 
 
-def _axis(counts: Counter[Span], end: str) -> list[Span]:
+def _axis(counts: Counter[Axis], styles: Mapping[Axis, Style], end: str) -> list[Span]:
     """The numbers of one axis, the most frequent first."""
     several = counts.most_common()
     return [
-        Span(f"{number:,} {word.text}{',' if place < len(several) else end}", word.style)
+        Span(
+            f"{number:,} {words(word)}{',' if place < len(several) else end}",
+            styles.get(word, Style.PLAIN),
+        )
         for place, (word, number) in enumerate(several, 1)
     ]
