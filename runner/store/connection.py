@@ -5,10 +5,9 @@ journal's connection is the only one that may.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from runner.core.errors import StateRefused
@@ -28,8 +27,6 @@ NOT_OURS = (KeyError, ValueError, ArithmeticError, TypeError, AttributeError)
 
 _READER_PATIENCE = 5.0  # seconds; readers of a WAL wait only while it is recovered
 _WRITER_PATIENCE = 10.0  # seconds; only somebody's shell can keep us waiting, as the lock keeps runs apart
-
-_T = TypeVar("_T")
 
 
 def connect_writer(db: Path) -> sqlite3.Connection:
@@ -65,20 +62,6 @@ def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN")
             yield connection
     except UNREADABLE as error:
-        raise unreadable(paths, error) from error
-
-
-def ask(paths: StatePaths, question: Callable[[sqlite3.Connection], _T], empty: _T) -> _T:
-    """What `question` finds in the database, in one read transaction; `empty` if there is no state yet.
-
-    StateRefused if the database can't be read, is somebody else's, or holds what no version of ours has written.
-    """
-    if not paths.db.exists():
-        return empty
-    try:
-        with reading(paths) as connection:
-            return question(connection) if holds_tables(connection, paths.db) else empty
-    except NOT_OURS as error:
         raise unreadable(paths, error) from error
 
 

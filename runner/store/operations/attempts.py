@@ -18,7 +18,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from runner.core.attempts import AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
@@ -26,7 +25,8 @@ from runner.core.operations import BeginRun, EndRun, Mark, Settle
 from runner.core.values.clock import to_text
 from runner.store.operations.price_history import note_changes
 from runner.store.operations.repeated_services import note_repeated
-from runner.store.schema.tables import attempts, balances, catalogues, runs, services
+from runner.store.schema.tables import attempts, balances, runs, services
+from runner.store.statements import run
 
 Row = tuple[str | int | None, ...]
 
@@ -112,13 +112,16 @@ def end_run(connection: Connection, end: EndRun) -> None:
     )
 
 
+_FETCHED = (
+    "INSERT INTO catalogues (panel, fetched_at) VALUES (?, ?) "
+    "ON CONFLICT (panel) DO UPDATE SET fetched_at = excluded.fetched_at"
+)
+
+
 def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
     """Remember the catalogue; its lines are written anew only if one differs (a few thousand rows otherwise)."""
     fetched_at = to_text(catalogue.fetched_at)
-    latest = upsert(catalogues).values(panel=catalogue.panel, fetched_at=fetched_at)
-    connection.execute(
-        latest.on_conflict_do_update(index_elements=["panel"], set_={"fetched_at": latest.excluded.fetched_at})
-    )
+    run(connection, _FETCHED, (catalogue.panel, fetched_at))
     note_repeated(connection, catalogue.panel, catalogue.repeated.values())
     present = [_service_row(service) for service in catalogue.services.values()]
     of_panel = services.c.panel == catalogue.panel

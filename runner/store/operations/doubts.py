@@ -1,5 +1,6 @@
 """Statements for left-overs, which become doubts, and for evidence and decisions about them. No transactions here."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
@@ -22,10 +23,12 @@ _MEANINGS: dict[type[Deciding], tuple[DecisionKind, AttemptState]] = {
 }
 
 
-def doubt_left_overs(connection: Connection, at: datetime) -> list[Attempt]:
-    """Every attempt in `sending` is in doubt from now on; those attempts."""
+def doubt_left_overs(connection: Connection, at: datetime, panels: Collection[str] | None = None) -> list[Attempt]:
+    """Every attempt in `sending` is in doubt from now on; those attempts. `panels`: at these alone; None: at all."""
     columns = [attempts.c[name] for name in Attempt._fields]
     sending = attempts.c.state == AttemptState.SENDING
+    if panels is not None:
+        sending &= attempts.c.panel.in_(panels)
     left = list(connection.execute(select(attempts.c.id).where(sending).order_by(attempts.c.id)).scalars())
     if not left:
         return []

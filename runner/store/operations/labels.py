@@ -1,6 +1,5 @@
 """Statements for labels of balances, and reading them. No transactions here."""
 
-import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ from runner.core.catalogue import NO_CURRENCY, BalanceLabel
 from runner.core.operations import LabelBalance
 from runner.core.values.clock import from_text, to_text
 from runner.store.schema.revisions import has_step
+from runner.store.statements import Reading, run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STEP = "0005"  # the schema that brought labels, and the place of a balance in the journal
 
 _INSERT = (
-    "INSERT INTO balance_labels (panel, label, amount, currency, balance_id, user, host, labelled_at) "
+    'INSERT INTO balance_labels (panel, label, amount, currency, balance_id, "user", host, labelled_at) '
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
@@ -24,13 +24,14 @@ def label(connection: "Connection", operation: LabelBalance) -> None:
     """One more label."""
     one = operation.label
     amount = format(one.amount, "f")
-    connection.exec_driver_sql(
+    run(
+        connection,
         _INSERT,
         (one.panel, one.text, amount, one.currency or NO_CURRENCY, one.reading, one.user, one.host, to_text(one.at)),
     )
 
 
-def read_labels(connection: sqlite3.Connection) -> list[BalanceLabel]:
+def read_labels(connection: Reading) -> list[BalanceLabel]:
     """All labels, in the order recorded; none in a schema that has no room for them."""
     if not has_step(connection, STEP):
         return []
@@ -47,7 +48,7 @@ def read_labels(connection: sqlite3.Connection) -> list[BalanceLabel]:
             from_text(at),
         )
         for panel, text, amount, currency, reading, seen_at, user, host, at in connection.execute(
-            "SELECT l.panel, l.label, l.amount, l.currency, l.balance_id, b.seen_at, l.user, l.host, l.labelled_at "
+            'SELECT l.panel, l.label, l.amount, l.currency, l.balance_id, b.seen_at, l."user", l.host, l.labelled_at '
             "FROM balance_labels AS l JOIN balances AS b ON b.id = l.balance_id ORDER BY l.id"
         )
     ]

@@ -8,12 +8,13 @@ from runner.core.errors import StateRefused
 from runner.core.operations import Move, RenameRefused
 from runner.store.operations.order_flags import move_protection
 from runner.store.schema.tables import attempts
+from runner.store.statements import run
 
 _Address = tuple[str, str]  # campaign, order id
 
 _KEPT = (
     "INSERT INTO runs (id, command, started_at, ended_at, exit_code) "
-    "SELECT ?, ?, started_at, started_at, 0 FROM runs WHERE id = ? ON CONFLICT DO NOTHING"
+    "SELECT CAST(? AS TEXT), CAST(? AS TEXT), started_at, started_at, 0 FROM runs WHERE id = ? ON CONFLICT DO NOTHING"
 )
 
 
@@ -33,7 +34,7 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id
             )
         renamed += _move(connection, (campaign, former), (campaign, new))
         words = f"moved {campaign}/{former} {campaign}/{new}"
-        connection.exec_driver_sql(_KEPT, (f"{run_id}: {words}", words, run_id))
+        run(connection, _KEPT, (f"{run_id}: {words}", words, run_id))
     return renamed
 
 

@@ -1,6 +1,5 @@
 """Records price lists that differ from the one before, and reads them."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner.core.catalogue import Service, ServiceSeen
 from runner.core.values.clock import from_text
-from runner.store.connection import ask
-from runner.store.disk.paths import StatePaths
 from runner.store.schema.revisions import has_step
+from runner.store.state import State, ask
+from runner.store.statements import Reading, Rows, run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # readers do without it: 0.45 s to import
@@ -36,10 +35,10 @@ def note_changes(
     changed = [(panel, seen_at, 1, *row) for row in present if before.get(row[0]) != row]
     gone = [(panel, seen_at, 0, *row) for id_, row in before.items() if id_ not in listed]
     for row in changed + gone:
-        connection.exec_driver_sql(_INSERT, row)
+        run(connection, _INSERT, row)
 
 
-def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:
+def read_changes(connection: Reading) -> dict[tuple[str, str], list[ServiceSeen]]:
     """All that was seen of the services that ever changed, oldest first."""
     if not has_step(connection, _STEP):
         return {}
@@ -51,16 +50,16 @@ def read_changes(connection: sqlite3.Connection) -> dict[tuple[str, str], list[S
     )
 
 
-def price_history(paths: StatePaths) -> dict[tuple[str, str], list[ServiceSeen]]:
+def price_history(state: State) -> dict[tuple[str, str], list[ServiceSeen]]:
     """All that was seen of every service, oldest first; nothing without a state. StateRefused as `read_state`."""
 
-    def all_of(connection: sqlite3.Connection) -> dict[tuple[str, str], list[ServiceSeen]]:
+    def all_of(connection: Reading) -> dict[tuple[str, str], list[ServiceSeen]]:
         return _by_service(connection.execute(f"{_SEEN} ORDER BY id")) if has_step(connection, _STEP) else {}
 
-    return ask(paths, all_of, {})
+    return ask(state, all_of, {})
 
 
-def _by_service(rows: sqlite3.Cursor) -> dict[tuple[str, str], list[ServiceSeen]]:
+def _by_service(rows: Rows) -> dict[tuple[str, str], list[ServiceSeen]]:
     found: dict[tuple[str, str], list[ServiceSeen]] = {}
     for panel, seen_at, is_listed, *facts in rows:
         service = as_service(facts)
@@ -76,7 +75,7 @@ def as_service(columns: Sequence[Any]) -> Service:
     return Service(id_, name, type_, category, Decimal(rate), least, most, *(_FLAGS[flag] for flag in flags))
 
 
-def read_last_look(connection: sqlite3.Connection) -> datetime | None:
+def read_last_look(connection: Reading) -> datetime | None:
     """When the last `runner plan` that read the price lists ended: a person has seen them as they were then.
 
     The last one recorded, whatever the clock said at others: it may have been put back since.

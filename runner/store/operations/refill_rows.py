@@ -1,17 +1,16 @@
 """Turns rows of refills and cancellations into values."""
 
-import sqlite3
-
 from runner.core.refills import CancelRequest, CancelState, Finality, Refill, RefillState
 from runner.core.values.clock import from_text
 from runner.store.schema.revisions import has_step
+from runner.store.statements import Reading
 
 _STEP = "0003"  # the schema that brought both tables
 
 REFILL_LEFT_OVER = "the runner stopped before the answer was recorded"  # the message of what was left in `asking`
 
 
-def read_refills(connection: sqlite3.Connection, *, left_overs_unknown: bool) -> dict[int, list[Refill]]:
+def read_refills(connection: Reading, *, left_overs_unknown: bool) -> dict[int, list[Refill]]:
     """All requests by attempt id, oldest first.
 
     With `left_overs_unknown`, a request in `asking` is shown as what the next run will make of it.
@@ -42,7 +41,7 @@ def read_refills(connection: sqlite3.Connection, *, left_overs_unknown: bool) ->
     return found
 
 
-def read_cancels(connection: sqlite3.Connection) -> dict[int, list[CancelRequest]]:
+def read_cancels(connection: Reading) -> dict[int, list[CancelRequest]]:
     """All requests by attempt id, oldest first."""
     if not has_step(connection, _STEP):
         return {}

@@ -1,15 +1,16 @@
 """Statements for refills and cancellations. No transactions here."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from runner.core.errors import StateRefused
 from runner.core.operations import AskRefills, SeeCancels, SeeRefills, SettleRefills
 from runner.core.refills import RefillState
 from runner.core.values.clock import to_text
 from runner.store.operations.refill_rows import REFILL_LEFT_OVER
-from runner.store.schema.tables import cancels, refills
+from runner.store.schema.tables import attempts, cancels, refills
 
 _SETTLE = (
     update(refills)
@@ -23,34 +24,28 @@ _SEE = (
 )
 
 
-def give_up_left_overs(connection: Connection, at: datetime) -> None:
-    """Every request left in `asking` by an earlier run may have been recorded: from now on its answer is unknown."""
-    connection.execute(
-        update(refills)
-        .where(refills.c.state == RefillState.ASKING)
-        .values(state=RefillState.UNKNOWN, answered_at=to_text(at), message=REFILL_LEFT_OVER)
-    )
+def give_up_left_overs(connection: Connection, at: datetime, panels: Collection[str] | None = None) -> None:
+    """Every request that an earlier run left in `asking` may have been recorded: from now on its answer is unknown.
+
+    `panels`: at these alone; None: at all.
+    """
+    left = update(refills).where(refills.c.state == RefillState.ASKING)
+    if panels is not None:
+        left = left.where(refills.c.attempt_id.in_(select(attempts.c.id).where(attempts.c.panel.in_(panels))))
+    connection.execute(left.values(state=RefillState.UNKNOWN, answered_at=to_text(at), message=REFILL_LEFT_OVER))
 
 
 def ask(connection: Connection, asking: AskRefills) -> list[int]:
     """Requests in `asking`; their ids, in the order of the attempts."""
-    last = connection.execute(select(func.coalesce(func.max(refills.c.id), 0))).scalar_one()
-    ids = [last + number for number in range(1, len(asking.attempt_ids) + 1)]
-    if ids:
-        connection.execute(
-            insert(refills),
-            [
-                {
-                    "id": refill,
-                    "attempt_id": attempt_id,
-                    "state": RefillState.ASKING.value,
-                    "message": "",
-                    "asked_at": to_text(asking.at),
-                }
-                for refill, attempt_id in zip(ids, asking.attempt_ids, strict=True)
-            ],
-        )
-    return ids
+    if not asking.attempt_ids:
+        return []
+    asked_at = to_text(asking.at)
+    rows = [
+        {"attempt_id": attempt_id, "state": RefillState.ASKING.value, "message": "", "asked_at": asked_at}
+        for attempt_id in asking.attempt_ids
+    ]
+    asked = connection.execute(insert(refills).returning(refills.c.id, sort_by_parameter_order=True), rows)
+    return list(asked.scalars())
 
 
 def settle(connection: Connection, settle: SettleRefills) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.core.attempts import FINAL_STATUSES, LiveStatus, StatusSeen
 from runner.core.values.clock import to_text
+from runner.store.statements import run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,32 +27,33 @@ _MISSES_APART = timedelta(minutes=30)
 _HAS_ENDED = " OR ".join(f"status = '{status.value}'" for status in LiveStatus if status in FINAL_STATUSES)
 _TOO_SOON = "missing_in_a_row > 0 AND checked_at > :lately"
 _KEPT = f"""CASE
-    WHEN :is_final = 1 THEN :{{0}}
-    WHEN :is_final IS NULL AND ({_HAS_ENDED}) THEN {{0}}
+    WHEN :is_final = 1 THEN CAST(:{{0}} AS {{1}})
+    WHEN CAST(:is_final AS BIGINT) IS NULL AND ({_HAS_ENDED}) THEN {{0}}
     ELSE coalesce(:{{0}}, {{0}}) END"""
 # A charge that falls is a refund, and only the order's end can tell one. So a final status that names no charge takes back
 # what was lower before it, and a word that is not understood lowers nothing.
 _CHARGE = f"""CASE
-    WHEN :charge IS NULL AND :is_final = 1 AND status <> :status THEN
-        CASE WHEN CAST(charge AS REAL) > CAST(first_charge AS REAL) THEN charge ELSE first_charge END
-    WHEN :charge IS NULL THEN charge
-    WHEN :is_final IS NULL AND ({_HAS_ENDED}) AND CAST(charge AS REAL) > CAST(:charge AS REAL) THEN charge
-    ELSE :charge END"""
+    WHEN CAST(:charge AS TEXT) IS NULL AND :is_final = 1 AND status <> :status THEN
+        CASE WHEN CAST(charge AS NUMERIC) > CAST(first_charge AS NUMERIC) THEN charge ELSE first_charge END
+    WHEN CAST(:charge AS TEXT) IS NULL THEN charge
+    WHEN CAST(:is_final AS BIGINT) IS NULL AND ({_HAS_ENDED})
+        AND CAST(charge AS NUMERIC) > CAST(CAST(:charge AS TEXT) AS NUMERIC) THEN charge
+    ELSE CAST(:charge AS TEXT) END"""
 _STATUS = f"""UPDATE attempts SET
     status = coalesce(:status, status),
     status_text = coalesce(:status_text, status_text),
     first_charge = coalesce(first_charge, :first_charge),
     charge = {_CHARGE},
-    start_count = {_KEPT.format("start_count")},
-    remains = {_KEPT.format("remains")},
-    checked_at = CASE WHEN :is_missing AND {_TOO_SOON} THEN checked_at ELSE :checked_at END,
+    start_count = {_KEPT.format("start_count", "BIGINT")},
+    remains = {_KEPT.format("remains", "BIGINT")},
+    checked_at = CASE WHEN :is_missing = 1 AND {_TOO_SOON} THEN checked_at ELSE :checked_at END,
     missing_in_a_row = CASE
-        WHEN NOT :is_missing THEN 0
+        WHEN :is_missing = 0 THEN 0
         WHEN {_TOO_SOON} THEN missing_in_a_row
         ELSE missing_in_a_row + 1 END,
-    final_at = CASE  -- since when: a correction from one final status to another begins anew, a live one ends it
-        WHEN :is_final IS NULL THEN final_at
-        WHEN NOT :is_final THEN NULL
+    final_at = CASE  -- since when; a correction from one final status to another begins anew, a live one ends it
+        WHEN CAST(:is_final AS BIGINT) IS NULL THEN final_at
+        WHEN :is_final = 0 THEN NULL
         WHEN status = :status THEN coalesce(final_at, :checked_at)
         ELSE :checked_at END
 WHERE id = :attempt"""  # noqa: S608  # our own words
@@ -62,7 +64,7 @@ def see_statuses(connection: "Connection", seen: Sequence[StatusSeen]) -> None:
     moments = {one.checked_at for one in seen}  # one: a batch shares it
     texts = {moment: (to_text(moment), to_text(moment - _MISSES_APART)) for moment in moments}
     if seen:
-        connection.exec_driver_sql(_STATUS, [_values(one, *texts[one.checked_at]) for one in seen])
+        run(connection, _STATUS, [_values(one, *texts[one.checked_at]) for one in seen])
 
 
 def _values(seen: StatusSeen, checked_at: str, lately: str) -> Mapping[str, Value]:

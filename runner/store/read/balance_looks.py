@@ -3,7 +3,6 @@
 A look at which the panel named no currency (`XXX`) is taken to be in the one it named before, or else after.
 """
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,10 +12,10 @@ from operator import attrgetter, itemgetter
 from runner.core.catalogue import NO_CURRENCY, Balance, BalanceSeen
 from runner.core.values.batches import in_batches
 from runner.core.values.clock import from_text, to_text
-from runner.store.connection import ask
-from runner.store.disk.paths import StatePaths
 from runner.store.operations.labels import STEP
 from runner.store.schema.revisions import has_step
+from runner.store.state import State, ask
+from runner.store.statements import Reading
 
 _AT_ONCE = 500  # parameters of one statement
 _Row = tuple[str, str, str, str, int | None, int | None]
@@ -32,10 +31,10 @@ _CURRENCY = f"""coalesce(
 
 
 def first_and_last(
-    connection: sqlite3.Connection, since: datetime | None = None, until: datetime | None = None
+    connection: Reading, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
     """The first and the last look at each panel's balance, by panel: of all, or of those seen in a period."""
-    bounds: list[str] = ["1"]
+    bounds: list[str] = ["1 = 1"]
     values: list[str] = []
     if since is not None:
         bounds, values = [*bounds, "seen_at >= ?"], [*values, to_text(since)]
@@ -50,7 +49,7 @@ def first_and_last(
     return first, last
 
 
-def last_before(connection: sqlite3.Connection, panel: str, attempt_id: int, marked_at: datetime) -> BalanceSeen | None:
+def last_before(connection: Reading, panel: str, attempt_id: int, marked_at: datetime) -> BalanceSeen | None:
     """The last look before an attempt was marked; None if there was none."""
     placed = "NULL" if not _has_places(connection) else "b.last_attempt"
     found = _seen(
@@ -63,7 +62,7 @@ def last_before(connection: sqlite3.Connection, panel: str, attempt_id: int, mar
     return found[0] if found else None
 
 
-def currency_changes(connection: sqlite3.Connection) -> dict[str, list[BalanceSeen]]:
+def currency_changes(connection: Reading) -> dict[str, list[BalanceSeen]]:
     """The first look at each currency of the panels whose balance was shown in more than one, in the order recorded."""
     changed = connection.execute(
         "SELECT panel FROM balances WHERE currency <> ? GROUP BY panel HAVING min(currency) <> max(currency)",
@@ -82,7 +81,7 @@ def currency_changes(connection: sqlite3.Connection) -> dict[str, list[BalanceSe
 
 
 def looks_of_runs(
-    connection: sqlite3.Connection, run_ids: Collection[str]
+    connection: Reading, run_ids: Collection[str]
 ) -> dict[str, dict[str, tuple[BalanceSeen, BalanceSeen]]]:
     """By panel and run, the first and the last look at a balance; of `run_ids` that looked twice, in the order recorded."""
     ends: list[tuple[str, int, int]] = []
@@ -106,30 +105,30 @@ def _marks(several: Sequence[object]) -> str:
     return ", ".join("?" * len(several))
 
 
-def read_readings(paths: StatePaths, panel: str) -> list[BalanceSeen]:
+def read_readings(state: State, panel: str) -> list[BalanceSeen]:
     """Every look at one panel's balance; empty without a state. StateRefused as `read_state`."""
 
-    def all_of(connection: sqlite3.Connection) -> list[BalanceSeen]:
+    def all_of(connection: Reading) -> list[BalanceSeen]:
         return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
 
-    return ask(paths, all_of, [])
+    return ask(state, all_of, [])
 
 
 def read_ends(
-    paths: StatePaths, since: datetime | None, until: datetime | None
+    state: State, since: datetime | None, until: datetime | None
 ) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
     """`first_and_last` of a state; empty without one. StateRefused as `read_state`."""
     nothing: tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]] = ({}, {})
-    return ask(paths, lambda connection: first_and_last(connection, since, until), nothing)
+    return ask(state, lambda connection: first_and_last(connection, since, until), nothing)
 
 
-def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSeen]:
+def read_balances(state: State, panels: Collection[str]) -> list[BalanceSeen]:
     """The readings of `panels`, for charts, in time order; of equal ones in a row only the first and the last.
 
     As they were shown, also without a currency. Empty without a state. StateRefused as `read_state`.
     """
 
-    def kept(connection: sqlite3.Connection) -> list[BalanceSeen]:
+    def kept(connection: Reading) -> list[BalanceSeen]:
         by_panel: dict[str, list[_Row]] = {}
         rows = connection.execute("SELECT panel, amount, currency, seen_at, NULL, NULL FROM balances ORDER BY id")
         for row in rows:
@@ -140,14 +139,14 @@ def read_balances(paths: StatePaths, panels: Collection[str]) -> list[BalanceSee
                 looks.append(row)
         return sorted(_seen(chain.from_iterable(by_panel.values())), key=attrgetter("seen_at"))
 
-    return ask(paths, kept, [])
+    return ask(state, kept, [])
 
 
-def _has_places(connection: sqlite3.Connection) -> bool:
+def _has_places(connection: Reading) -> bool:
     return has_step(connection, STEP)
 
 
-def _select(connection: sqlite3.Connection) -> str:
+def _select(connection: Reading) -> str:
     place = "b.last_attempt" if _has_places(connection) else "NULL"
     return f"SELECT b.panel, b.amount, {_CURRENCY}, b.seen_at, b.id, {place} FROM balances AS b"  # noqa: S608  # our own text
 

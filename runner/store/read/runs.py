@@ -1,19 +1,17 @@
 """Reads the runs that a state holds."""
 
-import sqlite3
-
 from runner.core.snapshot import Run
 from runner.core.values.clock import from_text
-from runner.store.connection import ask
-from runner.store.disk.paths import StatePaths
+from runner.store.state import State, ask
+from runner.store.statements import Reading
 
 
-def read_runs(paths: StatePaths) -> list[Run]:
+def read_runs(state: State) -> list[Run]:
     """Every run, in the order begun; none without a state. StateRefused as `read_state`."""
-    return ask(paths, _runs, [])
+    return ask(state, _runs, [])
 
 
-def _runs(connection: sqlite3.Connection) -> list[Run]:
+def _runs(connection: Reading) -> list[Run]:
     rows = connection.execute("SELECT id, command, started_at, ended_at, exit_code FROM runs ORDER BY rowid")
     return [
         Run(id_, command, from_text(started_at), None if ended_at is None else from_text(ended_at), exit_code)

@@ -4,7 +4,6 @@ Nothing here writes or checkpoints (see `connection.reading`).
 """
 
 import gc
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import from_text
 from runner.store.connection import NOT_OURS, reading, unreadable
 from runner.store.disk.paths import StatePaths
-from runner.store.integrity.lineage import Lineage
+from runner.store.integrity.lineage import Lineage, noted
 from runner.store.integrity.progress_evidence import gather, refuse_if_behind, refuse_if_lost
 from runner.store.operations.attempt_rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.operations.labels import read_labels
@@ -29,16 +28,22 @@ from runner.store.operations.repeated_services import read_repeated
 from runner.store.read.balance_looks import currency_changes, first_and_last, looks_of_runs
 from runner.store.read.doubts import decisions_in
 from runner.store.schema.revisions import has_step, refuse_unknown, revision
+from runner.store.state import SharedState, State
+from runner.store.statements import Reading
 
 _RUN_ID = attrgetter("run_id")
 
 
-def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
+def read_state(state: State, *, lock_is_free: bool = False) -> Recorded:
     """All that is committed, as of one moment; empty for a fresh project.
 
-    With `lock_is_free` nobody is sending, so what is left in `sending` is shown as in doubt. StateRefused if the
-    database is missing, foreign, older than what is known of it, damaged, or of another schema.
+    With `lock_is_free` nobody is sending, so what is left in `sending` is shown as in doubt; a server tells by itself
+    whether somebody is. StateRefused if the database is missing, foreign, older than what is known of it, damaged, or of
+    another schema.
     """
+    if isinstance(state, SharedState):
+        return _read_shared(state, left_overs_in_doubt=lock_is_free)
+    paths = state
     evidence = gather(paths)  # before the database, which is committed first
     if not paths.db.exists():
         refuse_if_lost(paths, evidence)
@@ -54,7 +59,28 @@ def read_state(paths: StatePaths, *, lock_is_free: bool = False) -> Recorded:
         raise unreadable(paths, error) from error
 
 
-def recorded_in(connection: sqlite3.Connection, known: Lineage, *, lock_is_free: bool = False) -> Recorded:
+def lineage_of(state: State) -> Lineage | None:
+    """What a state is and how far it has come, as its lineage file or its server says; None if there is none."""
+    if isinstance(state, StatePaths):
+        return noted(state)
+    from runner.store.postgres.reader import lineage_in, looking_at
+
+    with looking_at(state.address) as connection:
+        return None if connection is None else Lineage(*lineage_in(connection))
+
+
+def _read_shared(state: SharedState, *, left_overs_in_doubt: bool) -> Recorded:
+    from runner.store.postgres.leases import is_held
+    from runner.store.postgres.reader import lineage_in, looking_at
+
+    with looking_at(state.address) as connection, _without_collection():
+        if connection is None:
+            return Recorded()
+        is_free = left_overs_in_doubt and not is_held(connection, state.address)
+        return recorded_in(connection, Lineage(*lineage_in(connection)), lock_is_free=is_free)
+
+
+def recorded_in(connection: Reading, known: Lineage, *, lock_is_free: bool = False) -> Recorded:
     """All that a database of a known schema holds; one of NOT_OURS for a value that makes no sense."""
     first, last = first_and_last(connection)
     attempts = _attempts(connection, left_overs_in_doubt=lock_is_free)
@@ -98,7 +124,7 @@ def _without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> dict[tuple[str, str], list[Attempt]]:
+def _attempts(connection: Reading, *, left_overs_in_doubt: bool) -> dict[tuple[str, str], list[Attempt]]:
     columns = ATTEMPT_COLUMNS if has_step(connection, FINALS) else ATTEMPT_COLUMNS.replace("final_at", "NULL")
     rows = connection.execute(f"SELECT {columns} FROM attempts ORDER BY id")  # noqa: S608  # our own column names
     by_order: dict[tuple[str, str], list[Attempt]] = {}
@@ -111,7 +137,7 @@ def _attempts(connection: sqlite3.Connection, *, left_overs_in_doubt: bool) -> d
     return by_order
 
 
-def _catalogues(connection: sqlite3.Connection) -> dict[str, Catalogue]:
+def _catalogues(connection: Reading) -> dict[str, Catalogue]:
     services: dict[str, dict[str, Service]] = {}
     columns = ", ".join(Service._fields)
     for panel, *facts in connection.execute(f"SELECT panel, {columns} FROM services ORDER BY rowid"):  # noqa: S608  # our own column names

@@ -49,7 +49,7 @@ def ensure_schema(engine: Engine, before_change: Callable[[], object], history: 
         refuse_unknown(present, history.revisions)
         before_change()
     with engine.begin() as connection:
-        _upgrade(connection, history.scripts)
+        upgrade(connection, history.scripts)
     return True
 
 
@@ -76,7 +76,8 @@ def _revision(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-def _upgrade(connection: Connection, scripts: Path) -> None:
+def upgrade(connection: Connection, scripts: Path) -> None:
+    """Carry out the steps that are left, in the transaction of the caller."""
     from alembic import command
     from alembic.config import Config
 

@@ -1,9 +1,9 @@
 """The schema revisions that this version knows. Cheap to import, as readers need it."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from runner.core.errors import StateRefused
+from runner.store.statements import Reading
 
 REVISIONS = (
     "0001",
@@ -17,13 +17,13 @@ REVISIONS = (
 HEAD = REVISIONS[-1]
 
 
-def revision(connection: sqlite3.Connection) -> str:
+def revision(connection: Reading) -> str:
     """The schema's revision, as Alembic noted it; `none` where the note was lost."""
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return "none" if row is None else str(row[0])
 
 
-def has_step(connection: sqlite3.Connection, step: str) -> bool:
+def has_step(connection: Reading, step: str) -> bool:
     """True if the schema has been through `step`: a reader may meet one that is older than this version's."""
     return REVISIONS.index(revision(connection)) >= REVISIONS.index(step)
 

@@ -6,7 +6,7 @@ money.
 
 from collections.abc import Iterable
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 from runner.core.attempts import AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.doubts import DecisionKind
@@ -14,17 +14,20 @@ from runner.core.refills import CancelState, Finality, RefillState
 
 metadata = MetaData()
 
+# SQLite's integers have 64 bits, and only one that is called INTEGER can be the key of a table.
+Whole = BigInteger().with_variant(Integer(), "sqlite")
+
 
 def _texts(*names: str, nullable: bool = False) -> list[Column[str]]:
     return [Column(name, Text, nullable=nullable) for name in names]
 
 
 def _integers(*names: str, nullable: bool = False) -> list[Column[int]]:
-    return [Column(name, Integer, nullable=nullable) for name in names]
+    return [Column(name, Whole, nullable=nullable) for name in names]
 
 
 def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True, nullable=False)
+    return Column("id", Whole, primary_key=True, nullable=False)
 
 
 def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
@@ -92,6 +95,7 @@ Index(
     attempts.c.slot,
     unique=True,
     sqlite_where=text("state <> 'refused' AND state <> 'not_sent'"),
+    postgresql_where=text("state <> 'refused' AND state <> 'not_sent'"),
 )
 # Panels treat a second order for a link as a duplicate: nothing follows an order whose fate is unknown.
 Index(
@@ -101,6 +105,7 @@ Index(
     attempts.c.link,
     unique=True,
     sqlite_where=text("state = 'sending' OR state = 'in_doubt'"),
+    postgresql_where=text("state = 'sending' OR state = 'in_doubt'"),
 )
 Index(
     "one_owner_per_panel_order",
@@ -108,6 +113,7 @@ Index(
     attempts.c.panel_order_id,
     unique=True,
     sqlite_where=text("panel_order_id IS NOT NULL"),
+    postgresql_where=text("panel_order_id IS NOT NULL"),
 )
 
 catalogues = Table(
@@ -125,7 +131,7 @@ services = Table(  # the columns are the fields of core.catalogue.Service betwee
     Column("id", Text, primary_key=True, nullable=False),
     *_texts("name", "type", "category", "rate"),
     *_integers("min", "max"),
-    Column("refill", Integer),  # 0, 1 or none: the panel does not say
+    Column("refill", Whole),  # 0, 1 or none: the panel does not say
     *_integers("cancel", "dripfeed", nullable=True),
     Column("fetched_at", Text, nullable=False),  # of the answer that changed the list; catalogues has the last one
     sqlite_strict=True,
@@ -136,7 +142,7 @@ service_history = Table(  # a row for each service when first seen, and for each
     metadata,
     _id(),
     *_texts("panel", "service", "seen_at"),
-    Column("is_listed", Integer, nullable=False),  # 0: it is gone from the list, the rest is as it last was
+    Column("is_listed", Whole, nullable=False),  # 0: it is gone from the list, the rest is as it last was
     *_texts("name", "type", "category", "rate"),
     *_integers("min", "max"),
     *_integers("refill", "cancel", "dripfeed", nullable=True),
@@ -161,7 +167,7 @@ balances = Table(
     _id(),
     *_texts("panel", "amount", "currency", "seen_at"),
     Column("run_id", Text, ForeignKey("runs.id")),
-    Column("last_attempt", Integer),  # the newest attempt marked before it; none: read before that was recorded
+    Column("last_attempt", Whole),  # the newest attempt marked before it; none: read before that was recorded
     sqlite_strict=True,
 )
 Index("balances_by_panel", balances.c.panel, balances.c.id)
@@ -173,7 +179,7 @@ balance_labels = Table(  # triggers keep them as they were made
     *_texts("panel", "label"),
     Column("amount", Text, nullable=False),  # came in; negative: went out
     *_texts("currency"),
-    Column("balance_id", Integer, ForeignKey("balances.id"), nullable=False),  # the look that showed it first
+    Column("balance_id", Whole, ForeignKey("balances.id"), nullable=False),  # the look that showed it first
     *_texts("user", "host", "labelled_at"),
     sqlite_strict=True,
 )
@@ -181,9 +187,9 @@ balance_labels = Table(  # triggers keep them as they were made
 evidence = Table(  # of each attempt whose answer was a refusal or no proof
     "evidence",
     metadata,
-    Column("attempt_id", Integer, ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+    Column("attempt_id", Whole, ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, nullable=False),
     *_integers("http_status", nullable=True),
-    Column("size", Integer, nullable=False),  # bytes of body that arrived
+    Column("size", Whole, nullable=False),  # bytes of body that arrived
     Column("answer", Text, nullable=False),  # their beginning, cleaned and free of the key
     Column("reason", Text),  # core.attempts.RefusalReason of a refusal
     sqlite_strict=True,
@@ -192,7 +198,7 @@ evidence = Table(  # of each attempt whose answer was a refusal or no proof
 decisions = Table(  # triggers keep them as they were made
     "decisions",
     metadata,
-    Column("attempt_id", Integer, ForeignKey("attempts.id"), primary_key=True, nullable=False),
+    Column("attempt_id", Whole, ForeignKey("attempts.id"), primary_key=True, nullable=False),
     *_texts("kind"),
     *_texts("panel_order_id", nullable=True),
     *_texts("reason", "user", "host", "decided_at"),
@@ -206,7 +212,7 @@ refills = Table(
     "refills",
     metadata,
     _id(),
-    Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
+    Column("attempt_id", Whole, ForeignKey("attempts.id"), nullable=False),
     *_texts("state"),
     *_texts("refill_id", "finality", nullable=True),
     *_texts("message", "asked_at"),
@@ -223,13 +229,14 @@ Index(
     refills.c.attempt_id,
     unique=True,
     sqlite_where=text("state = 'asking' OR state = 'requested'"),
+    postgresql_where=text("state = 'asking' OR state = 'requested'"),
 )
 
 cancels = Table(
     "cancels",
     metadata,
     _id(),
-    Column("attempt_id", Integer, ForeignKey("attempts.id"), nullable=False),
+    Column("attempt_id", Whole, ForeignKey("attempts.id"), nullable=False),
     *_texts("asked_at", "state", "message"),
     _one_of("state", CancelState),
     sqlite_strict=True,

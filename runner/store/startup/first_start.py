@@ -7,7 +7,6 @@ by itself, and is not yet begun for real panels.
 
 import json
 import os
-import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from pathlib import Path
@@ -15,9 +14,10 @@ from pathlib import Path
 from runner.core.errors import StateRefused
 from runner.core.orders import SANDBOX
 from runner.core.values.clock import Clock, to_text
-from runner.store.connection import holds_tables, reading
 from runner.store.disk.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
 from runner.store.startup.former_states import BEGUN, Wanted, traces
+from runner.store.state import SharedState, State, ask
+from runner.store.statements import Reading
 
 _PERMIT_NOTE = (
     "Allows the first run that speaks with a real panel to begin a state here, once. Not for git, not for copies."
@@ -40,17 +40,16 @@ class Beginning(Wanted):
     again: str = "runner apply"  # what to type
 
 
-def standing_of(paths: StatePaths) -> Standing:
+def standing_of(state: State) -> Standing:
     """Whether the state has begun, as its content tells; StateRefused if it can't be read."""
-    if not paths.db.exists():
-        return Standing.MISSING
-    with reading(paths) as connection:
-        if not holds_tables(connection, paths.db):
-            return Standing.MISSING
+
+    def standing(connection: Reading) -> Standing:
         return Standing.BEGUN if is_begun(connection) else Standing.UNUSED
 
+    return ask(state, standing, Standing.MISSING)
 
-def is_begun(connection: sqlite3.Connection) -> bool:
+
+def is_begun(connection: Reading) -> bool:
     """True if the state was begun for real panels, or knows of an order on one."""
     told = connection.execute("SELECT 1 FROM meta WHERE key = ?", (BEGUN,)).fetchone()
     return (
@@ -58,14 +57,17 @@ def is_begun(connection: sqlite3.Connection) -> bool:
     ) is not None
 
 
-def admit(paths: StatePaths, run: Beginning) -> bool:
+def admit(state: State, run: Beginning) -> bool:
     """True if `run` begins the state for real panels, False if it goes on with one or needs none.
 
     StateRefused if it may not, before anything is written. The lineage has been checked. Call it again under the lock.
     """
     if not run.panels:
         return False
-    standing = standing_of(paths)
+    standing = standing_of(state)
+    if isinstance(state, SharedState):
+        return _admit_shared(state, standing, run)
+    paths = state
     if standing is Standing.BEGUN:
         if run.new_state:
             raise StateRefused(
@@ -87,6 +89,30 @@ def admit(paths: StatePaths, run: Beginning) -> bool:
         f"{_lacking(paths, standing, run)}: if there was one, everything would be bought again",
         "bring it back, or name the right one (--state, BULK_RUNNER_STATE, -C). Only if nothing was ever bought with these "
         f"campaigns, begin a new one: {run.again} --new-state",
+    )
+
+
+def _admit_shared(state: SharedState, standing: Standing, run: Beginning) -> bool:
+    """The same for a server, which holds nothing but what was begun there: it takes `--new-state`."""
+    if standing is Standing.BEGUN:
+        if run.new_state:
+            raise StateRefused(f"the state {state} exists, and --new-state begins a new one", "leave out --new-state")
+        return False
+    found = next(traces(state.beside, run, is_missing=True, has_permit=False), None)
+    if found is not None:
+        raise StateRefused(
+            f"{state} knows nothing of orders on {', '.join(sorted(run.panels))}, but {found}: a new state would buy again "
+            "what that one has bought",
+            "go on with that one: leave out --state and BULK_RUNNER_STATE. Only if nothing of it was ever bought, move that "
+            "away first",
+        )
+    if run.new_state:
+        return True
+    raise StateRefused(
+        f"there is no state {state} for orders on {', '.join(sorted(run.panels))}: if there was one, everything would be "
+        "bought again",
+        "correct the address (its project=, its database). Only if nothing was ever bought with these campaigns, begin a "
+        f"new one: {run.again} --new-state",
     )
 
 

@@ -20,6 +20,8 @@ from runner.store.integrity.high_water import HighWater, HighWaterMarks, standin
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.progress_evidence import check
 from runner.store.integrity.startup_check import IN_USE, MARKED, note, refuse_if_unsound
+from runner.store.read.runs import read_runs
+from runner.store.read.snapshot import read_state
 from runner.store.schema.migrate import engine_over, ensure_schema
 from runner.store.startup.backup import backup
 from runner.store.startup.first_start import is_begun
@@ -65,7 +67,7 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
     try:
         if lineage.noted(paths) is None:
             lineage.write_lineage(paths, writer.lineage)
-        merged = merge_kept(writer, emergency, paths)
+        merged = merge_kept(writer, emergency, read_state(paths), read_runs(paths)) if emergency.kept() else None
     except BaseException:
         writer.close()
         raise

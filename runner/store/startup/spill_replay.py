@@ -5,38 +5,50 @@ one without is only counted.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind, Phase
-from runner.core.errors import StateRefused
-from runner.core.operations import Settle, SettleRefills
+from runner.core.errors import RunnerError, StateRefused
+from runner.core.operations import Operation, Settle, SettleRefills
 from runner.core.refills import Refill, RefillState
-from runner.core.snapshot import Run
-from runner.store.disk.paths import StatePaths
-from runner.store.read.runs import read_runs
-from runner.store.read.snapshot import read_state
+from runner.core.snapshot import Recorded, Run
+from runner.store.write.carry_out import Answer
 from runner.store.write.spill_file import EmergencyFile
-from runner.store.write.writer import Writer
 
 
-def merge_kept(writer: Writer, emergency: EmergencyFile, paths: StatePaths) -> str | None:
+class Settling(Protocol):
+    """What carries answers into the database."""
+
+    def commit(self, batch: Sequence[Operation], /) -> Sequence[Answer | RunnerError]:
+        """One result for each operation, as a writer's."""
+
+
+def merge_kept(
+    writer: Settling,
+    emergency: EmergencyFile,
+    recorded: Recorded,
+    runs: Sequence[Run],
+    settle_doubt: Callable[[Settle], None] | None = None,
+) -> str | None:
     """Settle every left-over mark whose outcome was noted, and empty the file; what the user should know, or None.
+
+    `settle_doubt` settles one of which another machine has made a doubt since.
 
     An id that the state refuses becomes part of a doubt's message. A record of a run that this state does not know
     stays in the file and is told at every start: something was bought that only the file remembers.
     """
     if not (records := emergency.kept()):
         return None
-    recorded = read_state(paths)
     attempts = recorded.by_id()
     refills = {refill.id: refill for several in recorded.refills.values() for refill in several}
-    runs = {run.id: run for run in read_runs(paths)}
+    by_id = {run.id: run for run in runs}
     done, told = [], []
     for slot, run_id, answer in records:
         if isinstance(answer, Settle):
-            words = _merge_outcome(writer, answer, attempts.get(answer.attempt_id), run_id)
+            words = _merge_outcome(writer, answer, attempts.get(answer.attempt_id), run_id, settle_doubt)
         else:
-            words = _merge_refill(writer, answer, refills.get(answer.settled[0].id), runs.get(run_id), attempts)
+            words = _merge_refill(writer, answer, refills.get(answer.settled[0].id), by_id.get(run_id), attempts)
         if words is None:
             told.append(f"{emergency.path} tells of {_unknown(answer, run_id)}")
             continue
@@ -57,15 +69,24 @@ def _unknown(answer: Settle | SettleRefills, run_id: str) -> str:
     return f"refill {refill} asked for by run {run_id}, which this state does not know: take its line out of the file"
 
 
-def _merge_outcome(writer: Writer, settle: Settle, attempt: Attempt | None, run_id: str) -> str | None:
+def _merge_outcome(
+    writer: Settling,
+    settle: Settle,
+    attempt: Attempt | None,
+    run_id: str,
+    settle_doubt: Callable[[Settle], None] | None,
+) -> str | None:
     """What to tell; empty if it is settled already, None if this state does not know the attempt."""
     if attempt is None or attempt.run_id != run_id:
         return None
-    if attempt.state is not AttemptState.SENDING:
-        return ""
     words = settle.outcome.kind.value.replace("_", " ")
     if settle.outcome.panel_order_id:
         words += f" as order {settle.outcome.panel_order_id}"
+    if attempt.state is AttemptState.IN_DOUBT and settle_doubt is not None:
+        settle_doubt(settle)
+        return f"{attempt.address} was {words}, not in doubt: carried over from the emergency file"
+    if attempt.state is not AttemptState.SENDING:
+        return ""
     (result,) = writer.commit([settle])
     if not isinstance(result, StateRefused):
         return f"{attempt.address} was {words}: carried over from the emergency file"
@@ -82,7 +103,7 @@ def _merge_outcome(writer: Writer, settle: Settle, attempt: Attempt | None, run_
 
 
 def _merge_refill(
-    writer: Writer, settle: SettleRefills, refill: Refill | None, run: Run | None, attempts: Mapping[int, Attempt]
+    writer: Settling, settle: SettleRefills, refill: Refill | None, run: Run | None, attempts: Mapping[int, Attempt]
 ) -> str | None:
     """As for outcomes. A request is known by its number, the run that asked, and a time within that run."""
     if refill is None or run is None or not run.started_at <= refill.asked_at <= settle.at:

@@ -20,11 +20,14 @@ REFUSALS = (
     StateRefused,
 )
 
+# By the words that SQLite, and the name of the index that PostgreSQL puts into its error.
 _TAKEN = {
-    "attempts.campaign": "it already has an attempt that may have bought it",
-    "attempts.link": "the same service and link is being sent, or is in doubt, on this panel",
-    "refills.attempt_id": "a refill of it is asked for already",
-    "attempts.panel_order_id": "the panel's order id belongs to another attempt already",
+    ("attempts.campaign", "one_open_attempt"): "it already has an attempt that may have bought it",
+    ("attempts.link", "one_unsettled_send"): "the same service and link is being sent, or is in doubt, on this panel",
+    ("refills.attempt_id", "one_open_refill"): "a refill of it is asked for already",
+    ("attempts.panel_order_id", "one_owner_per_panel_order"): (
+        "the panel's order id belongs to another attempt already"
+    ),
 }
 
 
@@ -43,7 +46,7 @@ def refused(operation: Operation, error: Exception) -> StateRefused:
     if isinstance(error, StateRefused) and not isinstance(operation, Settle):
         return error
     said = words(error)
-    why = next((sentence for column, sentence in _TAKEN.items() if column in said), said)
+    why = next((sentence for signs, sentence in _TAKEN.items() if any(sign in said for sign in signs)), said)
     match operation:
         case Mark(attempt):
             return MarkRefused(

@@ -4,29 +4,29 @@ The unique index on unsettled sends compares links as texts. Plans are made by p
 index is.
 """
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from runner.core.values.links import is_own_key
-from runner.store.connection import knowing_pages
+from runner.core.values.links import is_own_key, page_key
+from runner.store.statements import Rows
 
-_UNSETTLED = "SELECT link FROM attempts WHERE state = 'sending' OR state = 'in_doubt'"
-_TWINS = """
-    SELECT 1 FROM attempts WHERE state = 'sending' OR state = 'in_doubt'
-    GROUP BY panel, service, page_key(link) HAVING count(*) > 1 AND max(id) >= ? LIMIT 1
-"""
+_UNSETTLED = "SELECT panel, service, link, id FROM attempts WHERE state = 'sending' OR state = 'in_doubt'"
 
 
 class PageGuard:
-    """Looks at the marks of one writer's connection."""
+    """Looks at the marks of one writer, in their transaction."""
 
-    def __init__(self, driver: sqlite3.Connection) -> None:
-        self._driver = knowing_pages(driver)
+    def __init__(self, execute: Callable[[str], Rows]) -> None:
+        self._execute = execute
         # Where every link is its own key the index says all there is to say, and nothing is asked.
-        self._is_needed = not all(is_own_key(link) for (link,) in driver.execute(_UNSETTLED).fetchall())
+        self._is_needed = not all(is_own_key(link) for _, _, link, _ in execute(_UNSETTLED).fetchall())
 
-    def look_at(self, links: Iterable[str], first: int) -> None:
-        """Raise what the index raises if one of the marks just inserted, from the id `first` on, is for a page that is held."""
+    def is_held(self, links: Iterable[str], marked: Iterable[int]) -> bool:
+        """True if one of the marks just inserted, by their links and ids, is for a page that another attempt holds."""
         self._is_needed = self._is_needed or not all(map(is_own_key, links))
-        if self._is_needed and self._driver.execute(_TWINS, (first,)).fetchone():
-            raise sqlite3.IntegrityError("attempts.link stands there in another spelling")
+        if not self._is_needed:
+            return False
+        holders: dict[tuple[str, str, str], list[int]] = {}
+        for panel, service, link, id_ in self._execute(_UNSETTLED).fetchall():
+            holders.setdefault((panel, service, page_key(link)), []).append(id_)
+        new = frozenset(marked)
+        return any(len(ids) > 1 and not new.isdisjoint(ids) for ids in holders.values())

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from runner.core import operations as ops
-from runner.core.attempts import Attempt
 from runner.core.errors import JournalBroken, RunnerError, StateRefused
 from runner.core.operations import Mark, Operation, Settle, SettleRefills, SettleRefused
 from runner.store.connection import connect_reader
@@ -28,8 +27,8 @@ from runner.store.integrity.high_water import HighWaterMarks, standing
 from runner.store.integrity.lineage import Lineage
 from runner.store.integrity.sealing import seal_of
 from runner.store.integrity.startup_check import note_clean
-from runner.store.operations import attempts, doubts, labels, moves, order_flags, refills
-from runner.store.operations.statuses import see_statuses
+from runner.store.operations import attempts, doubts
+from runner.store.write.carry_out import Answer, carry_out
 from runner.store.write.commit_errors import REFUSALS, lacks_space, refused, words
 from runner.store.write.grouping import GROUPED, settles_first, stretches
 from runner.store.write.page_guard import PageGuard
@@ -41,7 +40,6 @@ _OUTCOMES = (Settle, SettleRefills, ops.SeeCancels, ops.EndRun)
 _FOLD = 2_000  # changed rows, after which the WAL is folded into the database: some 4 MB of it
 
 
-Answer = int | list[int] | list[Attempt] | None
 Result = Answer | StateRefused | JournalBroken  # what comes back, or what is raised to the caller
 
 
@@ -76,7 +74,7 @@ class Writer:
         self._run_id: str | None = None
         self._broken: str | None = None  # nothing is written any more
         self._full: str | None = None  # only outcomes are
-        self._pages = PageGuard(driver)
+        self._pages = PageGuard(driver.execute)
         now = standing(self._driver, known)
         self._attempts = now.attempts
         self._newest_run = "" if now.newest is None else now.newest.run
@@ -274,59 +272,20 @@ class Writer:
             self._driver.executemany(doubts.EVIDENCE, evidence)
         if marks:
             self._driver.executemany(attempts.MARK, marks)
-            self._pages.look_at((str(row[attempts.LINK]) for row in marks), self._next_id - len(marks))
+            ids = range(self._next_id - len(marks), self._next_id)
+            if self._pages.is_held((str(row[attempts.LINK]) for row in marks), ids):
+                raise sqlite3.IntegrityError("attempts.link stands there in another spelling")
             self._attempts += len(marks)
             self._newest_run = self._run_id or ""
 
     def _execute(self, operation: Operation) -> Answer:
-        connection = self._connection
-        match operation:
-            case ops.BeginRun(run_id):
-                attempts.begin_run(connection, operation)
-                self._run_id = run_id
-            case ops.EndRun():
-                attempts.end_run(connection, operation)
-            case ops.DoubtLeftOvers(at):
-                refills.give_up_left_overs(connection, at)
-                return doubts.doubt_left_overs(connection, at)
-            case ops.Rename(renamed):
-                return moves.rename(connection, renamed, self._run_id)
-            case ops.MoveOrders(moved):
-                return moves.move_orders(connection, moved)
-            case ops.SeeStatuses(seen):
-                see_statuses(connection, seen)
-            case ops.SeeCatalogue(catalogue):
-                attempts.see_catalogue(connection, catalogue)
-            case ops.SeeBalance(balance):
-                attempts.see_balance(connection, balance, self._run_id)
-            case ops.LabelBalance():
-                labels.label(connection, operation)
-            case ops.Adopt() | ops.NotPlaced() | ops.Abandon():
-                return doubts.decide(connection, operation)
-            case ops.AskRefills():
-                return refills.ask(connection, operation)
-            case ops.SettleRefills():
-                refills.settle(connection, operation)
-            case ops.SeeRefills():
-                refills.see(connection, operation)
-            case ops.SeeCancels():
-                refills.see_cancels(connection, operation)
-            case ops.Import(run_id=run_id):
-                imported = order_flags.import_order(connection, operation)
-                self._attempts, self._newest_run = self._attempts + 1, run_id
-                self._next_id = max(self._next_id, imported + 1)
-                return imported
-            case ops.Protect():
-                order_flags.protect(connection, operation)
-            case ops.Unprotect():
-                order_flags.unprotect(connection, operation)
-            case ops.NoteLacking():
-                order_flags.note_lacking(connection, operation)
-            case ops.CountStatusCalls():
-                order_flags.count_status_calls(connection, operation)
-            case Mark() | Settle():
-                raise AssertionError(f"{operation} belongs into a group")
-        return None
+        answer = carry_out(self._connection, operation, self._run_id)
+        if isinstance(operation, ops.BeginRun):
+            self._run_id = operation.run_id
+        elif isinstance(operation, ops.Import) and isinstance(answer, int):
+            self._attempts, self._newest_run = self._attempts + 1, operation.run_id
+            self._next_id = max(self._next_id, answer + 1)
+        return answer
 
     def _note_runs(self, batch: Sequence[Operation], results: list[Result]) -> list[Result]:
         """After the commit, so that the lineage file never knows of more than the database holds, or the synced marks tell."""

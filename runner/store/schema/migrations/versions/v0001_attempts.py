@@ -3,6 +3,9 @@
 import sqlalchemy as sa
 from alembic import op
 
+from runner.store.schema.dialects import guard, in_order
+from runner.store.schema.tables import Whole
+
 revision = "0001"
 down_revision: str | None = None
 
@@ -21,7 +24,8 @@ def upgrade() -> None:
         sa.Column("command", sa.Text, nullable=False),
         sa.Column("started_at", sa.Text, nullable=False),
         sa.Column("ended_at", sa.Text),
-        sa.Column("exit_code", sa.Integer),
+        sa.Column("exit_code", Whole),
+        *in_order(),
         sqlite_strict=True,
     )
     _attempts()
@@ -39,17 +43,18 @@ def upgrade() -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("category", sa.Text, nullable=False),
         sa.Column("rate", sa.Text, nullable=False),
-        sa.Column("min", sa.Integer, nullable=False),
-        sa.Column("max", sa.Integer, nullable=False),
-        sa.Column("refill", sa.Integer),
-        sa.Column("cancel", sa.Integer),
-        sa.Column("dripfeed", sa.Integer),
+        sa.Column("min", Whole, nullable=False),
+        sa.Column("max", Whole, nullable=False),
+        sa.Column("refill", Whole),
+        sa.Column("cancel", Whole),
+        sa.Column("dripfeed", Whole),
         sa.Column("fetched_at", sa.Text, nullable=False),
+        *in_order(),
         sqlite_strict=True,
     )
     op.create_table(
         "balances",
-        sa.Column("id", sa.Integer, primary_key=True, nullable=False),
+        sa.Column("id", Whole, primary_key=True, nullable=False),
         sa.Column("panel", sa.Text, nullable=False),
         sa.Column("amount", sa.Text, nullable=False),
         sa.Column("currency", sa.Text, nullable=False),
@@ -63,17 +68,17 @@ def upgrade() -> None:
 def _attempts() -> None:
     op.create_table(
         "attempts",
-        sa.Column("id", sa.Integer, primary_key=True, nullable=False),
+        sa.Column("id", Whole, primary_key=True, nullable=False),
         sa.Column("campaign", sa.Text, nullable=False),
         sa.Column("order_id", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("slot", sa.Integer, nullable=False),
+        sa.Column("slot", Whole, nullable=False),
         sa.Column("panel", sa.Text, nullable=False),
         sa.Column("service", sa.Text, nullable=False),
         sa.Column("link", sa.Text, nullable=False),
-        sa.Column("quantity", sa.Integer, nullable=False),
-        sa.Column("runs", sa.Integer),
-        sa.Column("interval", sa.Integer),
+        sa.Column("quantity", Whole, nullable=False),
+        sa.Column("runs", Whole),
+        sa.Column("interval", Whole),
         sa.Column("rate", sa.Text, nullable=False),
         sa.Column("expected_charge", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
@@ -87,10 +92,10 @@ def _attempts() -> None:
         sa.Column("status_text", sa.Text, nullable=False),
         sa.Column("first_charge", sa.Text),
         sa.Column("charge", sa.Text),
-        sa.Column("start_count", sa.Integer),
-        sa.Column("remains", sa.Integer),
+        sa.Column("start_count", Whole),
+        sa.Column("remains", Whole),
         sa.Column("checked_at", sa.Text),
-        sa.Column("missing_in_a_row", sa.Integer, nullable=False),
+        sa.Column("missing_in_a_row", Whole, nullable=False),
         sa.CheckConstraint(
             "kind = 'initial' OR kind = 'top_up' OR kind = 'reorder' OR kind = 'replacement' OR kind = 'instalment'",
             name="kind_is_known",
@@ -124,6 +129,7 @@ def _attempts() -> None:
         ["campaign", "order_id", "kind", "slot"],
         unique=True,
         sqlite_where=sa.text("state <> 'refused' AND state <> 'not_sent'"),
+        postgresql_where=sa.text("state <> 'refused' AND state <> 'not_sent'"),
     )
     op.create_index(
         "one_unsettled_send",
@@ -131,6 +137,7 @@ def _attempts() -> None:
         ["panel", "service", "link"],
         unique=True,
         sqlite_where=sa.text("state = 'sending' OR state = 'in_doubt'"),
+        postgresql_where=sa.text("state = 'sending' OR state = 'in_doubt'"),
     )
     op.create_index(
         "one_owner_per_panel_order",
@@ -138,22 +145,21 @@ def _attempts() -> None:
         ["panel", "panel_order_id"],
         unique=True,
         sqlite_where=sa.text("panel_order_id IS NOT NULL"),
+        postgresql_where=sa.text("panel_order_id IS NOT NULL"),
     )
     # The life of an order: no arrow leads back to a send, nothing bought becomes unbought.
-    op.execute(
-        """
-        CREATE TRIGGER attempts_change_state_only_forwards BEFORE UPDATE OF state ON attempts
-        WHEN NEW.state <> OLD.state AND NOT (
-            (OLD.state = 'sending' AND NEW.state <> 'abandoned')
-            OR (OLD.state = 'in_doubt' AND NEW.state <> 'sending' AND NEW.state <> 'refused')
-        )
-        BEGIN SELECT RAISE(ABORT, 'an attempt can not change its state this way'); END
-        """
+    guard(
+        "attempts_change_state_only_forwards",
+        "attempts",
+        "UPDATE OF state",
+        "an attempt can not change its state this way",
+        when="NEW.state <> OLD.state AND NOT ( (OLD.state = 'sending' AND NEW.state <> 'abandoned') "
+        "OR (OLD.state = 'in_doubt' AND NEW.state <> 'sending' AND NEW.state <> 'refused') )",
     )
-    op.execute(
-        """
-        CREATE TRIGGER attempts_that_may_have_bought_stay BEFORE DELETE ON attempts
-        WHEN OLD.state <> 'refused' AND OLD.state <> 'not_sent'
-        BEGIN SELECT RAISE(ABORT, 'an attempt that may have bought something can not be deleted'); END
-        """
+    guard(
+        "attempts_that_may_have_bought_stay",
+        "attempts",
+        "DELETE",
+        "an attempt that may have bought something can not be deleted",
+        when="OLD.state <> 'refused' AND OLD.state <> 'not_sent'",
     )

@@ -3,6 +3,9 @@
 import sqlalchemy as sa
 from alembic import op
 
+from runner.store.schema.dialects import guard
+from runner.store.schema.tables import Whole
+
 revision = "0003"
 down_revision: str | None = "0002"
 
@@ -11,8 +14,8 @@ def upgrade() -> None:
     """Create both tables, the unique index that guards requests, and the trigger that guards their states."""
     op.create_table(
         "refills",
-        sa.Column("id", sa.Integer, primary_key=True, nullable=False),
-        sa.Column("attempt_id", sa.Integer, sa.ForeignKey("attempts.id"), nullable=False),
+        sa.Column("id", Whole, primary_key=True, nullable=False),
+        sa.Column("attempt_id", Whole, sa.ForeignKey("attempts.id"), nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("refill_id", sa.Text),
         sa.Column("finality", sa.Text),
@@ -36,11 +39,12 @@ def upgrade() -> None:
         ["attempt_id"],
         unique=True,
         sqlite_where=sa.text("state = 'asking' OR state = 'requested'"),
+        postgresql_where=sa.text("state = 'asking' OR state = 'requested'"),
     )
     op.create_table(
         "cancels",
-        sa.Column("id", sa.Integer, primary_key=True, nullable=False),
-        sa.Column("attempt_id", sa.Integer, sa.ForeignKey("attempts.id"), nullable=False),
+        sa.Column("id", Whole, primary_key=True, nullable=False),
+        sa.Column("attempt_id", Whole, sa.ForeignKey("attempts.id"), nullable=False),
         sa.Column("asked_at", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
@@ -48,13 +52,13 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     # An answer is not taken back: no arrow leads to `asking`, and what is over stays as it ended.
-    op.execute(
-        """
-        CREATE TRIGGER refills_change_state_only_forwards BEFORE UPDATE OF state ON refills
-        WHEN NEW.state <> OLD.state AND NOT (
-            (OLD.state = 'asking' AND NEW.state <> 'completed' AND NEW.state <> 'rejected')
-            OR (OLD.state = 'requested' AND (NEW.state = 'completed' OR NEW.state = 'rejected' OR NEW.state = 'unknown'))
-        )
-        BEGIN SELECT RAISE(ABORT, 'a refill can not change its state this way'); END
-        """
+    guard(
+        "refills_change_state_only_forwards",
+        "refills",
+        "UPDATE OF state",
+        "a refill can not change its state this way",
+        when="NEW.state <> OLD.state AND NOT ( (OLD.state = 'asking' AND NEW.state <> 'completed' AND NEW.state <> 'rejected') "
+        "OR (OLD.state = 'requested' AND (NEW.state = 'completed' "
+        "OR NEW.state = 'rejected' "
+        "OR NEW.state = 'unknown')) )",
     )

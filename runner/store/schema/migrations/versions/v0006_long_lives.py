@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from runner.store.schema.tables import Whole
+
 revision = "0006"
 down_revision: str | None = "0005"
 
@@ -32,6 +34,6 @@ def upgrade() -> None:
         "status_calls",
         sa.Column("panel", sa.Text, primary_key=True, nullable=False),
         sa.Column("day", sa.Text, primary_key=True, nullable=False),
-        sa.Column("calls", sa.Integer, nullable=False),
+        sa.Column("calls", Whole, nullable=False),
         sqlite_strict=True,
     )
