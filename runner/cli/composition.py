@@ -2,18 +2,19 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.cli.arguments.options import Settings
 from runner.cli.arguments.project import STATE
 from runner.cli.io.inputs import Inputs, admit_run
 from runner.cli.io.listener import listener
 from runner.cli.process.signals import draining
-from runner.core.errors import ExitCode, RunnerError
+from runner.core.errors import ExitCode, InvalidInput, RunnerError
 from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun
 from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
@@ -29,11 +30,14 @@ from runner.panel.capabilities import CapabilityChange
 from runner.panel.client import PanelClient
 from runner.report.terminal.style import attention
 from runner.sandbox.settings import DEFAULT_KEY, SandboxSettings
-from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
 from runner.store.read.panel_memory import read_panel_memory
 from runner.store.run_ids import new_run_id
 from runner.store.startup.first_start import holds_permit, make_permit, take_permit
+from runner.store.state import SharedState, State, is_there
+
+if TYPE_CHECKING:
+    from runner.store.journal import Lock
 
 Result = TypeVar("Result")
 
@@ -105,33 +109,32 @@ async def open_session(
     signals are handled here. `copies`: whether to make a backup.
     """
     from runner.store.journal import open_journal
-    from runner.store.startup.backup import backup
 
-    clock, paths = SystemClock(), settings.paths
+    clock, where = SystemClock(), settings.where
     run_id = new_run_id(clock.now())
     names = inputs.panels if panels is None else panels
     async with AsyncExitStack() as stack:
         if stop is None:
             stack.enter_context(draining(stop := Stop()))
-        if not paths.db.exists():  # before the lock makes its directory
+        if not is_there(where):  # before the lock makes its directory
             admit_run(settings, inputs, command, names)
         async with stop.interruptible():
-            lock = await acquire(paths, command, clock, settings.lock_timeout)
+            lock = await take_lock(settings, command, names, inputs.profiles)
         stack.callback(lock.release)
         once_locked()
         begins = admit_run(settings, inputs, command, names)
         if copies:
-            backup(paths, clock)
+            back_up(where, clock)
 
         def note(text: str) -> None:
             listen(Event(type=EventType.NOTE, time=clock.now(), run_id=run_id, facts={"message": text}))
 
         clients = await stack.enter_async_context(open_panels(settings, names, inputs.profiles, note))
         if begins:
-            about_to_begin(paths, clock)
-        journal = await stack.enter_async_context(open_journal(paths, lock, clock, begins=begins))
+            about_to_begin(where, clock)
+        journal = await stack.enter_async_context(open_journal(where, lock, clock, begins=begins))
         await journal.record(BeginRun(run_id, command, clock.now()))
-        _remember(paths, clients, command)
+        _remember(where, clients, command)
         session = Session(run_id=run_id, journal=journal, panels=clients, clock=clock, listen=listen, stop=stop)
         session.tell(EventType.RUN_STARTED, command=command)
         if begins:
@@ -174,23 +177,63 @@ async def look(session: Session, campaigns: Sequence[Campaign]) -> Recorded:
     return await session.journal.recorded()
 
 
-def about_to_begin(paths: StatePaths, clock: Clock) -> None:
+async def take_lock(
+    settings: Settings,
+    command: str,
+    panels: Collection[str],
+    profiles: Mapping[str, PanelProfile],
+    *,
+    keys_may_lack: bool = False,
+) -> "Lock":
+    """The lock of a file; on a server the leases of the accounts at `panels`.
+
+    InvalidInput if a key is missing, which an account is known by; with `keys_may_lack` such an account is left out.
+    """
+    from runner.store.journal import hold
+
+    accounts: dict[str, str] = {}
+    for name in panels if isinstance(settings.where, SharedState) else ():
+        with suppress(*([InvalidInput] if keys_may_lack else [])):
+            accounts[name] = _account(name, profiles, settings)
+    return await hold(settings.where, accounts, command, SystemClock(), settings.lock_timeout)
+
+
+def _account(name: str, profiles: Mapping[str, PanelProfile], settings: Settings) -> str:
+    from runner.store.postgres.leases import account_of
+
+    if name == SANDBOX:  # inside this process, with a book on this machine
+        return account_of(str(settings.paths.sandbox.absolute()), socket.gethostname())
+    profile = profiles[name]
+    key = read_key(profile.key, name) if isinstance(profile.key, KeySource) else profile.key
+    return account_of(profile.url, key.reveal())
+
+
+def back_up(state: State, clock: Clock) -> None:
+    """Copy a state that is in a file; a server has its own backups."""
+    from runner.store.startup.backup import backup
+
+    if isinstance(state, StatePaths):
+        backup(state, clock)
+
+
+def about_to_begin(state: State, clock: Clock) -> None:
     """Make a permit if there is none, so that a run that is killed while it makes the state can be repeated."""
-    if not holds_permit(paths):
-        make_permit(paths, clock)
+    if isinstance(state, StatePaths) and not holds_permit(state):
+        make_permit(state, clock)
 
 
 def begun(settings: Settings) -> str:
     """Take the permits away, so that no second state begins for this project; returns a note for the user."""
     for place in (settings.paths, StatePaths.at(settings.project / STATE)):
         take_permit(place)
-    return f"a new state begins: {settings.paths.db}"
+    where = settings.where
+    return f"a new state begins: {where.db if isinstance(where, StatePaths) else where}"
 
 
-def _remember(paths: StatePaths, clients: Mapping[str, PanelClient], command: str) -> None:
+def _remember(state: State, clients: Mapping[str, PanelClient], command: str) -> None:
     """Tell the clients what the state knows of their panels, but for the ability that the command itself asks for."""
     for name, client in clients.items():
-        lacking, calls = read_panel_memory(paths, name)
+        lacking, calls = read_panel_memory(state, name)
         by_hand = {command} & _BY_HAND
         client.remember(CapabilityChange(lacking - by_hand - {f"multi_{one}" for one in by_hand}, calls))
 

@@ -1,5 +1,6 @@
 """The ports of the engine: `Journal` and `Panel`, implemented by `store`, `panel` and the simulated world of the tests."""
 
+import math
 from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, overload
@@ -37,6 +38,9 @@ class Journal(Protocol):
 
     async def recorded(self) -> Recorded:
         """Everything committed so far."""
+
+    def send_before(self) -> float:
+        """Until when, by `awake_or_asleep`, what is told now may be sent: later it may be another machine's doubt."""
 
 
 class Panel(Protocol):
@@ -80,11 +84,11 @@ class Panel(Protocol):
     def slow_down_adds(self, retry_after: float | None) -> Pause:
         """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
 
-    async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
-        """Send one order, once, and say what the answer proves."""
+    async def add(self, attempt: NewAttempt, owned_ids: Container[str], *, send_before: float = math.inf) -> Outcome:
+        """Send one order, once, and say what the answer proves. Nothing is written after `send_before`."""
 
-    async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
-        """Ask for refills, once: what became of each request."""
+    async def refill(self, order_ids: Iterable[str], *, send_before: float = math.inf) -> Mapping[str, RefillAnswer]:
+        """Ask for refills, once: what became of each request. Nothing is written after `send_before`."""
 
     async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
         """Ask to cancel, which may be repeated: what became of each request."""

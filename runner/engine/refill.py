@@ -40,13 +40,14 @@ async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) 
 async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], results: list[RequestResult]) -> bool:
     """One mark, one call, one record for all of a batch; False if there is no use in going on."""
     journal, clock = session.journal, session.clock
+    send_before = journal.send_before()
     try:
         ids = await journal.record(AskRefills([one.attempt_id for one in batch], clock.now()))
     except RunnerError as error:
         settled = [RefillSettled(0, RefillState.NOT_SENT, message=error.message) for _ in batch]
         _tell(session, batch, settled, results)
         return False
-    answers = await panel.refill([one.panel_order_id for one in batch])
+    answers = await panel.refill([one.panel_order_id for one in batch], send_before=send_before)
     settled = [_settled(refill, answers.get(one.panel_order_id)) for refill, one in zip(ids, batch, strict=True)]
     try:
         await journal.record(SettleRefills(settled, clock.now()))

@@ -1,6 +1,7 @@
 """The client of one panel: the calls of the API in the words of the domain. Knows no sockets and no JSON."""
 
 import logging
+import math
 import random
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -171,10 +172,10 @@ class PanelClient:
         """Obey a rate-limit answer: nothing for `retry_after` seconds, then a lower rate."""
         return self._adds.slow_down(retry_after)
 
-    async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
+    async def add(self, attempt: NewAttempt, owned_ids: Container[str], *, send_before: float = math.inf) -> Outcome:
         """Send one order, once, and say what the answer proves. Never raises for anything that the network does.
 
-        Waits for no turn: `add_turn` comes before the mark. Shield it from cancellation, or its outcome is lost.
+        Nothing is written after `send_before` (by `awake_or_asleep`): then it was not sent. Waits for no turn: `add_turn` comes before the mark. Shield it from cancellation, or its outcome is lost.
         """
         form = forms.add(
             service=attempt.service,
@@ -183,15 +184,15 @@ class PanelClient:
             runs=attempt.runs,
             interval=attempt.interval,
         )
-        exchange = await self._transport.send(form)
+        exchange = await self._transport.send(form, send_before=send_before)
         outcome = classify_add(exchange, owned_ids, self._profile.refusals, self._redact)
         if outcome.kind in _ANSWERED and outcome.reason is not RefusalReason.RATE:
             self._adds.went_through()
         return outcome
 
-    async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
+    async def refill(self, order_ids: Iterable[str], *, send_before: float = math.inf) -> Mapping[str, RefillAnswer]:
         """Ask for refills, in calls of 100: what became of each request. Never asked again once a byte may have left."""
-        return await self._upkeep.refill(order_ids)
+        return await self._upkeep.refill(order_ids, send_before)
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
         """Statuses by refill id, in calls of 100; ids that the panel left out are absent."""

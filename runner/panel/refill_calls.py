@@ -1,6 +1,7 @@
 """The calls for refills and cancellations. They never raise for what the network does; each request has its result."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from runner.core.attempts import BATCH, Phase
@@ -43,22 +44,27 @@ class UpkeepCalls:
         self._limiter = limiter
         self._redact = redact
 
-    async def refill(self, order_ids: Iterable[str]) -> dict[str, RefillAnswer]:
-        """What became of each request, in calls of 100. No request is repeated once a byte of it may have left."""
-        obstacle = _no_refills("this panel has no refills") if _REFILL in self._reader.lacking else None
-        return await _each(order_ids, self._refill, obstacle)
+    async def refill(self, order_ids: Iterable[str], send_before: float) -> dict[str, RefillAnswer]:
+        """What became of each request, in calls of 100. No request is repeated once a byte of it may have left.
 
-    async def _refill(self, order_ids: Sequence[str], found: dict[str, RefillAnswer]) -> RefillAnswer | None:
+        Nothing is written after `send_before`, by `awake_or_asleep`.
+        """
+        obstacle = _no_refills("this panel has no refills") if _REFILL in self._reader.lacking else None
+        return await _each(order_ids, partial(self._refill, send_before), obstacle)
+
+    async def _refill(
+        self, send_before: float, order_ids: Sequence[str], found: dict[str, RefillAnswer]
+    ) -> RefillAnswer | None:
         """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
         lacking = self._reader.lacking
         if len(order_ids) > 1 and lists_of(_REFILL) not in lacking:
-            told = await self._ask_refill(order_ids)
+            told = await self._ask_refill(order_ids, send_before)
             if not isinstance(told, Trouble) or told.kind not in _OF_THE_LIST:
                 return _note(told, order_ids, found)
             if told.kind is not TroubleKind.UNKNOWN_ID:
                 lacking.add(lists_of(_REFILL))
         for order_id in order_ids:
-            told = await self._ask_refill((order_id,))
+            told = await self._ask_refill((order_id,), send_before)
             if isinstance(told, Trouble) and told.kind is TroubleKind.UNKNOWN_ACTION:
                 lacking.add(_REFILL)
                 return _no_refills(told.message)
@@ -66,13 +72,13 @@ class UpkeepCalls:
                 return obstacle
         return None
 
-    async def _ask_refill(self, order_ids: Sequence[str]) -> Mapping[str, RefillAnswer] | Trouble:
+    async def _ask_refill(self, order_ids: Sequence[str], send_before: float) -> Mapping[str, RefillAnswer] | Trouble:
         """Exactly one request, or none where that would have to wait for too long."""
         try:
             await self._limiter.turn()
         except OutOfPatience as error:
             return Trouble(kind=TroubleKind.RATE, message=self._reader.busy(error.until, "").message)
-        exchange = await self._transport.send(forms.about(_REFILL, "order", order_ids))
+        exchange = await self._transport.send(forms.about(_REFILL, "order", order_ids), send_before=send_before)
         if isinstance(exchange, TransportFailure):
             state = RefillState.NOT_SENT if exchange.phase in _NOTHING_LEFT else RefillState.UNKNOWN
             return dict.fromkeys(order_ids, RefillAnswer(state=state, message=exchange.message))

@@ -8,20 +8,39 @@ do meanwhile (one fdatasync for a few orders, for some fifty when busy: `group_s
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.core.errors import JournalBroken, RunnerError
 from runner.core.operations import Operation
 from runner.core.snapshot import Recorded
-from runner.core.values.clock import Clock
-from runner.store.disk.lock import StateLock
+from runner.core.values.clock import Clock, awake_or_asleep
+from runner.store.disk.lock import StateLock, acquire
 from runner.store.disk.paths import StatePaths
 from runner.store.read.snapshot import read_state
 from runner.store.startup.opening import open_writer
+from runner.store.state import SharedState, State
+from runner.store.write.carry_out import Answer
 from runner.store.write.group_size import GroupSize
-from runner.store.write.writer import Writer
+
+if TYPE_CHECKING:  # psycopg is an extra
+    from runner.store.startup.shared import SharedLock
+
+    Lock = StateLock | SharedLock
+
+
+class GroupWriter(Protocol):
+    """Carries out groups of operations, each group in one durable transaction."""
+
+    def commit(self, batch: Sequence[Operation], /) -> Sequence[Answer | RunnerError]:
+        """One result for each operation, in their order: its answer, or the error its caller must see. Never raises."""
+
+    def close(self) -> None:
+        """End; harmless when done twice."""
+
 
 _Waiting = asyncio.Future[Any]  # of what the operation answers: the port says which
 
@@ -29,10 +48,17 @@ _Waiting = asyncio.Future[Any]  # of what the operation answers: the port says w
 class Journal:
     """The record of one state, open for writing. Made by `open_journal`; used from one event loop."""
 
-    def __init__(self, writer: Writer, paths: StatePaths, note: str | None) -> None:
+    def __init__(
+        self,
+        writer: GroupWriter,
+        read: Callable[[], Recorded],
+        note: str | None,
+        send_within: float = math.inf,
+    ) -> None:
         self.note = note  # worth showing to the user, or None
         self._writer = writer
-        self._paths = paths
+        self._read = read
+        self._send_within = send_within  # seconds
         self._loop = asyncio.get_running_loop()
         self._pending: list[tuple[Operation, _Waiting]] = []
         self._pending_a_turn_ago = 0
@@ -53,9 +79,13 @@ class Journal:
         self._pending.append((operation, waiting))
         return waiting
 
+    def send_before(self) -> float:
+        """Until when, by `awake_or_asleep`, what is told now may be sent; a file's lock is held however long that takes."""
+        return awake_or_asleep() + self._send_within
+
     async def recorded(self) -> Recorded:
         """Everything committed so far, through a connection that only reads."""
-        return await asyncio.to_thread(read_state, self._paths)
+        return await asyncio.to_thread(self._read)
 
     async def close(self) -> None:
         """Commit what was told so far, then let go of the database; harmless when done twice."""
@@ -95,17 +125,47 @@ class Journal:
             self._loop.call_soon(self._commit_when_calm)
 
 
+async def hold(
+    state: State,
+    accounts: Mapping[str, str],
+    command: str,
+    clock: Clock,
+    timeout: float = 0.0,  # noqa: ASYNC109  # waits on the given clock, not the loop's
+) -> "Lock":
+    """The right to write, waiting for it up to `timeout` seconds; StateLocked naming its holder otherwise.
+
+    A file is locked as a whole; on a server `accounts` are, by the name of their panel (`leases.account_of`).
+    """
+    if isinstance(state, SharedState):
+        from runner.store.startup.shared import acquire_shared
+
+        return await acquire_shared(state, accounts, command, clock, timeout)
+    return await acquire(state, command, clock, timeout)
+
+
 @asynccontextmanager
-async def open_journal(
-    paths: StatePaths, lock: StateLock, clock: Clock, *, begins: bool = False
-) -> AsyncIterator[Journal]:
+async def open_journal(state: State, lock: "Lock", clock: Clock, *, begins: bool = False) -> AsyncIterator[Journal]:
     """The journal of this state for the time of the block, under a lock that is held; StateRefused if it may not be written.
 
     `begins`: from now on the state counts as begun for real panels (`store.startup.first_start`).
     """
-    opened = open_writer(paths, lock, clock, begins=begins)
-    journal = Journal(opened.writer, paths, opened.note)
+    journal = _journal(state, lock, clock, begins=begins)
     try:
         yield journal
     finally:
         await journal.close()
+
+
+def _journal(state: State, lock: "Lock", clock: Clock, *, begins: bool) -> Journal:
+    if isinstance(state, StatePaths):
+        if not isinstance(lock, StateLock):
+            raise TypeError("a file is written under the lock of a file")
+        opened = open_writer(state, lock, clock, begins=begins)
+        return Journal(opened.writer, partial(read_state, state), opened.note)
+    from runner.store.postgres.leases import SEND_DEADLINE
+    from runner.store.startup.shared import open_shared_writer
+
+    if isinstance(lock, StateLock):
+        raise TypeError("a server is written under leases")
+    writer, note = open_shared_writer(state, lock, clock, begins=begins)
+    return Journal(writer, partial(read_state, state), note, SEND_DEADLINE)

@@ -1,6 +1,7 @@
 """The engine's journal, simulated: the real writer, but no thread, and a commit may be cut before, within or after it."""
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
 from runner.core.errors import RunnerError
@@ -57,6 +58,9 @@ class SimulatedJournal:
                 waiting.set_exception(result)
             else:
                 waiting.set_result(result)
+
+    def send_before(self) -> float:
+        return math.inf
 
     async def recorded(self) -> Recorded:
         if self._ports.cut("read") is not None:

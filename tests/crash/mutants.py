@@ -27,7 +27,7 @@ def retry_on_timeout(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """`add` is sent again when its answer was lost."""
     add = PanelClient.add
 
-    async def add_twice(self: PanelClient, attempt: Any, owned: Any) -> Outcome:
+    async def add_twice(self: PanelClient, attempt: Any, owned: Any, **_deadline: Any) -> Outcome:
         outcome = await add(self, attempt, owned)
         return await add(self, attempt, owned) if outcome.kind is OutcomeKind.IN_DOUBT else outcome
 
@@ -92,10 +92,10 @@ def redirect_followed(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A 307 is answered by sending the form again, as HTTP libraries do by themselves."""
 
     class Following(SimulatedTransport):
-        async def send(self, form: Any, cap: int = 0) -> Exchange:
-            exchange = await super().send(form, cap)
+        async def send(self, form: Any, cap: int = 0, **deadline: Any) -> Exchange:
+            exchange = await super().send(form, cap, **deadline)
             if isinstance(exchange, Answer) and exchange.status == 307:
-                return await super().send(form, cap)
+                return await super().send(form, cap, **deadline)
             return exchange
 
     return {"transport_type": Following}

@@ -56,7 +56,7 @@ def refill_asked_again_when_lost(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request whose answer was lost is sent again, as a read would be."""
     refill = PanelClient.refill
 
-    async def refill_twice(self: PanelClient, order_ids: Any) -> Mapping[str, RefillAnswer]:
+    async def refill_twice(self: PanelClient, order_ids: Any, **_deadline: Any) -> Mapping[str, RefillAnswer]:
         wanted = list(order_ids)
         answers = await refill(self, wanted)
         lost = [each for each in wanted if answers[each].state is RefillState.UNKNOWN]

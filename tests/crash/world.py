@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import random
 import shutil
 from collections.abc import Callable
@@ -192,7 +193,7 @@ class SimulatedTransport:
         self._rng = rng
         self._sleep = sleep
 
-    async def send(self, form: Form, cap: int = 0) -> Exchange:
+    async def send(self, form: Form, cap: int = 0, *, send_before: float = math.inf) -> Exchange:
         fields = dict(form)
         delay = self._panel.delay(fields["action"])
         await self._sleep(delay + self._rng.uniform(0.001, 0.02))  # type: ignore[misc]

@@ -83,7 +83,7 @@ class SimulatedPanel:
         until = self.clock.now() + timedelta(seconds=retry_after or 0)
         return Pause(30.0, until, is_news=True, is_too_long=(retry_after or 0) > PATIENCE)
 
-    async def add(self, attempt: NewAttempt, owned_ids: Container[str]) -> Outcome:
+    async def add(self, attempt: NewAttempt, owned_ids: Container[str], **_deadline: float) -> Outcome:
         self.adds += 1
         number = self.adds
         self.in_flight += 1

@@ -93,7 +93,7 @@ async def test_every_order_is_marked_before_it_is_sent(open_run, panel):
     async with open_run() as session:
         sell = panel.add
 
-        async def look_then_sell(attempt, owned_ids):
+        async def look_then_sell(attempt, owned_ids, **_deadline):
             recorded = await session.journal.recorded()
             seen.append([one.state for one in recorded.attempts[attempt.campaign, attempt.order_id]])
             return await sell(attempt, owned_ids)
@@ -137,7 +137,7 @@ async def test_later_runs_buy_everything_but_the_doubtful_order(open_run, panel)
 
 
 async def test_marks_left_by_a_killed_run_are_in_doubt_and_never_sent_again(open_run, panel):
-    async def die(_attempt, _owned):
+    async def die(_attempt, _owned, **_deadline):
         panel.adds += 1
         raise Killed
 

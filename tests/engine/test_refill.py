@@ -48,7 +48,7 @@ class UpkeepPanel(SimulatedPanel):
     async def statuses(self, wanted: Mapping[str, int], at) -> list[StatusSeen]:
         return [one._replace(status=self.status) for one in await super().statuses(wanted, at)]
 
-    async def refill(self, order_ids: Iterable[str]) -> Mapping[str, RefillAnswer]:
+    async def refill(self, order_ids: Iterable[str], **_deadline: float) -> Mapping[str, RefillAnswer]:
         self.refill_calls.append(list(order_ids))
         self.on_refill()
         return {each: self.grant(each) for each in self.refill_calls[-1]}

@@ -139,7 +139,7 @@ async def test_a_left_over_of_a_killed_run_can_be_settled_without_another_apply(
     class Killed(BaseException):
         """The plug is pulled."""
 
-    async def die(_attempt, _owned):
+    async def die(_attempt, _owned, **_deadline):
         raise Killed
 
     sell, panel.add = panel.add, die

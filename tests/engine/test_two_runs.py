@@ -23,6 +23,12 @@ def paths(tmp_path):
     return StatePaths.at(tmp_path / "state" / "runner.db")
 
 
+@pytest.fixture
+def kept_in(paths):
+    """Locks and damages of files: what a server does about two runs is in tests/postgres."""
+    return paths
+
+
 def replace_lock(paths):
     paths.lock.unlink()
     paths.lock.touch()

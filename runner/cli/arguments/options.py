@@ -21,6 +21,8 @@ from runner.core.orders import Campaign
 from runner.core.values.money import parse_amount
 from runner.report.terminal.screen import Screen
 from runner.store.disk.paths import StatePaths, refuse_as_state
+from runner.store.postgres.address import is_address, parse
+from runner.store.state import SharedState, State
 
 if TYPE_CHECKING:
     from runner.core.snapshot import Recorded
@@ -95,9 +97,20 @@ class Settings:
         return project()
 
     @property
+    def where(self) -> State:
+        """Where the state is: in a file, or on a server."""
+        return SharedState(parse(self.state), self.paths) if is_address(self.state) else self.paths
+
+    @property
     def paths(self) -> StatePaths:
-        """The state's files."""
-        return StatePaths.at(self.state)
+        """The state's files; of a state on a server those that stay on this machine."""
+        return StatePaths.at(from_here(DEFAULT_STATE) if is_address(self.state) else self.state)
+
+    def need_file(self, command: str, instead: str) -> StatePaths:
+        """The state's files; UsageError for a state on a server, where `instead` is done."""
+        if is_address(self.state):
+            raise UsageError(f"{command} is for a state in a file; this one is on a server", instead)
+        return self.paths
 
     @property
     def may_ask(self) -> bool:
@@ -170,7 +183,11 @@ def _report_option(*formats: str) -> click.Option:
 
 def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     found = placed(DEFAULT_STATE)(ctx, param, value)
-    if not ctx.resilient_parsing:
+    if ctx.resilient_parsing:
+        return found
+    if is_address(found):
+        parse(found)
+    else:
         refuse_as_state(found)
     return found
 
@@ -184,7 +201,7 @@ STATE = click.Option(
     callback=_state,
     show_default=f"{DEFAULT_STATE} of the project",
     envvar="BULK_RUNNER_STATE",
-    help="State database.",
+    help="State: a file, or postgresql://user@host/database?project=NAME.",
 )
 PANELS = click.Option(
     ["--panels"],

@@ -13,7 +13,7 @@ from runner.cli.io.inputs import need_panels, need_profiles
 from runner.cli.io.output import show as show_result
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import claim
-from runner.cli.io.snapshot import need_state, nothing_known, remembered
+from runner.cli.io.snapshot import check_state, need_state, nothing_known, remembered
 from runner.cli.process.prompts import who
 from runner.core.attempts import Attempt, StatusSeen
 from runner.core.doubts import Decision, DecisionKind
@@ -30,12 +30,11 @@ from runner.planning.doubts.evidence import gather, weigh
 from runner.planning.doubts.late_execution import late_signs
 from runner.report.documents.as_json import json_chunks
 from runner.report.text.doubt import Weighed, doubts_document, render_doubt, render_doubts, render_settled
-from runner.store.disk.lock import acquire
-from runner.store.integrity.progress_evidence import check
 from runner.store.read.balance_looks import read_readings
 from runner.store.read.doubts import read_kept
 from runner.store.read.snapshot import read_state
 from runner.store.run_ids import new_run_id
+from runner.store.state import SharedState
 
 _ADDRESS = click.Argument(["address"], metavar="ADDR")
 _ORDER = click.Option(["--order", "order_id"], required=True, metavar="ID", help="The panel's order id.")
@@ -125,15 +124,16 @@ def _settle(settings: Settings, request: _DecisionRequest) -> None:
 
 async def _record(settings: Settings, request: _DecisionRequest) -> None:
     """Check under the lock, then back up, then record; a refused decision leaves the state unchanged."""
-    from runner.cli.composition import open_panels
+    from runner.cli.composition import back_up, open_panels, take_lock
     from runner.store.journal import open_journal
-    from runner.store.startup.backup import backup
 
-    clock, paths = SystemClock(), settings.paths
+    clock, where = SystemClock(), settings.where
     need_state(settings, request.address)
-    with await acquire(paths, f"doubt {request.kind.replace('_', '-')}", clock, settings.lock_timeout) as lock:
-        check(paths)
-        recorded = read_state(paths, lock_is_free=True)
+    sent_to = {find(remembered(settings), request.address).attempt.panel} if isinstance(where, SharedState) else set()
+    what = f"doubt {request.kind.replace('_', '-')}"
+    with await take_lock(settings, what, sent_to, _known_profiles(settings), keys_may_lack=True) as lock:
+        check_state(settings)
+        recorded = read_state(where, lock_is_free=True)
         case = find(recorded, request.address)
         seen: StatusSeen | None = None
         misfits: Sequence[str] = ()
@@ -152,8 +152,8 @@ async def _record(settings: Settings, request: _DecisionRequest) -> None:
         decision = Decision(request.reason, *who(), clock.now(), is_forced or bool(misfits))
         choice = Choice(request.kind, decision, request.order_id)
         if case.decided is None:
-            backup(paths, clock)
-            async with open_journal(paths, lock, clock) as journal:
+            back_up(where, clock)
+            async with open_journal(where, lock, clock) as journal:
                 is_new = await record(journal, new_run_id(clock.now()), case, choice, seen)
     render_settled(case, choice, misfits, settings.stdout(), is_new=is_new)
 
@@ -170,9 +170,9 @@ def _weighed(
 ) -> list[Weighed]:
     if not attempts:
         return []
-    paths = settings.paths
-    kept = read_kept(paths, [one.id for one in attempts])
-    others = {panel: other_spending(recorded, read_readings(paths, panel)) for panel in {one.panel for one in attempts}}
+    where = settings.where
+    kept = read_kept(where, [one.id for one in attempts])
+    others = {panel: other_spending(recorded, read_readings(where, panel)) for panel in {one.panel for one in attempts}}
     now = datetime.now(UTC)
     doubts = []
     for attempt in attempts:

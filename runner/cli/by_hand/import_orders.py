@@ -25,7 +25,6 @@ from runner.panel.parse.values import read_id
 from runner.planning.orders.imports import Imported, Listed
 from runner.report.documents.as_json import json_chunks
 from runner.report.text.imports import import_document, render_import
-from runner.store.disk.lock import acquire
 from runner.store.read.snapshot import read_state
 from runner.store.run_ids import new_run_id
 
@@ -148,21 +147,20 @@ class _Import:
 
     async def _carried_out(self) -> list[Checked]:
         """Check under the lock, then back up, then record; a refused import leaves the state unchanged."""
-        from runner.cli.composition import about_to_begin, begun, open_panels
+        from runner.cli.composition import about_to_begin, back_up, begun, open_panels, take_lock
         from runner.store.journal import open_journal
-        from runner.store.startup.backup import backup
 
         settings, inputs = self.settings, self.inputs
-        clock, paths = SystemClock(), settings.paths
+        clock, where = SystemClock(), settings.where
         names = sorted({one.panel for one in self.wanted})
         admit_run(settings, inputs, "import …")
         if settings.dry_run:
-            recorded = read_state(paths)
+            recorded = read_state(where)
             async with open_panels(settings, names, inputs.profiles) as panels:
                 return await check(self.wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
-        with await acquire(paths, "import", clock, settings.lock_timeout) as lock:
+        with await take_lock(settings, "import", names, inputs.profiles) as lock:
             begins = admit_run(settings, inputs, "import …")
-            recorded = read_state(paths, lock_is_free=True)
+            recorded = read_state(where, lock_is_free=True)
             async with open_panels(settings, names, inputs.profiles) as panels:
                 checked = await check(self.wanted, inputs.campaigns, recorded, panels, clock.now(), force=self.force)
                 fitting = {one.bought.panel for one in checked if one.outcome is Imported.WOULD}
@@ -176,10 +174,10 @@ class _Import:
             if not fitting:
                 return checked
             signed = Signed(*who(), self.reason, clock.now())
-            backup(paths, clock)
+            back_up(where, clock)
             if begins:
-                about_to_begin(paths, clock)
-            async with open_journal(paths, lock, clock, begins=begins) as journal:
+                about_to_begin(where, clock)
+            async with open_journal(where, lock, clock, begins=begins) as journal:
                 notes = [begun(settings) if begins else None, journal.note]
                 for note in [] if settings.quiet else filter(None, notes):
                     settings.stderr().line(f"note: {note}")

@@ -120,7 +120,7 @@ def _choose(
         told = f"At {request.panel} {moved(unlabelled, currency)} unexplained since {to_the_minute(first.seen_at)}."
         settings.stderr().line(told)
         confirm(f'Label that {moved(amount, currency)} as "{request.text}"?', "labelled")
-    reading = shown_first(recorded, read_readings(settings.paths, request.panel), amount) or last
+    reading = shown_first(recorded, read_readings(settings.where, request.panel), amount) or last
     user, host = who()
     return BalanceLabel(
         panel=request.panel,

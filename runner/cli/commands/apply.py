@@ -16,7 +16,7 @@ from runner.cli.io.inputs import Inputs, located, need_inputs
 from runner.cli.io.listener import listener
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import claim
-from runner.cli.io.snapshot import balance_history, remembered
+from runner.cli.io.snapshot import balance_history, check_state, remembered
 from runner.cli.process.prompts import confirm, to_do
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, GuardRefused, PlanStale, StateRefused, UsageError
@@ -33,8 +33,7 @@ from runner.report.model.build import apply_model
 from runner.report.model.model import ReportModel
 from runner.report.text.apply import render_apply
 from runner.report.text.plan import render_plan
-from runner.store.integrity.lineage import noted
-from runner.store.integrity.progress_evidence import check
+from runner.store.read.snapshot import lineage_of
 
 
 @click.command(cls=Command, params=[*BUYING, MAX_COST(help="Refuse a plan that costs more.")])
@@ -100,8 +99,8 @@ class _Consent:
         """Raise `PlanStale` unless the state is the one that the saved plan was made from. Called under the lock."""
         if self._saved is None:
             return
-        check(self._settings.paths)
-        present, saved = noted(self._settings.paths), self._saved.saved
+        check_state(self._settings)
+        present, saved = lineage_of(self._settings.where), self._saved.saved
         if present is None or (present.lineage, present.serial) != (saved.lineage, saved.serial):
             raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
 

@@ -35,14 +35,14 @@ def history(
 
     period = read_period(since, until, datetime.now(UTC))
     recorded = remembered(settings)
-    paths = settings.paths
+    where = settings.where
     if address is None:
-        events = latest(recorded, read_runs(paths), limit or _USUAL, period)
+        events = latest(recorded, read_runs(where), limit or _USUAL, period)
     else:
         attempts = attempts_of(recorded, parse_address(address))
-        kept = read_kept(paths, [one.id for one in attempts])
+        kept = read_kept(where, [one.id for one in attempts])
         answers = {attempt_id: one.answer for attempt_id, one in kept.items()}
-        events = of_order(recorded, attempts, read_runs(paths), answers)
+        events = of_order(recorded, attempts, read_runs(where), answers)
         events = [event for event in events if period is None or period.holds(event.at)][-(limit or 0) :]
 
     in_lines = settings.format == "jsonl"

@@ -100,7 +100,7 @@ def balance(
 
 def _show_diff(settings: Settings, names: tuple[str, ...], moment: datetime | None) -> None:
     known = remembered(settings).catalogues
-    history = price_history(settings.paths)
+    history = price_history(settings.where)
     compared = []
     for now in asyncio.run(_catalogues(settings, names)):
         before = (

@@ -29,7 +29,7 @@ from runner.report.documents.plan_file import save_plan
 from runner.report.model.build import plan_model
 from runner.report.model.model import ReportModel
 from runner.report.text.plan import render_plan, render_verdict
-from runner.store.integrity.lineage import noted
+from runner.store.read.snapshot import lineage_of
 
 
 @click.command(cls=Command, params=[*PLANNING])
@@ -164,5 +164,5 @@ def _refreshed(settings: Settings, inputs: Inputs, request: PlanRequest) -> Plan
         lambda prepared: prepared[0].exit_code,
     )[0]
     # Closing the run was the last thing written: a saved plan binds to the state as it is left.
-    left = noted(settings.paths)
+    left = lineage_of(settings.where)
     return made if left is None else replace(made, serial=left.serial)

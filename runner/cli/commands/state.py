@@ -130,7 +130,7 @@ def backup(settings: Settings) -> None:
     """Copy the state into the backups directory now; print the copy's path."""
     from runner.store.startup.backup import backup as make_backup
 
-    check(paths := settings.paths)
+    check(paths := settings.need_file("state backup", "use the server's own tools, as pg_dump"))
     if not paths.db.exists():
         click.echo(f"nothing was ever ordered with {settings.state}: there is nothing to copy")
         return
@@ -157,10 +157,11 @@ def restore(settings: Settings, *, file: Path, accept_loss: bool, reason: str) -
 
     if accept_loss and not reason.strip():
         raise UsageError("--accept-loss needs a --reason", "it is recorded, for whoever looks later")
+    paths = settings.need_file("state restore", "use the server's own tools, as pg_restore")
     if not file.is_file():  # before a lock makes the state's directory
-        raise StateRefused(f"there is no file {file}", f"name one of {settings.paths.backups}")
+        raise StateRefused(f"there is no file {file}", f"name one of {paths.backups}")
     with _locked(settings, "state restore"):
-        plan = plan_restore(settings.paths, file)
+        plan = plan_restore(paths, file)
         if settings.dry_run or (plan.loses and not accept_loss):
             render_restoration(plan, settings.stdout(), done=False)
         if settings.dry_run:
@@ -170,9 +171,9 @@ def restore(settings: Settings, *, file: Path, accept_loss: bool, reason: str) -
                 f"{file} may be older than reality; nothing was changed",
                 f"bring back the newest state; or go on: runner state restore {file} --accept-loss --reason '…'",
             )
-        done = carry_out(settings.paths, plan, reason, SystemClock())
+        done = carry_out(paths, plan, reason, SystemClock())
         render_restoration(done, settings.stdout(), done=True)
-        recorded = read_state(settings.paths, lock_is_free=True)
+        recorded = read_state(paths, lock_is_free=True)
     doubt = any(attempt.is_open_doubt for attempt in recorded.each())
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
@@ -202,8 +203,9 @@ def unlock(settings: Settings) -> None:
     """
     from runner.report.text.state import render_unlocked
 
-    holder = holder_of(settings.paths)
-    if not is_free(settings.paths):
+    paths = settings.need_file("state unlock", "nothing is left locked there: a lease ends with its run")
+    holder = holder_of(paths)
+    if not is_free(paths):
         alive = (
             "which is running"
             if holder is not None and is_alive(holder)
@@ -221,7 +223,8 @@ def unlock(settings: Settings) -> None:
 
 @contextmanager
 def _locked(settings: Settings, command: str) -> Iterator[StateLock]:
-    with asyncio.run(acquire(settings.paths, command, SystemClock(), settings.lock_timeout)) as lock:
+    paths = settings.need_file(command, "change what the campaign lists instead: moved:, removed:")
+    with asyncio.run(acquire(paths, command, SystemClock(), settings.lock_timeout)) as lock:
         yield lock
 
 

@@ -91,7 +91,7 @@ def report(settings: Settings, *, since: str | None, until: str | None, by: str 
     rates = refill_rates(recorded, period)
     code = _exit_code(recorded)
     if period is not None:
-        recorded = in_period(recorded, period, *read_ends(settings.paths, *period))
+        recorded = in_period(recorded, period, *read_ends(settings.where, *period))
         # A panel that was not looked at then keeps the currency that it has.
         currencies = {account.panel: account.currency for account in ledger.accounts if account.currency is not None}
         ledger = make_ledger(recorded, currencies=currencies)

@@ -125,10 +125,10 @@ def admit_run(settings: Settings, inputs: Inputs, command: str, panels: Collecti
 
     `panels` are those that the run uses; None: those of the campaigns. To be called again under the lock.
     """
-    from runner.store.integrity.progress_evidence import check
+    from runner.cli.io.snapshot import check_state
     from runner.store.startup.first_start import Beginning, admit
 
-    check(settings.paths)
+    check_state(settings)
     names = inputs.panels if panels is None else panels
     run = Beginning(
         panels=frozenset(names) - {SANDBOX},
@@ -138,7 +138,7 @@ def admit_run(settings: Settings, inputs: Inputs, command: str, panels: Collecti
         new_state=settings.new_state,
         again=f"runner {command}" if command in _BEGINNING else "runner apply",
     )
-    return admit(settings.paths, run)
+    return admit(settings.where, run)
 
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:

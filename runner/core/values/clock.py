@@ -5,6 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def awake_or_asleep() -> float:
+    """Monotonic seconds that go on while the machine sleeps: `time.monotonic()` stands still under a closed lid."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Clock(Protocol):
     """The clock port of the engine: current time, elapsed time, sleeping."""
 
@@ -26,8 +31,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """`time.monotonic()`."""
-        return time.monotonic()
+        """Seconds since the machine started, those that it slept included where the system counts them (Linux)."""
+        return awake_or_asleep()
 
     async def sleep(self, seconds: float) -> None:
         """`asyncio.sleep()`."""

@@ -180,6 +180,7 @@ class Submission:
         if refusal := self._allowance.take(attempt):
             self._stop(refusal)
             return None
+        send_before = session.journal.send_before()
         try:
             attempt_id = await session.journal.record(Mark(attempt, session.run_id, session.clock.now()))
         except StateRefused as error:
@@ -191,7 +192,7 @@ class Submission:
         self.confirmations.mark(attempt.expected_charge)
         if session.is_heard:
             session.tell(EventType.MARKED, order.address)
-        outcome = await self._panel.add(attempt, self._owned_ids)
+        outcome = await self._panel.add(attempt, self._owned_ids, send_before=send_before)
         if outcome.panel_order_id is not None:
             self._owned_ids.add(outcome.panel_order_id)
         # A future, not a wait: from here on it is on its way, whatever becomes of this worker.

@@ -1,5 +1,6 @@
 """Chooses the connection of a request: one each, and for an order only one that is known to be alive."""
 
+import math
 import select
 from collections import deque
 from contextvars import ContextVar
@@ -13,7 +14,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from runner.core.attempts import Phase
-from runner.panel.transport.failure_words import SECOND_TIME
+from runner.core.values.clock import awake_or_asleep
+from runner.panel.transport.failure_words import SECOND_TIME, TOO_LATE
 from runner.panel.transport.keep_alive import LONGEST_IDLE, KeepAlive
 
 # Below the five seconds after which Apache closes an idle connection.
@@ -27,10 +29,11 @@ _SOMETHING = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
 class Progress:
     """How far one request got; written while it runs."""
 
-    __slots__ = ("has_connected", "is_order", "is_reused", "phase", "received", "start", "status")
+    __slots__ = ("has_connected", "is_order", "is_reused", "phase", "received", "send_before", "start", "status")
 
-    def __init__(self, *, is_order: bool) -> None:
+    def __init__(self, *, is_order: bool, send_before: float = math.inf) -> None:
         self.is_order = is_order  # never sent a second time: `add` and `refill`
+        self.send_before = send_before  # by `awake_or_asleep`: later than that its mark may be somebody else's doubt
         self.has_connected = False
         self.is_reused = False  # its connection has carried a request before
         self.phase = Phase.QUEUED
@@ -83,6 +86,9 @@ class CarefulConnector(aiohttp.TCPConnector):
             line.answers += 1
             if self._keep_alive.is_broken:
                 protocol.force_close()
+        if awake_or_asleep() > progress.send_before:
+            connection.close()
+            raise aiohttp.ClientError(TOO_LATE)
         progress.phase = Phase.SENDING
         return connection
 

@@ -6,6 +6,7 @@ import ssl
 import aiohttp
 
 SECOND_TIME = "the form is not sent a second time"  # our own connector's words
+TOO_LATE = "this program or machine stood still for too long after the record: it was not sent"
 _ERRNO = {
     errno.ECONNREFUSED: "nothing answers at the panel's address (connection refused)",
     errno.ECONNRESET: "the connection was reset",
@@ -58,8 +59,8 @@ def in_words(error: BaseException, *, has_connected: bool, has_answered: bool) -
         case OSError():
             known = _ERRNO.get(_number(error) or 0)
             return known or ("the connection broke" if has_connected else "no connection could be made")
-        case aiohttp.ClientConnectionError() if error.args == (SECOND_TIME,):
-            return SECOND_TIME
+        case aiohttp.ClientError() if error.args in ((SECOND_TIME,), (TOO_LATE,)):
+            return str(error)
         case _:
             return "the connection broke" if has_connected else "the request could not be sent"
 

@@ -5,6 +5,7 @@ answer means.
 """
 
 import logging
+import math
 import time
 from codecs import IncrementalDecoder
 from typing import Protocol
@@ -38,8 +39,11 @@ _ASCII_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
 class Transport(Protocol):
     """What the client needs of the network."""
 
-    async def send(self, form: Form, cap: int = SMALL) -> Exchange:
-        """Send `form` with the key, once; never raises for what the network does."""
+    async def send(self, form: Form, cap: int = SMALL, *, send_before: float = math.inf) -> Exchange:
+        """Send `form` with the key, once; never raises for what the network does.
+
+        Nothing is written after `send_before`, by `awake_or_asleep`.
+        """
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -62,9 +66,9 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def send(self, form: Form, cap: int = SMALL) -> Exchange:
+    async def send(self, form: Form, cap: int = SMALL, *, send_before: float = math.inf) -> Exchange:
         """The answer, or how far the request got. At most `cap` bytes of body are kept."""
-        progress = Progress(is_order=form[0][1] in ONCE)
+        progress = Progress(is_order=form[0][1] in ONCE, send_before=send_before)
         began = time.perf_counter()
         exchange: Exchange
         detail = ""

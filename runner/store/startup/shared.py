@@ -1,0 +1,158 @@
+"""Opens a shared state for writing: on a safe server, with the leases of all accounts that the run speaks with."""
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Self
+
+import psycopg
+
+from runner.core.errors import StateRefused
+from runner.core.values.clock import Clock, to_text
+from runner.store.disk.lock import Holder
+from runner.store.disk.paths import make_directory
+from runner.store.postgres.leases import Leases
+from runner.store.postgres.schema import ensure
+from runner.store.postgres.server import connect, identity_of, in_words, refuse_unsafe
+from runner.store.read.runs import read_runs
+from runner.store.read.snapshot import read_state
+from runner.store.startup.former_states import BEGUN
+from runner.store.startup.spill_replay import merge_kept
+from runner.store.state import SharedState
+from runner.store.write.postgres_writer import Beside, PostgresWriter
+from runner.store.write.spill_file import EmergencyFile
+
+_IDENTITY = ("system", "timeline", "database")  # keys of `meta`
+
+
+class SharedLock:
+    """The leases of a run, and the connection that they live on. Made by `acquire_shared`."""
+
+    def __init__(self, connection: psycopg.Connection, leases: Leases, panels: frozenset[str]) -> None:
+        self.connection = connection
+        self.leases = leases
+        self.panels = panels
+
+    def release(self) -> None:
+        """Let others in; harmless when done twice."""
+        with suppress(psycopg.Error):
+            self.leases.release()
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_told: object) -> None:
+        self.release()
+
+
+async def acquire_shared(
+    state: SharedState,
+    accounts: Mapping[str, str],
+    command: str,
+    clock: Clock,
+    timeout: float = 0.0,  # noqa: ASYNC109
+) -> SharedLock:
+    """The leases of these accounts (by the name of their panel), waiting up to `timeout` seconds for those who hold them.
+
+    StateLocked naming a holder; StateRefused if the server is not safe, or is not the one that the state was begun on.
+    """
+    address = state.address
+    connection = connect(address, command)
+    try:
+        refuse_unsafe(connection, address, lambda: connect(address, "looks for a pooler"))
+        _refuse_another_history(connection, state)
+        holder = Holder(os.getpid(), socket.gethostname(), getpass.getuser(), command, to_text(clock.now()))
+        leases = Leases(connection, address, str(holder))
+        await leases.take(tuple(accounts.values()), clock, timeout)
+    except psycopg.Error as error:
+        connection.close()
+        raise StateRefused(f"the state {state} can't be locked: {in_words(error)}", "put the cause right") from error
+    except BaseException:
+        connection.close()
+        raise
+    return SharedLock(connection, leases, frozenset(accounts))
+
+
+def open_shared_writer(
+    state: SharedState, lock: SharedLock, clock: Clock, *, begins: bool
+) -> tuple[PostgresWriter, str | None]:
+    """The writer of one run, made and migrated where needed, and what its user should be told.
+
+    What this machine noted while the server was gone is settled first. StateRefused if the state can't be written.
+    """
+    address, connection = state.address, lock.connection
+    make_directory(state.beside.db.parent)
+    spill = EmergencyFile(state.beside)
+    try:
+        ensure(connection, address)
+        with connection.transaction():
+            _begin(connection, begins=begins)
+        writer = PostgresWriter(
+            connection, lock.leases, lock.panels, Beside(clock, spill, lambda: connect(address, "records outcomes"))
+        )
+        merged = None
+        if spill.kept():
+            merged = merge_kept(writer, spill, read_state(state), read_runs(state), writer.settle_doubt)
+        return writer, "; ".join([*_others(lock.leases), *([merged] if merged else [])]) or None
+    except psycopg.Error as error:
+        spill.close()
+        raise StateRefused(f"the state {state} can't be written: {in_words(error)}", "put the cause right") from error
+    except BaseException:
+        spill.close()
+        raise
+
+
+def _others(leases: Leases) -> list[str]:
+    former = [(lease.account.partition("#")[0], lease.former_project) for lease in leases.held.values()]
+    return [
+        f"the account at {url} was last used by project {project}: both spend from one balance, and neither counts "
+        "what the other has bought"
+        for url, project in former
+        if project is not None
+    ]
+
+
+def accept(state: SharedState) -> str:
+    """A person says that this server's history is the right one, from now on; the former and the present one, in words."""
+    address = state.address
+    with connect(address, "state verify --accept") as connection:
+        before, now = _known(connection), identity_of(connection)
+        with connection.transaction():
+            for key, value in zip(_IDENTITY, now, strict=True):
+                connection.execute(_NOTE, (key, value))
+    return f"{before} -> {now}"
+
+
+_NOTE = "INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+
+def _begin(connection: psycopg.Connection, *, begins: bool) -> None:
+    """The state's name and the server's history, noted by the first run; and that it is begun for real panels."""
+    facts = {"lineage": str(uuid.uuid4()), **dict(zip(_IDENTITY, identity_of(connection), strict=True))}
+    if begins:
+        facts[BEGUN] = "1"
+    for key, value in facts.items():
+        connection.execute("INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", (key, value))
+
+
+def _known(connection: psycopg.Connection) -> dict[str, str]:
+    rows = connection.execute("SELECT key, value FROM meta WHERE key = ANY(%s)", (list(_IDENTITY),))
+    return dict(rows.fetchall())
+
+
+def _refuse_another_history(connection: psycopg.Connection, state: SharedState) -> None:
+    row = connection.execute("SELECT to_regclass(%s)", (f'"{state.address.schema}".meta',)).fetchone()
+    if row is None or row[0] is None:
+        return
+    known, now = _known(connection), identity_of(connection)
+    differing = [key for key, value in zip(_IDENTITY, now, strict=True) if known.get(key, value) != value]
+    if differing:
+        raise StateRefused(
+            f"the server of {state} is not the one it was: {', '.join(differing)} changed ({now}); after a restored backup "
+            "or a fail-over, what was bought last may be missing",
+            "compare with the panel's order list; if nothing is missing: runner state verify --accept",
+        )
