@@ -43,6 +43,18 @@ def test_a_price_that_rises_tenfold_in_a_run_is_counted_in_every_cap_and_stops_i
     assert (again.code, len(panel.sold)) == (11, len(panel.sold))
 
 
+def test_a_run_whose_only_trouble_is_a_charge_is_not_called_done(project: Project, panel: CrookedPanel):
+    panel.take = times(10)
+    project.campaign([post(1)])
+    ran = project.run("apply", "--yes", "--report", "markdown=run.md")
+    assert ran.code == 14
+    verdict = "Partly done: 1 order placed for 0.90 USD; charged more than expected."
+    assert ran.out.splitlines()[-2:] == [verdict, "Next: runner plan"]
+    assert f"{verdict} Next: <code>runner plan</code>" in (project.root / "run.md").read_text(encoding="utf-8")
+    project.campaign([post(1), post(2)])
+    assert "Refused by charge:" in project.run("plan").out
+
+
 def test_an_overdrawn_budget_is_told_by_every_command_until_a_person_raises_it(project: Project, panel: CrookedPanel):
     panel.take = times(10)
     project.campaign([post(number) for number in range(4)], budget={"total": "0.36"})

@@ -7,13 +7,12 @@ from runner.report.live.watch_view import WatchView
 from runner.report.model.model import CampaignProgress, Tone, Verdict
 from runner.report.model.verdicts import asked_words
 from runner.report.terminal.screen import Field, Fit, Screen
-from runner.report.terminal.style import Style, attention, bad, command, counted, dim, good, strong
-from runner.report.text.apply import render_missed
+from runner.report.terminal.style import Style, attention, command, counted, dim, strong
+from runner.report.text.apply import TONES, render_missed
 from runner.report.text.ledger import render_money
 from runner.report.text.plan import render_verdict
 from runner.report.wording import count, duration, words
 
-_TONES = {Tone.GOOD: good, Tone.ATTENTION: attention, Tone.BAD: bad}
 _DOUBTS = "runner doubt list"
 _AGAIN = "runner watch"
 
@@ -31,7 +30,7 @@ def render_watch(watched: WatchResult, view: WatchView | None, out: Screen) -> N
             render_verdict(result.plan, out)
     out.blank()
     verdict = verdict_of(watched, view)
-    out.line(_TONES[verdict.tone](verdict.text))
+    out.line(TONES[verdict.tone](verdict.text))
     if watched.trouble is not None and watched.ended is not Ended.INTERRUPTED:
         out.line(attention(watched.trouble.message), indent=2)
         if watched.trouble.hint:

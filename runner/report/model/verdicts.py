@@ -7,12 +7,13 @@ from decimal import Decimal
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
-from runner.engine.results import ApplyResult
+from runner.engine.results import ApplyResult, RequestOutcome, RequestResult
 from runner.planning.accounting.ledger import Ledger
 from runner.planning.plan import Action, ActionKind, Plan
 from runner.report.model.model import OrderRow, State, Tone, Verdict
 from runner.report.wording import count, money, words
 
+_AGAIN = "runner apply"
 _DOUBT_NEXT = "runner doubt list"
 
 
@@ -63,24 +64,34 @@ def of_plan(plan: Plan, next_command: str) -> Verdict:
 
 
 def of_apply(result: ApplyResult) -> Verdict:
-    """What was bought, and what was not."""
+    """How a run ended; if it did nothing, what its plan says."""
+    return of_run(result) or of_plan(result.plan, _AGAIN)
+
+
+def of_run(result: ApplyResult) -> Verdict | None:
+    """What was bought, and what was not. None if the plan could not begin, or held nothing to do."""
     if result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
-        return _refused(result.plan) or Verdict(Tone.BAD, "Refused. Nothing was sent.")
-    uncancelled = len(result.plan.cancels) - result.cancels if result.cancel_results else 0
-    told = [placed_words(result), *asked_words(result), *missed_words(result)]
-    what = ", ".join([*told, f"{uncancelled:,} not cancelled"] if uncancelled else told)
+        return None
+    missed, refills = missed_words(result), result.refill_results
+    asked = [*asked_words(result), *missed_request_words("refill", refills, len(refills))]
+    uncancelled = missed_request_words("cancellation", result.cancel_results, len(result.plan.cancels))
+    what = ", ".join([placed_words(result), *asked, *missed, *uncancelled])
+    if result.overcharged:
+        what += "; charged more than expected"
     if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:
         doubts = count(result.in_doubt, "order")
         return Verdict(Tone.BAD, f"In doubt: {doubts} may have been bought. This run: {what}.", _DOUBT_NEXT)
     if result.interrupted:
-        return Verdict(Tone.ATTENTION, f"Interrupted: {what}; nothing in doubt.", "runner apply")
-    if result.exit_code is ExitCode.PARTLY:
-        return Verdict(Tone.BAD, f"Partly done: {what}.", "runner apply")
-    if result.exit_code is not ExitCode.OK:
+        return Verdict(Tone.ATTENTION, f"Interrupted: {what}; nothing in doubt.", _AGAIN)
+    if result.exit_code not in (ExitCode.OK, ExitCode.PARTLY):
         return Verdict(Tone.BAD, f"Stopped with exit code {int(result.exit_code)}: {what}.")
-    if result.has_acted:
-        return Verdict(Tone.GOOD, f"Done: {what}.", "runner status")
-    return of_plan(result.plan, "runner apply")
+    if result.overcharged:  # the plan names the guard that stops the rest, and the way on
+        return Verdict(Tone.BAD, f"Partly done: {what}.", "runner plan")
+    if missed or uncancelled:
+        return Verdict(Tone.BAD, f"Partly done: {what}.", _AGAIN)
+    if result.has_acted or refills:
+        return Verdict(Tone.GOOD, f"Done: {what}.", f"runner status{' --refresh' if result.cancels else ''}")
+    return None
 
 
 def cost_of(result: ApplyResult) -> Decimal | None:
@@ -109,6 +120,18 @@ def missed_words(result: ApplyResult) -> list[str]:
     """What of the plan was not bought: `1 refused`, `2 not tried`."""
     missed = ((result.refused, "refused"), (result.not_sent, "not sent"), (len(untried(result)), "not tried"))
     return [f"{number:,} {word}" for number, word in missed if number]
+
+
+def missed_request_words(noun: str, results: Sequence[RequestResult], planned: int) -> list[str]:
+    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones. `noun`: refill, cancellation."""
+    counts = Counter(one.outcome for one in results)
+    told = (
+        (counts[RequestOutcome.REFUSED], "refused"),
+        (counts[RequestOutcome.UNKNOWN], "unanswered"),
+        (counts[RequestOutcome.NOT_SENT], "not sent"),
+        (planned - len(results), "not asked for"),
+    )
+    return [f"{count(number, noun)} {word}" for number, word in told if number]
 
 
 def untried(result: ApplyResult) -> list[Action]:

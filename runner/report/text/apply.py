@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from runner.core.attempts import OutcomeKind
-from runner.core.errors import ExitCode
 from runner.core.values.money import ZERO
 from runner.engine.results import ApplyResult, OrderResult
 from runner.planning.phrases import named
-from runner.report.model.verdicts import asked_words, missed_words, placed_words, untried
+from runner.report.model.model import Tone, Verdict
+from runner.report.model.verdicts import missed_words, of_run, untried
 from runner.report.terminal.screen import Field, Fit, Screen
 from runner.report.terminal.style import TROUBLES, Span, Style, attention, bad, command, counted, dim, good, strong
 from runner.report.text.ledger import render_money
 from runner.report.text.plan import render_verdict
-from runner.report.text.refills import missed_request_words, render_missed_requests
-from runner.report.wording import Amounts, count, words
+from runner.report.text.refills import render_missed_requests
+from runner.report.wording import Amounts, words
 
 _FIRST = 20  # listed of each outcome
+TONES = {Tone.GOOD: good, Tone.ATTENTION: attention, Tone.BAD: bad}
 
 
 def render_apply(result: ApplyResult, out: Screen) -> None:
@@ -104,33 +105,22 @@ def _next_step(kind: OutcomeKind, address: str, out: Screen) -> None:
 
 
 def _verdict(result: ApplyResult, out: Screen) -> None:
-    """How it ended: green only when all that was asked for is bought."""
-    if result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
+    """How it ended, and what to type next."""
+    verdict = of_run(result)
+    if verdict is None:
         render_verdict(result.plan, out)
         return
-    missed, refills = missed_words(result), result.refill_results
-    uncancelled = missed_request_words("cancellation", result.cancel_results, len(result.plan.cancels))
-    asked = [*asked_words(result), *missed_request_words("refill", refills, len(refills))]
-    what = ", ".join([placed_words(result), *asked, *missed, *uncancelled])
-    if result.in_doubt or result.exit_code is ExitCode.IN_DOUBT:
-        out.line(bad(f"In doubt: {count(result.in_doubt, 'order')} may have been bought."), f"This run: {what}.")
-        out.line("Next:", command("runner doubt list"))
-    elif result.interrupted:
-        out.line(attention("Interrupted:"), f"{what}; nothing in doubt.")
-        out.line("To go on where it stopped:", command("runner apply"))
-    elif result.exit_code is not ExitCode.OK and result.exit_code is not ExitCode.PARTLY:
-        out.line(bad(f"Stopped with exit code {int(result.exit_code)}:"), f"{what}.")
-    elif missed or uncancelled:
-        out.line(bad("Partly done:"), f"{what}.")
-        out.line(f"To try again what was not {'bought' if missed else 'cancelled'}:", command("runner apply"))
-    elif result.placed or result.refill_results or result.refills or result.cancels:
-        out.line(good(f"Done: {what}."))
-        if result.cancels:
-            out.line(
-                "The panel took the requests to cancel; what is cancelled and refunded, the orders' status will tell:"
-            )
-            out.line(command("runner status --refresh"), indent=2)
-        else:
-            out.line("Next:", command("runner status"))
-    else:
-        render_verdict(result.plan, out)
+    out.line(TONES[verdict.tone](verdict.text))
+    if result.cancels and verdict.tone is Tone.GOOD:
+        out.line("The panel took the requests to cancel; what is cancelled and refunded, the orders' status will tell:")
+        out.line(command(verdict.next_step), indent=2)
+    elif verdict.next_step:
+        out.line(_lead(result, verdict), command(verdict.next_step))
+
+
+def _lead(result: ApplyResult, verdict: Verdict) -> str:
+    if verdict.next_step != "runner apply":
+        return "Next:"
+    if result.interrupted:
+        return "To go on where it stopped:"
+    return f"To try again what was not {'bought' if missed_words(result) else 'cancelled'}:"

@@ -73,18 +73,6 @@ def render_missed_requests(title: str, results: Sequence[RequestResult], out: Sc
     out.and_more(len(missed) - limit, "")
 
 
-def missed_request_words(noun: str, results: Sequence[RequestResult], planned: int) -> list[str]:
-    """`1 cancellation refused`, `2 cancellations unanswered`, of `planned` ones. `noun`: refill, cancellation."""
-    counts = Counter(one.outcome for one in results)
-    told = (
-        (counts[RequestOutcome.REFUSED], "refused"),
-        (counts[RequestOutcome.UNKNOWN], "unanswered"),
-        (counts[RequestOutcome.NOT_SENT], "not sent"),
-        (planned - len(results), "not asked for"),
-    )
-    return [f"{count(number, noun)} {word}" for number, word in told if number]
-
-
 def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen) -> None:
     """What the state remembers of refills and cancellations, one line each, and the rates of the refills."""
     refills = Counter(one.state for requests in recorded.refills.values() for one in requests)
