@@ -6,6 +6,7 @@ import pytest
 from runner.core.values.clock import ManualClock, SystemClock
 from runner.store.disk.paths import StatePaths, make_directory
 from runner.store.write.spill_file import EmergencyFile
+from tests.acceptance.conftest import bare_project, serve  # noqa: F401  # fixtures
 from tests.postgres.fixtures import cluster, project  # noqa: F401  # fixtures
 from tests.store.conftest import begun, lock, open_one, paths, writer  # noqa: F401  # fixtures
 

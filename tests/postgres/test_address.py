@@ -1,5 +1,7 @@
 """Addresses of shared states: no password in them, a project always."""
 
+import sys
+
 import pytest
 
 from runner.core.errors import InvalidInput
@@ -44,3 +46,18 @@ def test_files_are_no_addresses():
     assert is_address("postgresql://db/x")
     assert is_address("postgres://db/x")
     assert not is_address("state/runner.db")
+
+
+def test_without_the_extra_the_command_says_how_to_get_it(bare_project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    ran = bare_project.run("status", "--state", "postgresql://db/orders?project=shop")
+    assert ran.code == 64
+    assert "needs the extra `postgres`" in ran.err
+    assert "pip install 'bulk-order-runner[postgres]'" in ran.err
+
+
+def test_a_password_on_the_command_line_is_refused_before_anything_is_done(bare_project):
+    ran = bare_project.run("status", "--state", "postgresql://ci:secret@db/orders?project=shop")
+    assert ran.code == 10
+    assert "secret" not in ran.out + ran.err
+    assert "PGPASSWORD" in ran.err

@@ -7,7 +7,6 @@ from itertools import count
 
 import pytest
 
-from tests.acceptance.conftest import Serve, bare_project, serve  # noqa: F401  # fixtures
 from tests.acceptance.project import post
 from tests.acceptance.test_kill_minus_nine import LATENCY, PARALLEL, Bench, torture
 from tests.postgres.opened import end_backends
@@ -23,7 +22,7 @@ def machine(cluster, project, tmp_path):
 
 
 @pytest.fixture
-def served(serve):  # noqa: F811
+def served(serve):
     return serve("--latency", str(LATENCY))
 
 

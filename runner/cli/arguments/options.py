@@ -21,7 +21,7 @@ from runner.core.orders import Campaign
 from runner.core.values.money import parse_amount
 from runner.report.terminal.screen import Screen
 from runner.store.disk.paths import StatePaths, refuse_as_state
-from runner.store.postgres.address import is_address, parse
+from runner.store.postgres.address import is_address, need_driver, parse
 from runner.store.state import SharedState, State
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str
         return found
     if is_address(found):
         parse(found)
+        need_driver()
     else:
         refuse_as_state(found)
     return found

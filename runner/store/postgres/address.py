@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from runner.core.errors import InvalidInput
+from runner.core.errors import InvalidInput, UsageError
 
 SCHEMES = ("postgresql://", "postgres://")
 _PROJECT = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")
@@ -51,3 +51,13 @@ def parse(url: str) -> Address:
             "begin with a letter; use up to 48 of a-z, 0-9 and _",
         )
     return Address(urlunsplit(parts._replace(query=rest)), project, shown)
+
+
+def need_driver() -> None:
+    """UsageError if psycopg, or the library of PostgreSQL that it needs, is not installed."""
+    try:
+        import psycopg  # noqa: F401  # an extra
+    except ImportError as error:
+        raise UsageError(
+            "a state on a PostgreSQL server needs the extra `postgres`", "pip install 'bulk-order-runner[postgres]'"
+        ) from error
