@@ -8,9 +8,8 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.engine.session import Session
 from runner.panel.capabilities import KEEP_ALIVE, OFFSET
+from runner.planning.orders.moved_orders import due_renames
 from runner.planning.reconcile.plan_request import PlanRequest
-
-Move = tuple[str, str, str]  # campaign, former id, new id
 
 _IN_WORDS = {
     "refill": "panel {panel} has no refills",
@@ -68,35 +67,12 @@ async def rename(session: Session, campaigns: Sequence[Campaign], recorded: Reco
 
     Raises `StateRefused` if both ids of a move have attempts; then nothing is renamed.
     """
-    moves = [*_having_attempts(_moves(campaigns), recorded)]
-    if not moves:
+    renamed = due_renames(campaigns, recorded)
+    if not renamed:
         return recorded
-    await session.journal.record(Rename(moves))
-    for campaign, former, new in moves:
+    await session.journal.record(Rename(renamed))
+    for campaign, former, new in renamed:
         session.tell(
             EventType.NOTE, f"{campaign}/{new}", message=f"{campaign}/{former} is {campaign}/{new} from now on"
         )
     return await session.journal.recorded()
-
-
-def _moves(campaigns: Sequence[Campaign]) -> list[Move]:
-    """Every move, oldest name first, so that chains end at the last name."""
-    moves: list[Move] = []
-    for campaign in campaigns:
-        waiting = dict(campaign.moved)
-        while waiting:
-            ready = [new for new, former in waiting.items() if former not in waiting]
-            moves += [(campaign.name, waiting.pop(new), new) for new in ready]
-    return moves
-
-
-def _having_attempts(moves: Sequence[Move], recorded: Recorded) -> list[Move]:
-    """The moves whose former id has attempts when their turn comes."""
-    there = set(recorded.attempts) if moves else set()
-    found = []
-    for campaign, former, new in moves:
-        if (campaign, former) in there:
-            there.discard((campaign, former))
-            there.add((campaign, new))
-            found.append((campaign, former, new))
-    return found

@@ -12,7 +12,7 @@ from runner.store.postgres.leases import Leases
 from runner.store.postgres.schema import ensure
 from runner.store.postgres.server import connect
 from runner.store.write.postgres_writer import Beside, PostgresWriter
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 from tests.store.making import NOW
 
 ACCOUNT = "https://panel.example/api/v2#0123"
@@ -22,7 +22,7 @@ ACCOUNT = "https://panel.example/api/v2#0123"
 async def writing(
     url: str,
     clock: Clock,
-    spill: EmergencyFile,
+    spill: SpillFile,
     *,
     run_id: str = "run-1",
     accounts: Sequence[str] = (ACCOUNT,),

@@ -221,7 +221,7 @@ def test_an_outcome_whose_commit_got_no_answer_stands_as_it_was(writer, states):
     assert states() == {"order-1": "placed"}
 
 
-async def test_outcomes_go_to_the_emergency_file_while_the_server_is_gone(tmp_path, cluster, project, clock, spill):
+async def test_outcomes_go_to_the_spill_file_while_the_server_is_gone(tmp_path, cluster, project, clock, spill):
     async with writing(cluster.url(project), clock, spill) as writer:
         (one,) = writer.commit([a_mark(1)])
         cluster.stop("immediate")

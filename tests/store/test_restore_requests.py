@@ -254,7 +254,7 @@ def test_an_open_refill_of_the_copy_ends_as_it_has_ended_since(writer, paths, cl
 
 
 @pytest.mark.parametrize("answer", [None, "72"])
-def test_a_refill_whose_answer_was_not_recorded_is_followed_if_the_emergency_file_has_it(
+def test_a_refill_whose_answer_was_not_recorded_is_followed_if_the_spill_file_has_it(
     writer, paths, clock, lock, bring_back, answer
 ):
     (order,) = bought(writer, 1)

@@ -24,7 +24,7 @@ from runner.store.read.snapshot import read_state
 from runner.store.recovery.verify import verify
 from runner.store.startup.backup import backup
 from runner.store.startup.opening import open_writer
-from runner.store.write.spill_file import SLOT, SLOTS, EmergencyFile
+from runner.store.write.spill_file import SLOT, SLOTS, SpillFile
 from tests.store.making import IN_DOUBT, NOW, a_mark, a_settle, attempts_of, placed, refused
 
 BIG = "x" * 90_000  # an answer's message that needs many pages
@@ -100,7 +100,7 @@ def test_a_mark_on_a_full_disk_is_refused_and_leaves_the_ballast_for_outcomes(on
     writer.close()
 
 
-def test_with_the_ballast_gone_too_outcomes_go_to_the_emergency_file_and_come_back(on_small_disk, small_disk):
+def test_with_the_ballast_gone_too_outcomes_go_to_the_spill_file_and_come_back(on_small_disk, small_disk):
     paths, open_it = on_small_disk
     writer = begun(open_it)
     ids = writer.commit([a_mark(n) for n in range(3)])
@@ -117,7 +117,7 @@ def test_with_the_ballast_gone_too_outcomes_go_to_the_emergency_file_and_come_ba
     assert "spring/order-0 was placed as order p1: carried over" in opened.note
     assert {one.panel_order_id for one in attempts_of(paths).values()} == {"p1", "p2", "p3"}
     assert opened.writer.commit([DoubtLeftOvers(NOW)]) == [[]]
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
     assert paths.ballast.stat().st_size == SIZE
     opened.writer.close()
     assert verify(paths).findings == ()
@@ -198,18 +198,18 @@ def test_a_merge_that_was_cut_short_is_repeated_without_harm(writer, paths, open
     break_for_good(writer)
     writer.commit([a_settle(first, placed("p1"))])
     writer.close()
-    left = paths.emergency.read_bytes()
+    left = paths.spill_file.read_bytes()
     open_one().close()
-    paths.emergency.write_bytes(left)  # as if the clearing had not reached the disk
+    paths.spill_file.write_bytes(left)  # as if the clearing had not reached the disk
     open_one()
     assert attempts_of(paths)[first].panel_order_id == "p1"
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
 
 
 def test_a_record_of_a_run_that_this_state_does_not_know_is_told_and_kept(writer, paths, lock, clock):
     writer.commit([a_mark(1)])
     writer.close()
-    file = EmergencyFile(paths)
+    file = SpillFile(paths)
     file.keep([a_settle(1, placed("p77"))], "run-of-a-lost-state")
     file.close()
     for _ in range(2):
@@ -232,7 +232,7 @@ def states_of_refills(paths):
     return {one.id: (one.state, one.refill_id) for several in read_state(paths).refills.values() for one in several}
 
 
-def test_on_a_full_disk_the_answers_to_refills_go_to_the_emergency_file_and_come_back(on_small_disk, small_disk):
+def test_on_a_full_disk_the_answers_to_refills_go_to_the_spill_file_and_come_back(on_small_disk, small_disk):
     paths, open_it = on_small_disk
     writer = begun(open_it)
     refills = asked(writer, *range(3))
@@ -260,12 +260,12 @@ def test_on_a_full_disk_the_answers_to_refills_go_to_the_emergency_file_and_come
     (refused_one,) = read_state(paths).refills[2]
     assert refused_one.finality is Finality.FINAL
     assert refused_one.message.startswith("days are over")
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
     opened.writer.close()
     assert verify(paths).findings == ()
 
 
-def test_answers_to_refills_and_outcomes_share_the_emergency_file(writer, paths, open_one):
+def test_answers_to_refills_and_outcomes_share_the_spill_file(writer, paths, open_one):
     (refill,) = asked(writer, 1)
     (mark,) = writer.commit([a_mark(2)])
     break_for_good(writer)
@@ -276,7 +276,7 @@ def test_answers_to_refills_and_outcomes_share_the_emergency_file(writer, paths,
     open_one()
     assert states_of_refills(paths) == {refill: (RefillState.REQUESTED, "71")}
     assert attempts_of(paths)[mark].panel_order_id == "p9"
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
 
 
 def test_an_answer_that_is_unknown_is_not_said_to_be_noted(writer, paths):
@@ -284,7 +284,7 @@ def test_an_answer_that_is_unknown_is_not_said_to_be_noted(writer, paths):
     break_for_good(writer)
     (result,) = writer.commit([SettleRefills([RefillSettled(refill, RefillState.UNKNOWN)], NOW)])
     assert "noted in" not in result.message
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
 
 
 def test_a_merge_of_refills_that_was_cut_short_is_repeated_without_harm(writer, paths, open_one):
@@ -292,14 +292,14 @@ def test_a_merge_of_refills_that_was_cut_short_is_repeated_without_harm(writer, 
     break_for_good(writer)
     writer.commit([SettleRefills([RefillSettled(refill, RefillState.REQUESTED, "71")], NOW)])
     writer.close()
-    left = paths.emergency.read_bytes()
+    left = paths.spill_file.read_bytes()
     again = open_one()
     again.commit([SeeRefills([RefillSeen(refill, RefillState.COMPLETED, "Completed", NOW)])])
     again.close()
-    paths.emergency.write_bytes(left)  # as if the clearing had not reached the disk
+    paths.spill_file.write_bytes(left)  # as if the clearing had not reached the disk
     open_one()
     assert states_of_refills(paths) == {refill: (RefillState.COMPLETED, "71")}
-    assert paths.emergency.read_bytes().isspace()
+    assert paths.spill_file.read_bytes().isspace()
 
 
 @pytest.mark.parametrize(("run", "hours"), [("run-of-a-lost-state", 0), ("run-1", -1)])
@@ -307,7 +307,7 @@ def test_an_answer_to_a_refill_that_this_state_did_not_ask_for_is_told_and_kept(
     (refill,) = asked(writer, 1)
     writer.commit([SettleRefills([RefillSettled(refill, RefillState.NOT_SENT)], NOW)])
     writer.close()
-    file = EmergencyFile(paths)
+    file = SpillFile(paths)
     answer = RefillSettled(refill, RefillState.REQUESTED, "99")
     assert file.keep([SettleRefills([answer], NOW + timedelta(hours=hours))], run) == {0}
     file.close()
@@ -318,34 +318,34 @@ def test_an_answer_to_a_refill_that_this_state_did_not_ask_for_is_told_and_kept(
     assert states_of_refills(paths) == {refill: (RefillState.NOT_SENT, None)}
 
 
-def test_the_emergency_file_never_grows_and_is_one_record_to_a_line(paths):
+def test_the_spill_file_never_grows_and_is_one_record_to_a_line(paths):
     paths.db.parent.mkdir()
-    file = EmergencyFile(paths)
+    file = SpillFile(paths)
     settles = [a_settle(n, placed("p" * 64)._replace(message="\u20ac" * 300)) for n in range(SLOTS + 5)]
     assert len(file.keep(settles, "20260101T000000-12345678")) == SLOTS
     assert file.keep(settles[:1], "run-1") == frozenset()
     file.close()
-    assert paths.emergency.stat().st_size == SLOT * SLOTS
-    lines = paths.emergency.read_text().splitlines()
+    assert paths.spill_file.stat().st_size == SLOT * SLOTS
+    lines = paths.spill_file.read_text().splitlines()
     assert [json.loads(line)["attempt_id"] for line in lines] == list(range(SLOTS))
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"short\n", b'{"attempt_id": 1}'.ljust(SLOT - 1) + b"\n", b"\xff" * SLOT, b"[" * SLOT]
 )
-def test_a_damaged_emergency_file_stops_nobody(paths, open_one, text):
+def test_a_damaged_spill_file_stops_nobody(paths, open_one, text):
     paths.db.parent.mkdir(exist_ok=True)
-    paths.emergency.write_bytes(text)
-    paths.emergency.chmod(0o600)
+    paths.spill_file.write_bytes(text)
+    paths.spill_file.chmod(0o600)
     open_one()
-    assert paths.emergency.stat().st_size == SLOT * SLOTS
+    assert paths.spill_file.stat().st_size == SLOT * SLOTS
 
 
 def test_a_half_written_record_is_no_record(paths):
     paths.db.parent.mkdir()
-    file = EmergencyFile(paths)
+    file = SpillFile(paths)
     file.keep([a_settle(1, placed("p1"))], "run-1")
-    with paths.emergency.open("r+b") as raw_file:
+    with paths.spill_file.open("r+b") as raw_file:
         raw_file.seek(40)
         raw_file.write(b" " * 60)
     assert file.kept() == []
@@ -380,7 +380,7 @@ def test_a_wal_that_is_deleted_during_a_run_stops_it_before_its_next_mark(writer
     results = writer.commit([a_mark(2), a_settle(first, placed("p1"))])
     assert {type(result) for result in results} == {JournalBroken}
     assert "removed or replaced" in results[0].message
-    assert json.loads(paths.emergency.read_text().splitlines()[0])["panel_order_id"] == "p1"
+    assert json.loads(paths.spill_file.read_text().splitlines()[0])["panel_order_id"] == "p1"
 
 
 def test_a_copy_written_over_the_live_database_is_noticed(writer, paths, clock):

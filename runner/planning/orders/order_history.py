@@ -8,6 +8,7 @@ from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL
+from runner.planning.orders.moved_orders import known_attempts
 
 # Members looked up once: Python 3.11 takes longer for `AttemptKind.TOP_UP` than for the comparison behind it.
 _INITIAL = AttemptKind.INITIAL
@@ -88,32 +89,6 @@ def history_of(attempts: Sequence[Attempt]) -> OrderHistory:
 def order_history(recorded: Recorded, campaign: Campaign, order_id: str) -> OrderHistory:
     """The history of a listed order, under whatever id the state knows it."""
     return history_of(known_attempts(recorded, campaign, order_id))
-
-
-def known_attempts(recorded: Recorded, campaign: Campaign, order_id: str) -> Sequence[Attempt]:
-    """The attempts of a listed order, which carry the id that the state knows it by; none if it doesn't know it.
-
-    Follows `moved:` through chains. An open attempt of a former id wins over closed ones of the present id: a rename
-    onto an id that was refused once must not buy again.
-    """
-    attempts = recorded.attempts
-    known = attempts.get((campaign.name, order_id), ())
-    if not campaign.moved or _is_open(known):
-        return known
-    seen = {order_id}
-    former = campaign.moved.get(order_id)
-    while former is not None and former not in seen:
-        seen.add(former)
-        theirs = attempts.get((campaign.name, former), ())
-        if _is_open(theirs):
-            return theirs
-        known = known or theirs
-        former = campaign.moved.get(former)
-    return known
-
-
-def _is_open(attempts: Sequence[Attempt]) -> bool:
-    return any(one.state not in CLOSED for one in attempts)
 
 
 def as_order(bought: Attempt, source: str = "") -> Order:

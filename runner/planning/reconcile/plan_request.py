@@ -14,7 +14,7 @@ from runner.planning.guards.price_guard import PriceTerms, Services
 from runner.planning.plan import Plan
 from runner.planning.pricing.repeated_services import repeated_in
 from runner.planning.reconcile.planner import make_plan
-from runner.planning.reconcile.rename_check import Named
+from runner.planning.reconcile.undeclared_renames import Named
 from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.order_status import lost_words
 from runner.planning.status.selectors import Bound, Selector

@@ -26,13 +26,13 @@ from runner.planning.guards.order_limits import hold_cancels, hold_new
 from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings, hold_accounts
 from runner.planning.guards.price_guard import PriceTerms, hold_changed
-from runner.planning.orders.order_history import known_attempts
+from runner.planning.orders.moved_orders import known_attempts
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan
 from runner.planning.pricing.quote import Offers
 from runner.planning.pricing.rounding import rounding_of_panel
 from runner.planning.reconcile.existing_orders import Draft, ExistingOrders, PriceGroups, wait_for
 from runner.planning.reconcile.removed_orders import RemovedOrders
-from runner.planning.reconcile.rename_check import Named, hold_renamed, respelled
+from runner.planning.reconcile.undeclared_renames import Named, hold_renamed, respelled
 from runner.planning.refills.due_refills import RefillInputs, RefillRound
 
 Selection = Callable[[Order], bool]

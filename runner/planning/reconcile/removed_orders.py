@@ -17,7 +17,7 @@ from runner.core.values.money import ZERO
 from runner.planning.orders.order_history import as_order
 from runner.planning.phrases import named, orders_are
 from runner.planning.plan import Action, ActionKind, DueCancel
-from runner.planning.reconcile.rename_check import BOUGHT
+from runner.planning.reconcile.undeclared_renames import BOUGHT
 from runner.planning.refills.cancels import cancel_word, cannot_cancel, status_words
 from runner.planning.status.order_status import is_lost
 

@@ -14,7 +14,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
-from runner.planning.orders.order_history import known_attempts
+from runner.planning.orders.moved_orders import known_attempts
 
 _PLACED = AttemptState.PLACED
 _COMPLETED = LiveStatus.COMPLETED

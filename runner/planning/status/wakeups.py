@@ -9,7 +9,8 @@ from runner.core.attempts import LiveStatus
 from runner.core.orders import Campaign, PanelProfile, RefillWhen
 from runner.core.snapshot import Recorded
 from runner.planning.orders.drip import next_instalment
-from runner.planning.orders.order_history import known_attempts, order_history
+from runner.planning.orders.moved_orders import known_attempts
+from runner.planning.orders.order_history import order_history
 from runner.planning.refills.due_refills import asked, hindrance, objection, service_of
 from runner.planning.status.completion import DAY_CAP
 from runner.planning.status.poll_schedule import PollTerms, next_poll, terms_of

@@ -32,7 +32,7 @@ def refuse_second_names(paths: StatePaths) -> None:
 
     SQLite finds the write-ahead log by the name of the database: by another name it reads, and writes, half of a state.
     """
-    for path in (paths.db, paths.wal, paths.shm, paths.emergency):
+    for path in (paths.db, paths.wal, paths.shm, paths.spill_file):
         try:
             names = path.stat().st_nlink
         except OSError:
@@ -49,7 +49,7 @@ def files_of(paths: StatePaths) -> Iterator[Path]:
     """The state's directory, and every file in it that the runner makes; some may be missing. Not the git-kept one."""
     yield paths.db.parent
     yield paths.db
-    yield from (paths.wal, paths.shm, paths.lock, paths.ballast, paths.emergency, paths.high_water, paths.backups)
+    yield from (paths.wal, paths.shm, paths.lock, paths.ballast, paths.spill_file, paths.high_water, paths.backups)
 
 
 def user_name(user_id: int) -> str:

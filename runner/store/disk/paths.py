@@ -67,7 +67,7 @@ class StatePaths:
         return self.lock.with_name("ballast")
 
     @property
-    def emergency(self) -> Path:
+    def spill_file(self) -> Path:
         """Outcomes that the database could not take."""
         return self.lock.with_name("emergency.jsonl")
 

@@ -77,7 +77,7 @@ def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:
 
 
 def _insert_refill(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
-    # An open one stays open: the start of the next run looks for its answer in the emergency file, or gives it up.
+    # An open one stays open: the start of the next run looks for its answer in the spill file, or gives it up.
     others = "SELECT 1 FROM refills WHERE attempt_id = ? AND state IN ('asking', 'requested')"
     if row["state"] in (_ASKING, _REQUESTED) and connection.execute(others, (row["attempt_id"],)).fetchone():
         message = f"another refill of it is open; the panel called this one {row['refill_id'] or 'nothing yet'}"

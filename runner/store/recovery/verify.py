@@ -207,13 +207,13 @@ def _reserves(paths: StatePaths) -> Iterator[Finding]:
     if paths.ballast.exists() and _size(paths.ballast) != SIZE:
         yield Finding(f"{paths.ballast} is not {SIZE} bytes long", "free some space; the next apply makes it anew")
     try:
-        text = paths.emergency.read_bytes()
+        text = paths.spill_file.read_bytes()
     except OSError:
         return
     lines = [text[place : place + SLOT] for place in range(0, len(text), SLOT)]
     if noted_there := sum(1 for line in lines if line.strip()):
         yield Finding(
-            f"{paths.emergency} holds {noted_there} outcome(s) that the database did not take",
+            f"{paths.spill_file} holds {noted_there} outcome(s) that the database did not take",
             "runner apply (or status --refresh) carries them over at its start; what stays is told there",
         )
 

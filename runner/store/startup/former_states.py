@@ -112,7 +112,7 @@ def _beside(paths: StatePaths, *, is_missing: bool, has_permit: bool) -> Iterato
 def _left_over(paths: StatePaths, *, has_permit: bool) -> Iterator[str]:
     """Files that only a state has beside it."""
     innocent = {paths.db.parent, paths.db, paths.lock, paths.backups, paths.shm}
-    reserves = {paths.ballast, paths.emergency}
+    reserves = {paths.ballast, paths.spill_file}
     for path in files_of(paths):
         if path in innocent or not path.exists():
             continue
@@ -121,7 +121,7 @@ def _left_over(paths: StatePaths, *, has_permit: bool) -> Iterator[str]:
         if path not in reserves:
             if path.stat().st_size:
                 yield f"{path} is left of one"
-        elif not has_permit or (path == paths.emergency and path.read_bytes().strip()):
+        elif not has_permit or (path == paths.spill_file and path.read_bytes().strip()):
             yield f"{path} is left of one"
 
 

@@ -27,7 +27,7 @@ from runner.store.startup.backup import backup
 from runner.store.startup.first_start import is_begun
 from runner.store.startup.former_states import BEGUN
 from runner.store.startup.spill_replay import merge_kept
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 from runner.store.write.writer import Beside, Writer
 
 _SYNCHRONOUS_FULL = 2
@@ -55,19 +55,19 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
     lock.need_database(paths.db)  # if it is new, it was not there when the lock was taken
     make_ballast(paths)
     with ExitStack() as undoing:
-        emergency = EmergencyFile(paths)
-        undoing.callback(emergency.close)
+        spill = SpillFile(paths)
+        undoing.callback(spill.close)
         begun = HighWater(Lineage(str(uuid.uuid4()), 0), 0, None) if known is None else _standing(paths, known)
         begun = begun._replace(begun=begun.begun or begins)
         marks = HighWaterMarks(paths, begun.lineage.family)
         undoing.callback(marks.close)
         marks.begin(begun)  # before anything is written: no mark says any more that the file is as a clean end left it
-        writer = _open(paths, lock, clock, begun.lineage, Beside(emergency, marks), begins=begins)
+        writer = _open(paths, lock, clock, begun.lineage, Beside(spill, marks), begins=begins)
         undoing.pop_all()
     try:
         if lineage.noted(paths) is None:
             lineage.write_lineage(paths, writer.lineage)
-        merged = merge_kept(writer, emergency, read_state(paths), read_runs(paths)) if emergency.kept() else None
+        merged = merge_kept(writer, spill, read_state(paths), read_runs(paths)) if spill.kept() else None
     except BaseException:
         writer.close()
         raise

@@ -23,7 +23,7 @@ from runner.store.startup.former_states import BEGUN
 from runner.store.startup.spill_replay import merge_kept
 from runner.store.state import SharedState
 from runner.store.write.postgres_writer import Beside, PostgresWriter
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 
 _IDENTITY = ("system", "timeline", "database")  # keys of `meta`
 
@@ -86,7 +86,7 @@ def open_shared_writer(
     """
     address, connection = state.address, lock.connection
     make_directory(state.beside.db.parent)
-    spill = EmergencyFile(state.beside)
+    spill = SpillFile(state.beside)
     try:
         ensure(connection, address)
         with connection.transaction():

@@ -14,7 +14,7 @@ from runner.core.operations import Operation, Settle, SettleRefills
 from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded, Run
 from runner.store.write.carry_out import Answer
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 
 
 class Settling(Protocol):
@@ -26,7 +26,7 @@ class Settling(Protocol):
 
 def merge_kept(
     writer: Settling,
-    emergency: EmergencyFile,
+    spill: SpillFile,
     recorded: Recorded,
     runs: Sequence[Run],
     settle_doubt: Callable[[Settle], None] | None = None,
@@ -38,7 +38,7 @@ def merge_kept(
     An id that the state refuses becomes part of a doubt's message. A record of a run that this state does not know
     stays in the file and is told at every start: something was bought that only the file remembers.
     """
-    if not (records := emergency.kept()):
+    if not (records := spill.kept()):
         return None
     attempts = recorded.by_id()
     refills = {refill.id: refill for several in recorded.refills.values() for refill in several}
@@ -50,11 +50,11 @@ def merge_kept(
         else:
             words = _merge_refill(writer, answer, refills.get(answer.settled[0].id), by_id.get(run_id), attempts)
         if words is None:
-            told.append(f"{emergency.path} tells of {_unknown(answer, run_id)}")
+            told.append(f"{spill.path} tells of {_unknown(answer, run_id)}")
             continue
         done.append(slot)
         told += [words] if words else []
-    emergency.clear(done)
+    spill.clear(done)
     return "; ".join(told) or None
 
 

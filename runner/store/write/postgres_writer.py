@@ -2,7 +2,7 @@
 
 A commit that got no answer may have happened. Nothing is sent on it: the writer connects once more, settles its own
 marks as not sent, and records what answers proved; it never marks again. Where it can't connect, or another run has
-taken over, outcomes go to the emergency file.
+taken over, outcomes go to the spill file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from runner.store.write.carry_out import Answer, carry_out
 from runner.store.write.commit_errors import refused
 from runner.store.write.grouping import settles_first, stretches
 from runner.store.write.page_guard import PageGuard
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 
 _OUTCOMES = (Settle, SettleRefills, SeeCancels, EndRun)  # what is recorded after the connection was lost, too
 # What one operation's own data can cause; anything else is about the database.
@@ -61,7 +61,7 @@ class Beside(NamedTuple):
     """What a writer needs of the machine that it runs on."""
 
     clock: Clock
-    spill: EmergencyFile  # where outcomes go that the database can't take
+    spill: SpillFile  # where outcomes go that the database can't take
     reconnect: Callable[[], psycopg.Connection]
 
 

@@ -30,11 +30,11 @@ class Spilled(NamedTuple):
     told: Settle | SettleRefills  # with one answer
 
 
-class EmergencyFile:
+class SpillFile:
     """The open file. All methods are safe to call when the disk is full."""
 
     def __init__(self, paths: StatePaths) -> None:
-        self.path = paths.emergency
+        self.path = paths.spill_file
         try:
             self._handle: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
             try:

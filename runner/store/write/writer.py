@@ -2,7 +2,7 @@
 
 A batch is a group commit; where the database refuses it, each operation gets a transaction of its own, so that only
 the offending one fails and no neighbour's outcome is lost. On a full disk nothing is marked any more, and outcomes are
-still recorded while the ballast's space lasts; after that, and after any other failure, they go to the emergency file.
+still recorded while the ballast's space lasts; after that, and after any other failure, they go to the spill file.
 """
 
 import sqlite3
@@ -32,7 +32,7 @@ from runner.store.write.carry_out import Answer, carry_out
 from runner.store.write.commit_errors import REFUSALS, lacks_space, refused, words
 from runner.store.write.grouping import GROUPED, settles_first, stretches
 from runner.store.write.page_guard import PageGuard
-from runner.store.write.spill_file import EmergencyFile
+from runner.store.write.spill_file import SpillFile
 
 # What is recorded even on a full disk: it tells of something that was sent, or of the end.
 _OUTCOMES = (Settle, SettleRefills, ops.SeeCancels, ops.EndRun)
@@ -46,7 +46,7 @@ Result = Answer | StateRefused | JournalBroken  # what comes back, or what is ra
 class Beside(NamedTuple):
     """What the writer writes beside the database; it closes both."""
 
-    emergency: EmergencyFile
+    spill: SpillFile
     marks: HighWaterMarks
 
 
@@ -70,7 +70,7 @@ class Writer:
         self._lock = lock
         self._lineage_id = known.lineage
         self._serial = known.serial
-        self._emergency, self._marks = beside
+        self._spill, self._marks = beside
         self._run_id: str | None = None
         self._broken: str | None = None  # nothing is written any more
         self._full: str | None = None  # only outcomes are
@@ -150,8 +150,8 @@ class Writer:
         return results
 
     def _given_up(self, batch: Sequence[Operation]) -> list[Result]:
-        """Errors for all; outcomes that prove something are noted in the emergency file."""
-        noted = self._emergency.keep(batch, self._run_id)
+        """Errors for all; outcomes that prove something are noted in the spill file."""
+        noted = self._spill.keep(batch, self._run_id)
         return [self._broken_error(noted=place in noted) for place in range(len(batch))]
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ class Writer:
                 self._connection.close()
         finally:
             self._watch.close()
-            self._emergency.close()
+            self._spill.close()
             self._marks.close()
 
     def _seal(self) -> None:
@@ -315,7 +315,7 @@ class Writer:
     def _broken_error(self, *, noted: bool = False) -> JournalBroken:
         if noted:
             return JournalBroken(
-                f"the state can't be written: {self._broken}; noted in {self._emergency.path}",
+                f"the state can't be written: {self._broken}; noted in {self._spill.path}",
                 "put the cause right, then run again: what is noted there is carried over at the start",
             )
         return JournalBroken(

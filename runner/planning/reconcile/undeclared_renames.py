@@ -13,7 +13,7 @@ from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
 from runner.core.values.similar_links import difference, loose_key
-from runner.planning.orders.order_history import known_attempts
+from runner.planning.orders.moved_orders import known_attempts
 from runner.planning.phrases import named, orders_are, placed
 from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
