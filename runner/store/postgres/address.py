@@ -34,7 +34,7 @@ def parse(url: str) -> Address:
     """The address that a URL names; InvalidInput if it names no project, or a password."""
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
-    if parts.password is not None or any(name == "password" for name, _ in options):
+    if parts.password is not None or any(name in ("password", "sslpassword") for name, _ in options):
         raise InvalidInput(
             "the state's address holds a password, which other users of this machine can read",
             "take it out; give it by PGPASSWORD, a service file or ~/.pgpass, as for psql",

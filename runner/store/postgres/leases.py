@@ -7,6 +7,7 @@ of that: it is polite, and goes away with the connection; the epoch is the proof
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -14,22 +15,22 @@ import psycopg
 
 from runner.core.errors import JournalBroken, StateLocked
 from runner.core.values.clock import Clock, to_the_second
+from runner.core.values.links import page_key
 from runner.store.postgres.address import Address
 from runner.store.postgres.process import has_ended, this_process
+from runner.store.postgres.schema import make_schema
+from runner.store.postgres.server import backend_of
 
 SEND_DEADLINE = 10.0  # seconds after its mark within which an order may still be written to a socket
 _MARGIN = 2.0  # seconds that clocks and schedulers get on top
 _POLL = 0.2  # seconds between tries
 
-_TABLES = (
-    'CREATE SCHEMA IF NOT EXISTS "{0}"',
-    """
-    CREATE TABLE IF NOT EXISTS "{0}".accounts (
+_TABLE = """
+    CREATE TABLE {0} (
         account text PRIMARY KEY, lock_key bigint NOT NULL, epoch bigint NOT NULL, project text NOT NULL, holder text, process text NOT NULL,
         taken_at timestamptz NOT NULL, renewed_at timestamptz NOT NULL
     )
-    """,
-)
+"""
 
 
 class Executing(Protocol):
@@ -56,9 +57,10 @@ class _Row(NamedTuple):
 
 
 def account_of(url: str, key: str) -> str:
-    """The name of an account: no key can be had from it."""
-    fingerprint = hashlib.scrypt(key.encode(), salt=url.encode(), n=2**12, r=8, p=1, dklen=12).hex()
-    return f"{url}#{fingerprint}"
+    """The name of an account, the same for all spellings of the URL: no key can be had from it."""
+    page = page_key(url).rstrip("/")
+    fingerprint = hashlib.scrypt(key.encode(), salt=page.encode(), n=2**12, r=8, p=1, dklen=12).hex()
+    return f"{page.partition('?')[0]}#{fingerprint}"
 
 
 class Leases:
@@ -70,10 +72,13 @@ class Leases:
         self._address = address
         self._holder = holder
         self._held: dict[str, Lease] = {}
+        self._backend = backend_of(connection)
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('bulk_order_runner'))")  # two first runs at once
-            for statement in _TABLES:
-                connection.execute(statement.format(address.shared_schema))
+            row = connection.execute("SELECT to_regclass(%s) IS NULL", (self._table,)).fetchone()
+            if row and row[0]:
+                make_schema(connection, address.shared_schema)
+                connection.execute(_TABLE.format(self._table))
 
     @property
     def held(self) -> Mapping[str, Lease]:
@@ -83,9 +88,17 @@ class Leases:
     async def take(self, accounts: Sequence[str], clock: Clock, timeout: float = 0.0) -> None:  # noqa: ASYNC109  # on the given clock
         """Take the leases of these accounts, waiting up to `timeout` seconds for others to release them.
 
-        StateLocked naming a holder otherwise. An account whose holder vanished is waited for until nothing that it
+        StateLocked naming a holder otherwise: then none is held. An account whose holder vanished is waited for until nothing that it
         marked can be sent any more, whatever the timeout; not if its process has ended on this machine.
         """
+        try:
+            await self._take(accounts, clock, timeout)
+        except BaseException:
+            with suppress(psycopg.Error):
+                self.release()
+            raise
+
+    async def _take(self, accounts: Sequence[str], clock: Clock, timeout: float) -> None:  # noqa: ASYNC109
         deadline = clock.monotonic() + timeout
         for account in sorted(set(accounts)):  # in one order for everybody: no two wait for each other
             while not self._try_lock(account):
@@ -103,26 +116,29 @@ class Leases:
         renewed = self._connection.execute(
             f"UPDATE {self._table} AS a SET renewed_at = clock_timestamp() "  # noqa: S608  # our own name
             "FROM unnest(%s::text[], %s::bigint[]) AS mine(account, epoch) "
-            "WHERE a.account = mine.account AND a.epoch = mine.epoch",
-            (accounts, epochs),
+            # The holder, too: in a copy of the database that was put back the same epoch can be somebody else's.
+            "WHERE a.account = mine.account AND a.epoch = mine.epoch AND a.holder = %s AND pg_backend_pid() = %s",
+            (accounts, epochs, self._holder, self._backend),
             prepare=True,
         ).rowcount
-        if renewed != len(accounts):
-            raise JournalBroken(
-                f"another run has taken over {self._lost(accounts, epochs)}",
-                "nothing more is sent; what was in flight is in doubt: runner doubt list",
-            )
+        if renewed == len(accounts):
+            return
+        lost = self._lost(accounts, epochs)
+        raise JournalBroken(
+            f"another run has taken over {lost}" if lost else "a pooler gave the session of this run to others",
+            "nothing more is sent; what was in flight is in doubt: runner doubt list",
+        )
 
     def go_on(self, connection: psycopg.Connection) -> None:
         """After a lost connection: prove over another one. JournalBroken if an account was taken meanwhile.
 
         Its place in the queue is taken again where it is free: whoever stands in it now waits for what was marked.
         """
-        self._connection = connection
-        for account in sorted(self._held):
-            self._try_lock(account)
+        self._connection, self._backend = connection, backend_of(connection)
         with connection.transaction():
             self.prove()
+        for account in sorted(self._held):
+            self._try_lock(account)
 
     def release(self) -> None:
         """Let others in; harmless when done twice, or after the connection broke."""
@@ -170,23 +186,32 @@ class Leases:
         return Lease(account, row[0], before.project if other and before else None)
 
     def _taken(self, account: str) -> str:
-        url = account.partition("#")[0]
-        row = self._row(account)
+        what, row = _in_words(account), self._row(account)
         if row is None or row.holder is None:
-            return f"the account at {url} is taken by another run"
+            return f"{what} is taken by another run"
         since = to_the_second(row.taken_at)
         where = "" if row.project == self._address.schema else f" of project {row.project}"
-        return f"the account at {url} is taken by {row.holder}{where}, since {since}"
+        return f"{what} is taken by {row.holder}{where}, since {since}"
 
     def _lost(self, accounts: Sequence[str], epochs: Sequence[int]) -> str:
         now: dict[str, int] = dict(
             self._connection.execute(
-                f"SELECT account, epoch FROM {self._table} WHERE account = ANY(%s)",  # noqa: S608  # our own name
-                (list(accounts),),
+                f"SELECT account, epoch FROM {self._table} WHERE account = ANY(%s) AND holder = %s",  # noqa: S608  # our own name
+                (list(accounts), self._holder),
             ).fetchall()
         )
         mine = zip(accounts, epochs, strict=True)
-        return ", ".join(account.partition("#")[0] for account, epoch in mine if now.get(account) != epoch)
+        return ", ".join(_in_words(account) for account, epoch in mine if now.get(account) != epoch)
+
+
+def of_panel(name: str, address: Address) -> str:
+    """The lease of a panel's name in a project, beside that of its account: left-overs are known by it, whatever the key is."""
+    return f"panel {name} of project {address.schema}"
+
+
+def _in_words(account: str) -> str:
+    url, is_account, _ = account.partition("#")
+    return f"the account at {url}" if is_account else account
 
 
 def _key(account: str) -> int:

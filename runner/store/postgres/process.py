@@ -17,7 +17,15 @@ def has_ended(process: str) -> bool:
         boot, namespace, pid, _ = process.split("/")
     except ValueError:
         return False
-    return (boot, namespace) == _place() and process != _name_of(int(pid))
+    if (boot, namespace) != _place():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):  # somebody else's
+        pass
+    return _name_of(int(pid)) not in ("", process)  # it may be hidden from us
 
 
 def _name_of(pid: int) -> str:

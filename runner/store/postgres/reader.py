@@ -34,6 +34,7 @@ def looking_at(address: Address) -> Iterator[Reader | None]:
     try:
         with connect(address, "reads") as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute(f'SET LOCAL search_path = "{address.schema}"')  # behind a pooler, sessions change
             present = revision_of(connection, address)
             if present is not None:
                 refuse_unknown(present)

@@ -38,10 +38,17 @@ def ensure(connection: psycopg.Connection, address: Address) -> bool:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('bulk_order_runner'))")  # two first runs at once
         if _is_new_enough(revision_of(connection, address)):
             return False
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{address.schema}"')
+        make_schema(connection, address.schema)
         connection.execute(f'CREATE SEQUENCE IF NOT EXISTS "{address.schema}".state_serial')
         upgrade(core, PACKAGED.scripts)
     return True
+
+
+def make_schema(connection: psycopg.Connection, name: str) -> None:
+    """Make a schema that is not there: an administrator may have made it for a role that can't."""
+    row = connection.execute("SELECT to_regnamespace(%s) IS NULL", (f'"{name}"',)).fetchone()
+    if row and row[0]:
+        connection.execute(f'CREATE SCHEMA "{name}"')
 
 
 def _is_new_enough(present: str | None) -> bool:

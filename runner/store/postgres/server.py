@@ -10,7 +10,27 @@ from runner.core.values.text import clean
 from runner.store.postgres.address import Address
 
 _CONNECT_TIMEOUT = 10  # seconds
+_LOOKS = 3  # at who serves two connections: a busy pooler may give them two sessions for a while
 _DURABLE = ("on", "remote_apply")  # what synchronous_commit may be
+
+
+# For this session, whatever the server's, the database's or the role's defaults are; names that it does not know are left out.
+_SETTINGS = {
+    "default_transaction_isolation": "read committed",  # a lease that was taken meanwhile has to be seen
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",  # a panel may ask to wait for minutes
+    "idle_in_transaction_session_timeout": "0",
+    # A machine that is gone is noticed by the server, too, and its locks are free then.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_SET = (
+    "SELECT pg_catalog.set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted(name, value) "
+    "WHERE pg_catalog.current_setting(name, true) IS NOT NULL"
+)
 
 
 class Identity(NamedTuple):
@@ -26,22 +46,25 @@ class Identity(NamedTuple):
 
 def connect(address: Address, purpose: str) -> psycopg.Connection:
     """A connection in the project's schema, outside of any transaction; StateRefused if the server can't be reached."""
+    wanted = {"search_path": f'"{address.schema}"', **_SETTINGS}
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             address.conninfo,
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT,
             application_name=f"bulk-order-runner {purpose}",
-            options=f'-c search_path="{address.schema}"',
-            keepalives_idle=10,  # a peer that is gone is noticed after some 25 s, and its locks are free then
+            keepalives_idle=10,  # a server that is gone is noticed after some 25 s
             keepalives_interval=5,
             keepalives_count=3,
+            tcp_user_timeout=25_000,  # the same while a statement waits for its answer
         )
+        connection.execute(_SET, (list(wanted), list(wanted.values())))  # not at the start: poolers refuse it there
     except psycopg.Error as error:
         raise StateRefused(
             f"the state {address.shown} can't be reached: {in_words(error)}",
             "see that the server runs and that PGPASSWORD, PGSERVICE or ~/.pgpass fits; nothing was sent",
         ) from error
+    return connection
 
 
 def in_words(error: BaseException) -> str:
@@ -70,15 +93,24 @@ def refuse_unsafe(connection: psycopg.Connection, address: Address, again: Calla
             f"synchronous_commit is {synchronous_commit}, so that what was committed can be lost",
             "set it to on for this server, database or user",
         )
+    connection.execute(
+        "SELECT set_config('synchronous_commit', %s, false)", (synchronous_commit,)
+    )  # whatever is reloaded
     if backend != connection.info.backend_pid:
         with again() as other:
-            (second,) = other.execute("SELECT pg_backend_pid()").fetchone() or (None,)
-        if second == backend:
+            pairs = {(backend_of(connection), backend_of(other)) for _ in range(_LOOKS)}
+        if len(pairs) > 1 or any(one == two for one, two in pairs):
             _refuse(
                 address,
                 "a pooler in transaction mode is in between, and shares sessions",
                 "connect to the server itself, or to the pooler in session mode",
             )
+
+
+def backend_of(connection: psycopg.Connection) -> int:
+    """The process id, on the server, of who carries out statements of this connection now."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _refuse(address: Address, why: str, hint: str) -> None:

@@ -14,7 +14,7 @@ from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock, to_text
 from runner.store.disk.lock import Holder
 from runner.store.disk.paths import make_directory
-from runner.store.postgres.leases import Leases
+from runner.store.postgres.leases import Leases, of_panel
 from runner.store.postgres.schema import ensure
 from runner.store.postgres.server import connect, identity_of, in_words, refuse_unsafe
 from runner.store.read.runs import read_runs
@@ -67,7 +67,8 @@ async def acquire_shared(
         _refuse_another_history(connection, state)
         holder = Holder(os.getpid(), socket.gethostname(), getpass.getuser(), command, to_text(clock.now()))
         leases = Leases(connection, address, str(holder))
-        await leases.take(tuple(accounts.values()), clock, timeout)
+        names = (of_panel(panel, address) for panel in accounts)
+        await leases.take((*accounts.values(), *names), clock, timeout)
     except psycopg.Error as error:
         connection.close()
         raise StateRefused(f"the state {state} can't be locked: {in_words(error)}", "put the cause right") from error
@@ -92,7 +93,7 @@ def open_shared_writer(
         with connection.transaction():
             _begin(connection, begins=begins)
         writer = PostgresWriter(
-            connection, lock.leases, lock.panels, Beside(clock, spill, lambda: connect(address, "records outcomes"))
+            connection, lock.leases, lock.panels, Beside(clock, spill, lambda: _connect_again(state))
         )
         merged = None
         if spill.kept():
@@ -104,6 +105,17 @@ def open_shared_writer(
     except BaseException:
         spill.close()
         raise
+
+
+def _connect_again(state: SharedState) -> psycopg.Connection:
+    """To record outcomes; StateRefused where another server answers now."""
+    connection = connect(state.address, "records outcomes")
+    try:
+        _refuse_another_history(connection, state)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _others(leases: Leases) -> list[str]:

@@ -86,6 +86,7 @@ class PostgresWriter:
         self._panels = panels  # whose accounts are held: only their left-overs are this run's to judge
         self._run_id: str | None = None
         self._broken: str | None = None  # nothing is marked any more
+        self._unconfirmed: list[Mark] = []  # committed or not: nobody was told, and nothing was sent
 
     def commit(self, batch: Sequence[Operation]) -> list[Result]:
         """One result for each operation, in their order, all durable: its answer, or the error its caller must see.
@@ -123,7 +124,7 @@ class PostgresWriter:
         state, *facts = attempts.settle_row(settle)
         if state == AttemptState.REFUSED:
             state = AttemptState.NOT_SENT.value  # the same in money: a doubt has no way back to a refusal
-        with self._driver.transaction():
+        with self._transaction():
             self._driver.execute(_SETTLE_DOUBT, (state, *facts))
 
     def _is_lost(self, error: BaseException) -> bool:
@@ -190,13 +191,20 @@ class PostgresWriter:
 
     def _after_loss(self, batch: Sequence[Operation]) -> list[Result]:
         """The connection broke: what was marked in this batch, if it was, is not sent; outcomes are recorded if possible."""
-        marks = [one for one in batch if isinstance(one, Mark)]
-        if self._connect_again() and marks:
-            with suppress(psycopg.Error, JournalBroken), self._transaction():
-                columns = zip(*(_mark_row(mark)[: len(_KEY)] for mark in marks), strict=True)
-                at = to_text(self._clock.now())
-                self._driver.execute(_UNSENT, [at, _NOT_SENT, *map(list, columns), marks[-1].run_id])
+        self._unconfirmed = [one for one in batch if isinstance(one, Mark)]
+        self._take_back()
         return self._outcomes_only(batch)
+
+    def _take_back(self) -> None:
+        """Settle what was marked without an answer as not sent; where that fails, the next outcome tries again."""
+        if not self._unconfirmed or not self._connect_again():
+            return
+        with suppress(psycopg.Error, JournalBroken):
+            with self._transaction():
+                columns = zip(*(_mark_row(mark)[: len(_KEY)] for mark in self._unconfirmed), strict=True)
+                at = to_text(self._clock.now())
+                self._driver.execute(_UNSENT, [at, _NOT_SENT, *map(list, columns), self._unconfirmed[-1].run_id])
+            self._unconfirmed = []
 
     def _connect_again(self) -> bool:
         if not self._driver.closed and not self._driver.broken:
@@ -210,6 +218,7 @@ class PostgresWriter:
 
     def _outcomes_only(self, batch: Sequence[Operation]) -> list[Result]:
         """After a loss: outcomes, one by one, where the leases are still this run's; all else is refused."""
+        self._take_back()
         left: list[int] = []
         results: list[Result] = [self._broken_error() for _ in batch]
         for place, operation in enumerate(batch):
