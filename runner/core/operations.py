@@ -1,4 +1,4 @@
-"""What a journal records, as data: made by the engine, carried out by the store. Each names what comes back and what is refused.
+"""What a journal records, as data: made by the engine, carried out by the store. Each says what recording it returns and raises.
 
 Tuples, because two of them are made for every order. Times are UTC.
 """
@@ -31,13 +31,13 @@ class EndRun(NamedTuple):
 
 
 class DoubtLeftOvers(NamedTuple):
-    """Every attempt that an earlier run left in `sending` becomes `in_doubt`. Comes back with those attempts."""
+    """Every attempt that an earlier run left in `sending` becomes `in_doubt`. Returns those attempts."""
 
     at: datetime
 
 
 class Mark(NamedTuple):
-    """An attempt is about to be sent. Comes back with its id; MarkRefused if it must not be sent."""
+    """An attempt is about to be sent. Returns its id; raises MarkRefused if it must not be sent."""
 
     attempt: NewAttempt
     run_id: str
@@ -45,7 +45,7 @@ class Mark(NamedTuple):
 
 
 class Settle(NamedTuple):
-    """What the answer proved about an attempt in `sending`, once; SettleRefused if that can't be true."""
+    """What the answer proved about an attempt in `sending`, recorded once. Raises SettleRefused if that can't be true."""
 
     attempt_id: int
     outcome: Outcome
@@ -55,7 +55,7 @@ class Settle(NamedTuple):
 class Adopt(NamedTuple):
     """A person found the order of a doubt on the panel: it is placed.
 
-    Comes back with whether that is new; DecisionRefused if the attempt is not in doubt, or decided otherwise.
+    Returns True if that is new; raises DecisionRefused if the attempt is not in doubt, or decided otherwise.
     """
 
     attempt_id: int
@@ -64,21 +64,21 @@ class Adopt(NamedTuple):
 
 
 class NotPlaced(NamedTuple):
-    """A person says that a doubt bought nothing: a later run buys it. Comes back and is refused as `Adopt`."""
+    """A person says that a doubt bought nothing: a later run buys it. Returns and raises as `Adopt` does."""
 
     attempt_id: int
     decision: Decision
 
 
 class Abandon(NamedTuple):
-    """A person gives a doubt up: spent, and never bought again. Comes back and is refused as `Adopt`."""
+    """A person gives a doubt up: spent, and never bought again. Returns and raises as `Adopt` does."""
 
     attempt_id: int
     decision: Decision
 
 
 class Import(NamedTuple):
-    """An order that was bought elsewhere is placed. Comes back with its attempt's id; StateRefused if either is taken."""
+    """An order that was bought elsewhere is placed. Returns its attempt's id; raises StateRefused if the order or that id is taken."""
 
     attempt: NewAttempt
     panel_order_id: str
@@ -88,9 +88,9 @@ class Import(NamedTuple):
 
 
 class Rename(NamedTuple):
-    """Attempts get a new order id: (campaign, former id, new id), one after the other. Comes back with the rows renamed.
+    """Attempts get a new order id: (campaign, former id, new id), one after the other. Returns the number of rows renamed.
 
-    RenameRefused, and nothing renamed, if a former id and its new id both have attempts.
+    Raises RenameRefused, and renames nothing, if a former id and its new id both have attempts.
     """
 
     moves: Sequence[tuple[str, str, str]]
@@ -105,23 +105,23 @@ class Move(NamedTuple):
 
 
 class MoveOrders(NamedTuple):
-    """A person gives orders other addresses. Comes back with the rows moved.
+    """A person gives orders other addresses. Returns the number of rows moved.
 
-    StateRefused, and nothing moved, if their attempts are no longer those, or a new address has some.
+    Raises StateRefused, and moves nothing, if their attempts are no longer those, or a new address has some.
     """
 
     moves: Sequence[Move]
 
 
 class AskRefills(NamedTuple):
-    """Refills are about to be asked for. Comes back with their ids, in this order; StateRefused if one is open."""
+    """Refills are about to be asked for. Returns their ids, in this order; raises StateRefused if one is open."""
 
     attempt_ids: Sequence[int]
     at: datetime
 
 
 class SettleRefills(NamedTuple):
-    """The answers to requests in `asking`, once; StateRefused, for all, if one is not."""
+    """The answers to requests in `asking`, recorded once. Raises StateRefused, and records none, if one is not in `asking`."""
 
     settled: Sequence[RefillSettled]
     at: datetime
@@ -193,7 +193,7 @@ class Unprotect(NamedTuple):
 
 
 Deciding = Adopt | NotPlaced | Abandon
-Counted = Mark | Import | Rename | MoveOrders  # these come back with a number
+Counted = Mark | Import | Rename | MoveOrders  # these return a number
 Acknowledged = (
     BeginRun
     | EndRun
@@ -209,7 +209,7 @@ Acknowledged = (
     | CountStatusCalls
     | Protect
     | Unprotect
-)  # nothing comes back but that they are durable
+)  # these return nothing, once they are durable
 Operation = Deciding | Counted | Acknowledged | AskRefills | DoubtLeftOvers
 
 

@@ -1,4 +1,4 @@
-"""Does: one reconcile pass through ports, on one event loop. Marks come before sends.
+"""Carries out reconcile passes through ports, on one event loop. Marks come before sends.
 
 Not here: decisions that planning can make, SQL, HTTP, files.
 Begin at `run.apply`, `ports.Journal`, `ports.Panel`.

@@ -241,7 +241,7 @@ def _conclude(
 
 
 def _exit_code(result: ApplyResult, *, is_untried: bool) -> ExitCode:
-    """How a run ends whose plan could begin: not all is well unless everything that was to be done was."""
+    """Exit code of a run that began: OK only if everything planned was done."""
     if result.in_doubt:
         return ExitCode.IN_DOUBT
     if result.interrupted:

@@ -1,4 +1,4 @@
-"""Speaks: forms out, answers in. One client for each panel of panels.yaml.
+"""Makes the forms that panels are sent, and reads their answers. One client for each panel of panels.yaml.
 
 Not here: state, files, and decisions about orders.
 Begin at `client.PanelClient`, `forms.add`, `redact.Redactor`.

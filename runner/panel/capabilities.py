@@ -9,7 +9,7 @@ KEEP_ALIVE = "keep_alive"  # the ability to keep a connection that it promised t
 
 
 def lists_of(action: str) -> str:
-    """The ability to take many ids in one call of `action`. The action's own name is the ability to take it at all."""
+    """Return the name of the ability to take many ids in one call. The ability to take `action` at all has its own name."""
     return f"multi_{action}"
 
 

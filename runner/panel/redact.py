@@ -26,10 +26,11 @@ _END = (
 
 
 class Redactor:
-    """Replaces the key in every dress a server may echo it in, character by character, also mixed, in any case.
+    """Replaces the key in every encoding in which a server may echo it, in any case; each character may have another one.
 
-    Raw, percent-encoded, backslash escapes (JSON, Python, PHP), HTML references; each also applied twice. Goes too: a
-    key cut off by the end of the text, and plain pieces of 8 characters of it that don't look like padding.
+    It knows the raw key, percent-encoding, backslash escapes (JSON, Python, PHP) and HTML references, each also applied
+    twice. It also replaces a key that the end of the text cuts off, and plain pieces of 8 characters of it that don't
+    look like padding.
     """
 
     __slots__ = ("_is_odd", "_key", "_lowered", "_pattern", "_stubs")

@@ -69,7 +69,7 @@ class Actions(Sequence[Action]):
         self.add(action.order, _decision(action))
 
     def share(self, first: Action) -> Decision:
-        """A decision to `add` for orders of one campaign that differ from that of `first` in nothing but id and link."""
+        """Return a decision to `add` for many orders of one campaign: all that differ from `first` only in id and link."""
         decision = _decision(first)
         self._alike[id(decision)] = (decision, first)
         return decision

@@ -1,4 +1,4 @@
-"""Tells: plans, progress, results and ledgers, for people and for programs.
+"""Shows plans, progress, results and ledgers to people and to programs.
 
 Not here: decisions, sums that planning makes, and files, except for saved plans and the page's own templates.
 Begin at `model/model.py` (`ReportModel`), `wording.Amounts`.

@@ -182,10 +182,10 @@ async def _import(journal: Journal, run_id: str, one: Checked, signed: Signed) -
 async def _explain(
     journal: Journal, before: Recorded, fitting: Sequence[Checked], signed: Signed, balances: Mapping[str, Balance]
 ) -> None:
-    """Label what the books would miss in the balance: orders that were paid for before the runner first looked at it.
+    """Label the money of orders that were bought before the runner first read the balance.
 
-    What an import brings into the books has left the balance either since the first look, then it was unexplained and
-    is not any longer, or before: then the balance never showed it.
+    Otherwise it would show as unexplained: the balance never showed it, and the import brings it into the books. What
+    was bought since the first look is explained by the import itself.
     """
     owed: dict[str, Decimal] = {}  # by panel, what was paid for before
     for panel, balance in balances.items():

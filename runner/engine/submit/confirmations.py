@@ -1,8 +1,7 @@
 """Limits how many orders are out before a charge or the balance confirms their price, and judges each charge.
 
-Nothing is bought faster than it is confirmed: `planning.guards.send_window` bounds what is out. Only reads, and only
-what will be read anyway: the charges of what was bought, a hundred orders a call, and where a panel shows none, the
-balance.
+Nothing is bought faster than it is confirmed: `planning.guards.send_window` bounds what is out. It sends
+nothing; it reads charges a hundred at a time, or the balance where a panel shows no charges.
 """
 
 import asyncio
@@ -107,7 +106,7 @@ class Confirmations:
         return self._is_blind or (not self._fall.is_suspect and self._window.has_room())
 
     def shut(self) -> str:
-        """Why nothing will ever make room: no order of this run is left that may be confirmed. Empty where something may."""
+        """Why the window will stay full, because no order of this run can still be confirmed; empty if one can."""
         if self._has_room() or self._window.out > self._earlier:
             return ""
         name = self._panel.profile.name
@@ -177,7 +176,7 @@ class Confirmations:
         return list(dict.fromkeys(found))
 
     def _learn(self, order_id: str, bought: Bought, charge: Decimal) -> None:
-        """What an order cost is known: beside what the balance has confirmed of it, if it has."""
+        """Tell the balance check what an order really cost, without counting twice what the balance has confirmed."""
         is_open = order_id in self._silent or order_id in self._fresh
         self._fall.know(bought.cost if is_open else ZERO, charge if is_open else charge - bought.cost)
 

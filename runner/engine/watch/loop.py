@@ -161,7 +161,10 @@ class Watch:
         return self._outlook
 
     def _is_over(self, passed: PassResult, outlook: Outlook) -> bool:
-        """True once waiting brings nothing more; with an obstacle only when it has stood for some passes, unless it is the first."""
+        """True if waiting cannot help any more.
+
+        An obstacle counts once it has lasted several passes, or at once in the first pass.
+        """
         if self._sums.passes == 1 and passed.result.exit_code in (ExitCode.INVALID, ExitCode.GUARD):
             return True
         if passed.obstacle is not None:

@@ -131,7 +131,7 @@ def _refill(entry: Json, untold: str, redact: Redact) -> RefillAnswer:
 
 
 def refill_of_error(text: str, message: str) -> RefillAnswer:
-    """What an error about one order means: that it was refused, or, of a vague one, nothing."""
+    """Return what an error about one order means: a refusal, or nothing certain if its words are vague."""
     if _VAGUE.search(fold(text)):
         return RefillAnswer(state=RefillState.UNKNOWN, message=message)
     finality = finality_of(text) or Finality.LATER
@@ -204,7 +204,7 @@ def _is_taken(value: Json) -> bool:
 
 
 def cancel_of_error(text: str, message: str) -> CancelAnswer:
-    """What an error about one order means: that it was refused, or, of a vague one, nothing."""
+    """Return what an error about one order means: a refusal, or nothing certain if its words are vague."""
     says_why = text and not _VAGUE.search(fold(text))
     state = CancelState.REFUSED if says_why else CancelState.UNKNOWN
     return CancelAnswer(state=state, message=message or "an error without a text")

@@ -112,7 +112,7 @@ class CarefulConnector(aiohttp.TCPConnector):
         return None
 
     def _for_an_order(self, idle: deque[_Idle]) -> int | None:
-        """The place of the oldest that an order may go out on."""
+        """Return the place of the oldest idle connection that an order may go out on; None if there is none."""
         keep_alive, now = self._keep_alive, monotonic()
         most, longest = keep_alive.trusted
         earliest = now - longest
@@ -126,7 +126,7 @@ class CarefulConnector(aiohttp.TCPConnector):
         return self._searched(idle, now)
 
     def _searched(self, idle: deque[_Idle], now: float) -> int | None:
-        """As `_for_an_order`, for all idle ones: notes in `KeepAlive` which live, and closes those that are gone or of no use."""
+        """Do as `_for_an_order` with all that are idle; note in `KeepAlive` which live, and close those that are gone or of no use."""
         keep_alive, place = self._keep_alive, 0
         while len(idle) > 1 and now - idle[1][1] > LONGEST_IDLE:  # the one before it tells the same, and more
             idle[1][0].close()

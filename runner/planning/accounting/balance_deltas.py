@@ -98,10 +98,10 @@ def _fits_doubts(step: BalanceDelta, gone: Decimal) -> bool:
 
 
 def shown_first(recorded: Recorded, readings: Sequence[BalanceSeen], amount: Decimal) -> BalanceSeen | None:
-    """The look at which `amount` (came in; negative: went out) was first seen, as far as can be told.
+    """Return the look at which `amount` (positive: came in; negative: went out) was probably seen first.
 
-    The one whose step moved most like it, of those that no label is about; the last one where none moved that way.
-    None without readings.
+    That is the look whose step comes closest to it, leaving out steps that have a label. If no step moved that way, it
+    is the last look. None without readings.
     """
     labelled = {(label.panel, label.reading) for label in recorded.labels}
     best: tuple[Decimal, BalanceSeen] | None = None

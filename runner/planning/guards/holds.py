@@ -19,9 +19,10 @@ class Hold(NamedTuple):
 
 
 def hold(actions: Actions, held: Mapping[Key, Sequence[Hold]], key: Callable[[Order], Key]) -> list[Refusal]:
-    """Turn each purchase whose `key` is held into a blocked one, in place; refusals for the keys that have some.
+    """Turn each purchase whose `key` is held into a blocked one, in place; return a refusal for each hold.
 
-    The first hold of a key is the reason that its lines give, and each of them is a refusal. A key belongs to one campaign.
+    A blocked line gives the first hold of its key as its reason. Holds that block nothing are left out. A key belongs to
+    one campaign.
     """
     if not held:
         return []

@@ -71,7 +71,7 @@ def _old_prices(panel: str, recorded: Recorded, fresh_since: datetime | None) ->
 def _other_currency(
     campaign: Campaign, recorded: Recorded, balances: Mapping[str, Balance], profile: PanelProfile | None
 ) -> Iterator[Hold]:
-    """A switch of the account's currency holds until panels.yaml or the campaign names the new one."""
+    """Hold purchases if the account's currency is not the one that is named, or has changed and none is named."""
     balance = balances.get(campaign.panel)
     if balance is None:
         return
@@ -101,7 +101,7 @@ def _other_currency(
 
 
 def _is_same(named: str, billed: str | None) -> bool:
-    """Also where the panel names none: then a person's word is all there is."""
+    """True if both are one currency, or the panel names none: then a person's word is all there is."""
     return billed is None or named.upper() == billed.upper()
 
 

@@ -1,7 +1,7 @@
 """Forbids buying services that have changed: dearer, renamed, of another type, without a flag. Pure.
 
-What was looked at is the saved plan that is applied; else how the service was listed when `runner plan` was last run or
-the service last bought, whichever is later. So `runner plan` is the look that lets a changed service be bought again.
+A service is compared with the saved plan that is applied; without one, with how it was listed when `runner plan` was last
+run or the service last bought, whichever is later. So a changed service may be bought again after a `runner plan`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -30,15 +30,15 @@ class Window:
         return False
 
     def take(self) -> None:
-        """An order is about to be marked."""
+        """Count an order that is about to be marked."""
         self.out += 1
 
     def give_back(self) -> None:
-        """An order bought nothing, or its price is known and was not as expected: it opens nothing."""
+        """Count an order no longer: it bought nothing, or its price was not as expected. The window opens no further."""
         self.out -= 1
 
     def confirm(self, orders: int) -> None:
-        """The panel took for so many orders what was expected."""
+        """Count so many orders no longer, for which the panel took what was expected; the window may open further."""
         self.out -= orders
         if self._is_wanted:
             self._set(min(self.size + GROWTH * orders, self._most))
@@ -46,7 +46,7 @@ class Window:
                 self._is_wanted = False
 
     def close(self) -> None:
-        """Begin anew: the panel took something else than expected."""
+        """Begin anew, because the panel took something else than expected."""
         self._set(FIRST)
 
     def _set(self, size: int) -> None:

@@ -42,7 +42,7 @@ class OrderHistory(NamedTuple):
 
     @property
     def doubt(self) -> Attempt | None:
-        """The newest attempt that may exist; one that a run gave up on before one that is being sent."""
+        """The newest open doubt; if there is none, the attempt that is being sent; else None."""
         newest_first = self.doubts[::-1]
         given_up_on = (one for one in newest_first if one.state is AttemptState.IN_DOUBT)
         return next(given_up_on, newest_first[0] if newest_first else None)

@@ -39,12 +39,11 @@ class Shortfall(NamedTuple):
 def shortfalls(
     history: OrderHistory, policy: Policy, cancels: Mapping[int, Sequence[CancelRequest]]
 ) -> Iterator[Shortfall]:
-    """What is to be bought again of what stands for an order, in the order it was bought.
+    """Yield what is to be bought again of an order's standing attempts, in the order in which these were bought.
 
-    `policy.max_reorders` counts those of what was replaced since, too.
-
-    Never what was asked to be cancelled: that a panel did as it was told is no shortfall. And never more than the order
-    still lacks: what was bought again and was delivered after all makes up for what is short elsewhere.
+    An attempt that was asked to be cancelled is left out: a panel that did as it was told has no shortfall. No more
+    is bought again than the order still lacks: an attempt that was delivered after all makes up for a short one.
+    Reorders of attempts that were replaced since count against `policy.max_reorders`, too.
     """
     left = policy.max_reorders - _after_cancels(history, policy)
     lacking = _lacking(history.standing)
@@ -66,7 +65,7 @@ def shortfalls(
 
 
 def _after_cancels(history: OrderHistory, policy: Policy) -> int:
-    """How many reorders count as one after a cancellation: all but those of what is plainly a partial delivery."""
+    """Return how many reorders count against `policy.max_reorders`: not those of partial deliveries, if the policy wants these."""
     followed = (one for one in (*history.replaced, *history.standing) if one.id in history.followers)
     return sum(not (policy.on_partial is OnShort.REORDER and _is_partly_delivered(one)) for one in followed)
 
@@ -74,7 +73,7 @@ def _after_cancels(history: OrderHistory, policy: Policy) -> int:
 def is_untold(attempt: Attempt) -> bool:
     """True if it ended short, and the panel does not say by how much.
 
-    That all of a cancelled order is delivered says nothing either; a partial one of which nothing remains is complete.
+    A cancelled order of which nothing remains is untold, too; a partial one of which nothing remains is complete.
     """
     if not is_short(attempt) or missing_units(attempt):
         return False
@@ -87,6 +86,6 @@ def _is_partly_delivered(attempt: Attempt) -> bool:
 
 
 def _lacking(standing: Sequence[Attempt]) -> int:
-    """Units that were to be bought and are neither delivered nor on their way; what may be either counts as that."""
+    """Return the units that are still missing: those wanted, less those that were delivered or still may be."""
     wanted = sum(one.units for one in standing if one.kind is not AttemptKind.REORDER)
     return wanted - sum(one.units - (missing_units(one) if is_short(one) else 0) for one in standing)

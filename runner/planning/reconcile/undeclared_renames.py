@@ -1,8 +1,7 @@
 """Holds new orders that look like renames of missing ones, and tells of those with respelled links. Pure.
 
-A former order vanished if its campaign is given and lists it no longer, or if no file has its campaign any more. Of a
-campaign that vanished, all is meant where the state does not know the new one; else what kept its id, as files are
-merged.
+An order has vanished if its campaign is given and no longer lists it, or if no file has its campaign any more. In the
+second case the id counts too if the state knows the campaign of the new order, as when two files were merged.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ def hold_renamed(
     gone: Sequence[Attempt],
     others: Named | None = None,
 ) -> list[Refusal]:
-    """Turn new orders for the service and link of one that vanished into blocked ones, in place; a refusal for each campaign.
+    """Turn new orders for the service and link of one that vanished into blocked ones, in place; return a refusal for each campaign.
 
     `gone` are purchases that given campaigns list no longer. `others` names the campaigns of files that are not
     given; it is asked only when the state knows a campaign that is not given, and without it no campaign can have

@@ -168,7 +168,7 @@ def standing_of(address: str, history: OrderHistory, look: Look) -> Standing:
 
 
 def _not_bought(address: str, history: OrderHistory) -> Standing:
-    """The row of an order of which the panel can't be asked: it may exist, was refused, was not sent or never tried."""
+    """The row of an order whose status can't be asked for: it is in doubt, was refused, was not sent, or never tried."""
     last = history.doubt or (history.attempts[-1] if history.attempts else None)
     if last is None:
         return _standing(address, Sync.MISSING)
@@ -201,7 +201,7 @@ def _unlisted(
 
 
 def _standing(address: str, sync: Sync, message: str = "") -> Standing:
-    """An order of which the panel can't be asked."""
+    """The row of an order whose status can't be asked for."""
     return Standing(address, sync, Health.UNKNOWN, None, None, None, None, None, None, message)
 
 

@@ -58,13 +58,13 @@ def next_moment(
 
 
 def next_day(now: datetime, guards: Iterable[str]) -> Iterator[Moment]:
-    """The next UTC day, if a budget of this one is among the guards that hold something back."""
+    """Yield the start of the next UTC day, if the cap of a day is among the guards that hold something back."""
     if DAY_CAP in guards:
         yield Moment(day_after(now), f"a new day's {DAY_CAP}")
 
 
 def settling(recorded: Recorded, profiles: Mapping[str, PanelProfile], now: datetime) -> Iterator[Moment]:
-    """The moments at which doubts can no longer appear by themselves on their panels, of those that still may."""
+    """Yield a moment for each doubt that may still appear on its panel by itself: the one from which it no longer can."""
     for one in recorded.each():
         if one.is_open_doubt:
             profile = profiles.get(one.panel)

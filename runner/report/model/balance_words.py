@@ -22,7 +22,7 @@ class Meaning(NamedTuple):
 
 
 def of_balance(accounts: Sequence[Account]) -> Meaning:
-    """Since when the balance is known; of several panels, since when all of it is."""
+    """Say when the balance was read; of several panels, when the first of them was."""
     seen = [one.seen_at for one in accounts if one.seen_at is not None]
     if not seen:
         return Meaning("as the panel said last")
@@ -33,7 +33,7 @@ def of_balance(accounts: Sequence[Account]) -> Meaning:
 
 
 def of_unexplained(ledger: Ledger) -> Meaning:
-    """What the whole of it is; of several panels, each account says its own."""
+    """Say what the unexplained amount is. With several panels that is the sum alone: each account has a sentence of its own."""
     if len(ledger.accounts) == 1:
         return of_account(ledger.accounts[0])
     return _of_amount(ledger.unexplained)

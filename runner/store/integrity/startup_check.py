@@ -158,7 +158,7 @@ def refuse_unless_sealed(paths: StatePaths, seals: Container[str]) -> None:
 
 
 def missing_rows(connection: sqlite3.Connection, evidence: Evidence, present: Lineage | None) -> str:
-    """How many attempts are missing from between the others; empty if none: their numbers have the gaps they had."""
+    """Say how many attempts are missing from between the others; empty if none. Gaps that a witness knows of are no loss."""
     attempts, newest = connection.execute("SELECT count(*), coalesce(max(id), 0) FROM attempts").fetchone()
     for _, mark, _ in evidence.witnesses:
         gaps = (0 if mark.newest is None else mark.newest.id) - mark.attempts

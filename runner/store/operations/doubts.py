@@ -24,7 +24,7 @@ _MEANINGS: dict[type[Deciding], tuple[DecisionKind, AttemptState]] = {
 
 
 def doubt_left_overs(connection: Connection, at: datetime, panels: Collection[str] | None = None) -> list[Attempt]:
-    """Every attempt in `sending` is in doubt from now on; those attempts. `panels`: at these alone; None: at all."""
+    """Put every attempt in `sending` in doubt, and return them. `panels`: only those at these panels; None: all."""
     columns = [attempts.c[name] for name in Attempt._fields]
     sending = attempts.c.state == AttemptState.SENDING
     if panels is not None:

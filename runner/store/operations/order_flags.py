@@ -37,7 +37,7 @@ _IMPORT = (
 
 
 def protect(connection: "Connection", operation: Protect) -> None:
-    """Orders that are protected from now on; those that are stay so since when they are."""
+    """Protect these orders; one that is protected already keeps its date."""
     _many(connection, _PROTECT, [(*order, to_text(operation.at)) for order in operation.orders])
 
 
@@ -69,7 +69,7 @@ def _many(connection: "Connection", statement: str, rows: list[tuple[str, ...]])
 
 
 def import_order(connection: "Connection", operation: Import) -> int:
-    """An attempt that is placed; its id."""
+    """Insert a placed attempt; return its id."""
     new, at = operation.attempt, to_text(operation.at)
     row = (
         *(new.campaign, new.order_id, new.kind.value, new.slot, new.panel, new.service, new.link),

@@ -1,8 +1,8 @@
 """Merges into an older copy of the state what another record knows and the copy does not: attempts and decisions.
 
-A purchase gets there as a doubt for a person, not as truth, unless a doubt holds its service and link already: then
-as placed, if it was, so that it is polled and seen. What a person has decided stands. What was asked about attempts,
-and seen of them, is in `merge_requests`.
+A purchase becomes a doubt in the copy, for a person to decide. If another doubt has its service and link already, a
+purchase that was placed stays placed, so that it is polled and seen. What a person has decided stands. `merge_requests`
+merges what was asked about attempts, and what was seen of them.
 """
 
 import sqlite3

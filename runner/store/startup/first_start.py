@@ -1,4 +1,4 @@
-"""Says whether a new state may begin: a missing one looks the same, so a new one is an explicit act.
+"""Decides whether a new state may be created. A lost state looks like none, so that creation must be asked for.
 
 A run that speaks with real panels goes on with a state that has been begun for them; else it needs a permit (`runner
 init`) or `--new-state`, and no trace of an older life. The sandbox sells nothing: a state that knows it alone begins

@@ -52,7 +52,7 @@ class Wanted:
         return None
 
     def _concerns(self, known: Known, *, panels: frozenset[str]) -> bool:
-        """True for a state of one of the campaigns, or of one of `panels`; and where that is not known."""
+        """True if a state knows one of the campaigns or one of `panels`, or if either side's campaigns are not known."""
         if not known.is_begun or known.is_damaged:
             return False
         if not self.campaigns or not known.campaigns:

@@ -13,7 +13,7 @@ _OURS = ("runner.lock", "lineage.json")  # one of them is in every folder of a s
 
 
 def belongs_to_a_state(path: Path, states: Iterable[StatePaths]) -> bool:
-    """True for a file of `states`, there or not, and for what another state would miss: by any name, through any link."""
+    """True for a file of `states`, even if it does not exist, and for a file of any other state; by any name, through any link."""
     real = Path(os.path.realpath(path))
     identity = file_id(real)
     for paths in states:

@@ -14,11 +14,11 @@ _MEMORY = 0.95  # weight of the past after one more commit: some twenty of them 
 
 
 class GroupSize:
-    """Small groups while the thread waits for a slow panel, large ones while it is busy.
+    """Makes groups small while the thread waits for a slow panel, and large while it is busy.
 
-    With time to spare, whoever told something goes on at once; and answers that came in one burst are spread over
-    time, or they would come, and wait together, for ever. Without, commits are what costs time: the more share one
-    the better.
+    While there is time to spare, small commits let each caller go on at once. They also spread the answers of a burst
+    over time, which would else come and wait together for ever. While there is none, commits are what costs time, and
+    the more operations share one the better.
     """
 
     def __init__(
