@@ -20,7 +20,7 @@ from runner.planning.plan import DueCancel
 
 
 async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[RequestResult]:
-    """Ask to cancel placed attempts that a person named, then look once how they stand; what became of each request.
+    """Ask to cancel placed attempts that a person named, then look once how they stand; return what became of each request.
 
     Raises `PanelUnreachable` or `KeyRejected` before anything was asked.
     """
@@ -35,7 +35,7 @@ async def cancel_orders(session: Session, attempts: Sequence[Attempt]) -> list[R
 async def ask_cancels(
     session: Session, due: Iterable[DueCancel], stopped: Collection[str] = frozenset()
 ) -> list[RequestResult]:
-    """Ask for `due` in calls of 100, all panels side by side; what became of each that was asked for.
+    """Ask for `due` in calls of 100, all panels side by side; return what became of each.
 
     A panel of `stopped` is asked nothing. On each other it ends early, with the rest left for a later run, when the run
     should end, when nothing of a call was answered, and when the answer was not about the orders.
@@ -73,7 +73,7 @@ async def _ask_panel(session: Session, panel: Panel, due: Sequence[DueCancel]) -
 
 
 async def _ask(session: Session, panel: Panel, batch: Sequence[DueCancel], results: list[RequestResult]) -> bool:
-    """One call, one record for all of a batch; False if there is no use in going on."""
+    """Make one call and one record for a batch; return False if there is no use in going on."""
     at = session.clock.now()
     answers = await panel.cancel([one.panel_order_id for one in batch])
     requests = []

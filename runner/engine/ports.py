@@ -88,7 +88,7 @@ class Panel(Protocol):
         """Send one order, once, and say what the answer proves. Nothing is written after `send_before`."""
 
     async def refill(self, order_ids: Iterable[str], *, send_before: float = math.inf) -> Mapping[str, RefillAnswer]:
-        """Ask for refills, once: what became of each request. Nothing is written after `send_before`."""
+        """Ask for refills, once; return what became of each request. Nothing is written after `send_before`."""
 
     async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
-        """Ask to cancel, which may be repeated: what became of each request."""
+        """Ask to cancel, which may be repeated; return what became of each request."""

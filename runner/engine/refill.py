@@ -25,7 +25,7 @@ LOST_AFTER = timedelta(
 
 
 async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) -> list[RequestResult]:
-    """Ask for `due` refills of one panel in calls of 100; what became of each that was asked for.
+    """Ask for `due` refills of one panel in calls of 100; return what became of each.
 
     Ends early, with the rest left for a later run, when the run should end, when nothing of a call was answered, and
     when the panel's answer was not about the orders.
@@ -38,7 +38,7 @@ async def ask_refills(session: Session, panel: Panel, due: Sequence[DueRefill]) 
 
 
 async def _ask(session: Session, panel: Panel, batch: Sequence[DueRefill], results: list[RequestResult]) -> bool:
-    """One mark, one call, one record for all of a batch; False if there is no use in going on."""
+    """Make one mark, one call and one record for a batch; return False if there is no use in going on."""
     journal, clock = session.journal, session.clock
     send_before = journal.send_before()
     try:

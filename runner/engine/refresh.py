@@ -97,7 +97,7 @@ def _is_older(catalogue: Catalogue, age: timedelta, now: datetime) -> bool:
 
 
 async def _refresh_catalogue(session: Session, panel: Panel, *, known: bool) -> None:
-    """An unreadable list keeps the former one, for showing, and says so (docs/protocol.md, Services): nothing is bought by it."""
+    """Read the list; if it is unreadable, tell so and keep the former one to be shown, not to buy by (docs/protocol.md, Services)."""
     try:
         catalogue = await panel.services(session.clock.now())
     except KeyRejected:

@@ -157,7 +157,7 @@ def _bought_by(plan: Plan) -> list[tuple[str, Part | None, Decimal | None]]:
 async def _submit(
     session: Session, request: PlanRequest, plan: Plan, recorded: Recorded, actions: Sequence[Action]
 ) -> list[Submission]:
-    """All panels side by side; a stop on one does not touch the others."""
+    """Send to all panels side by side; a stop on one does not touch the others."""
     committed = committed_now(session, request.campaigns, recorded, session.clock.now())
     caps = allowance(request.campaigns, committed, plan)
     by_panel: dict[str, list[Purchase]] = {}
@@ -180,7 +180,7 @@ async def _submit(
 
 
 async def _refill(session: Session, plan: Plan, submissions: Sequence[Submission]) -> list[RequestResult]:
-    """All panels side by side; a panel that placing stopped on (a doubt, its key, its funds) is not asked anything more."""
+    """Ask all panels side by side, but not one that placing stopped on (a doubt, its key, its funds)."""
     stopped = {submission.panel for submission in submissions if submission.stopped}
     by_panel: dict[str, list[DueRefill]] = {}
     for due in plan.refills:
@@ -202,7 +202,7 @@ def _purchases(plan: Plan, recorded: Recorded, actions: Sequence[Action]) -> lis
 
 
 def _balance_before(panel: str, committed: Committed) -> Decimal | None:
-    """What the account held before the first order; None if it can't be compared later: two names spend from it."""
+    """Return what the account held before the first order; None if it can't be compared later, as two names spend from it."""
     seen = committed.balances.get(panel)
     return None if seen is None or len(committed.accounts.names(panel)) > 1 else seen.amount
 

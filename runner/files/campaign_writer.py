@@ -12,7 +12,7 @@ _SCHEMA = "# yaml-language-server: $schema=../schemas/campaign.schema.json\n"
 
 
 def named_rows(rows: Sequence[BoughtRow]) -> list[BoughtRow]:
-    """The same rows, with an id wherever one is needed: for pages that were ordered for more than once.
+    """Give an id to each row that needs one, because its page was ordered for more than once.
 
     Such an order is named after its panel order id, which is unique on its panel.
     """

@@ -191,7 +191,7 @@ class PanelClient:
         return outcome
 
     async def refill(self, order_ids: Iterable[str], *, send_before: float = math.inf) -> Mapping[str, RefillAnswer]:
-        """Ask for refills, in calls of 100: what became of each request. Never asked again once a byte may have left."""
+        """Ask for refills, in calls of 100; return what became of each request. Never asked again once a byte may have left."""
         return await self._upkeep.refill(order_ids, send_before)
 
     async def refill_statuses(self, refill_ids: Iterable[str]) -> Mapping[str, RefillStatusAnswer]:
@@ -199,5 +199,5 @@ class PanelClient:
         return await self._upkeep.refill_statuses(refill_ids)
 
     async def cancel(self, order_ids: Iterable[str]) -> Mapping[str, CancelAnswer]:
-        """Ask to cancel, in calls of 100: what became of each request. Only `status` tells whether it was cancelled."""
+        """Ask to cancel, in calls of 100; return what became of each request. Only `status` tells whether it was cancelled."""
         return await self._upkeep.cancel(order_ids)

@@ -45,7 +45,7 @@ class UpkeepCalls:
         self._redact = redact
 
     async def refill(self, order_ids: Iterable[str], send_before: float) -> dict[str, RefillAnswer]:
-        """What became of each request, in calls of 100. No request is repeated once a byte of it may have left.
+        """Ask in calls of 100; return what became of each request. None is repeated once a byte of it may have left.
 
         Nothing is written after `send_before`, by `awake_or_asleep`.
         """
@@ -55,7 +55,7 @@ class UpkeepCalls:
     async def _refill(
         self, send_before: float, order_ids: Sequence[str], found: dict[str, RefillAnswer]
     ) -> RefillAnswer | None:
-        """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
+        """Note answers in `found`, by one call or one for each id; return what hinders all further requests, or None."""
         lacking = self._reader.lacking
         if len(order_ids) > 1 and lists_of(_REFILL) not in lacking:
             told = await self._ask_refill(order_ids, send_before)
@@ -106,7 +106,7 @@ class UpkeepCalls:
         return found
 
     async def cancel(self, order_ids: Iterable[str]) -> dict[str, CancelAnswer]:
-        """What became of each request, in calls of 100. Repeated while no answer comes, as cancelling twice changes nothing.
+        """Ask in calls of 100; return what became of each request. Repeats calls without an answer: cancelling twice changes nothing.
 
         A panel that does not take the list is asked once more for each order alone.
         """
@@ -116,7 +116,7 @@ class UpkeepCalls:
         return await _each(order_ids, self._cancel, obstacle)
 
     async def _cancel(self, order_ids: Sequence[str], found: dict[str, CancelAnswer]) -> CancelAnswer | None:
-        """One call, or one for each id, noted in `found`; what stands in the way of all further requests, or None."""
+        """Note answers in `found`, by one call or one for each id; return what hinders all further requests, or None."""
         try:
             if lists_of(_CANCEL) not in self._reader.lacking:
                 told = await self._ask_cancel(forms.cancel(order_ids), order_ids)
@@ -161,7 +161,7 @@ async def _each(
     ask: Callable[[Sequence[str], dict[str, Answer]], Awaitable[Answer | None]],
     obstacle: Answer | None,
 ) -> dict[str, Answer]:
-    """What became of each request, asked for in batches until there is an obstacle; that is the answer to all others."""
+    """Ask in batches until there is an obstacle, which answers all others; return what became of each request."""
     found: dict[str, Answer] = {}
     for batch in in_batches(dict.fromkeys(order_ids), BATCH):
         if obstacle is None:
@@ -190,7 +190,7 @@ def _note(
 
 
 def _cancel_refused(trouble: Trouble) -> CancelAnswer:
-    """What became of one request of which the whole answer is an error."""
+    """Return what became of a request if the whole answer is an error."""
     if trouble.kind is TroubleKind.UNREADABLE:
         return CancelAnswer(state=CancelState.UNKNOWN, message=trouble.message)
     return refill_answers.cancel_of_error(trouble.message, trouble.message)

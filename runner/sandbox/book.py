@@ -243,7 +243,7 @@ class Book:
     # Orders
 
     def place(self, draft: Draft, now: float) -> int:
-        """Insert and charge one order; its id."""
+        """Insert and charge one order; return its id."""
         return self._insert(draft, now, self._clock.now().timestamp())
 
     def _insert(self, draft: Draft, created: float, received: float) -> int:
@@ -344,7 +344,7 @@ class Book:
         ]
 
     def ask_refill(self, order_id: int, now: float) -> int:
-        """Record a refill request; its id."""
+        """Record a refill request; return its id."""
         cursor = self._sql.execute("INSERT INTO refills (order_id, requested) VALUES (?, ?)", (order_id, now))
         return int(cursor.lastrowid or 0)
 

@@ -48,7 +48,7 @@ def connect_reader(paths: StatePaths) -> sqlite3.Connection:
 
 
 def knowing_pages(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """The same connection, whose statements can ask for `page_key(link)`: a state holds links as they were written."""
+    """Return the connection, whose statements can ask for `page_key(link)` now: a state holds links as they were written."""
     connection.create_function("page_key", 1, page_key, deterministic=True)
     return connection
 

@@ -31,7 +31,7 @@ def project() -> Path:
 
 
 def project_of(folder: Path) -> Path:
-    """The same for another folder; also relative to the working directory."""
+    """Find the project of another folder; its path is relative to the working directory, too."""
     start = folder.resolve()
     trusted = {0, os.geteuid(), start.stat().st_uid}
     for up in (start, *start.parents):
@@ -100,7 +100,7 @@ DIRECTORY = click.option(
 
 
 def with_directory(command: click.Command) -> click.Command:
-    """The same command; it and its subcommands accept -C too."""
+    """Return the command, which accepts -C from now on, with its subcommands."""
     if all(one.name != "standing_in" for one in command.params):
         DIRECTORY(command)
     if isinstance(command, click.Group):

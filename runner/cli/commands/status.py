@@ -135,7 +135,7 @@ def _money_warnings(
 
 
 def _listed_money_warnings(settings: Settings, recorded: Recorded, now: datetime) -> list[str]:
-    """The same for a command without FILES: for the campaigns of the project that can be read."""
+    """Return the money warnings of a command without FILES: of the project's campaigns, as far as they can be read."""
     try:
         inputs, _ = read_inputs(settings)
     except InvalidInput:  # there are none

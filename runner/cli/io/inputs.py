@@ -142,12 +142,12 @@ def admit_run(settings: Settings, inputs: Inputs, command: str, panels: Collecti
 
 
 def show_diagnostics(settings: Settings, diagnostics: Collection[Diagnostic]) -> None:
-    """One line each on stderr."""
+    """Show each on stderr, in one line."""
     render_diagnostics(diagnostics, settings.stderr())
 
 
 def located(plan: "Plan", campaigns: Collection[Campaign]) -> "Plan":
-    """The same plan; its problems have the line and column of the values that they are about."""
+    """Return the plan with the line and column of the values that its problems are about."""
     if not plan.problems:
         return plan
     from runner.files.campaign.places import located as found

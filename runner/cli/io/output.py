@@ -9,7 +9,7 @@ from runner.report.terminal.style import attention
 
 
 def show(settings: Settings, as_json: Callable[[], Iterable[str]], as_text: Callable[[Screen], None]) -> None:
-    """A result on stdout, in the format asked for. What becomes of it there: see `cli.process.streams`.
+    """Write a result on stdout, in the format asked for. What becomes of it there: see `cli.process.streams`.
 
     `as_json` gives the text of a document, piece by piece.
     """
@@ -21,6 +21,6 @@ def show(settings: Settings, as_json: Callable[[], Iterable[str]], as_text: Call
 
 
 def show_warnings(settings: Settings, warnings: Iterable[str]) -> None:
-    """One line each on stderr: documents have fixed keys."""
+    """Show each in one line on stderr: documents have fixed keys."""
     for warning in warnings:
         settings.stderr().line(attention("warning:"), warning)

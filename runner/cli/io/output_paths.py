@@ -95,7 +95,7 @@ class _Known:
 
 
 def _identity(path: Path) -> object:
-    """Equal for two names of one file: device and inode, or the real path of a file that does not exist."""
+    """Return what is equal for two names of one file: device and inode, or the real path of a file that does not exist."""
     try:
         found = path.stat()
     except OSError:

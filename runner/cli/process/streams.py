@@ -99,7 +99,7 @@ def note_lost(words: str) -> None:
 
 
 def complain(message: str, hint: str = "") -> None:
-    """One line on stderr, and the next step on a second."""
+    """Write one line on stderr, and the next step on a second."""
     click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
     if hint:
         click.echo(f"  next: {hint}", err=True)

@@ -37,7 +37,7 @@ class Consent:
         self._campaigns: Sequence[Campaign] = ()
 
     def begin(self, campaigns: Sequence[Campaign], *, is_off: bool) -> None:
-        """A pass over `campaigns` begins."""
+        """Take note that a pass over `campaigns` begins."""
         self._campaigns = campaigns
         self.is_off = is_off
 

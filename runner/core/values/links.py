@@ -22,7 +22,7 @@ _PLAIN_BEHIND_SITE = re.compile(rf"([A-Za-z]++://[^/?#]++)({_TAIL})").fullmatch
 
 
 def page_key(link: str) -> str:
-    """What is equal for all spellings of one page: another link, in the one form that RFC 3986 and IDNA lead to.
+    """Return the key that all spellings of one page share: the link in the one form that RFC 3986 and IDNA lead to.
 
     Scheme and host are lower case, the host in its ASCII form; the scheme's own port, dot segments, an empty query and
     the fragment are gone; an empty path is `/`; percent-encoding is in capitals, and only where the place needs it.
@@ -44,7 +44,7 @@ def _canonical(link: str) -> str:
 
 @lru_cache
 def _canonical_site(site: str) -> str:
-    """The same of a link up to its path: many links are on one site."""
+    """Return the key of what stands before the path of a link; remembered, as many links are on one site."""
     return _by_library(f"{site}/")[:-1]
 
 

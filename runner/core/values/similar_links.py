@@ -19,9 +19,9 @@ _BEFORE_QUERY = re.compile(r"[?&](?:utm_|fbclid|gclid|msclkid|igsh|mibextid|si\b
 
 
 def loose_key(key: str) -> str:
-    """What is equal for links that are probably one page.
+    """Return a key that is equal for links which are probably one page.
 
-    Gone are the scheme, `www.`, `m.` and `mobile.`, slashes and an index page at the end of the path, and parameters
+    It lacks the scheme, `www.`, `m.` and `mobile.`, slashes and an index page at the end of the path, and parameters
     that only track; the other parameters are sorted, and a `+` in them is a space.
     """
     site, path, query = _parts(key)
@@ -34,7 +34,7 @@ def loose_key(key: str) -> str:
 
 @lru_cache
 def loose_site(site: str) -> str:
-    """The same of a host with its port."""
+    """Return such a key for a host with its port."""
     labels = _LABELS(site)
     return site[labels.end() :] if labels else site
 
@@ -45,7 +45,7 @@ def site_of(key: str) -> str:
 
 
 def difference(one: str, other: str) -> str:
-    """What tells two keys of one `loose_key` apart, in words: `www. and the slash at the end`."""
+    """Say how two keys with one `loose_key` differ: `www. and the slash at the end`."""
     told = []
     if one.partition(":")[0] != other.partition(":")[0]:
         told.append("http and https")

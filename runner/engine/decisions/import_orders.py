@@ -154,7 +154,7 @@ def _judged(
 async def record(
     journal: Journal, run_id: str, checked: Sequence[Checked], signed: Signed, balances: Mapping[str, Balance]
 ) -> int:
-    """Record those that fit, as a run of its own; how many. `balances` are what the panels held just before.
+    """Record those that fit, as a run of its own; return how many. `balances` are what the panels held just before.
 
     StateRefused if one was taken meanwhile; those recorded before it stay, and the same call again does the rest.
     """

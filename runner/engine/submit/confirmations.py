@@ -129,26 +129,26 @@ class Confirmations:
         return self._rounding.up(purchase.cost) if self._rounding.is_seen else purchase.cost
 
     def mark(self, cost: Decimal) -> None:
-        """An order is about to be sent, in a reserved place."""
+        """Note that an order is about to be sent, in a reserved place."""
         self._on_the_way += 1
         self._sent += 1
         self._fall.send(cost)
 
     def unmark(self, cost: Decimal) -> None:
-        """The order surely bought nothing."""
+        """Note that the order surely bought nothing."""
         self._on_the_way -= 1
         self._sent -= 1
         self._fall.know(cost, ZERO)
 
     def place(self, order_id: str, bought: Bought) -> None:
-        """The panel gave an order id, and that is on the disk."""
+        """Note that the panel gave an order id, and that this is on the disk."""
         self._on_the_way -= 1
         self._fresh[order_id] = self._uncharged[order_id] = bought
         if self._waiters or len(self._fresh) >= self._window.batch:  # else nothing is due: most orders end here
             self._look()
 
     def conclude(self, attempts: Mapping[int, Attempt], balance: Decimal | None) -> list[str]:
-        """Judge, after the last poll, what had shown no charge before; what was charged otherwise than expected.
+        """Judge, after the last poll, what had shown no charge before; return what was charged otherwise than expected.
 
         Where charges are still missing, the last `balance` must explain them.
         """
@@ -241,7 +241,7 @@ class Confirmations:
         self._opened.set()
 
     async def _read_charges(self, batch: dict[str, Bought]) -> None:
-        """Ask for the charges of a batch; what shows none is silent from now on."""
+        """Ask for the charges of a batch; note orders that show none as silent."""
         session = self._session
         self._silent |= batch  # also if the call fails
         if self._panel.polls_left() == 0:  # the day's calls are used up: the balance may still tell
@@ -308,14 +308,14 @@ class Confirmations:
         return self._verdicts[key]
 
     def _settle(self, order_id: str, bought: Bought, charge: Decimal) -> None:
-        """An order's charge is known: it counts where it is higher than what was expected."""
+        """Take in the charge of an order; if it is higher than expected, it counts against the caps."""
         self._learn(order_id, bought, charge)
         del self._silent[order_id]
         if overdrawn := self._count(bought, charge):
             self._stop(overdrawn)
 
     def _count(self, bought: Bought, charge: Decimal) -> str:
-        """Count a charge against the caps where it is higher than what was expected; which cap is overdrawn, or nothing."""
+        """Count a charge against the caps if it is higher than expected; return which cap is overdrawn, or nothing."""
         if charge <= bought.cost:
             return ""
         campaign, panel = bought.purchase.order.campaign, bought.purchase.panel
@@ -324,7 +324,7 @@ class Confirmations:
         return overdrawn
 
     def _mischarged(self, wrong: Mischarge) -> None:
-        """No more of the service; no more on the panel once several of its services are charged wrongly."""
+        """Buy no more of the service, and nothing on the panel once several of its services are charged wrongly."""
         self.is_overcharged = self.is_overcharged or wrong.is_high
         self._window.close()
         if wrong.service in self.stopped:

@@ -31,7 +31,7 @@ def load_counts(path: Path) -> tuple[dict[str, int], tuple[Diagnostic, ...]]:
 
 
 def read_counts(stream: TextIO, findings: Findings) -> dict[str, int]:
-    """The same of an open file; what is wrong goes to `findings`. Broken and OSError pass through."""
+    """Read the counts of an open file; what is wrong goes to `findings`. Broken and OSError pass through."""
     counts: dict[str, int] = {}
     rows = read_rows(stream, findings.error, _CODE)
     _, header = next(rows, (1, None))

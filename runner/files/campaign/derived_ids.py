@@ -36,7 +36,7 @@ def derived_id(service: str, link: str) -> str:
 
 
 def derived_ids(services: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """The same for several orders whose links are their own keys, in half the time."""
+    """Return the `derived_id` of each of several orders whose links are their own keys, in half the time."""
     lines = "\n".join(keys) + "\n"
     slugs = _quick_slugs(lines, len(keys)) if keys else None
     if slugs is None:

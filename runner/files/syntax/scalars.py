@@ -53,7 +53,7 @@ def plain_value(text: str) -> Value:
 
 
 def plain_text(text: str) -> str | bool | None:
-    """The same where text is wanted: numbers of all kinds stay text, only true, false and null do not."""
+    """Return a scalar where text is wanted: numbers of all kinds stay text, only true, false and null do not."""
     return SPECIAL_TEXTS.get(text, text)
 
 

@@ -64,7 +64,7 @@ class CheckedFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fill `buffer` with the next bytes, checked and hashed; how many there were."""
+        """Fill `buffer` with the next bytes, checked and hashed; return how many there were."""
         count = self._file.readinto(buffer) or 0
         piece = bytes(memoryview(buffer)[:count])
         if not self._size and (name := next((name for mark, name in _ENCODINGS if piece.startswith(mark)), None)):

@@ -27,14 +27,14 @@ class PriceList:
         self._lines: dict[str, list[Service]] = {}  # all of each id that came more than once
 
     def add_page(self, page: PricePage) -> None:
-        """The lines of one more page."""
+        """Add the lines of one more page."""
         self.rows += page.rows
         self.skipped += page.rows - len(page.lines)
         for line in page.lines:
             self.add(line)
 
     def add(self, line: Service) -> None:
-        """One more line."""
+        """Add one more line."""
         known = self.services.get(line.id)
         if known is None:
             self.services[line.id] = line
@@ -48,7 +48,7 @@ class PriceList:
 
 
 def stricter(one: Service, other: Service) -> Service:
-    """Two lines of a service as one under which neither is broken: the dearer price, the narrower limits, what both offer.
+    """Return one line for two of a service, under which neither is broken: the dearer price, the narrower limits, what both offer.
 
     A type that can't be ordered wins over Default; the name and the category are those of `one`.
     """

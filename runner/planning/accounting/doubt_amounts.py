@@ -51,7 +51,7 @@ def paying(prices: Sequence[Decimal], fits: Callable[[Decimal], bool], least: in
 
 
 def _of_one_price(unexplained: Decimal, doubts: Sequence[Attempt], tolerance: Decimal) -> Doubted | None:
-    """As many doubts as what is gone pays for, where all have one price; None if they don't or if it pays for none."""
+    """If all doubts have one price, return as many as what is gone pays for; None if they don't, or if it pays for none."""
     prices = {one.expected_charge for one in doubts}
     if len(prices) > 1 or not (price := prices.pop()):
         return None

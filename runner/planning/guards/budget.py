@@ -254,9 +254,9 @@ def _whole_cap(guard: str, limit: Decimal, buying: Sequence[Wanted], currency: s
 
 
 def block_beyond(actions: Actions, caps: Sequence[Cap], wanted: Sequence[Wanted]) -> Sequence[Wanted]:
-    """Turn, in order, each purchase that no longer fits under one of `caps` into a blocked one, in place; what is left.
+    """Turn, in order, each purchase that no longer fits under one of `caps` into a blocked one, in place; return the others.
 
-    What is left fits under every cap; a blocked order takes no room from those behind it.
+    These fit under every cap; a blocked order takes no room from those behind it.
     """
     if not caps:
         return wanted

@@ -73,7 +73,7 @@ class Approval:
         return now is not None and then is not None and now.rate <= then
 
     def with_plan(self, plan: Plan, campaigns: Sequence[Campaign], recorded: Recorded) -> "Approval":
-        """The same with all that `campaigns` list, at today's prices, and the cancellations of `plan`."""
+        """Return an approval that covers as well all that `campaigns` list, at today's prices, and the cancellations of `plan`."""
         lines = {order.address: _line(order) for one in campaigns for order in one.orders}
         return Approval(
             lines={**self.lines, **lines},

@@ -99,7 +99,7 @@ def hold_changed(
     recorded: Recorded,
     terms: PriceTerms,
 ) -> tuple[list[Refusal], list[str]]:
-    """Turn each purchase of a service that is not what was looked at into a blocked one, in place; refusals and notes.
+    """Turn each purchase of a service that is not what was looked at into a blocked one, in place; return refusals and notes.
 
     One look at each service; the actions are gone through only if one of the services is held.
     """

@@ -113,7 +113,7 @@ def _broken(code: str, message: str) -> Offer:
 
 
 def _broken_rules(service: Service, quantity: int, runs: int | None) -> Offer | None:
-    """What the terms break of the catalogue's rules, all of it in one message; None if they fit.
+    """Say which rules of the catalogue the terms break, all in one message; None if they fit.
 
     Panels check min and max per run or on the total (docs/protocol.md, Add): both must fit.
     """
@@ -145,7 +145,7 @@ class Problems:
         self._numbers: dict[tuple[str, str, str], int] = {}
 
     def add(self, order: Order, offer: Offer) -> None:
-        """An order whose terms the panel does not sell."""
+        """Add an order whose terms the panel does not sell."""
         cause = (order.campaign, offer.code, offer.message)
         self._first.setdefault(cause, order)
         self._numbers[cause] = self._numbers.get(cause, 0) + 1

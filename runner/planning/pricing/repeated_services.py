@@ -22,7 +22,7 @@ def words_of(catalogue: Catalogue, services: Iterable[str] | None = None) -> Ite
 
 
 def repeated_in(recorded: Recorded, campaigns: Sequence[Campaign]) -> tuple[str, ...]:
-    """The same of the services that `campaigns` order."""
+    """Tell of repeated services, but only of those that `campaigns` order."""
     told: list[str] = []
     for panel in dict.fromkeys(one.panel for one in campaigns):
         catalogue = recorded.catalogues.get(panel)

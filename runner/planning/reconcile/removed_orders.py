@@ -64,7 +64,7 @@ class RemovedOrders:
         self._now = now
 
     def look_at(self, campaign: Campaign, bought: AbstractSet[str], doubtful: AbstractSet[str]) -> list[str]:
-        """Decide on a campaign's unlisted orders, `bought` and `doubtful` by id; what must be said about them.
+        """Decide on a campaign's unlisted orders, `bought` and `doubtful` by id; return what must be said about them.
 
         What may exist is never cancelled: nobody knows its order id.
         """

@@ -140,7 +140,7 @@ class RefillRound:
                 self.look_at(order, known_attempts(self._recorded, campaign, order.id), campaign)
 
     def look_at(self, order: Order, attempts: Sequence[Attempt], campaign: Campaign) -> str:
-        """Note what is due of one satisfied order; the reason for its line in the plan, empty if nothing is."""
+        """Note what is due of one satisfied order; return the reason for its line in the plan, empty if nothing is."""
         policy, inputs = campaign.policy.refill, self._inputs
         if policy.when is RefillWhen.NEVER or (inputs.only is not None and order.address not in inputs.only):
             return ""

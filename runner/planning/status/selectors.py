@@ -96,7 +96,7 @@ class Selector:
         return any(one.kind is Kind.STATUS for one in (*self.select, *self.exclude))
 
     def without(self, addresses: Iterable[str]) -> "Selector":
-        """The same without the orders of these addresses."""
+        """Return a selector that leaves out the orders of these addresses, too."""
         return Selector(select=self.select, exclude=(*self.exclude, Pattern(Kind.LISTED, "", frozenset(addresses))))
 
     def bind(self, campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> Bound:

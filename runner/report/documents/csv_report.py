@@ -28,7 +28,7 @@ _SPLIT = re.compile(r"(;[\s\"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def write_csv(stream: TextIO, model: ReportModel) -> None:
-    """A header and every order; `stream` must not translate newlines."""
+    """Write a header and every order; `stream` must not translate newlines."""
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     writer.writerows(_rows(model))

@@ -45,7 +45,7 @@ _HELD = ("wait", "blocked")
 
 
 def write_junit(stream: TextIO, model: ReportModel) -> None:
-    """The whole document; `stream` writes UTF-8. A hundred thousand cases are written as they come, not kept as a tree."""
+    """Write the whole document; `stream` writes UTF-8. A hundred thousand cases are written as they come, not kept as a tree."""
     suites: dict[str, list[OrderRow]] = {}
     for row in model.orders:
         suites.setdefault(row.campaign, []).append(row)

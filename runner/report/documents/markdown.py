@@ -105,7 +105,7 @@ class _Page:
         self._pieces.append(text)
 
     def table(self, heading: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-        """A heading and a table, if there is a row; how many rows did fit."""
+        """Add a heading and a table, if there is a row; return how many rows did fit."""
         waiting = iter(rows)
         first = next(waiting, None)
         if first is None or not self.add(f"\n{heading}\n\n{_line(titles)}{_line(_rule(titles))}{_line(first)}"):
@@ -113,7 +113,7 @@ class _Page:
         return 1 + sum(1 for _ in takewhile(lambda row: self.add(_line(row)), waiting))
 
     def details(self, summary: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-        """A table that is folded away; how many rows did fit."""
+        """Add a table that is folded away; return how many rows did fit."""
         closing = "\n</details>\n"
         before = len(self._pieces)
         self._left -= self._size(closing)

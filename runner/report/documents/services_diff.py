@@ -34,7 +34,7 @@ def diff_document(compared: Sequence[Compared]) -> dict[str, object]:
 
 
 def render_diff(compared: Sequence[Compared], out: Screen) -> None:
-    """One table for each panel, a row for each field that differs."""
+    """Show one table for each panel, a row for each field that differs."""
     for since, changes in compared:
         if since.at is None:
             out.line(strong(since.panel), attention("no former price list is remembered: runner plan remembers one"))

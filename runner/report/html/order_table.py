@@ -33,7 +33,7 @@ class Shown(NamedTuple):
 
 
 def _cost(row: OrderRow) -> Decimal | None:
-    """What it has cost so far; what it would cost where nothing is bought."""
+    """Return what it has cost so far; if nothing is bought yet, what it would cost."""
     return row.expected if row.bought_at is None else row.committed
 
 

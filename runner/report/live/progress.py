@@ -94,7 +94,7 @@ class Progress:
         self._display.start()
 
     def say(self, *spans: Written) -> None:
-        """A line that stays; a display redraws itself below it. A closed stderr never stops a run."""
+        """Show a line that stays; a display redraws itself below it. A closed stderr never stops a run."""
         if self._quiet:
             return
         try:

@@ -80,7 +80,7 @@ class WatchLines(WatchDisplay):
         self._tell(None)
 
     def __call__(self, event: Event) -> None:
-        """Purchases are shown; notes are said once."""
+        """Show purchases, and say each note once."""
         if event.type in _TOLD_ONCE:
             self.say(str(event.facts.get("message")))
         elif event.type not in _NOT_SHOWN:

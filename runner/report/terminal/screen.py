@@ -121,12 +121,12 @@ class Screen:
         return _size_of(self.stream, os.environ)
 
     def blank(self) -> None:
-        """An empty line between two parts; none before the first."""
+        """Write an empty line between two parts; none before the first."""
         if self._begun:
             self.stream.write("\n")
 
     def line(self, *spans: Written, indent: int = 0) -> None:
-        """Spans joined by single spaces; on a terminal wrapped at words, with the indent kept."""
+        """Write spans joined by single spaces; on a terminal wrapped at words, with the indent kept."""
         self._begun = True
         pieces = [piece for span in spans if (piece := _harmless(span)).text]
         if not self.is_terminal:
@@ -150,12 +150,12 @@ class Screen:
             self.console.print(" " * indent, _rich_text(Span(line, piece.style)), sep="", soft_wrap=True)
 
     def heading(self, text: str, *more: Written) -> None:
-        """After an empty line, the name of a section with what is said beside it."""
+        """Write, after an empty line, the name of a section with what is said beside it."""
         self.blank()
         self.line(Span(text, Style.HEADING), *more)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Written]], indent: int = 2) -> None:
-        """Rows under column titles. Off a terminal rows stream: one line each, columns padded, empty cells a dash."""
+        """Write rows under column titles. Off a terminal rows stream: one line each, columns padded, empty cells a dash."""
         self._begun = True
         if self.is_terminal:
             self._rich_table(columns, rows, indent)
@@ -164,7 +164,7 @@ class Screen:
                 self.stream.write(" " * indent + line + "\n")
 
     def listing(self, fields: Sequence[Field[T] | None], subjects: Iterable[T], indent: int = 2) -> None:
-        """A table with a row for each subject; without the columns that are None."""
+        """Write a table with a row for each subject; without the columns that are None."""
         shown = [field for field in fields if field is not None]
         columns = [Column(field.title, field.fit) for field in shown]
         cells = [field.cell for field in shown]
@@ -177,7 +177,7 @@ class Screen:
     def and_more(
         self, left: int, hint: str = " (--format json lists all)", *, indent: int = 2, word: str = "more"
     ) -> None:
-        """The line below a list that was cut: how many rows are `left`, if any, and where they are."""
+        """Write the line below a list that was cut: how many rows are `left`, if any, and where they are."""
         if left > 0:
             self.line(dim(f"… and {left:,} {word}{hint}"), indent=indent)
 

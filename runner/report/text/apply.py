@@ -22,7 +22,7 @@ TONES = {Tone.GOOD: good, Tone.ATTENTION: attention, Tone.BAD: bad}
 
 
 def render_apply(result: ApplyResult, out: Screen) -> None:
-    """Counts by campaign, every order that was not bought, the money, and one last line that says how it ended."""
+    """Show counts by campaign, every order that was not bought, the money, and one last line that says how it ended."""
     if result.orders:
         _campaigns(result, out)
     render_missed(result, out)
@@ -32,7 +32,7 @@ def render_apply(result: ApplyResult, out: Screen) -> None:
 
 
 def render_missed(result: ApplyResult, out: Screen) -> None:
-    """Every order that was not bought, and what became of refills and cancellations asked for."""
+    """Show every order that was not bought, and what became of refills and cancellations asked for."""
     for kind in TROUBLES:
         _not_bought(kind, [order for order in result.orders if order.outcome is kind], out)
     _not_tried(result, out)
@@ -41,7 +41,7 @@ def render_missed(result: ApplyResult, out: Screen) -> None:
 
 
 def _not_tried(result: ApplyResult, out: Screen) -> None:
-    """The orders that came after a stop, by panel, with why it stopped."""
+    """Show the orders that came after a stop, by panel, with why it stopped."""
     for panel, why in result.stopped.items():
         left = [action.order.address for action in untried(result) if action.panel == panel]
         if left:
@@ -76,7 +76,7 @@ def _campaigns(result: ApplyResult, out: Screen) -> None:
 
 
 def _not_bought(kind: OutcomeKind, orders: Sequence[OrderResult], out: Screen) -> None:
-    """Each order with what the panel said, then the next step for all of them."""
+    """Show each order with what the panel said, then the next step for all of them."""
     if not orders:
         return
     out.heading(f"{words(kind).capitalize()} ({len(orders):,}):")
@@ -105,7 +105,7 @@ def _next_step(kind: OutcomeKind, address: str, out: Screen) -> None:
 
 
 def _verdict(result: ApplyResult, out: Screen) -> None:
-    """How it ended, and what to type next."""
+    """Say how it ended, and what to type next."""
     verdict = of_run(result)
     if verdict is None:
         render_verdict(result.plan, out)

@@ -38,7 +38,7 @@ _RECORDED = {
 
 
 def render_doubts(doubts: Sequence[Weighed], out: Screen, flags: str = "") -> None:
-    """One line for each order in doubt, and how to settle them. `flags` go behind the commands shown."""
+    """Show one line for each order in doubt, and how to settle them. `flags` go behind the commands shown."""
     if not doubts:
         out.line(good("Nothing is in doubt."))
         return
@@ -64,7 +64,7 @@ def _quantity(attempt: Attempt) -> str:
 
 
 def render_doubt(evidence: Evidence, weighing: Weighing, out: Screen, flags: str = "") -> None:
-    """All the evidence about one order, what to look for on the panel, and what to type then."""
+    """Show all the evidence about one order, what to look for on the panel, and what to type then."""
     attempt = evidence.attempt
     if evidence.decided is None:
         out.line(bad("In doubt:"), strong(attempt.address), f"may have been bought on {attempt.panel}.")
@@ -162,7 +162,7 @@ def _caution(evidence: Evidence, verdict: Verdict) -> Iterator[Span]:
 
 
 def render_settled(case: Case, choice: Choice, misfits: Sequence[str], out: Screen, *, is_new: bool) -> None:
-    """What was recorded, or that it stood already, and what comes next."""
+    """Say what was recorded, or that it stood already, and what comes next."""
     address = case.attempt.address
     if not is_new:
         out.line(f"{address}: nothing changed, this is settled already: {case.decided}")

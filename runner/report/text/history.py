@@ -21,7 +21,7 @@ _STYLES = {
 
 
 def render_history(events: Iterable[HistoryEvent], out: Screen, *, several: bool) -> None:
-    """One line for each event, oldest first; with the order's address where they are of several."""
+    """Show one line for each event, oldest first; if they are of several orders, with the order's address."""
     listed = list(events)
     if not listed:
         out.line(attention("Nothing has happened."))

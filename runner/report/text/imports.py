@@ -38,7 +38,7 @@ def import_document(checked: Sequence[Checked], *, dry_run: bool) -> dict[str, o
 
 
 def render_import(checked: Sequence[Checked], out: Screen, file: Path | None, *, dry_run: bool) -> None:
-    """Each order with what became of it, and one line that counts them. `file` is the campaign file written for them."""
+    """Show each order with what became of it, and one line that counts them. `file` is the campaign file written for them."""
     fields: list[Field[Checked]] = [
         Field("order", lambda one: one.bought.order.address, Fit.NAME),
         Field("panel order id", lambda one: one.bought.order_id),

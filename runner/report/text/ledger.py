@@ -17,7 +17,7 @@ _FIRST = 20  # lines of one table on a terminal
 
 
 def render_report(ledger: Ledger, out: Screen, by: str | None = None, period: Period | None = None) -> None:
-    """Totals with the balance, then the same money by campaign, by service and by day; or one table alone."""
+    """Show totals with the balance, then the same money by campaign, by service and by day; or one table alone."""
     render_money(ledger, out, period)
     render_labels(ledger.labels, out)
     for name, lines in (
@@ -31,7 +31,7 @@ def render_report(ledger: Ledger, out: Screen, by: str | None = None, period: Pe
 
 
 def render_labels(labels: Sequence[BalanceLabel], out: Screen) -> None:
-    """What people said of balances."""
+    """Show what people said of balances."""
     if not labels:
         return
     out.heading("Labelled:", dim("moved the balance, for a reason that somebody gave"))
@@ -52,7 +52,7 @@ def moved(amount: Decimal, currency: str | None) -> str:
 
 
 def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> None:
-    """The totals; by panel where panels' currencies differ."""
+    """Show the totals; by panel where panels' currencies differ."""
     if ledger.spent is None:
         out.heading("Money by panel:", dim(period_words(period)), attention("several currencies are never added"))
         _table(ledger.panels, out)
@@ -78,7 +78,7 @@ def render_money(ledger: Ledger, out: Screen, period: Period | None = None) -> N
 
 
 def _accounts(accounts: Sequence[Account], out: Screen) -> None:
-    """Each panel's balance against the books."""
+    """Show each panel's balance against the books."""
     if not accounts:
         return
 
@@ -111,7 +111,7 @@ def _told(meaning: Meaning) -> Span:
 
 
 def _lines(title: str, lines: Sequence[LedgerLine], out: Screen, *, latest: bool = False) -> None:
-    """A table of at most `_FIRST` lines on a terminal: the last ones of `latest`, else the first."""
+    """Show a table of at most `_FIRST` lines on a terminal: the last ones of `latest`, else the first."""
     if not lines:
         return
     out.heading(title)

@@ -16,7 +16,7 @@ _YES_NO = {True: "yes", False: "no", None: "?"}
 
 
 def render_validation(diagnostics: Sequence[Diagnostic], out: Screen, *, campaigns: int, orders: int) -> None:
-    """Every finding as `file:line:column: message`, then one line that counts."""
+    """Show every finding as `file:line:column: message`, then one line that counts."""
     render_diagnostics(diagnostics, out)
     errors = sum(1 for each in diagnostics if each.severity is Severity.ERROR)
     warnings = len(diagnostics) - errors
@@ -30,7 +30,7 @@ def render_validation(diagnostics: Sequence[Diagnostic], out: Screen, *, campaig
 
 
 def render_diagnostics(diagnostics: Iterable[Diagnostic], out: Screen, indent: int = 0) -> None:
-    """One line each; editors and CI systems jump to the place in front."""
+    """Show each in one line; editors and CI systems jump to the place in front."""
     for each in diagnostics:
         place = f"{each.file}:{each.line}:{each.column}:"
         warns = each.severity is Severity.WARNING
@@ -39,7 +39,7 @@ def render_diagnostics(diagnostics: Iterable[Diagnostic], out: Screen, indent: i
 
 
 def render_services(services: Sequence[_Listed], out: Screen) -> None:
-    """A table of (panel, service) pairs, the search already done; services of other types are dimmed."""
+    """Show a table of (panel, service) pairs, the search already done; services of other types are dimmed."""
     if not services:
         out.line(attention("No service matches."))
         return
@@ -98,7 +98,7 @@ def _offers(service: Service) -> str:
 
 
 def render_balances(balances: Sequence[BalanceSeen], out: Screen) -> None:
-    """One line per panel."""
+    """Show one line for each panel."""
     if not balances:
         out.line(attention("No panel."))
         return

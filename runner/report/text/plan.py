@@ -37,7 +37,7 @@ _HELD = {
 
 
 def render_plan(plan: Plan, out: Screen, next_command: str = "runner apply") -> None:
-    """The whole plan: by campaign, what is held back and why, balances, problems, verdict, next command."""
+    """Show the whole plan: by campaign, what is held back and why, balances, problems, verdict, next command."""
     summary = plan.summary
     acting = sum(summary.get(kind, 0) for kind in _DONE_BY_APPLY)
     if acting:
@@ -126,7 +126,7 @@ class _Sum:
 
 
 def _totals(plan: Plan, out: Screen) -> None:
-    """One row per campaign and, below it, one per service and kind."""
+    """Show one row per campaign and, below it, one per service and kind."""
     sums: dict[tuple[str, str], dict[str, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
     for action, number in plan.groups():
         if action.kind in _HELD:
@@ -161,7 +161,7 @@ def _totals(plan: Plan, out: Screen) -> None:
 
 
 def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
-    """Orders that apply would act on, one by one."""
+    """Show the orders that apply would act on, one by one."""
     if not number:
         return
     out.heading(f"{words(kind).capitalize()} ({number:,}):")
@@ -187,7 +187,7 @@ def _purchases(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
 
 
 def _held(plan: Plan, kind: ActionKind, number: int, out: Screen) -> None:
-    """Orders that apply would leave alone, with the reason of each."""
+    """Show the orders that apply would leave alone, with the reason of each."""
     if not number:
         return
     title, style, fit, meaning = _HELD[kind]
@@ -249,7 +249,7 @@ def _balances(plan: Plan, out: Screen) -> None:
 
 
 def _problems(plan: Plan, out: Screen) -> None:
-    """What is wrong in the files, with the place of each."""
+    """Show what is wrong in the files, with the place of each."""
     if not plan.problems:
         return
     limit = out.most(_FIRST)

@@ -25,7 +25,7 @@ _MISSED = frozenset({RequestOutcome.HELD, RequestOutcome.REFUSED, RequestOutcome
 
 
 def render_request_results(noun: str, results: Sequence[RequestResult], out: Screen) -> None:
-    """Each order with what became of the request, and one line that counts them. `noun`: refill, cancellation."""
+    """Show each order with what became of the request, and one line that counts them. `noun`: refill, cancellation."""
     if not results:
         out.line(f"Nothing to do: no {noun} is due.")
         return
@@ -58,7 +58,7 @@ def _last_line(noun: str, results: Sequence[RequestResult], out: Screen) -> None
 
 
 def render_missed_requests(title: str, results: Sequence[RequestResult], out: Screen) -> None:
-    """The requests of an apply that a panel did not grant or take, each with why."""
+    """Show the requests of an apply that a panel did not grant or take, each with why."""
     missed = [one for one in results if one.outcome in _MISSED]
     if not missed:
         return
@@ -74,7 +74,7 @@ def render_missed_requests(title: str, results: Sequence[RequestResult], out: Sc
 
 
 def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen) -> None:
-    """What the state remembers of refills and cancellations, one line each, and the rates of the refills."""
+    """Show what the state remembers of refills and cancellations, one line each, and the rates of the refills."""
     refills = Counter(one.state for requests in recorded.refills.values() for one in requests)
     cancels = Counter(requests[-1].state for requests in recorded.cancels.values())
     if refills or cancels:
@@ -87,7 +87,7 @@ def render_requests(recorded: Recorded, rates: Sequence[RefillRate], out: Screen
 
 
 def _render_rates(rates: Sequence[RefillRate], out: Screen) -> None:
-    """How the refills of each service fared; the rate is of those whose end is known."""
+    """Show how the refills of each service fared; the rate is that of refills whose end is known."""
     if not rates:
         return
     out.heading("Refills by service:")

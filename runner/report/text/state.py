@@ -29,7 +29,7 @@ _MOST = 20  # lines of one list of what changes
 
 
 def render_attempts(attempts: Sequence[Attempt], out: Screen) -> None:
-    """One line for each attempt, in the order marked."""
+    """Show one line for each attempt, in the order marked."""
     if not attempts:
         out.line(attention("The state holds no such attempt."), "All of them:", command("runner state list"))
         return
@@ -82,7 +82,7 @@ def attempts_document(recorded: Recorded, attempts: Sequence[Attempt]) -> Docume
 
 
 def render_moves(moves: Sequence[Move], out: Screen, kept: Path | None, *, done: bool) -> None:
-    """A renaming, or that of all orders of a campaign, planned or done; `kept` is the backup that was made before."""
+    """Show a renaming of one order or of a whole campaign, planned or done; `kept` is the backup that was made before."""
     verb = "Moved" if done else "Would move"
     first = moves[0]
     if len(moves) == 1:
@@ -108,7 +108,7 @@ def _kept(copy: Path | None, out: Screen) -> None:
 
 
 def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:
-    """What comes back, what is lost, what is carried over, and what to do about it."""
+    """Show what comes back, what is lost, what is carried over, and what to do about it."""
     out.line("Restored" if done else "Would restore", strong(str(plan.source)), f"of serial {plan.copy.serial}.")
     if plan.loses:
         out.line(
@@ -159,7 +159,7 @@ def _carried(carried: Sequence[Carried], out: Screen) -> None:
 
 
 def render_verified(verified: Verified, out: Screen) -> None:
-    """What was looked at, then every finding with its next step, or that all is well."""
+    """Show what was looked at, then every finding with its next step, or that all is well."""
     if not verified.checks:
         out.line("There is no state yet: a fresh project.")
         return
@@ -175,7 +175,7 @@ def render_verified(verified: Verified, out: Screen) -> None:
 
 
 def render_unlocked(holder: Holder | None, out: Screen, *, cleared: bool) -> None:
-    """The lock is free; whose name was still on it."""
+    """Say that the lock is free, and whose name was still on it."""
     if holder is None:
         out.line("The state is not locked.")
         return

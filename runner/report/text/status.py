@@ -39,7 +39,7 @@ Axis = TypeVar("Axis", Sync, Health)
 
 
 def render_status(standings: Standings, out: Screen, now: datetime) -> None:
-    """The orders and one line that counts them. A terminal shows ages, a pipe exact values and moments."""
+    """Show the orders and one line that counts them. A terminal shows ages, a pipe exact values and moments."""
     orders = standings.orders
     if not orders:
         out.line("No orders.")
@@ -105,7 +105,7 @@ def _health(order: Standing) -> Span:
 
 
 def _summed_up(orders: Sequence[Standing], out: Screen) -> None:
-    """Numbers by state, and how to see the orders."""
+    """Show numbers by state, and how to see the orders."""
     counts = Counter(map(_state, orders))
     out.table(
         [Column("state"), Column("orders", Fit.NUMBER)],
@@ -118,7 +118,7 @@ def _summed_up(orders: Sequence[Standing], out: Screen) -> None:
 
 
 def _messages(orders: Sequence[Standing], out: Screen) -> None:
-    """What is said about orders that need somebody."""
+    """Show what is said about orders that need somebody."""
     told = [order for order in orders if order.message]
     if not told:
         return
@@ -132,7 +132,7 @@ def _messages(orders: Sequence[Standing], out: Screen) -> None:
 
 
 def _last_line(orders: Sequence[Standing], out: Screen) -> None:
-    """How file and state agree, and how what was bought fares: `4 orders: 3 placed, 1 missing; 2 completed, 1 waiting`."""
+    """Say how file and state agree, and how what was bought fares: `4 orders: 3 placed, 1 missing; 2 completed, 1 waiting`."""
     syncs = Counter(order.sync for order in orders)
     fares = Counter(order.health for order in orders if order.sync not in _NOT_BOUGHT)
     whole = count(len(orders), "order")

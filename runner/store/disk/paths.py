@@ -44,7 +44,7 @@ class StatePaths:
         return self.lock.with_name("high-water")
 
     def high_water_outside(self, family: str) -> Path | None:
-        """The same outside of the folder, by lineage: a copy of the folder does not take it along. None: nowhere."""
+        """The high-water mark outside of the folder, by lineage: a copy of the folder does not take it along. None: nowhere."""
         return None if self.marks is None or not _FILE_NAME.match(family) else self.marks / family
 
     @property

@@ -43,7 +43,9 @@ def is_noted(connection: sqlite3.Connection, key: str) -> bool:
 
 
 def refuse_if_unsound(paths: StatePaths) -> Lineage | None:
-    """StateRefused if the database is damaged, or does not hold all that is known of it. Its lineage; None if it is empty.
+    """Return the lineage of a sound database; None if it is empty.
+
+    Raises StateRefused if it is damaged, or does not hold all that is known of it.
 
     Call it with the lock held. Costs a read of the database file; after an unclean stop, a look at every page and
     entry.

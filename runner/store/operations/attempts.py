@@ -101,12 +101,12 @@ def settle_row(settle: Settle) -> Row:
 
 
 def begin_run(connection: Connection, begin: BeginRun) -> None:
-    """A row for the run."""
+    """Insert a row for the run."""
     connection.execute(insert(runs), {"id": begin.run_id, "command": begin.command, "started_at": to_text(begin.at)})
 
 
 def end_run(connection: Connection, end: EndRun) -> None:
-    """The run's end."""
+    """Record the end of the run."""
     connection.execute(
         update(runs).where(runs.c.id == end.run_id).values(ended_at=to_text(end.at), exit_code=end.exit_code)
     )
@@ -142,7 +142,7 @@ def see_catalogue(connection: Connection, catalogue: Catalogue) -> None:
 
 
 def see_balance(connection: Connection, seen: BalanceSeen, run_id: str | None) -> None:
-    """One more balance."""
+    """Insert one more balance."""
     connection.execute(
         insert(balances),
         {

@@ -21,7 +21,7 @@ _INSERT = (
 
 
 def label(connection: "Connection", operation: LabelBalance) -> None:
-    """One more label."""
+    """Insert one more label."""
     one = operation.label
     amount = format(one.amount, "f")
     run(

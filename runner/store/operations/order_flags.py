@@ -42,12 +42,12 @@ def protect(connection: "Connection", operation: Protect) -> None:
 
 
 def unprotect(connection: "Connection", operation: Unprotect) -> None:
-    """Orders that are protected no longer."""
+    """Protect these orders no longer."""
     _many(connection, _UNPROTECT, list(operation.orders))
 
 
 def note_lacking(connection: "Connection", operation: NoteLacking) -> None:
-    """What a panel lacks, as shown now."""
+    """Record what a panel lacks, as it has shown now."""
     seen_at = to_text(operation.at)
     _many(connection, _LACKING, [(operation.panel, ability, seen_at) for ability in operation.abilities])
 

@@ -25,7 +25,7 @@ _SEE = (
 
 
 def give_up_left_overs(connection: Connection, at: datetime, panels: Collection[str] | None = None) -> None:
-    """Every request that an earlier run left in `asking` may have been recorded: from now on its answer is unknown.
+    """Mark the answer as unknown of every request that an earlier run left in `asking`: it may have been recorded.
 
     `panels`: at these alone; None: at all.
     """
@@ -36,7 +36,7 @@ def give_up_left_overs(connection: Connection, at: datetime, panels: Collection[
 
 
 def ask(connection: Connection, asking: AskRefills) -> list[int]:
-    """Requests in `asking`; their ids, in the order of the attempts."""
+    """Insert requests in `asking`; return their ids, in the order of the attempts."""
     if not asking.attempt_ids:
         return []
     asked_at = to_text(asking.at)
@@ -49,7 +49,7 @@ def ask(connection: Connection, asking: AskRefills) -> list[int]:
 
 
 def settle(connection: Connection, settle: SettleRefills) -> None:
-    """What was answered; StateRefused if one of the requests is not in `asking`."""
+    """Record what was answered. Raises StateRefused if one of the requests is not in `asking`."""
     if not settle.settled:
         return
     changed = connection.execute(
@@ -71,7 +71,7 @@ def settle(connection: Connection, settle: SettleRefills) -> None:
 
 
 def see(connection: Connection, see: SeeRefills) -> None:
-    """The statuses of requests that the panel took; of others, nothing."""
+    """Record the statuses of requests that the panel took; of others, nothing."""
     if see.seen:
         connection.execute(
             _SEE,
@@ -88,7 +88,7 @@ def see(connection: Connection, see: SeeRefills) -> None:
 
 
 def see_cancels(connection: Connection, see: SeeCancels) -> None:
-    """One more row for each cancellation."""
+    """Insert one more row for each cancellation."""
     if see.requests:
         connection.execute(
             insert(cancels),

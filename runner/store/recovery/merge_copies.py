@@ -177,7 +177,7 @@ def _is_doubted(connection: sqlite3.Connection, row: Row) -> bool:
 
 
 def _settle(connection: sqlite3.Connection, attempt_id: int, state: AttemptState, message: str, at: datetime) -> None:
-    """Along the arrows only; what was decided in the older state stands."""
+    """Settle an attempt that is not settled yet; what was decided in the older state stands."""
     connection.execute(
         "UPDATE attempts SET state = ?, message = ?, settled_at = ? WHERE id = ? AND state IN ('sending', 'in_doubt')",
         (state.value, message, to_text(at), attempt_id),

@@ -103,7 +103,9 @@ def _missing(evidence: Evidence, newest: Lineage, known: Collection[Key]) -> int
 
 
 def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> Restoration:
-    """Carry `plan` out, with the lock held; what was done. StateRefused, with the present state in place, if it can't be.
+    """Carry `plan` out, with the lock held; return what was done.
+
+    Raises StateRefused if it can't be done; the present state is in place then.
 
     The former database is folded into a backup, or kept as it is beside the backups if it is damaged.
     """

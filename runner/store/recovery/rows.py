@@ -100,7 +100,7 @@ def _is_readable(name: str, value: str | int | None) -> bool:
 
 
 def insert(connection: sqlite3.Connection, table: str, row: Row, *, or_ignore: bool = False) -> None:
-    """One row, of which the table takes the columns that it has."""
+    """Insert a row: of its columns, those that the table has."""
     columns = [name for (_, name, *_) in connection.execute(f"PRAGMA table_info({table})") if name in row]
     marks = ", ".join("?" * len(columns))
     names = ", ".join(f'"{name}"' for name in columns)

@@ -15,7 +15,7 @@ def in_order() -> list[sa.Column[int]]:
 
 
 def guard(name: str, table: str, change: str, message: str, *, when: str = "") -> None:
-    """A trigger that refuses a change, such as `UPDATE OF state`; `when` speaks of the rows NEW and OLD."""
+    """Create a trigger that refuses a change, such as `UPDATE OF state`; `when` speaks of the rows NEW and OLD."""
     condition = f"WHEN {when}" if when else ""
     if is_sqlite():
         op.execute(

@@ -31,7 +31,7 @@ def merge_kept(
     runs: Sequence[Run],
     settle_doubt: Callable[[Settle], None] | None = None,
 ) -> str | None:
-    """Settle every left-over mark whose outcome was noted, and empty the file; what the user should know, or None.
+    """Settle every left-over mark whose outcome was noted, and empty the file; return what the user should know, or None.
 
     `settle_doubt` settles one of which another machine has made a doubt since.
 
@@ -105,7 +105,7 @@ def _merge_outcome(
 def _merge_refill(
     writer: Settling, settle: SettleRefills, refill: Refill | None, run: Run | None, attempts: Mapping[int, Attempt]
 ) -> str | None:
-    """As for outcomes. A request is known by its number, the run that asked, and a time within that run."""
+    """Do the same for a refill. A request is known by its number, the run that asked, and a time within that run."""
     if refill is None or run is None or not run.started_at <= refill.asked_at <= settle.at:
         return None
     if refill.state is not RefillState.ASKING:

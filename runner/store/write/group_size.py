@@ -37,12 +37,12 @@ class GroupSize:
         return _CALM_WHEN_BUSY if self.limit == LARGEST else _CALM
 
     def before_commit(self) -> None:
-        """A commit begins: what passed since the last one tells how busy the thread is."""
+        """Judge how busy the thread is by what passed since the last commit; one begins now."""
         wall, computing = self._since
         self._elapsed = self._elapsed * _MEMORY + self._wall() - wall
         self._computed = self._computed * _MEMORY + self._computing() - computing
         self.limit = LARGEST if self._computed >= self._elapsed * _BUSY else _SMALL
 
     def after_commit(self) -> None:
-        """A commit has ended: time counts again. What it took itself says nothing about the panel."""
+        """Count time again, as a commit has ended. What it took itself says nothing about the panel."""
         self._since = (self._wall(), self._computing())

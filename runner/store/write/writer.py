@@ -247,7 +247,7 @@ class Writer:
             raise JournalBroken("another process has written to the state", "end it, then run again")
 
     def _stretch(self, batch: Sequence[Operation], places: Sequence[int], results: list[Result]) -> None:
-        """Settles and marks of one stretch, each kind by one executemany; any other operation is alone in its own."""
+        """Carry out the settles and marks of one stretch, each kind by one executemany; any other operation has its own stretch."""
         settles: list[attempts.Row] = []
         marks: list[attempts.Row] = []
         evidence: list[attempts.Row] = []
