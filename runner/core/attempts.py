@@ -29,7 +29,13 @@ class AttemptState(StrEnum):
 
 IMPORTED = "imported by "  # begins the message of an attempt that was bought elsewhere
 FORGOTTEN = "~removed"  # in the id of an order that was taken out of every file's reach; the files' ids have no tilde
-OPEN_STATES = frozenset({AttemptState.SENDING, AttemptState.PLACED, AttemptState.IN_DOUBT, AttemptState.ABANDONED})
+DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
+BOUGHT = (
+    AttemptState.PLACED,
+    AttemptState.ABANDONED,
+)  # what was given up may exist: nothing is sent for it again unasked
+CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
+OPEN_STATES = frozenset({*DOUBTFUL, *BOUGHT})
 
 
 class LiveStatus(StrEnum):
@@ -46,7 +52,8 @@ class LiveStatus(StrEnum):
     UNKNOWN = "unknown"  # a word that is not understood, or no answer yet
 
 
-FINAL_STATUSES = frozenset({LiveStatus.COMPLETED, LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
+ENDED_SHORT = (LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED)  # without all of it being delivered
+FINAL_STATUSES = frozenset({LiveStatus.COMPLETED, *ENDED_SHORT})
 BATCH = 100  # ids that a panel takes in one call, as the API documents it
 
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
+from runner.core.attempts import CLOSED, Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnChange, OnShort
 from runner.core.refills import CancelRequest, CancelState
 from runner.core.snapshot import Recorded
-from runner.planning.accounting.attempt_index import CLOSED
 from runner.planning.plan import ActionKind, Plan
 from runner.planning.reconcile.planner import make_plan
 from runner.planning.refills.due_refills import RefillInputs

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.core.attempts import FINAL_STATUSES, Attempt, AttemptState
+from runner.core.attempts import CLOSED, DOUBTFUL, ENDED_SHORT, FINAL_STATUSES, Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
 from runner.core.values.money import ZERO
-from runner.planning.accounting.ledger import ENDED_SHORT, book, currency_at, is_unconfirmed, paid_back
+from runner.planning.accounting.ledger import book, currency_at, is_unconfirmed, paid_back
 
 _PLACED = AttemptState.PLACED  # looked up once: Python 3.11 takes longer for it than for the comparison
-DOUBTFUL = (AttemptState.SENDING, AttemptState.IN_DOUBT)  # it may exist on the panel
-CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)  # nothing was bought; every other state holds the order's slot
 
 # Who holds a (service, page) of a panel, the page by `page_key`: an attempt in flight, an order of this plan, or the ready reason to wait for it.
 Flights = dict[str, dict[str, Attempt | Order | str]]

@@ -6,11 +6,11 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from runner.core.attempts import DOUBTFUL
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.doubts import DecisionKind
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ROUNDING, ZERO, last_unit
-from runner.planning.accounting.attempt_index import DOUBTFUL
 from runner.planning.accounting.doubt_amounts import MOST_COMBINED, paying
 from runner.planning.accounting.ledger import book
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.attempts import CLOSED, ENDED_SHORT, Attempt, AttemptState, LiveStatus
 from runner.core.catalogue import BalanceLabel, BalanceSeen
 from runner.core.snapshot import Recorded
 from runner.core.values.money import ROUNDING, ROUNDING_PER_ORDER, ZERO, last_unit
@@ -21,9 +21,7 @@ from runner.planning.accounting.doubt_amounts import Doubted, doubted
 # Members looked up once: Python 3.11 takes longer for `AttemptState.PLACED` than for the comparison behind it.
 _PLACED = AttemptState.PLACED
 _ABANDONED = AttemptState.ABANDONED
-_CLOSED = (AttemptState.REFUSED, AttemptState.NOT_SENT)
 _GIVEN_BACK = (LiveStatus.CANCELED, LiveStatus.REFUNDED)
-ENDED_SHORT = (LiveStatus.PARTIAL, *_GIVEN_BACK)  # a panel pays something back
 
 
 class LedgerLine(NamedTuple):
@@ -129,7 +127,7 @@ def book(attempt: Attempt) -> Booked | None:
     state = attempt.state
     if state is _PLACED:
         return _book_placed(attempt)
-    if state in _CLOSED:
+    if state in CLOSED:
         return None
     if state is _ABANDONED:
         return Booked(spent=attempt.expected_charge)

@@ -12,13 +12,12 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState
+from runner.core.attempts import DOUBTFUL, Attempt, AttemptState
 from runner.core.catalogue import BalanceSeen
 from runner.core.doubts import Decided, Duplicate, Kept
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ROUNDING, ROUNDING_PER_ORDER, ZERO, last_unit, plain, with_currency
-from runner.planning.accounting.attempt_index import DOUBTFUL
 from runner.planning.accounting.balance_deltas import BalanceDelta
 from runner.planning.accounting.doubt_amounts import MOST_COMBINED, paying
 from runner.planning.accounting.ledger import book

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState, LiveStatus
+from runner.core.attempts import ENDED_SHORT, Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, PanelProfile
 from runner.core.snapshot import Recorded
 from runner.core.values.money import LEAST_PLACES, ONE, PER, ZERO, decimals, last_unit, plain, round_down, round_up
@@ -21,8 +21,6 @@ GUARD = "charge"
 SERVICES_THAT_STOP = 2  # services of one panel charged wrongly: it is the panel that is read wrongly
 _TOLERANCE = Decimal("0.01")  # more than 1 % off is no rounding
 _FACTOR_DIGITS = 4
-# A final order's charge may have been rewritten to what was kept of it (docs/protocol.md, Status).
-_REWRITTEN = frozenset({LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED})
 
 
 class Observed(NamedTuple):
@@ -44,8 +42,11 @@ class Mischarge(NamedTuple):
 
 
 def known_charge(charge: Decimal | None, status: LiveStatus) -> Decimal | None:
-    """The charge if it says what the whole order costs: "0" means not known yet at some panels (docs/protocol.md, Status)."""
-    return None if charge is None or charge <= ZERO or status in _REWRITTEN else charge
+    """The charge if it says what the whole order costs; else None (docs/protocol.md, Status).
+
+    "0" means not known yet at some panels; that of an order which ended short may be rewritten to what was kept of it.
+    """
+    return None if charge is None or charge <= ZERO or status in ENDED_SHORT else charge
 
 
 def check_charge(one: Observed, profile: PanelProfile) -> Mischarge | None:
@@ -88,7 +89,7 @@ def observed_in(attempt: Attempt) -> Observed | None:
     """The charge of an attempt, as corrected upwards; None if it was not bought or its charge does not tell the price."""
     if attempt.state is not AttemptState.PLACED:
         return None
-    if attempt.status in _REWRITTEN:
+    if attempt.status in ENDED_SHORT:
         return None
     charge = max(
         (one for one in (attempt.first_charge, attempt.charge) if one is not None and one > ZERO), default=None

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState
+from runner.core.attempts import DOUBTFUL, Attempt, AttemptState
 from runner.core.imports import Bought, BoughtRow, default_id_for
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key, same_page
-from runner.planning.accounting.attempt_index import DOUBTFUL
 from runner.planning.orders.order_history import OrderHistory, order_history
 
 _TERMS = ("service", "link", "quantity", "runs", "interval")

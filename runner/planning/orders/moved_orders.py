@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from runner.core.attempts import Attempt
+from runner.core.attempts import CLOSED, Attempt
 from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
-from runner.planning.accounting.attempt_index import CLOSED
 
 Renamed = tuple[str, str, str]  # campaign, former id, new id
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
+from runner.core.attempts import BOUGHT, CLOSED, DOUBTFUL, ENDED_SHORT, Attempt, AttemptKind, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
-from runner.planning.accounting.attempt_index import CLOSED, DOUBTFUL
 from runner.planning.orders.moved_orders import known_attempts
 
 # Members looked up once: Python 3.11 takes longer for `AttemptKind.TOP_UP` than for the comparison behind it.
@@ -17,10 +16,6 @@ _TOP_UP = AttemptKind.TOP_UP
 _REORDER = AttemptKind.REORDER
 _INSTALMENT = AttemptKind.INSTALMENT
 WHOLE = (_INITIAL, _REPLACEMENT)  # attempts that buy all of an order
-SHORT = (LiveStatus.PARTIAL, LiveStatus.CANCELED, LiveStatus.REFUNDED)  # what ended without all of it being delivered
-
-
-_BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 _NO_ONE: Mapping[int, Attempt] = MappingProxyType({})
 
 
@@ -56,7 +51,7 @@ def history_of(attempts: Sequence[Attempt]) -> OrderHistory:
     if not attempts:
         return _NEVER_TRIED
     # Nearly all orders were bought once: in a third of the time.
-    if len(attempts) == 1 and attempts[0].kind is _INITIAL and attempts[0].state in _BOUGHT:
+    if len(attempts) == 1 and attempts[0].kind is _INITIAL and attempts[0].state in BOUGHT:
         return OrderHistory(attempts, attempts, (), (), (), attempts[0], _NO_ONE)
     standing: list[Attempt] = []
     replaced: list[Attempt] = []
@@ -108,7 +103,7 @@ def as_order(bought: Attempt, source: str = "") -> Order:
 
 def is_short(attempt: Attempt) -> bool:
     """True if the panel ended it without delivering all of it."""
-    return attempt.state is AttemptState.PLACED and attempt.status in SHORT
+    return attempt.state is AttemptState.PLACED and attempt.status in ENDED_SHORT
 
 
 def missing_units(attempt: Attempt) -> int:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from runner.core.attempts import Attempt, AttemptKind, AttemptState
+from runner.core.attempts import BOUGHT, DOUBTFUL, Attempt, AttemptKind, AttemptState
 from runner.core.orders import Campaign, OnShort, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.links import page_key, same_page
 from runner.core.values.money import ZERO, plain, with_currency
-from runner.planning.accounting.attempt_index import DOUBTFUL, Flights, History
+from runner.planning.accounting.attempt_index import Flights, History
 from runner.planning.allowance import Part
 from runner.planning.orders.order_diff import is_as_listed
 from runner.planning.orders.order_history import OrderHistory, history_of
@@ -22,7 +22,6 @@ from runner.planning.reconcile.next_actions import UNTOLD, NextAction, next_acti
 from runner.planning.refills.due_refills import RefillRound
 
 _INITIAL = AttemptKind.INITIAL
-_BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 
 class PriceGroup:
@@ -105,7 +104,7 @@ class ExistingOrders:
         self._satisfied(order, attempts)
 
     def _is_as_bought(self, order: Order, only: Attempt) -> bool:
-        return only.kind is _INITIAL and only.state in _BOUGHT and is_as_listed(only, order, self._campaign.panel)
+        return only.kind is _INITIAL and only.state in BOUGHT and is_as_listed(only, order, self._campaign.panel)
 
     def close(self) -> None:
         """Tell of what is held, and of what could not be bought again: the campaign is through."""

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus
+from runner.core.attempts import CLOSED, Attempt, AttemptKind, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnChange, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain
-from runner.planning.accounting.attempt_index import CLOSED
 from runner.planning.accounting.ledger import book
 from runner.planning.allowance import Part
 from runner.planning.orders.drip import due_after, instalment

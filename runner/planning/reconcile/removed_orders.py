@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from runner.core.attempts import FORGOTTEN, Attempt
+from runner.core.attempts import BOUGHT, FORGOTTEN, Attempt
 from runner.core.orders import Campaign, Order
 from runner.core.refills import CancelRequest, CancelState
 from runner.core.snapshot import Recorded
@@ -17,7 +17,6 @@ from runner.core.values.money import ZERO
 from runner.planning.orders.order_history import as_order
 from runner.planning.phrases import named, orders_are
 from runner.planning.plan import Action, ActionKind, DueCancel
-from runner.planning.reconcile.undeclared_renames import BOUGHT
 from runner.planning.refills.cancels import cancel_word, cannot_cancel, status_words
 from runner.planning.status.order_status import is_lost
 

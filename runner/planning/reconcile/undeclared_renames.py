@@ -7,7 +7,7 @@ second case the id counts too if the state knows the campaign of the new order, 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 
-from runner.core.attempts import FORGOTTEN, Attempt, AttemptState
+from runner.core.attempts import BOUGHT, FORGOTTEN, Attempt, AttemptState
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.links import page_key
@@ -18,8 +18,6 @@ from runner.planning.plan import Action, ActionKind, Actions, Refusal
 
 GUARD = "rename"
 _NEW = (ActionKind.PLACE, ActionKind.WAIT)
-# What was given up may exist: nothing is sent for it again unasked.
-BOUGHT = (AttemptState.PLACED, AttemptState.ABANDONED)
 
 Named = Callable[[], Collection[str]]
 Sold = tuple[str, str, str]  # panel, service, page (`page_key`)

@@ -27,11 +27,9 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import NamedTuple
 
-from runner.core.attempts import BATCH, FINAL_STATUSES, Attempt, AttemptState, LiveStatus
+from runner.core.attempts import BATCH, CLOSED, ENDED_SHORT, FINAL_STATUSES, Attempt, AttemptState, LiveStatus
 from runner.core.orders import Campaign, OnShort, PanelProfile, RefillPolicy
 from runner.core.snapshot import Recorded
-from runner.planning.accounting.attempt_index import CLOSED
-from runner.planning.orders.order_history import SHORT
 
 _ONE_BY_ONE = "multi_status"  # the ability, as `Recorded.lacking` names it
 FINAL_PERIOD = timedelta(hours=24)
@@ -115,7 +113,7 @@ def due_polls(
 
 def _may_be_bought_again(attempt: Attempt, attempts: Sequence[Attempt], terms: PollTerms) -> bool:
     """True for a short order as long as what followed it is not completed: before more is bought a correction must be seen."""
-    if attempt.campaign not in terms.reorders or attempt.status not in SHORT:
+    if attempt.campaign not in terms.reorders or attempt.status not in ENDED_SHORT:
         return False
     newest = next((one for one in reversed(attempts) if one.state not in CLOSED), attempt)
     return newest.status is not LiveStatus.COMPLETED

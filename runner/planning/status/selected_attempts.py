@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from runner.core.attempts import Attempt, AttemptState
+from runner.core.attempts import DOUBTFUL, Attempt, AttemptState
 from runner.core.snapshot import Recorded
 
 _WILD = frozenset("*?[")
@@ -47,6 +47,6 @@ def _matching(recorded: Recorded, name: str) -> Iterator[Attempt]:
 def _why(matching: Sequence[Attempt]) -> str:
     if not matching:
         return "no order of this address was ever tried"
-    if any(one.state in (AttemptState.IN_DOUBT, AttemptState.SENDING) for one in matching):
+    if any(one.state in DOUBTFUL for one in matching):
         return "in doubt: settle it first, with `runner doubt show`"
     return f"not placed: {matching[-1].state.replace('_', ' ')}"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import count
 from typing import NamedTuple
 
-from runner.core.attempts import AttemptState, RefusalReason
+from runner.core.attempts import CLOSED, DOUBTFUL, AttemptState, RefusalReason
 from runner.core.doubts import DecisionKind
 from runner.core.values.clock import to_text
 from runner.core.values.links import page_key
@@ -20,8 +20,6 @@ from runner.store.connection import knowing_pages
 from runner.store.recovery.merge_requests import merge_cancels, merge_facts, merge_refills
 from runner.store.recovery.rows import Key, Row, Rows, insert, read
 
-_OPEN_DOUBTS = (AttemptState.SENDING.value, AttemptState.IN_DOUBT.value)
-_CLOSED = (AttemptState.REFUSED.value, AttemptState.NOT_SENT.value)
 _AFTER = {
     DecisionKind.ADOPT.value: AttemptState.PLACED.value,
     DecisionKind.NOT_PLACED.value: AttemptState.NOT_SENT.value,
@@ -100,7 +98,7 @@ def _verdict(connection: sqlite3.Connection, older: Rows, newer: Rows, key: Key)
         return how, message
     if before is not None and before["state"] == row["state"]:
         return None if _address(before) == _address(row) else (MergeVerdict.RENAMED, row["message"])
-    if row["state"] in _CLOSED:
+    if row["state"] in CLOSED:
         is_told = before is not None or _is_duplicate(newer, key)  # else nothing was bought, and nothing is open there
         return (MergeVerdict.NOT_BOUGHT, row["message"]) if is_told else None
     if before is not None or not _is_doubted(connection, row):
@@ -123,7 +121,7 @@ def _how_decided(before: Row | None, decision: Row, former: Row | None) -> Merge
     if before is None:
         return MergeVerdict.DECIDED
     settled_so = (before["state"], before["panel_order_id"]) == (_AFTER[decision["kind"]], decision["panel_order_id"])
-    stands = former is None and (before["state"] in _OPEN_DOUBTS or settled_so)
+    stands = former is None and (before["state"] in DOUBTFUL or settled_so)
     return MergeVerdict.DECIDED if stands else MergeVerdict.DECIDED_OTHERWISE
 
 
@@ -150,7 +148,7 @@ def _as_new(connection: sqlite3.Connection, row: Row, how: MergeVerdict, message
 
     Where another doubt holds the same service and link already, it stays placed, or is given up if it was not.
     """
-    if row["state"] in _CLOSED:
+    if row["state"] in CLOSED:
         return row
     (free_slot,) = connection.execute(
         "SELECT coalesce(max(slot) + 1, 0) FROM attempts WHERE campaign = ? AND order_id = ? AND kind = ?",
