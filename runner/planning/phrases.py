@@ -1,6 +1,7 @@
 """Phrases that several decisions share. Pure."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from runner.core.orders import Order
 
@@ -26,3 +27,8 @@ def named(addresses: Sequence[str]) -> str:
 def placed(order: Order) -> str:
     """The address of an order, and where it is listed: `spring/post-1 (campaigns/spring.yaml:12)`."""
     return f"{order.address} ({order.source}:{order.line})"
+
+
+def percent(share: Decimal) -> str:
+    """`0.025` as `2.5%`."""
+    return f"{(share * 100).normalize():f}%"

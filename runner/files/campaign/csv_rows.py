@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 
+from runner.core.values.remembered import Remembered
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.csv_dialects import csv_problem, foreign_form, ragged
 from runner.files.syntax.nodes import Node, row_of_cells
-from runner.files.syntax.scalars import Remembered, Value, flag_cell, number_cell, tag_cell
+from runner.files.syntax.scalars import Value, flag_cell, number_cell, tag_cell
 from runner.files.syntax.source import Broken, CheckedFile, Unreadable
 from runner.files.validation.diagnose import report_columns
 from runner.files.validation.findings import Findings

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from urllib.parse import unquote
 
 from runner.core.values.links import page_key
-from runner.files.syntax.scalars import Remembered
+from runner.core.values.remembered import Remembered
 
 LONGEST = 40  # characters of a derived id
 # Of the hash. Where a million links end alike (`…/watch?v=`) the hash alone tells them apart: with 48 bits two of them

@@ -11,11 +11,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from runner.core.orders import Order
 from runner.core.values.links import same_page
+from runner.core.values.remembered import Remembered
 from runner.core.values.text import clean
 from runner.files.campaign.derived_ids import derived_id, derived_ids
 from runner.files.campaign.links import LinkRules, may_be_decoded
 from runner.files.syntax.nodes import Node
-from runner.files.syntax.scalars import Remembered
 from runner.files.validation.diagnose import report_errors, wrong_fields
 from runner.files.validation.findings import SHOWN, CampaignFindings, Findings
 from runner.files.validation.gate import gate

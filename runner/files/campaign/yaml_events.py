@@ -21,11 +21,12 @@ from yaml import (
 )
 
 from runner.core.errors import RunnerError
+from runner.core.values.remembered import Remembered
 from runner.core.values.text import clean
 from runner.files.campaign.plain_rows import PlainRows, Run, Unproven
 from runner.files.campaign.rows import Chunk
 from runner.files.syntax.nodes import Kind, Node, Plain, plain
-from runner.files.syntax.scalars import SPECIAL_TEXTS, Remembered, plain_value
+from runner.files.syntax.scalars import SPECIAL_TEXTS, plain_value
 from runner.files.syntax.source import Broken, CheckedFile, Report
 from runner.files.syntax.split_values import is_rest
 from runner.files.syntax.yaml_errors import not_yaml

@@ -4,14 +4,9 @@ Pure; knows no files and no places.
 """
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Generic, TypeVar
 
-K = TypeVar("K")
-V = TypeVar("V")
-_MEMO = 10_000  # keys remembered: quantities and services repeat, a file of distinct ones must not fill memory
 _WHOLE = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 # What YAML 1.1 or 1.2 read as a number in some other way than plain decimal digits.
 _ODD = re.compile(
@@ -55,21 +50,6 @@ def plain_value(text: str) -> Value:
 def plain_text(text: str) -> str | bool | None:
     """Return a scalar where text is wanted: numbers of all kinds stay text, only true, false and null do not."""
     return SPECIAL_TEXTS.get(text, text)
-
-
-class Remembered(dict[K, V], Generic[K, V]):
-    """What a function makes of each key, worked out once: equal keys give one object, by a look-up instead of a call."""
-
-    def __init__(self, work_out: Callable[[K], V]) -> None:
-        super().__init__()
-        self._work_out = work_out
-
-    def __missing__(self, key: K) -> V:
-        """Work it out, and remember it while there is room."""
-        value = self._work_out(key)
-        if len(self) < _MEMO:
-            self[key] = value
-        return value
 
 
 def number_cell(text: str) -> Value:

@@ -10,7 +10,7 @@ from runner.core.values.money import ZERO
 from runner.planning.accounting.attempt_index import History
 from runner.planning.allowance import Part
 from runner.planning.guards.budget import Fitting, fits_in_words
-from runner.planning.guards.price_guard import percent
+from runner.planning.phrases import percent
 from runner.planning.plan import Action, ActionKind, Actions, DueCancel, Refusal
 
 FLOOR = 10  # a share of fewer orders than this says nothing, and isn't applied

@@ -7,7 +7,6 @@ run or the service last bought, whichever is later. So a changed service may be 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from runner.core.catalogue import Service, ServiceSeen
@@ -16,6 +15,7 @@ from runner.core.snapshot import Recorded
 from runner.core.values.clock import to_the_minute
 from runner.core.values.money import ZERO, plain
 from runner.planning.guards.holds import Hold, by_service, hold
+from runner.planning.phrases import percent
 from runner.planning.plan import BUYING, Action, Actions, Refusal
 from runner.planning.pricing.quote import Offers
 
@@ -164,8 +164,3 @@ _LOOK = "look at it with `runner plan`, then apply"
 
 def _name(campaign: Campaign, service: Service) -> str:
     return f"service {service.id} on {campaign.panel}"
-
-
-def percent(share: Decimal) -> str:
-    """`0.025` as `2.5%`."""
-    return f"{(share * 100).normalize():f}%"

@@ -1,12 +1,13 @@
 """Turns rows of attempts into values, fast enough for plans of 10,000 orders."""
 
+import sys
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from runner.core.attempts import Attempt, AttemptKind, AttemptState, LiveStatus, Phase
 from runner.core.values.clock import from_text
+from runner.core.values.remembered import Remembered
 
 ATTEMPT_COLUMNS = ", ".join(Attempt._fields)
 LEFT_OVER = "the runner stopped before the answer was recorded"  # the message of every attempt left in `sending`
@@ -17,28 +18,13 @@ _STATUSES = {status.value: status for status in LiveStatus}
 _PHASES: dict[str | None, Phase | None] = {None: None, **{phase.value: phase for phase in Phase}}
 
 
-class _Amounts(dict[str, Decimal]):
-    """Amounts by their text; the same few rates and charges come again and again."""
-
-    def __missing__(self, text: str) -> Decimal:
-        amount = self[text] = Decimal(text)
-        return amount
-
-
-class _Moments(dict[str, datetime]):
-    """Moments by their text: one group of marks or one batch of statuses shares a moment."""
-
-    def __missing__(self, text: str) -> datetime:
-        moment = self[text] = from_text(text)
-        return moment
-
-
 def attempts_from(rows: Iterable[tuple[Any, ...]], *, left_overs_in_doubt: bool = False) -> list[Attempt]:
     """Rows of `SELECT ATTEMPT_COLUMNS` as attempts, in their order.
 
     With `left_overs_in_doubt`, an attempt in `sending` is shown as what the next run will make of it: in doubt.
     """
-    amounts, moments = _Amounts(), _Moments()
+    # The same few rates and charges come again and again, and one commit or one batch of statuses shares a moment.
+    amounts, moments = Remembered(Decimal, sys.maxsize), Remembered(from_text, sys.maxsize)
     same: dict[str, str] = {}  # one copy of each repeated text: a third of the memory
     shared = same.setdefault
     states = _STATES | {AttemptState.SENDING.value: AttemptState.IN_DOUBT} if left_overs_in_doubt else _STATES
