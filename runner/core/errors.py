@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     GUARD = 11  # refused by a guard: budget, balance, price, cap, policy; nothing sent
     STATE = 12  # state locked, missing, of another lineage, older than reality; plan stale
     PANEL = 13  # panel unreachable, or key rejected, before anything was sent
-    PARTLY = 14  # some orders placed, some refused or failed
+    PARTLY = 14  # some orders placed, some refused or failed; or a panel charged more than expected
     IN_DOUBT = 15  # at least one order in doubt (wins over PARTLY)
     TIMED_OUT = 16  # watch timed out
     USAGE = 64  # wrong options or arguments

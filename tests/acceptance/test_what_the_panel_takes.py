@@ -55,6 +55,16 @@ def test_a_run_whose_only_trouble_is_a_charge_is_not_called_done(project: Projec
     assert "Refused by charge:" in project.run("plan").out
 
 
+def test_a_watch_whose_only_trouble_is_a_charge_says_so(project: Project, panel: CrookedPanel):
+    panel.take = times(10)
+    project.campaign([post(1)])
+    ran = project.run("watch", "--yes", "--until", "placed")
+    assert ran.code == 14
+    last = ran.out.splitlines()[-2:]
+    assert last[0].startswith("Partly done: charged more than expected. 1 order placed in")
+    assert last[1] == "Next: runner plan"
+
+
 def test_an_overdrawn_budget_is_told_by_every_command_until_a_person_raises_it(project: Project, panel: CrookedPanel):
     panel.take = times(10)
     project.campaign([post(number) for number in range(4)], budget={"total": "0.36"})

@@ -68,6 +68,8 @@ def verdict_of(watched: WatchResult, view: WatchView | None) -> Verdict:
     if watched.exit_code is ExitCode.OK:
         is_going = watched.outlook is not None and watched.outlook.live
         return Verdict(Tone.GOOD, f"{'All bought' if is_going else 'All done'}. {done}{tail}.")
+    if watched.exit_code is ExitCode.PARTLY and watched.result is not None and watched.result.overcharged:
+        return Verdict(Tone.BAD, f"Partly done: charged more than expected. {done}{tail}.", "runner plan")
     if watched.exit_code is ExitCode.PARTLY:
         return Verdict(Tone.BAD, f"Partly done: the rest needs a person. {done}{tail}.", "runner status")
     return Verdict(Tone.BAD, f"Ended with exit code {int(watched.exit_code)}. {done}{tail}.")
