@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.core.values.remembered import Remembered
 from runner.files.syntax.scalars import (
     OddNumber,
-    Remembered,
     duration,
     flag_cell,
     fraction,
@@ -96,13 +96,6 @@ def test_remembered_values_are_the_same_as_fresh_ones(text):
         found, fresh = values[text], plain_value(text)
         assert type(found) is type(fresh)
         assert repr(found) == repr(fresh)
-
-
-def test_memory_for_remembered_texts_is_bounded():
-    cells = Remembered(number_cell)
-    for number in range(11_000):
-        assert cells[str(number)] == number
-    assert len(cells) == 10_000
 
 
 @pytest.mark.parametrize(("cell", "value"), [("1000", 1000), (" 1000 ", 1000), ("", None), ("  ", None), ("0", 0)])
