@@ -37,7 +37,7 @@ class LoadedCampaigns:
 
 
 def find_campaigns(arguments: Sequence[str], base: Path) -> list[Path]:
-    """The files named, or all of `campaigns/` under `base` if none is; InvalidInput if there is none.
+    """The files named, or all of `campaigns/` under `base` if none is; raises InvalidInput if there is none.
 
     Names are read from the working directory. Paths are relative to it if `base` is, so that messages show the names
     that the user knows.

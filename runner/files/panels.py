@@ -61,7 +61,7 @@ def load_panels(path: Path) -> LoadedPanels:
 
 
 def read_key(source: KeySource, name: str, environ: Mapping[str, str] = os.environ) -> Secret:
-    """The API key of the panel `name`; InvalidInput if it is missing, unusable, or readable by others."""
+    """The API key of the panel `name`; raises InvalidInput if it is missing, unusable, or readable by others."""
     if source.env is not None:
         value = environ.get(source.env)
         where = f"the environment variable {source.env}"

@@ -130,7 +130,7 @@ class PanelClient:
     async def balance(self) -> Balance:
         """The present balance; its currency is the panel's own word, or what the profile says where it names none.
 
-        PanelUnreachable if the panel does not tell it, or not in a form that means one amount.
+        Raises PanelUnreachable if the panel does not tell it, or not in a form that means one amount.
         """
         found: answers.BalanceAnswer | answers.UnclearBalance | Trouble
         found = await self._reader.read(forms.balance(), answers.parse_balance, self._other_calls)

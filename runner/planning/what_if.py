@@ -29,7 +29,7 @@ class WhatIf:
 
 
 def parse(texts: Sequence[str]) -> WhatIf:
-    """The questions of one command line; ValueError with the reason if one can't be understood."""
+    """The questions of one command line; raises ValueError with the reason if one can't be understood."""
     found: dict[str, Decimal | int] = {}
     for text in texts:
         question = _QUESTION.match(text.strip())

@@ -23,7 +23,7 @@ _BACKLOG = 512
 
 
 def check_loopback(host: str) -> str:
-    """The host if it is this machine's loopback; UsageError otherwise: a simulation has no business on a network."""
+    """The host if it is this machine's loopback; raises UsageError otherwise: a simulation has no business on a network."""
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

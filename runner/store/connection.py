@@ -55,7 +55,7 @@ def knowing_pages(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 @contextmanager
 def reading(paths: StatePaths) -> Iterator[sqlite3.Connection]:
-    """One read transaction: all that is read inside is of one moment. StateRefused if the database can't be read."""
+    """One read transaction: all that is read inside is of one moment. Raises StateRefused if the database can't be read."""
     refuse_second_names(paths)
     try:
         with closing(connect_reader(paths)) as connection:
@@ -84,7 +84,7 @@ def unreadable(paths: StatePaths, error: Exception) -> StateRefused:
 
 
 def holds_tables(connection: sqlite3.Connection, db: Path) -> bool:
-    """True for a state, False for an empty file; StateRefused for somebody else's database."""
+    """True for a state, False for an empty file; raises StateRefused for somebody else's database."""
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not names:
         return False

@@ -22,7 +22,7 @@ UNTIL = click.Option(["--until"], metavar="WHEN", help="Up to then; a day is inc
 
 
 def read_period(since: str | None, until: str | None, now: datetime) -> "Period | None":
-    """The period between both moments; None if neither option is given. UsageError if one can't be read, or they are swapped."""
+    """The period between both moments; None if neither option is given. Raises UsageError if one can't be read, or they are swapped."""
     from runner.planning.accounting.periods import Period
 
     if since is None and until is None:

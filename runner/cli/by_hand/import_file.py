@@ -28,7 +28,7 @@ class Generated:
     profiles: Mapping[str, PanelProfile]
 
     def keep(self) -> None:
-        """Give the file its final name; InvalidInput if a file of that name has appeared."""
+        """Give the file its final name; raises InvalidInput if a file of that name has appeared."""
         try:
             self.path.hardlink_to(self.draft)
         except FileExistsError:

@@ -38,7 +38,7 @@ class LabelRequest:
 def read_request(
     settings: Settings, names: tuple[str, ...], text: str, amount: Decimal | None, *, force: bool
 ) -> LabelRequest:
-    """The options as a request; UsageError if they don't go together."""
+    """The options as a request; raises UsageError if they don't go together."""
     if len(names) != 1:
         raise UsageError("--label is about one panel", 'name it: runner balance PANEL --label "top-up"')
     words = clean(text, _LONGEST)

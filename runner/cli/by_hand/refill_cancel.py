@@ -178,7 +178,7 @@ def _in_session(
 
 
 def _chosen(recorded: Recorded, names: Sequence[str]) -> Chosen:
-    """The attempts that the names select; InvalidInput if a name selects none that is placed."""
+    """The attempts that the names select; raises InvalidInput if a name selects none that is placed."""
     chosen = choose(recorded, names)
     if chosen.wrong:
         raise InvalidInput(f"{'; '.join(chosen.wrong)}; nothing was sent", "runner status lists the addresses")

@@ -141,7 +141,7 @@ async def _balances(settings: Settings, names: tuple[str, ...]) -> list[BalanceS
 
 
 def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Mapping[str, PanelProfile], tuple[str, ...]]:
-    """The profiles by name, and the names of the panels to ask. UsageError for an unknown name."""
+    """The profiles by name, and the names of the panels to ask. Raises UsageError for an unknown name."""
     claim(settings)
     profiles = need_profiles(settings)
     known = (*profiles, SANDBOX)

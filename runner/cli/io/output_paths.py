@@ -32,7 +32,7 @@ class Output:
 def refuse_overwriting(
     settings: Settings, inputs: Inputs | None = None, *, outputs: Sequence[Output] = (), read: Iterable[Path] = ()
 ) -> None:
-    """UsageError if an output of the command is a file of a state, an input file, or another output of it.
+    """Raise UsageError if an output of the command is a file of a state, an input file, or another output of it.
 
     `outputs`: those beside reports and log; `read`: what it reads that no flag of `Settings` names. Without `inputs`
     the campaigns are looked at only if an output lies where they are.

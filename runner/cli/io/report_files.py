@@ -148,7 +148,7 @@ def _whole(target: Path, newline: str | None = None) -> Iterator[TextIO]:
 
 @contextmanager
 def _draft(target: Path) -> Iterator[Path]:
-    """An empty temporary file beside the target, removed at the end unless it was moved. OSError if unwritable."""
+    """An empty temporary file beside the target, removed at the end unless it was moved. Raises OSError if unwritable."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if target.exists() and not os.access(target, os.W_OK):

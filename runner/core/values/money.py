@@ -20,7 +20,7 @@ _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,11})?\Z")
 
 
 def parse_amount(text: str) -> Decimal:
-    """A decimal amount as a user writes it, `"250.00"`; ValueError otherwise (no exponent, no sign `+`)."""
+    """A decimal amount as a user writes it, `"250.00"`; raises ValueError otherwise (no exponent, no sign `+`)."""
     if not _AMOUNT.match(text):
         raise ValueError(f"not a decimal amount: {text!r}")
     return Decimal(text)

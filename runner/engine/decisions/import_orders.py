@@ -156,7 +156,7 @@ async def record(
 ) -> int:
     """Record those that fit, as a run of its own; return how many. `balances` are what the panels held just before.
 
-    StateRefused if one was taken meanwhile; those recorded before it stay, and the same call again does the rest.
+    Raises StateRefused if one was taken meanwhile; those recorded before it stay, and the same call again does the rest.
     """
     number = 0
     async with run_of_its_own(journal, run_id, "import", signed.at):

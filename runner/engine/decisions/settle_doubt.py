@@ -48,7 +48,7 @@ class Case:
 
 
 def find(recorded: Recorded, address: str) -> Case:
-    """The doubt of `campaign/id`; InvalidInput if there is no such order, or it was never in doubt."""
+    """The doubt of `campaign/id`; raises InvalidInput if there is no such order, or it was never in doubt."""
     campaign, _, order_id = address.partition("/")
     attempts = recorded.attempts.get((campaign, order_id), ())
     if not attempts:
@@ -73,7 +73,7 @@ def _standing(attempt: Attempt) -> str:
 
 
 def is_decided(case: Case, kind: DecisionKind, panel_order_id: str | None = None) -> bool:
-    """True if this very decision stands; False while in doubt. InvalidInput, with the history, if another one stands."""
+    """True if this very decision stands; False while in doubt. Raises InvalidInput, with the history, if another one stands."""
     decided = case.decided
     if decided is None:
         return False
@@ -163,7 +163,7 @@ def check_looked(case: Case, weighing: Weighing, settle: timedelta, now: datetim
 
 
 async def record(journal: Journal, run_id: str, case: Case, choice: Choice, seen: StatusSeen | None = None) -> bool:
-    """Write the decision down as a run of its own; False if it stood already. StateRefused if it can't be."""
+    """Write the decision down as a run of its own; False if it stood already. Raises StateRefused if it can't be."""
     attempt_id = case.attempt.id
     command = f"doubt {choice.kind.value.replace('_', '-')}"
     async with run_of_its_own(journal, run_id, command, choice.decision.at):

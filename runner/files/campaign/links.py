@@ -55,7 +55,7 @@ class WebAddress(NamedTuple):
 
 
 def parse_address(text: str) -> WebAddress:
-    """An http or https address of an unambiguous form; BadLink otherwise, whose text never holds user or password."""
+    """An http or https address of an unambiguous form; raises BadLink otherwise, whose text never holds user or password."""
     if len(text) > LONGEST:
         raise BadLink(f"is longer than {LONGEST} characters: shorten it")
     for character in text:

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Node:
-    """A part of a document and where it begins, from 1. What its kind does not have is empty."""
+    """A part of a document and where it begins, from 1. Fields that its kind does not have are empty."""
 
     kind: Kind
     line: int

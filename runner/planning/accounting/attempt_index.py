@@ -48,7 +48,7 @@ class History:
     __slots__ = ("_flights", "_in_doubt", "bought", "committed", "doubtful", "returned", "today", "uncharged")
 
     def __init__(self, recorded: Recorded, campaigns: Sequence[Campaign], now: datetime | None = None) -> None:
-        """`now` tells what day it is; ValueError if a campaign's budget needs it and it isn't given."""
+        """`now` tells what day it is; raises ValueError if a campaign's budget needs it and it isn't given."""
         self._flights: dict[str, Flights] = {}
         self._in_doubt: dict[str, Decimal] = {}
         self.bought: dict[str, set[str]] = {campaign.name: set() for campaign in campaigns}  # ids placed or given up

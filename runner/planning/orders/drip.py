@@ -1,4 +1,4 @@
-"""Drips that the runner does: each run of the order is an order on the panel, sent when it is due. Pure.
+"""Says when the next run of a drip by the runner is due: each run is an order of its own on the panel. Pure.
 
 An instalment is due `interval` minutes after the former one was sent; what was missed is never made up for in a burst.
 """

@@ -188,7 +188,7 @@ class RefillRound:
 
 
 def service_of(recorded: Recorded, attempt: Attempt) -> Service | None:
-    """The service of an attempt in the catalogue last seen; None if it is not sold any more."""
+    """Return the service of an attempt, as last seen in the catalogue; None if it is not sold any more."""
     catalogue = recorded.catalogues.get(attempt.panel)
     return None if catalogue is None else catalogue.services.get(attempt.service)
 

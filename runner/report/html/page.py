@@ -288,7 +288,7 @@ def _attention(ordered: Sequence[OrderRow]) -> list[Trouble]:
 
 
 def _sums_of(rows: Sequence[OrderRow]) -> str:
-    """`0.90 USD in doubt, 1.20 USD refunded`; of one currency, else nothing."""
+    """`0.90 USD in doubt, 1.20 USD refunded`; empty if there are several currencies."""
     currency = rows[0].currency
     if any(row.currency != currency for row in rows):
         return ""

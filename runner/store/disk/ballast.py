@@ -11,7 +11,10 @@ _BLOCK = 512  # bytes of one unit of st_blocks
 
 
 def make_ballast(paths: StatePaths) -> None:
-    """Make sure that the ballast is on the disk, with its blocks allocated; StateRefused, and nothing is bought, if they can't be."""
+    """Make sure that the ballast is on the disk, with its blocks allocated.
+
+    Raises StateRefused, and nothing is bought, if they can't be.
+    """
     try:
         handle = os.open(paths.ballast, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         try:

@@ -35,7 +35,7 @@ def file_id(path: Path) -> FileId | None:
 
 
 def hold(path: Path) -> FileId | None:
-    """Lock the file at `path`, which must exist, for this process; None if somebody has it. StateRefused without locks."""
+    """Lock the file at `path`, which must exist, for this process; None if somebody has it. Raises StateRefused without locks."""
     key, descriptor = _opened(path)
     if key in _held or not try_lock(descriptor, fcntl.LOCK_EX, path):
         return None

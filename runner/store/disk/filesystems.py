@@ -57,7 +57,7 @@ def _mounts(mount_table: str) -> Iterator[tuple[Path, str]]:
 
 
 def refuse_network(directory: Path, mount_table: Path = MOUNT_TABLE) -> None:
-    """StateRefused if `directory` lies on a network file system; nothing where the mount table can't be read."""
+    """Raise StateRefused if `directory` lies on a network file system; nothing where the mount table can't be read."""
     table = _read(mount_table)
     kind = kind_of(directory.resolve(), table)
     if kind is not None and is_network(kind):
@@ -68,7 +68,7 @@ def refuse_network(directory: Path, mount_table: Path = MOUNT_TABLE) -> None:
 
 
 def refuse_mounted_alone(files: Iterable[Path], mount_table: Path = MOUNT_TABLE) -> None:
-    """StateRefused if one of `files` is mounted by itself: what belongs beside it lies elsewhere, and is not seen here."""
+    """Raise StateRefused if one of `files` is mounted by itself: what belongs beside it lies elsewhere, and is not seen here."""
     points = {point for point, _ in _mounts(_read(mount_table))}
     for path in files:
         if path.resolve() in points:

@@ -11,7 +11,7 @@ from runner.store.disk.paths import StatePaths
 
 
 def refuse_unsafe_place(paths: StatePaths) -> None:
-    """StateRefused for a network file system, for a file with two names, and for what somebody else owns."""
+    """Raise StateRefused for a network file system, for a file with two names, and for what somebody else owns."""
     for directory in dict.fromkeys((paths.lock.parent, paths.db.parent)):
         refuse_network(directory)
     refuse_mounted_alone((paths.db, paths.wal, paths.shm))
@@ -28,7 +28,7 @@ def refuse_unsafe_place(paths: StatePaths) -> None:
 
 
 def refuse_second_names(paths: StatePaths) -> None:
-    """StateRefused if the database, or what SQLite keeps beside it, has a second name (a hard link).
+    """Raise StateRefused if the database, or what SQLite keeps beside it, has a second name (a hard link).
 
     SQLite finds the write-ahead log by the name of the database: by another name it reads, and writes, half of a state.
     """

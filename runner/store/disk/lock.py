@@ -65,7 +65,7 @@ class StateLock:
         return True
 
     def need_database(self, db: Path) -> None:
-        """Lock the database file, which exists by now; StateLocked if another run has it."""
+        """Lock the database file, which exists by now; raises StateLocked if another run has it."""
         for _ in range(_TRIES):
             if self.hold_database(db):
                 return

@@ -83,7 +83,7 @@ class StatePaths:
 
     @classmethod
     def at(cls, path: str | Path = DEFAULT) -> "StatePaths":
-        """The state whose database is `path`; UsageError if that can't be the name of a database file."""
+        """The state whose database is `path`; raises UsageError if that can't be the name of a database file."""
         text = os.fspath(path)
         if _POSTGRESQL.match(text):  # the text may hold a password: it is not repeated
             raise UsageError(
@@ -100,7 +100,7 @@ class StatePaths:
 
 
 def refuse_as_state(path: str) -> None:
-    """UsageError for a path that can't be a state's database: another file of a state, a device, a pipe."""
+    """Raise UsageError for a path that can't be a state's database: another file of a state, a device, a pipe."""
     db = Path(path)
     if db.name in (*NEIGHBOURS, "sandbox.db", "backups") or db.name.endswith(BESIDE):
         raise UsageError(f"{db} is the name of another file of a state", "name the database: --state state/runner.db")
@@ -109,7 +109,7 @@ def refuse_as_state(path: str) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Create `path`, readable by its owner only, if it is missing; StateRefused if that can't be done."""
+    """Create `path`, readable by its owner only, if it is missing; raises StateRefused if that can't be done."""
     try:
         path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     except OSError as error:
@@ -139,7 +139,7 @@ def make_private_file(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Return once a file, or the names in a directory, are on the disk; OSError if they may not be."""
+    """Return once a file, or the names in a directory, are on the disk; raises OSError if they may not be."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -12,7 +12,7 @@ _OWN = (slice(18, 20), slice(24, 28), slice(40, 44), slice(92, 100))
 
 
 def seal_of(paths: StatePaths) -> str:
-    """The digest of the database file; OSError if it can't be read. Only true while no log lies beside it."""
+    """The digest of the database file; raises OSError if it can't be read. Only true while no log lies beside it."""
     digest = hashlib.sha256()
     with paths.db.open("rb") as file:
         header = bytearray(file.read(_HEADER))

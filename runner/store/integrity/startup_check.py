@@ -75,14 +75,14 @@ class Left(NamedTuple):
 
 
 def look_beside(paths: StatePaths) -> Left:
-    """Call it before the database is opened, which may make an empty log. StateRefused for what can't be read."""
+    """Call it before the database is opened, which may make an empty log. Raises StateRefused for what can't be read."""
     return Left(_log(paths), gather(paths))
 
 
 def seals_for(paths: StatePaths, left: Left, connection: sqlite3.Connection, present: Lineage | None) -> frozenset[str]:
     """The seals of which the database file must bear one; none after a run that broke off, or where no mark has one.
 
-    StateRefused if a run broke off, and nothing tells how far it had come.
+    Raises StateRefused if a run broke off, and nothing tells how far it had come.
     """
     if is_noted(connection, IN_USE) or left.log.holds_something:
         _refuse_without_a_mark(paths, left, connection, present)
@@ -101,7 +101,7 @@ def _log(paths: StatePaths) -> LogReading:
 
 
 def refuse_damaged_log(paths: StatePaths, log: LogReading) -> None:
-    """StateRefused if records that were on the disk once lie in the log behind damage, where SQLite does not see them."""
+    """Raise StateRefused if records that were on the disk once lie in the log behind damage, where SQLite does not see them."""
     if not log.loses:
         return
     hidden = f"{log.hidden} commits" if log.hidden > 1 else "what was committed"
@@ -143,7 +143,7 @@ def lost_wal(paths: StatePaths) -> StateRefused:
 
 
 def refuse_unless_sealed(paths: StatePaths, seals: Container[str]) -> None:
-    """StateRefused unless every bit of the database file is as a clean end left it.
+    """Raise StateRefused unless every bit of the database file is as a clean end left it.
 
     Call it with no connection open: SQLite's locks on a file go as soon as their process closes any descriptor of it.
     """

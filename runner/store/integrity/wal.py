@@ -48,7 +48,7 @@ class _Frame(NamedTuple):
 
 
 def read_log(path: Path) -> LogReading:
-    """The log at `path`, read once from its beginning to its end; OSError if it can't be read. A missing one is empty."""
+    """The log at `path`, read once from its beginning to its end; raises OSError if it can't be read. A missing one is empty."""
     try:
         with path.open("rb") as file:
             return _read(file)

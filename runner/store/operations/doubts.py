@@ -51,7 +51,7 @@ def evidence_row(settle: Settle) -> tuple[str | int | None, ...] | None:
 
 
 def decide(connection: Connection, request: Deciding) -> bool:
-    """Settle a doubt: True if recorded now, False if the very same decision stood already. DecisionRefused otherwise."""
+    """Settle a doubt: True if recorded now, False if the very same decision stood already. Raises DecisionRefused otherwise."""
     kind, state = _MEANINGS[type(request)]
     panel_order_id = request.panel_order_id if isinstance(request, Adopt) else None
     made = _made(connection, request.attempt_id)

@@ -19,7 +19,7 @@ _KEPT = (
 
 
 def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id: str | None) -> int:
-    """Rows that were given their new id; RenameRefused if an id of a move has attempts already.
+    """Give rows their new id; return how many there were. Raises RenameRefused if an id of a move has attempts already.
 
     Each move is kept as a command of its own inside the run, for whoever looks for the former address later.
     """
@@ -39,7 +39,10 @@ def rename(connection: Connection, moves: Sequence[tuple[str, str, str]], run_id
 
 
 def move_orders(connection: Connection, moves: Sequence[Move]) -> int:
-    """Rows that were moved; StateRefused if their attempts are no longer those, or a new address has some."""
+    """Move rows to their new address; return how many there were.
+
+    Raises StateRefused if their attempts are no longer those expected, or a new address has some.
+    """
     moved = 0
     for before, after, expected in moves:
         if _ids(connection, before) != sorted(attempt.id for attempt in expected):

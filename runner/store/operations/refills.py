@@ -71,7 +71,7 @@ def settle(connection: Connection, settle: SettleRefills) -> None:
 
 
 def see(connection: Connection, see: SeeRefills) -> None:
-    """Record the statuses of requests that the panel took; of others, nothing."""
+    """Record the statuses of requests that the panel took; leave out any other."""
     if see.seen:
         connection.execute(
             _SEE,

@@ -31,7 +31,7 @@ def is_address(state: str) -> bool:
 
 
 def parse(url: str) -> Address:
-    """The address that a URL names; InvalidInput if it names no project, or a password."""
+    """The address that a URL names; raises InvalidInput if it names no project, or a password."""
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
     if parts.password is not None or any(name in ("password", "sslpassword") for name, _ in options):
@@ -54,7 +54,7 @@ def parse(url: str) -> Address:
 
 
 def need_driver() -> None:
-    """UsageError if psycopg, or the library of PostgreSQL that it needs, is not installed."""
+    """Raise UsageError if psycopg, or the library of PostgreSQL that it needs, is not installed."""
     try:
         import psycopg  # noqa: F401  # an extra
     except ImportError as error:

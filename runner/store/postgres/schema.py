@@ -29,7 +29,7 @@ def revision_of(connection: psycopg.Connection, address: Address) -> str | None:
 def ensure(connection: psycopg.Connection, address: Address) -> bool:
     """Make the project's schema, or bring it up to date, in one transaction; True if there was something to do.
 
-    StateRefused for a state of a newer version.
+    Raises StateRefused for a state of a newer version.
     """
     if _is_new_enough(revision_of(connection, address)):
         return False

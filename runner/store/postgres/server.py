@@ -45,7 +45,7 @@ class Identity(NamedTuple):
 
 
 def connect(address: Address, purpose: str) -> psycopg.Connection:
-    """A connection in the project's schema, outside of any transaction; StateRefused if the server can't be reached."""
+    """A connection in the project's schema, outside of any transaction; raises StateRefused if the server can't be reached."""
     wanted = {"search_path": f'"{address.schema}"', **_SETTINGS}
     try:
         connection = psycopg.connect(
@@ -73,7 +73,7 @@ def in_words(error: BaseException) -> str:
 
 
 def refuse_unsafe(connection: psycopg.Connection, address: Address, again: Callable[[], psycopg.Connection]) -> None:
-    """StateRefused for a server on which a mark could be lost, or a session's locks mean nothing.
+    """Raise StateRefused for a server on which a mark could be lost, or a session's locks mean nothing.
 
     `again` opens one more connection: a pooler that shares sessions gives both the same one.
     """

@@ -106,7 +106,7 @@ def _marks(several: Sequence[object]) -> str:
 
 
 def read_readings(state: State, panel: str) -> list[BalanceSeen]:
-    """Every look at one panel's balance; empty without a state. StateRefused as `read_state`."""
+    """Every look at one panel's balance; empty without a state. Raises StateRefused as `read_state` does."""
 
     def all_of(connection: Reading) -> list[BalanceSeen]:
         return _seen(connection.execute(f"{_select(connection)} WHERE b.panel = ? ORDER BY b.id", (panel,)))
@@ -117,7 +117,7 @@ def read_readings(state: State, panel: str) -> list[BalanceSeen]:
 def read_ends(
     state: State, since: datetime | None, until: datetime | None
 ) -> tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]]:
-    """`first_and_last` of a state; empty without one. StateRefused as `read_state`."""
+    """`first_and_last` of a state; empty without one. Raises StateRefused as `read_state` does."""
     nothing: tuple[dict[str, BalanceSeen], dict[str, BalanceSeen]] = ({}, {})
     return ask(state, lambda connection: first_and_last(connection, since, until), nothing)
 
@@ -125,7 +125,7 @@ def read_ends(
 def read_balances(state: State, panels: Collection[str]) -> list[BalanceSeen]:
     """The readings of `panels`, for charts, in time order; of equal ones in a row only the first and the last.
 
-    As they were shown, also without a currency. Empty without a state. StateRefused as `read_state`.
+    As they were shown, also without a currency. Empty without a state. Raises StateRefused as `read_state` does.
     """
 
     def kept(connection: Reading) -> list[BalanceSeen]:

@@ -40,7 +40,7 @@ def decisions_in(connection: Reading) -> tuple[Decided, ...]:
 
 
 def read_kept(state: State, attempt_ids: Collection[int]) -> Mapping[int, Kept]:
-    """What is kept about these attempts; nothing for those that the state does not hold. StateRefused as `read_state`."""
+    """What is kept about these attempts; nothing for those that the state does not hold. Raises StateRefused as `read_state` does."""
     nothing: Mapping[int, Kept] = {}
     return ask(state, lambda connection: dict(_kept(connection, attempt_ids)), nothing)
 

@@ -7,7 +7,7 @@ from runner.store.statements import Reading
 
 
 def read_runs(state: State) -> list[Run]:
-    """Every run, in the order begun; none without a state. StateRefused as `read_state`."""
+    """Every run, in the order begun; none without a state. Raises StateRefused as `read_state` does."""
     return ask(state, _runs, [])
 
 

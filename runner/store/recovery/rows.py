@@ -35,7 +35,7 @@ class Rows(NamedTuple):
 
 
 def read(connection: sqlite3.Connection, *, is_whole: bool = True) -> Rows:
-    """What an open state holds. Of one that is not whole, the rows around a damaged page, as far as they make sense."""
+    """Return what an open state holds; if it is not whole, the rows around a damaged page, as far as they make sense."""
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     tables: dict[str, list[Row]] = {name: [] for name in _TABLES}  # an older schema has fewer
     are_all = True

@@ -39,7 +39,7 @@ def ensure_schema(engine: Engine, before_change: Callable[[], object], history: 
     """Migrate to the newest schema, in one transaction; True if there was something to do.
 
     `before_change` is called before an existing state is changed: it makes the backup, and its refusal is final.
-    StateRefused for a state of a newer version and for a foreign database. Call it with the lock held.
+    Raises StateRefused for a state of a newer version and for a foreign database. Call it with the lock held.
     """
     with engine.connect() as connection:
         present = _revision(connection)

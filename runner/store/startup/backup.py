@@ -22,7 +22,7 @@ _NAME = re.compile(r"runner-([0-9]+)-([0-9]{8}T[0-9]{6}Z)\.db\Z")
 def backup(paths: StatePaths, clock: Clock, keep: int = KEPT) -> Path | None:
     """The new copy `backups/runner-SERIAL-TIMESTAMP.db`, or None if nothing was ever marked; keeps the `keep` newest.
 
-    Call it with the lock held. StateRefused if the copy can't be made: then nothing may be changed either.
+    Call it with the lock held. Raises StateRefused if the copy can't be made: then nothing may be changed either.
     """
     if not paths.db.exists():
         return None
