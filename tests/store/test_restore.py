@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 
@@ -175,6 +176,28 @@ def test_somebody_elses_database_in_place_of_the_state_is_not_carried_over(grown
     plan = plan_restore(paths, grown)
     assert list(plan.merged.carried) == []
     assert not plan.present_was_read
+    with closing(sqlite3.connect(grown)) as connection:
+        in_the_copy = connection.execute("SELECT order_id, state FROM attempts ORDER BY id").fetchall()
+    restore(paths, plan, "x", clock)
+    assert raw(paths, "SELECT order_id, state FROM attempts ORDER BY id") == in_the_copy
+
+
+@pytest.mark.parametrize("damage", [b"\xee" * 4096, bytes(4096)])
+def test_a_damaged_page_that_tells_the_schema_loses_no_purchase(grown, paths, clock, damage):
+    ((page,),) = raw(paths, "SELECT rootpage FROM sqlite_master WHERE name = 'alembic_version'")
+    raw(paths, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with paths.db.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(damage)
+    restore(paths, plan_restore(paths, grown), "x", clock)
+    assert {one.order_id for one in attempts_of(paths).values()} >= {"order-one", "order-5", "order-7"}
+
+
+def test_what_a_newer_version_wrote_is_carried_over_without_what_only_that_version_knows(grown, paths, clock):
+    raw(paths, "ALTER TABLE attempts ADD COLUMN novel TEXT NOT NULL DEFAULT 'x'")
+    raw(paths, "UPDATE alembic_version SET version_num = '0999'")
+    restore(paths, plan_restore(paths, grown), "back to the former version", clock)
+    assert {one.order_id for one in attempts_of(paths).values()} >= {"order-one", "order-5", "order-7"}
 
 
 def test_a_failing_restoration_leaves_the_present_state(grown, paths, clock, monkeypatch):

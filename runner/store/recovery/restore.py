@@ -57,8 +57,8 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     """What restoring `source` would do; StateRefused if it is damaged, no state, or of another lineage."""
     evidence = gather(paths)
     copy = _look_into(source, evidence)
-    present = _present(paths, evidence)
     family = copy.lineage.family
+    present = _present(paths, evidence, family)
     owner = next((one for one in (*evidence.lineages()[:1], present.lineage) if one is not None), None)
     if owner is not None and owner.family != family:
         raise StateRefused(
@@ -119,7 +119,7 @@ def restore(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> 
 
 def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Clock) -> tuple[Path | None, HighWater]:
     """Where the former state is kept, and how far the new one has come."""
-    present = _present(paths, gather(paths))
+    present = _present(paths, gather(paths), plan.after.family)
     draft = paths.db.with_name(f".{paths.db.name}.restoring")
     with _or_refused(plan.source), ExitStack() as undoing:
         undoing.callback(draft.unlink, missing_ok=True)  # which is gone once it is in place
@@ -234,8 +234,8 @@ def _is_state(connection: sqlite3.Connection, at: StatePaths) -> bool:
         raise StateRefused(refusal.message, "name a copy of this project's state") from refusal
 
 
-def _present(paths: StatePaths, evidence: Evidence) -> _Present:
-    """What can still be read of the present state."""
+def _present(paths: StatePaths, evidence: Evidence, family: str) -> _Present:
+    """What can still be read of the present state; of somebody else's database in its place, its lineage alone."""
     if not paths.db.exists():
         return _NO_PRESENT
     try:
@@ -243,10 +243,12 @@ def _present(paths: StatePaths, evidence: Evidence) -> _Present:
             if not holds_tables(connection, paths.db):
                 return _NO_PRESENT
             known = found(connection, paths)
+            if known is not None and known.family != family:
+                return _NO_PRESENT._replace(lineage=known)
             is_whole = (
                 known is not None
+                and not damage_of(connection)  # first: a page that tells the schema may be what is damaged
                 and revision(connection) in REVISIONS
-                and not damage_of(connection)
                 and not _nonsense_in(connection, known)
             )
             has_all = known is not None and holds_all(connection, known, evidence)
