@@ -1,9 +1,12 @@
 """`runner import`: orders placed by hand at the panel become the listed ones, and are never bought again."""
 
+import errno
 import json
+import os
 import urllib.parse
 import urllib.request
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
@@ -306,6 +309,21 @@ def test_nothing_is_written_for_what_is_wrong_or_does_not_fit(project: Project, 
     project.write("bought.csv", f"order_id,service,link,quantity\n{good}\n")
     taken = project.run("import", "--from", "bought.csv", *GENERATE, "--link", BRAND)
     assert (taken.code, "old is used already" in taken.err) == (10, True)
+
+
+def test_new_files_are_written_on_a_file_system_without_hard_links(
+    project: Project, served_sandbox: Served, monkeypatch
+):
+    def refuse(_self: Path, _target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    project.write("bought.csv", f"order_id,service,link,quantity\n{buy(served_sandbox, 1)},1,{BRAND}p/1,100\n")
+    told = project.run("import", "--from", "bought.csv", *GENERATE, "--link", BRAND)
+    assert told.code == 0, told.err
+    assert (project.root / "campaigns" / "old.yaml").is_file()
+    assert project.run("init", "fresh").code == 0
+    assert (project.root / "fresh" / "panels.yaml").is_file()
 
 
 def test_the_documents_fit_their_schema(project: Project, served_sandbox: Served):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.cli.arguments.options import Settings
 from runner.cli.io.inputs import need_profiles, show_diagnostics
+from runner.cli.io.output_paths import give_name
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
 from runner.core.imports import BoughtRow
@@ -30,7 +31,7 @@ class Generated:
     def keep(self) -> None:
         """Give the file its final name; raises InvalidInput if a file of that name has appeared."""
         try:
-            self.path.hardlink_to(self.draft)
+            give_name(self.draft, self.path)
         except FileExistsError:
             raise _exists(self.path) from None
         except OSError as error:

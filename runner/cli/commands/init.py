@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from runner.cli.arguments.project import STATE
+from runner.cli.io.output_paths import give_name
 from runner.cli.main import cli
 from runner.core.errors import InvalidInput
 from runner.core.values.clock import SystemClock
@@ -63,12 +64,7 @@ def _write_new(path: Path, text: str) -> None:
         click.echo(f"kept     {path}")
         return
     with _draft(path, text) as draft:
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            draft.rename(path)
+        give_name(draft, path)
     click.echo(f"written  {path}")
 
 

@@ -4,6 +4,7 @@ Files are compared as the system knows them, so that links and other spellings a
 anything is opened for writing.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -110,3 +111,13 @@ def _is_stream(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def give_name(draft: Path, path: Path) -> None:
+    """Give a finished draft its name; raises FileExistsError if there is a file of that name, which stays as it is."""
+    try:
+        path.hardlink_to(draft)
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        draft.rename(path)
