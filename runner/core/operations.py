@@ -192,6 +192,23 @@ class Unprotect(NamedTuple):
     orders: Sequence[tuple[str, str]]
 
 
+class KeepPlan(NamedTuple):
+    """A plan was saved: the file with this digest may be applied, once, until it expires."""
+
+    digest: str  # SHA-256 of the file, in hex
+    run_id: str
+    at: datetime
+    expires_at: datetime
+
+
+class UsePlan(NamedTuple):
+    """A run is about to do what a saved plan says. PlanStale if no such plan is kept, if it was used, or has expired."""
+
+    digest: str
+    run_id: str
+    at: datetime
+
+
 Deciding = Adopt | NotPlaced | Abandon
 Counted = Mark | Import | Rename | MoveOrders  # these return a number
 Acknowledged = (
@@ -209,6 +226,8 @@ Acknowledged = (
     | CountStatusCalls
     | Protect
     | Unprotect
+    | KeepPlan
+    | UsePlan
 )  # these return nothing, once they are durable
 Operation = Deciding | Counted | Acknowledged | AskRefills | DoubtLeftOvers
 

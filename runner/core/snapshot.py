@@ -10,6 +10,7 @@ from runner.core.attempts import Attempt
 from runner.core.catalogue import BalanceLabel, BalanceSeen, Catalogue, ServiceSeen
 from runner.core.doubts import Decided
 from runner.core.refills import CancelRequest, Refill
+from runner.core.values.clock import to_the_second
 
 
 class Run(NamedTuple):
@@ -20,6 +21,27 @@ class Run(NamedTuple):
     started_at: datetime
     ended_at: datetime | None  # None: still running, or killed
     exit_code: int | None
+
+
+class KeptPlan(NamedTuple):
+    """What is known of one saved plan."""
+
+    made_by: str  # run
+    expires_at: datetime
+    used_by: str | None  # run; None: it may still be applied
+    used_at: datetime | None
+    ended: int | None  # exit code of the run that used it; None: it goes on, or was killed
+    placed: int  # orders that it placed
+
+    def hindrance(self, at: datetime) -> str:
+        """Why it may not be applied at a moment; empty if it may."""
+        if self.used_by is not None and self.used_at is not None:
+            how = "has not ended" if self.ended is None else f"ended with {self.ended}"
+            return (
+                f"it was applied by run {self.used_by} at {to_the_second(self.used_at)}, which placed {self.placed} "
+                f"order(s) and {how}"
+            )
+        return "" if at < self.expires_at else f"it expired at {to_the_second(self.expires_at)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

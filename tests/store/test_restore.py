@@ -290,6 +290,7 @@ def test_a_copy_of_an_older_schema_is_brought_up_to_date(grown, paths, clock):
         "lacking",
         "status_calls",
         "repeated_services",
+        "saved_plans",
     ):
         connection.execute(f"DROP TABLE IF EXISTS {name}")
     for (name,) in connection.execute(

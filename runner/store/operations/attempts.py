@@ -23,8 +23,7 @@ from runner.core.attempts import AttemptState, NewAttempt, OutcomeKind
 from runner.core.catalogue import NO_CURRENCY, BalanceSeen, Catalogue, Service
 from runner.core.operations import BeginRun, EndRun, Mark, Settle
 from runner.core.values.clock import to_text
-from runner.store.operations.price_history import note_changes
-from runner.store.operations.repeated_services import note_repeated
+from runner.store.operations.price_history import note_changes, note_repeated
 from runner.store.schema.tables import attempts, balances, runs, services
 from runner.store.statements import run
 

@@ -1,11 +1,11 @@
-"""Records price lists that differ from the one before, and reads them."""
+"""Records price lists that differ from the one before, and services that a list holds more than once; reads both."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runner.core.catalogue import Service, ServiceSeen
+from runner.core.catalogue import Repeated, Service, ServiceSeen
 from runner.core.values.clock import from_text
 from runner.store.schema.revisions import has_step
 from runner.store.state import State, ask
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Row = tuple[str | int | None, ...]  # the fields of core.catalogue.Service, as the state holds them
 
-_STEP = "0004"  # the schema that brought the table; a reader may meet an older one
+_STEP = "0004"  # the schema that brought the history; a reader may meet an older one
+_REPEATED = "0007"  # and the one that brought repeated services
 _KEPT = "name, type, category, rate, min, max, refill, cancel, dripfeed"
 _FLAGS: dict[int | None, bool | None] = {None: None, 0: False, 1: True}
 _INSERT = (
@@ -85,3 +86,31 @@ def read_last_look(connection: Reading) -> datetime | None:
         "ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
     return None if row is None else from_text(row[0])
+
+
+def note_repeated(connection: "Connection", panel: str, repeated: Iterable[Repeated]) -> None:
+    """Replace what is remembered of a panel."""
+    run(connection, "DELETE FROM repeated_services WHERE panel = ?", (panel,))
+    rows = [
+        (panel, one.service, one.times, " ".join(format(rate, "f") for rate in one.rates), " ".join(one.fields))
+        for one in repeated
+    ]
+    if rows:
+        run(
+            connection,
+            "INSERT INTO repeated_services (panel, service, times, rates, fields) VALUES (?, ?, ?, ?, ?)",
+            rows,
+        )
+
+
+def read_repeated(connection: Reading) -> dict[str, dict[str, Repeated]]:
+    """By panel and service, in the list's order."""
+    if not has_step(connection, _REPEATED):
+        return {}
+    found: dict[str, dict[str, Repeated]] = {}
+    for panel, service, times, rates, fields in connection.execute(
+        "SELECT panel, service, times, rates, fields FROM repeated_services ORDER BY rowid"
+    ):
+        amounts = tuple(Decimal(rate) for rate in rates.split())
+        found.setdefault(panel, {})[service] = Repeated(service, times, amounts, tuple(fields.split()))
+    return found

@@ -22,9 +22,8 @@ from runner.store.operations.attempt_rows import ATTEMPT_COLUMNS, attempts_from
 from runner.store.operations.labels import read_labels
 from runner.store.operations.order_flags import STEP as FINALS
 from runner.store.operations.order_flags import read_lacking, read_protected, read_status_calls
-from runner.store.operations.price_history import as_service, read_changes, read_last_look
+from runner.store.operations.price_history import as_service, read_changes, read_last_look, read_repeated
 from runner.store.operations.refill_rows import read_cancels, read_refills
-from runner.store.operations.repeated_services import read_repeated
 from runner.store.read.balance_looks import currency_changes, first_and_last, looks_of_runs
 from runner.store.read.doubts import decisions_in
 from runner.store.schema.revisions import has_step, refuse_unknown, revision

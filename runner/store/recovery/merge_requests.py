@@ -54,7 +54,11 @@ def merge_cancels(connection: sqlite3.Connection, older: Rows, newer: Rows, ids:
 
 
 def merge_facts(connection: sqlite3.Connection, newer: Rows, ids: Mapping[int, int]) -> None:
-    """Evidence, balances with their labels, and the later statuses of placed orders; `ids` as in `merge_refills`."""
+    """Evidence, balances with their labels, saved plans, and the later statuses of placed orders.
+
+    `ids` as in `merge_refills`.
+    """
+    _carry_plans(connection, newer)
     for attempt_id, row in newer.evidence.items():
         if attempt_id in ids:
             insert(connection, "evidence", {**row, "attempt_id": ids[attempt_id]}, or_ignore=True)
@@ -63,6 +67,20 @@ def merge_facts(connection: sqlite3.Connection, newer: Rows, ids: Mapping[int, i
         if row["state"] == AttemptState.PLACED.value and row["checked_at"] is not None and row["id"] in ids:
             facts = [row.get(fact) for fact in _STATUS_FACTS]  # a state of an older schema has no `final_at`
             connection.execute(_UPDATE_STATUS, (*facts, ids[row["id"]], row["panel_order_id"], row["checked_at"]))
+
+
+def _carry_plans(connection: sqlite3.Connection, newer: Rows) -> None:
+    """A plan that was used since is used in the copy too."""
+    for row in newer.saved_plans:
+        for run_id in filter(None, (row["made_by"], row["used_by"])):  # its own row may be on a damaged page
+            lost_run = {"id": run_id, "command": "unknown", "started_at": row["made_at"]}
+            insert(connection, "runs", lost_run, or_ignore=True)
+        insert(connection, "saved_plans", row, or_ignore=True)
+        if row["used_by"] is not None:
+            connection.execute(
+                "UPDATE saved_plans SET used_by = ?, used_at = ? WHERE digest = ? AND used_by IS NULL",
+                (row["used_by"], row["used_at"], row["digest"]),
+            )
 
 
 def _named(rows: Rows, requests: Iterable[Row]) -> Iterable[tuple[_Name, Row]]:

@@ -11,7 +11,7 @@ from runner.store.schema.migrate import empty_state
 
 _TABLES = (
     *("attempts", "runs", "decisions", "evidence", "refills", "cancels"),
-    *("balances", "balance_labels", "protections"),
+    *("balances", "balance_labels", "protections", "saved_plans"),
 )
 _AMOUNTS = frozenset({"rate", "expected_charge", "first_charge", "charge", "amount"})
 
@@ -31,6 +31,7 @@ class Rows(NamedTuple):
     balances: Sequence[Row]
     labels: Sequence[Row]
     protections: Sequence[Row]
+    saved_plans: Sequence[Row]
     are_all: bool  # False if a page could not be read, or a row made no sense
 
 
@@ -57,6 +58,7 @@ def read(connection: sqlite3.Connection, *, is_whole: bool = True) -> Rows:
         balances=tables["balances"],
         labels=tables["balance_labels"],
         protections=tables["protections"],
+        saved_plans=tables["saved_plans"],
         are_all=are_all,
     )
 

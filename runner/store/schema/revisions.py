@@ -13,6 +13,7 @@ REVISIONS = (
     "0005",
     "0006",
     "0007",
+    "0008",
 )  # oldest first; a test compares this with migrations/versions
 HEAD = REVISIONS[-1]
 

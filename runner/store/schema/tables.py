@@ -268,3 +268,14 @@ status_calls = Table(
     *_integers("calls"),
     sqlite_strict=True,
 )
+
+saved_plans = Table(  # triggers keep them, and who used each
+    "saved_plans",
+    metadata,
+    Column("digest", Text, primary_key=True, nullable=False),  # SHA-256 of the file, in hex
+    Column("made_by", Text, ForeignKey("runs.id"), nullable=False),
+    *_texts("made_at", "expires_at"),
+    Column("used_by", Text, ForeignKey("runs.id")),  # the run that began with it; none: it may still be applied
+    *_texts("used_at", nullable=True),
+    sqlite_strict=True,
+)

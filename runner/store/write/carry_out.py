@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from runner.core import operations as ops
 from runner.core.attempts import Attempt
-from runner.store.operations import attempts, doubts, labels, moves, order_flags, refills
+from runner.store.operations import attempts, doubts, labels, moves, order_flags, refills, saved_plans
 from runner.store.operations.statuses import see_statuses
 
 Answer = int | list[int] | list[Attempt] | None
@@ -59,6 +59,10 @@ def carry_out(
             order_flags.note_lacking(connection, operation)
         case ops.CountStatusCalls():
             order_flags.count_status_calls(connection, operation)
+        case ops.KeepPlan():
+            saved_plans.keep(connection, operation)
+        case ops.UsePlan():
+            saved_plans.use(connection, operation)
         case ops.Mark() | ops.Settle():
             raise AssertionError(f"{operation} belongs into a group")
     return None
