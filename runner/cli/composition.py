@@ -19,6 +19,7 @@ from runner.core.events import Event, EventType, Listener, no_op
 from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun
 from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
 from runner.core.snapshot import Recorded
+from runner.core.values.accounts import account_of
 from runner.core.values.clock import Clock, SystemClock, to_the_second
 from runner.core.values.text import Secret
 from runner.engine.bookkeeping import record_capabilities
@@ -199,8 +200,6 @@ async def take_lock(
 
 
 def _account(name: str, profiles: Mapping[str, PanelProfile], settings: Settings) -> str:
-    from runner.store.postgres.leases import account_of
-
     if name == SANDBOX:  # inside this process, with a book on this machine
         return account_of(str(settings.paths.sandbox.absolute()), socket.gethostname())
     profile = profiles[name]

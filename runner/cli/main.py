@@ -20,6 +20,7 @@ COMMANDS = {
     "init": ("commands.init", "Write a first campaign, panels.yaml and .gitignore lines."),
     "validate": ("commands.validate", "Check campaign files and panels.yaml; needs no network."),
     "plan": ("commands.plan", "Show what apply would do, its cost and whether it may."),
+    "show": ("commands.show", "Show a saved plan as plan showed it, and whether it may still be applied."),
     "apply": ("commands.apply", "Buy what is missing: one reconcile pass."),
     "watch": ("watch.command", "Apply again and again until everything is final."),
     "status": ("commands.status", "What was asked against what there is, order by order."),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from runner.core.attempts import OutcomeKind
 from runner.core.errors import ExitCode, Interrupted, PanelUnreachable, PlanStale, StateRefused
 from runner.core.events import EventType
-from runner.core.operations import DoubtLeftOvers
+from runner.core.operations import DoubtLeftOvers, UsePlan
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import as_recorded
 from runner.core.values.money import plain
@@ -67,10 +67,11 @@ def plan_now(
     session: Session, request: PlanRequest, recorded: Recorded, now: datetime, *, fresh_since: datetime | None = None
 ) -> Plan:
     """The plan that a request means on the panels of the session; `fresh_since` as in `PriceTerms`."""
-    refills = RefillInputs(now=now, counts=request.counts, only=request.refills_only)
+    saved = request.saved
+    refills = RefillInputs(now=now, counts=request.counts, only=None if saved is None else saved.refills)
     prices = PriceTerms(
         profiles={name: panel.profile for name, panel in session.panels.items()},
-        planned=request.planned,
+        planned=None if saved is None else saved.services,
         is_look=request.is_look,
         fresh_since=fresh_since,
     )
@@ -99,6 +100,8 @@ async def _carry_out(
     if plan.exit_code is ExitCode.OK and (purchases or plan.refills or plan.cancels) and confirm(plan):
         if purchases:
             recorded = await _with_prices_of_today(session, request, plan, recorded)
+        if request.saved is not None:
+            await session.journal.record(UsePlan(request.saved.digest, session.run_id, session.clock.now()))
         submissions = await _submit(session, request, plan, recorded, purchases)
         refilled = await _refill(session, plan, submissions)
         cancelled = await ask_cancels(session, plan.cancels, {one.panel for one in submissions if one.stopped})

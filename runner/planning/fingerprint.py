@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from runner.core.orders import PanelProfile
 from runner.core.values.batches import in_batches
 from runner.core.values.money import plain
 from runner.planning.allowance import Part
-from runner.planning.plan import Action, Plan
+from runner.planning.plan import BUYING, Action, ActionKind, Plan
 
 _AT_ONCE = 500  # rows encoded in one call; part of the checksum's definition
 _SHOWN = 5  # differences told one by one; the rest are counted
+_DOING = frozenset({*BUYING, ActionKind.REFILL, ActionKind.CANCEL})
 
 # Escapes everything outside ASCII: one text for one plan, and a lone surrogate can't stop it.
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode
@@ -37,15 +39,36 @@ class SavedAction(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """What a plan file holds."""
+    """What a plan file says, which is what it binds to."""
 
+    digest: str  # SHA-256 of the file, by which the state knows it
     lineage: str
-    serial: int
-    digests: Mapping[str, str]  # campaign file -> SHA-256
+    run: str  # that made it
+    expires_at: datetime
     actions: Sequence[SavedAction]
-    checksum: str
+    digests: Mapping[str, str]  # campaign file -> SHA-256
+    panels: Mapping[str, str] = field(default_factory=dict)  # by campaign
+    accounts: Mapping[str, str] = field(default_factory=dict)  # by panel, as `core.values.accounts` names them
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id, as they were listed
-    accounts: Mapping[str, str] = field(default_factory=dict)  # by panel, as `account_print` has it; empty: not kept
+    select: Sequence[str] = ()  # as they were written
+    exclude: Sequence[str] = ()
+    prune: bool = False  # made with --prune
+    max_cost: Decimal | None = None  # as --max-cost said
+
+    @property
+    def done(self) -> list[SavedAction]:
+        """The actions that do something; of the others it says only that they wait."""
+        return [one for one in self.actions if one.action in _DOING]
+
+    @property
+    def agreed(self) -> frozenset[str]:
+        """Addresses of the orders that it does something about: nothing is done about others."""
+        return frozenset(one.order for one in self.done)
+
+    @property
+    def refills(self) -> frozenset[str]:
+        """Addresses of the orders whose refill was planned."""
+        return frozenset(one.order for one in self.actions if one.action == ActionKind.REFILL)
 
 
 def account_print(profile: PanelProfile) -> str:
@@ -54,11 +77,14 @@ def account_print(profile: PanelProfile) -> str:
 
 
 def checksum(plan: Plan) -> str:
-    """SHA-256 (hex) over lineage, serial, digests, services, accounts and every decision.
+    """SHA-256 (hex) over lineage, digests, services, accounts and every decision, not over when it was made.
 
     The panel's name is in the campaign's digest.
     """
-    return _digest(_head(plan), decisions(plan))
+    found = hashlib.sha256(_encode(_head(plan)).encode())
+    for part in in_batches(_rows(decisions(plan)), _AT_ONCE):
+        found.update(b"\n" + _encode(part).encode())
+    return found.hexdigest()
 
 
 def decisions(plan: Plan) -> Iterator[SavedAction]:
@@ -68,34 +94,29 @@ def decisions(plan: Plan) -> Iterator[SavedAction]:
     return (_decision(action, plan.parts.get(action.order.key)) for action in plan.actions)
 
 
-def is_intact(saved: SavedPlan) -> bool:
-    """True if a plan file still says what was written into it."""
-    return _digest(_head(saved), saved.actions) == saved.checksum
+def changed_inputs(saved: SavedPlan, digests: Mapping[str, str], accounts: Mapping[str, str]) -> list[str]:
+    """Which of the files and accounts that a plan binds to are other ones by now, in words; empty if none is."""
+    found = [f"{name} was edited" for name, digest in saved.digests.items() if digests.get(name) != digest]
+    for panel, account in saved.accounts.items():
+        (before, _, key), (now, _, present) = account.rpartition("#"), accounts.get(panel, "").rpartition("#")
+        if before != now:
+            found.append(f"panel {panel} has another address in panels.yaml: it was {before} and is {now}")
+        elif key != present:
+            found.append(f"panel {panel} has another key, or another query in its address")
+    return found
 
 
 def differences(saved: SavedPlan, fresh: Plan) -> list[str]:
-    """Why a saved plan may not be applied, in words; empty if a fresh plan decides exactly the same.
+    """Why a saved plan may not be applied, in words; empty if a fresh one does exactly the same.
 
-    Costs may differ where a service's listed price does: how far it may have risen, the price guard has judged.
+    What waits or is blocked may do so otherwise. Costs may differ where a service's listed price does: how far it may
+    have risen, the price guard has judged.
     """
-    if not is_intact(saved):
-        return ["the plan file was altered after it was written"]
-    if saved.lineage != fresh.lineage:
-        return ["the plan was made from the state of another project"]
-    found = []
-    if saved.serial != fresh.serial:
-        found.append(f"the state has changed: its serial was {saved.serial} and is {fresh.serial}")
-    found += _changes_of_files(saved.digests, fresh.digests)
-    found += [
-        f"panel {panel} has another address or key in panels.yaml"
-        for panel, account in saved.accounts.items()
-        if fresh.accounts.get(panel) != account
-    ]
-    changes = _changes_of_actions(saved.actions, decisions(fresh), _repriced(saved, fresh))
-    found += changes[:_SHOWN]
+    after = [one for one in decisions(fresh) if one.action in _DOING]
+    changes = _changes_of_actions(saved.done, after, _repriced(saved, fresh))
     if len(changes) > _SHOWN:
-        found.append(f"and {len(changes) - _SHOWN} more orders differ")
-    return found
+        return [*changes[:_SHOWN], f"and {len(changes) - _SHOWN} more orders differ"]
+    return changes
 
 
 def _decision(action: Action, part: Part | None = None) -> SavedAction:
@@ -113,22 +134,15 @@ def _decision(action: Action, part: Part | None = None) -> SavedAction:
     )
 
 
-def _head(plan: Plan | SavedPlan) -> list[object]:
+def _head(plan: Plan) -> list[object]:
     """What a checksum covers beside the decisions; services and accounts only where the plan has some."""
-    head: list[object] = [plan.lineage, plan.serial, dict(plan.digests)]
+    head: list[object] = [plan.lineage, dict(plan.digests)]
     if plan.services:
         services = sorted(plan.services.items())
         head.append([{**one._asdict(), "panel": panel, "rate": plain(one.rate)} for (panel, _), one in services])
     if plan.accounts:
         head.append({"accounts": dict(plan.accounts)})
     return head
-
-
-def _digest(head: list[object], actions: Iterable[SavedAction]) -> str:
-    found = hashlib.sha256(_encode(head).encode())
-    for part in in_batches(_rows(actions), _AT_ONCE):
-        found.update(b"\n" + _encode(part).encode())
-    return found.hexdigest()
 
 
 def _rows(actions: Iterable[SavedAction]) -> Iterator[tuple[str | int | None, ...]]:
@@ -139,13 +153,6 @@ def _rows(actions: Iterable[SavedAction]) -> Iterator[tuple[str | int | None, ..
         if text is None and cost is not None:
             text = texts[cost] = plain(cost)
         yield (order, action, service, link, quantity, runs, interval, text)
-
-
-def _changes_of_files(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    edited = [f"{name} was edited" for name in after if name in before and before[name] != after[name]]
-    gone = [f"{name} is no longer among the files" for name in before if name not in after]
-    new = [f"{name} was not among the files" for name in after if name not in before]
-    return edited + gone + new
 
 
 def _repriced(saved: SavedPlan, fresh: Plan) -> frozenset[str]:
@@ -159,11 +166,11 @@ def _repriced(saved: SavedPlan, fresh: Plan) -> frozenset[str]:
 
 
 def _changes_of_actions(
-    before: Sequence[SavedAction], after: Iterable[SavedAction], repriced: AbstractSet[str]
+    before: Sequence[SavedAction], after: Sequence[SavedAction], repriced: AbstractSet[str]
 ) -> list[str]:
     saved = {action.order: action for action in before}
     fresh = {action.order: action for action in after}
-    for address in repriced & saved.keys():
+    for address in repriced & saved.keys() & fresh.keys():
         saved[address] = saved[address]._replace(cost=fresh[address].cost)
     changes = [
         words

@@ -208,7 +208,6 @@ class Plan:
     services: Mapping[tuple[str, str], Service] = field(default_factory=dict)  # by panel and id: those priced here
     accounts: Mapping[str, str] = field(default_factory=dict)  # panel -> a print of its address and key's place
     lineage: str = ""
-    serial: int = 0  # state serial the plan was made from
     digests: Mapping[str, str] = field(default_factory=dict)  # campaign file -> SHA-256
 
     @property

@@ -134,7 +134,7 @@ async def hold(
 ) -> "Lock":
     """The right to write, waiting for it up to `timeout` seconds; StateLocked naming its holder otherwise.
 
-    A file is locked as a whole; on a server `accounts` are, by the name of their panel (`leases.account_of`).
+    A file is locked as a whole; on a server `accounts` are, by the name of their panel (`core.values.accounts`).
     """
     if isinstance(state, SharedState):
         from runner.store.startup.shared import acquire_shared

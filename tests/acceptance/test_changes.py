@@ -266,17 +266,13 @@ def test_the_same_service_and_link_is_queued_across_campaigns(project, served_sa
     assert states == {"a/a": "23501", "b/b": "23502", "c/c": "23503"}
 
 
-def test_a_saved_plan_carries_parts_and_is_stale_when_the_state_moved_on(project, served_sandbox):
+def test_a_saved_plan_carries_parts_and_survives_a_look_at_the_statuses(project, served_sandbox):
     project.campaign([post(1, quantity=1000)], policy=REORDER)
     apply(project)
     end(served_sandbox, 1, "Partial", 300)
     project.run("status", "--refresh", "-q")
     assert project.run("plan", "-q", "--out", "plan.json").code == 0
     project.run("status", "--refresh", "-q")
-    assert project.run("apply", "plan.json").code == 12
-    assert len(served_sandbox.orders()) == 1
-
-    assert project.run("plan", "-q", "--out", "plan.json").code == 0
     assert project.run("apply", "plan.json", "-q").code == 0
     assert bought(served_sandbox) == [("p/1", 1000), ("p/1", 300)]
     assert project.run("apply", "plan.json").code == 12
@@ -292,7 +288,7 @@ def test_a_saved_plan_is_stale_when_another_part_would_be_bought(project, served
     (project.root / "plan.json").write_text(text.replace('"quantity": 300', '"quantity": 301'))
     stale = project.run("apply", "plan.json")
     assert stale.code == 12
-    assert "the plan file was altered" in stale.err
+    assert "plan.json was altered" in stale.err
     assert len(served_sandbox.orders()) == 1
 
 

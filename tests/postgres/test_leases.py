@@ -6,8 +6,9 @@ import time
 import pytest
 
 from runner.core.errors import StateLocked
+from runner.core.values.accounts import account_of
 from runner.store.postgres.address import parse
-from runner.store.postgres.leases import SEND_DEADLINE, Leases, account_of
+from runner.store.postgres.leases import SEND_DEADLINE, Leases
 from runner.store.postgres.server import connect
 from tests.postgres.opened import end_backends, rows, writing
 from tests.store.making import a_mark

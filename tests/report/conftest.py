@@ -48,7 +48,6 @@ def make_plan(*actions: Action, **changes: object) -> Plan:
         "cost": cost,
         "currency": "USD",
         "lineage": "L1",
-        "serial": 7,
         "digests": {"campaigns/spring.yaml": "ab" * 32},
     }
     return Plan(**(facts | changes))

@@ -1,7 +1,7 @@
 """`runner apply`: one reconcile pass, agreed to on a terminal, by --yes, or by a saved plan."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from runner.cli.arguments.options import BUYING, MAX_COST, Command, Settings
 from runner.cli.arguments.project import from_here, in_project
 from runner.cli.commands.plan import next_command, plan_request
 from runner.cli.io.applied import interrupted_late, publish_applied
-from runner.cli.io.inputs import Inputs, located, need_inputs
+from runner.cli.io.inputs import Inputs, accounts_of, located, need_inputs
+from runner.cli.io.kept_plans import again, need_kept
 from runner.cli.io.listener import listener
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import claim
@@ -23,17 +24,16 @@ from runner.core.errors import ExitCode, GuardRefused, PlanStale, StateRefused, 
 from runner.core.events import EventType
 from runner.core.orders import SANDBOX
 from runner.engine.results import ApplyResult
-from runner.planning.fingerprint import differences
+from runner.planning.fingerprint import SavedPlan, changed_inputs, differences
 from runner.planning.plan import Plan
 from runner.planning.reconcile.plan_request import PlanRequest
 from runner.planning.status.order_status import make_standings
 from runner.planning.status.selectors import only
-from runner.report.documents.plan_file import PlanFile, load_plan
+from runner.report.documents.plan_file import load_plan
 from runner.report.model.build import apply_model
 from runner.report.model.model import ReportModel
 from runner.report.text.apply import render_apply
 from runner.report.text.plan import render_plan
-from runner.store.read.snapshot import lineage_of
 
 
 @click.command(cls=Command, params=[*BUYING, MAX_COST(help="Refuse a plan that costs more.")])
@@ -50,9 +50,9 @@ def apply(settings: Settings) -> int:
     claim(settings, inputs, read=map(Path, given))
     request = plan_request(settings, inputs)
     if saved is not None:
-        # Refills that have become due since a plan was saved are no reason to call it stale: a later apply asks for them.
-        request = replace(request, refills_only=saved.refills, planned=saved.saved.services, prune=saved.prune)
-    asking = _Consent(settings, saved)
+        caps = [cap for cap in (request.max_cost, saved.max_cost) if cap is not None]
+        request = replace(request, saved=saved, prune=saved.prune, max_cost=min(caps, default=None))
+    asking = _Consent(settings, inputs, saved, next(iter(given), ""))
     try:
         result = asyncio.run(_apply(settings, inputs, asking, request))
         return _show(settings, inputs, result)
@@ -62,7 +62,7 @@ def apply(settings: Settings) -> int:
         return interrupted_late("run", asking.ended)
 
 
-def _saved_plan(settings: Settings) -> PlanFile | None:
+def _saved_plan(settings: Settings) -> SavedPlan | None:
     """The saved plan, if FILES is one; else None. UsageError if other files or filters stand beside it."""
     plans = [name for name in settings.files if name.endswith(".json")]
     if not plans:
@@ -72,47 +72,45 @@ def _saved_plan(settings: Settings) -> PlanFile | None:
             "a saved plan stands alone: no other files, no --select, no --exclude, no --prune",
             "name nothing but the plan; or leave it out, and the files are planned anew",
         )
-    return load_plan(Path(plans[0]))
+    return load_plan(Path(plans[0])).saved
 
 
-def _for_saved(settings: Settings, saved: PlanFile) -> Settings:
+def _for_saved(settings: Settings, saved: SavedPlan) -> Settings:
     """Settings that select the orders named in a saved plan: the statuses that it selected by may have changed since."""
     selection = None
     if saved.select or saved.exclude:
-        selection = only(one.order for one in saved.saved.actions)
-    return replace(settings, files=tuple(map(from_here, saved.saved.digests)), selection=selection)
-
-
-_AGAIN = "look at a new one: runner plan --out plan.json"
+        selection = only(one.order for one in saved.actions)
+    return replace(settings, files=tuple(map(from_here, saved.digests)), selection=selection)
 
 
 class _Consent:
     """Decides, with the fresh plan and before the first action, whether to begin."""
 
-    def __init__(self, settings: Settings, saved: PlanFile | None) -> None:
+    def __init__(self, settings: Settings, inputs: Inputs, saved: SavedPlan | None, name: str) -> None:
         self._settings = settings
+        self._inputs = inputs
         self._saved = saved
+        self._name = name  # of the plan's file
         self.pause: Callable[[], None] = lambda: None  # takes the progress display off the screen before a question
         self.ended: ExitCode | None = None  # how the run ended, once it has
 
     def check_state(self) -> None:
-        """Raise `PlanStale` unless the state is the one that the saved plan was made from. Called under the lock."""
+        """Raise `PlanStale` if a saved plan may not be applied, or its files or accounts are others. Called under the lock."""
         if self._saved is None:
             return
         check_state(self._settings)
-        present, saved = lineage_of(self._settings.where), self._saved.saved
-        if present is None or (present.lineage, present.serial) != (saved.lineage, saved.serial):
-            raise PlanStale("the saved plan is stale: the state has changed since", _AGAIN)
+        need_kept(self._settings, self._saved, self._name)
+        digests = {in_project(one.source): one.digest for one in self._inputs.campaigns}
+        self._refuse_if(changed_inputs(self._saved, digests, accounts_of(self._inputs)))
 
     def need_fresh(self, plan: Plan) -> None:
         """Raise `PlanStale` if a saved plan differs from `plan`. Also called where nothing is left to be done."""
-        if self._saved is None or plan.exit_code is not ExitCode.OK:  # what stands in the way is told instead
-            return
-        # The serial was compared when the lock was taken; since then this very run has written.
-        digests = {in_project(name): digest for name, digest in plan.digests.items()}
-        fresh = replace(plan, serial=self._saved.saved.serial, digests=digests)
-        if changes := differences(self._saved.saved, fresh):
-            raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", _AGAIN)
+        if self._saved is not None and plan.exit_code is ExitCode.OK:  # else what stands in the way is told
+            self._refuse_if(differences(self._saved, plan))
+
+    def _refuse_if(self, changes: Sequence[str]) -> None:
+        if changes:
+            raise PlanStale(f"the saved plan is stale: {'; '.join(changes)}", f"put that right, or {again(self._name)}")
 
     def __call__(self, plan: Plan) -> bool:
         """True to begin. Raises `PlanStale`, `Interrupted` or `GuardRefused`; nothing has been sent then."""

@@ -1,16 +1,28 @@
 """`runner plan`: what apply would do, its cost, and whether it may."""
 
 import gc
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.arguments.durations import Duration
 from runner.cli.arguments.options import PLANNING, Amount, Command, Settings
 from runner.cli.arguments.project import in_project
-from runner.cli.io.inputs import Inputs, admit_run, located, need_counts, need_inputs, others, show_diagnostics
+from runner.cli.io.inputs import (
+    Inputs,
+    admit_run,
+    located,
+    need_counts,
+    need_inputs,
+    others,
+    show_diagnostics,
+)
+from runner.cli.io.kept_plans import Saving, keep_plan
 from runner.cli.io.output import show_warnings
 from runner.cli.io.report_files import claim, publish
 from runner.cli.io.snapshot import balance_history, remembered
@@ -25,16 +37,28 @@ from runner.planning.refills.due_refills import RefillInputs
 from runner.planning.status.order_status import make_standings
 from runner.planning.what_if import FORMS, WhatIf, parse
 from runner.report.documents.as_json import plan_chunks
-from runner.report.documents.plan_file import save_plan
 from runner.report.model.build import plan_model
 from runner.report.model.model import ReportModel
+from runner.report.terminal.style import attention
 from runner.report.text.plan import render_plan, render_verdict
-from runner.store.read.snapshot import lineage_of
+
+if TYPE_CHECKING:
+    from runner.engine.session import Session
+
+    Keep = Callable[[Session, Plan], Awaitable[Plan]]
+
+_EXPIRES = timedelta(days=7)
 
 
 @click.command(cls=Command, params=[*PLANNING])
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, or nothing."
+    "--out", type=click.Path(path_type=Path), help="Save the plan; runner apply FILE does just that, once, or nothing."
+)
+@click.option(
+    "--expires",
+    type=Duration(),
+    metavar="DURATION",
+    help="With --out: the saved plan may be applied for so long: 12h, 30d.  [default: 7d]",
 )
 @click.option("--no-refresh", is_flag=True, help="Plan from what is remembered; calls no panel.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there is something to do.")
@@ -47,23 +71,31 @@ from runner.store.read.snapshot import lineage_of
     help="Plan as if: budget=100 (what fits, by priority), balance=100, quantity=500, quantity*=2. May be repeated.",
 )
 def plan(
-    settings: Settings, *, out: Path | None, no_refresh: bool, detailed_exitcode: bool, questions: tuple[str, ...]
+    settings: Settings,
+    *,
+    out: Path | None,
+    expires: timedelta | None,
+    no_refresh: bool,
+    detailed_exitcode: bool,
+    questions: tuple[str, ...],
 ) -> int:
     """Show what apply would do about campaign FILES: orders to place, their cost, the balance before and after.
 
     Ends with the exit code apply would have before its first action: 10, 11, 12, 13; 15 with orders in doubt.
     """
     what_if = _what_if(questions, out)
+    if expires is not None and out is None:
+        raise UsageError("--expires is for a plan that is saved", "add --out FILE")
     inputs = need_inputs(settings)
     claim(settings, inputs, out=out)
     request = replace(plan_request(settings, inputs), what_if=what_if)
-    made = (_from_memory if no_refresh else _refreshed)(settings, inputs, request)
-    made = replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})
+    keep = None if out is None else partial(keep_plan, settings, inputs, Saving(out, expires or _EXPIRES))
+    made = (_from_memory if no_refresh else _refreshed)(settings, inputs, request, keep)
     code = plan_exit_code(made, detailed=detailed_exitcode)
     next_line = "runner plan" if what_if is not None else next_command(settings, out)
     code = show_plan(settings, inputs, made, next_line, code)
-    if out is not None:
-        save_plan(out, made, settings.select, settings.exclude, prune=settings.prune)
+    if out is not None and settings.format == "json":
+        settings.stderr().line(attention("note:"), made.notes[-1])
     return code
 
 
@@ -140,29 +172,36 @@ def _what_if(questions: tuple[str, ...], out: Path | None) -> WhatIf | None:
         raise UsageError(f"--what-if {error}", f"ask {FORMS}") from error
 
 
-def _from_memory(settings: Settings, inputs: Inputs, request: PlanRequest) -> Plan:
+def _from_memory(settings: Settings, inputs: Inputs, request: PlanRequest, keep: "Keep | None") -> Plan:
     gc.disable()  # this process ends soon, and a plan is a million tuples without a cycle: a third of its time
     admit_run(settings, inputs, "plan")
     recorded = remembered(settings)
     refills = RefillInputs(now=datetime.now(UTC), counts=request.counts)
     made = plan_of(request, recorded, refills, PriceTerms(profiles=inputs.profiles))
-    return replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money)))
+    made = _bound(replace(made, notes=(*made.notes, *remembered_balances(recorded, made.money))))
+    if keep is None:
+        return made
+    from runner.cli.composition import in_session
+
+    # By another name: nobody has looked at the prices of now.
+    return in_session(settings, inputs, "save plan", lambda session: keep(session, made), panels=())
 
 
-def _refreshed(settings: Settings, inputs: Inputs, request: PlanRequest) -> Plan:
+def _refreshed(settings: Settings, inputs: Inputs, request: PlanRequest, keep: "Keep | None") -> Plan:
     from runner.cli.composition import in_session
     from runner.engine.run import prepare
 
     # A question is recorded by another name: only a plan as it would be applied counts as a look at the prices.
     is_look = request.what_if is None
     request = replace(request, is_look=is_look)
-    made = in_session(
-        settings,
-        inputs,
-        "plan" if is_look else "what-if",
-        lambda session: prepare(session, request),
-        lambda prepared: prepared[0].exit_code,
-    )[0]
-    # Closing the run was the last thing written: a saved plan binds to the state as it is left.
-    left = lineage_of(settings.where)
-    return made if left is None else replace(made, serial=left.serial)
+
+    async def make(session: "Session") -> Plan:
+        made = _bound((await prepare(session, request))[0])
+        return made if keep is None else await keep(session, made)
+
+    return in_session(settings, inputs, "plan" if is_look else "what-if", make, lambda made: made.exit_code)
+
+
+def _bound(made: Plan) -> Plan:
+    """The plan with its files as they are seen from the project's folder."""
+    return replace(made, digests={in_project(name): digest for name, digest in made.digests.items()})

@@ -14,9 +14,10 @@ from runner.cli.io import ci
 from runner.cli.process.streams import note_lost
 from runner.core.diagnostics import Diagnostic, Severity
 from runner.core.errors import InvalidInput
-from runner.core.orders import SANDBOX, Campaign, PanelProfile
+from runner.core.orders import SANDBOX, Campaign, KeySource, PanelProfile
+from runner.core.values.accounts import account_of
 from runner.files.campaigns import LoadedCampaigns, check_panels, find_campaigns, load_campaigns
-from runner.files.panels import load_panels
+from runner.files.panels import load_panels, read_key
 from runner.report.text.lists import render_diagnostics
 
 if TYPE_CHECKING:
@@ -108,6 +109,16 @@ def others(settings: Settings) -> Callable[[], Collection[str]]:
         return {one.name for one in listed_in_project(settings.project).campaigns} if settings.files else ()
 
     return names
+
+
+def accounts_of(inputs: Inputs) -> dict[str, str]:
+    """By panel, whose money it spends (`core.values.accounts`), the sandbox left out; InvalidInput if a key is missing."""
+    found = {}
+    for name in inputs.panels:
+        profile = inputs.profiles.get(name)
+        if profile is not None and isinstance(profile.key, KeySource):
+            found[name] = account_of(profile.url, read_key(profile.key, name).reveal())
+    return found
 
 
 def need_panels(settings: Settings, profiles: Mapping[str, PanelProfile], names: Iterable[str], what: str) -> None:

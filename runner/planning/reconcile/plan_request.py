@@ -10,7 +10,8 @@ from runner.core.orders import Campaign
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.balance_races import race_warnings
 from runner.planning.doubts.late_execution import late_signs
-from runner.planning.guards.price_guard import PriceTerms, Services
+from runner.planning.fingerprint import SavedPlan
+from runner.planning.guards.price_guard import PriceTerms
 from runner.planning.plan import Plan
 from runner.planning.pricing.repeated_services import repeated_in
 from runner.planning.reconcile.planner import make_plan
@@ -31,8 +32,7 @@ class PlanRequest:
     selection: Selector | None = None  # which orders take part; None: all
     max_cost: Decimal | None = None
     counts: Mapping[str, int] | None = None  # present count by page (`page_key`), of a counts file
-    refills_only: frozenset[str] | None = None  # addresses, of a saved plan; None: whatever is due
-    planned: Services | None = None  # the services of a saved plan, as they were listed; None: there is none
+    saved: SavedPlan | None = None  # what is to be carried out; None: whatever is listed
     is_look: bool = False  # a person only looks at the plan: what changed in the price lists is told and holds nothing
     what_if: "WhatIf | None" = None  # a question, never to be applied
     adaptive: bool = False  # ask for statuses and prices as they become due, not all: the pass of a watch
@@ -74,6 +74,7 @@ def plan_of(request: PlanRequest, recorded: Recorded, refills: RefillInputs, pri
         asked=None if asked is None else asked.budget,
         prune=request.prune,
         others=request.others,
+        agreed=None if request.saved is None else request.saved.agreed,
     )
     if asked is not None:
         plan = answered(plan, asked)

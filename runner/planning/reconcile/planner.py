@@ -1,6 +1,6 @@
 """Compares what is listed with what is recorded, and makes the plan. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -27,7 +27,7 @@ from runner.planning.guards.overdrawn import overdrawn
 from runner.planning.guards.panel_guards import account_warnings, hold_accounts
 from runner.planning.guards.price_guard import PriceTerms, hold_changed
 from runner.planning.orders.moved_orders import known_attempts
-from runner.planning.plan import Action, ActionKind, Actions, DueCancel, PanelMoney, Plan
+from runner.planning.plan import BUYING, Action, ActionKind, Actions, DueCancel, PanelMoney, Plan
 from runner.planning.pricing.quote import Offers
 from runner.planning.pricing.rounding import rounding_of_panel
 from runner.planning.reconcile.existing_orders import Draft, ExistingOrders, PriceGroups, wait_for
@@ -38,6 +38,8 @@ from runner.planning.refills.due_refills import RefillInputs, RefillRound
 Selection = Callable[[Order], bool]
 
 _NOT_BOUGHT = "not bought yet"
+_LATER = "not in the saved plan: a later plan has it"
+_ASKED_FOR = (*BUYING, ActionKind.CANCEL)
 
 
 def make_plan(
@@ -52,13 +54,15 @@ def make_plan(
     asked: Decimal | None = None,
     prune: bool = False,
     others: Named | None = None,
+    agreed: Container[str] | None = None,
 ) -> Plan:
     """What `apply` would do about the orders of `campaigns`, by priority and then as listed, and whether it may.
 
     Orders that `selection` rejects are left out, neither counted nor planned. `balances` by panel default to the last
     ones recorded. Without `refills` none is looked for. `asked` is the amount of `--what-if budget=`: what is beyond it
     is blocked, and nothing refused. `prune`: cancel what no campaign of these lists any more. `others` names campaigns
-    of files that are not given, where that is known. Linear in orders plus attempts.
+    of files that are not given, where that is known. `agreed` are the addresses of a saved plan: what is to be done
+    about others is blocked. Linear in orders plus attempts.
     """
     if balances is None:
         balances = {panel: seen.balance for panel, seen in recorded.last_balances.items()}
@@ -86,15 +90,17 @@ def make_plan(
         _add(draft, campaign, offers[campaign.panel], selection, unlisted)
     actions = draft.actions
     _by_priority(actions, campaigns)
+    _hold_later(actions, agreed)
     committed = Committed(history=draft.history, balances=balances, accounts=Accounts(recorded, prices.profiles))
     renamed = hold_renamed(actions, campaigns, recorded, unlisted.gone, others)
     changed, told = hold_changed(actions, campaigns, offers, recorded, prices)
     mischarged = hold_mischarged(actions, campaigns, offers, recorded, prices.profiles)
     for action in unlisted.actions:
         actions.append(action)
+    _hold_later(actions, agreed)
     held = hold_accounts(actions, campaigns, recorded, committed, prices)
     too_many = hold_new(actions, campaigns, draft.history, draft.parts)
-    cancels = [*draft.cancels, *unlisted.cancels]
+    cancels = [one for one in (*draft.cancels, *unlisted.cancels) if agreed is None or one.order in agreed]
     cancels, too_many_cancels = hold_cancels(actions, cancels, campaigns, recorded)
     wanted = wanted_by(actions, campaigns)
     caps, impossible = exceeded_caps(wanted, committed, max_cost, asked)
@@ -152,7 +158,6 @@ def make_plan(
             if name in offers and name != SANDBOX  # it has another address in each run
         },
         lineage=recorded.lineage,
-        serial=recorded.serial,
         digests={campaign.source: campaign.digest for campaign in campaigns},
     )
 
@@ -208,6 +213,12 @@ def _by_priority(actions: Actions, campaigns: Sequence[Campaign]) -> None:
     ranks = {(one.name, order_id): -rank for one in campaigns for order_id, rank in one.priorities.items()}
     if ranks:
         actions.sort(key=lambda action: ranks.get(action.order.key, 0))
+
+
+def _hold_later(actions: Actions, agreed: Container[str] | None) -> None:
+    """Block what a saved plan does not hold, in place; nothing to do without one."""
+    if agreed is not None:
+        actions.hold(_ASKED_FOR, lambda one: "" if one.order.address in agreed else _LATER)
 
 
 def _notes_on_money(wanted: Sequence[Wanted], committed: Committed) -> Iterator[str]:

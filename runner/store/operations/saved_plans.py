@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _STEP = "0008"  # the schema that brought the table; a reader may meet an older one
 
 _KEEP = "INSERT INTO saved_plans (digest, made_by, made_at, expires_at) VALUES (?, ?, ?, ?)"
-_USE = (
-    "UPDATE saved_plans SET used_by = ?, used_at = ? WHERE digest = ? AND used_by IS NULL AND expires_at > CAST(? AS TEXT)"
-)
+_USE = "UPDATE saved_plans SET used_by = ?, used_at = ? WHERE digest = ? AND used_by IS NULL AND expires_at > CAST(? AS TEXT)"
 _KEPT = (
     "SELECT p.made_by, p.expires_at, p.used_by, p.used_at, r.exit_code, "
     "(SELECT count(*) FROM attempts WHERE run_id = p.used_by AND state = 'placed') "

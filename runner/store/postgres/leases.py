@@ -15,7 +15,6 @@ import psycopg
 
 from runner.core.errors import JournalBroken, StateLocked
 from runner.core.values.clock import Clock, to_the_second
-from runner.core.values.links import page_key
 from runner.store.postgres.address import Address
 from runner.store.postgres.process import has_ended, this_process
 from runner.store.postgres.schema import make_schema
@@ -54,13 +53,6 @@ class _Row(NamedTuple):
     process: str
     taken_at: datetime
     waiting: float  # seconds until what its holder marked last can't be sent any more
-
-
-def account_of(url: str, key: str) -> str:
-    """The name of an account, the same for all spellings of the URL: no key can be had from it."""
-    page = page_key(url).rstrip("/")
-    fingerprint = hashlib.scrypt(key.encode(), salt=page.encode(), n=2**12, r=8, p=1, dklen=12).hex()
-    return f"{page.partition('?')[0]}#{fingerprint}"
 
 
 class Leases:
