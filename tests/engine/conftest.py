@@ -10,7 +10,7 @@ from runner.core.values.clock import ManualClock
 from runner.engine.session import Session
 from runner.store.disk.lock import acquire
 from runner.store.disk.paths import StatePaths
-from runner.store.journal import Journal, open_journal, open_shared_journal
+from runner.store.journal import Journal, open_journal
 from runner.store.postgres.address import parse
 from runner.store.startup.shared import acquire_shared
 from runner.store.state import SharedState, State
@@ -71,5 +71,5 @@ async def journal_of(state: State, panels: Collection[str], clock: ManualClock) 
     else:
         accounts = {panel: f"https://{panel}.example#{state.address.schema}" for panel in panels}
         with await acquire_shared(state, accounts, "apply", clock) as lock:
-            async with open_shared_journal(state, lock, clock) as journal:
+            async with open_journal(state, lock, clock) as journal:
                 yield journal
