@@ -1,6 +1,7 @@
 """One pass over a real journal and a panel in memory."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from runner.core.attempts import AttemptState, OutcomeKind, RefusalReason
 from runner.core.errors import ExitCode, Interrupted, JournalBroken, PanelUnreachable, PlanStale
 from runner.core.events import EventType
-from runner.core.operations import Mark, Settle
+from runner.core.operations import KeepPlan, Mark, Settle
 from runner.core.orders import Budget
 from runner.engine.results import ApplyResult
 from runner.engine.run import PlanRequest, apply, prepare
 from runner.engine.session import Session
+from runner.planning.fingerprint import SavedPlan, decisions
+from runner.planning.plan import Plan
+from runner.store.operations.saved_plans import kept_plan
 from tests.engine.simulated import NOT_SENT, SimulatedPanel, campaign, instead, lost, refused
 
 
@@ -101,6 +105,44 @@ async def test_every_order_is_marked_before_it_is_sent(open_run, panel):
         panel.add = look_then_sell
         await run(session, campaign(9))
     assert seen == [[AttemptState.SENDING]] * 9
+
+
+async def test_a_saved_plan_is_used_before_the_first_order_is_sent_and_never_again(open_run, panel, clock, kept_in):
+    used: list[str | None] = []
+
+    def saved(plan: Plan) -> SavedPlan:
+        return SavedPlan(
+            digest="d1",
+            lineage=plan.lineage,
+            run="run-0",
+            expires_at=clock.now(),
+            actions=list(decisions(plan)),
+            digests=plan.digests,
+            services=plan.services,
+        )
+
+    async with open_run() as session:
+        plan, _ = await prepare(session, PlanRequest(campaigns=(campaign(2),)))
+        now = clock.now()
+        await session.journal.record(KeepPlan("d1", session.run_id, now, now + timedelta(days=1)))
+    async with open_run() as session:
+        sell = panel.add
+
+        async def look_then_sell(attempt, owned_ids, **_deadline):
+            kept = kept_plan(kept_in, "d1")
+            used.append(None if kept is None else kept.used_by)
+            return await sell(attempt, owned_ids)
+
+        panel.add = look_then_sell
+        result = await run(session, campaign(4), saved=saved(plan))  # two that the plan does not hold
+        run_id = session.run_id
+    assert (result.placed, used) == (2, [run_id] * 2)
+    async with open_run() as session:
+        more, _ = await prepare(session, PlanRequest(campaigns=(campaign(4),)))
+        assert len(more.purchases()) == 2
+        with pytest.raises(PlanStale, match="was used"):
+            await run(session, campaign(4), saved=saved(more))
+    assert len(panel.links) == 2
 
 
 async def test_a_lost_answer_is_in_doubt_and_never_sent_again(open_run, panel):
