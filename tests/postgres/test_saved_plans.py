@@ -7,6 +7,8 @@ from itertools import count
 import psycopg
 import pytest
 
+from runner.store.postgres.address import parse
+from runner.store.postgres.server import connect
 from tests.acceptance.conftest import serve, served_sandbox  # noqa: F401  # fixtures
 from tests.acceptance.project import post
 from tests.postgres.opened import rows
@@ -76,3 +78,31 @@ def test_a_plan_that_was_tampered_with_or_used_is_refused_by_the_server_itself(
     for statement in ("UPDATE saved_plans SET used_by = NULL", "DELETE FROM saved_plans"):
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             rows(cluster.url(project), statement)
+
+
+def test_of_two_machines_that_apply_one_plan_at_once_one_buys(
+    saved,
+    machine,
+    served_sandbox,  # noqa: F811
+):
+    running = []
+    for one in (machine(), machine()):
+        shutil.copy(saved, one.root / "plan.json")
+        running.append(one.start("apply", "plan.json", "-q", "--lock-timeout", "30s"))
+    for each in running:
+        each.communicate(timeout=60)
+    assert sorted(each.returncode for each in running) == [0, 12]
+    assert len(served_sandbox.orders()) == 2
+
+
+def test_a_state_of_before_is_read_as_it_is_and_brought_up_to_date_by_the_plan(machine, cluster, project):
+    one = machine()
+    assert one.run("plan", "--new-state").code == 0
+    with connect(parse(cluster.url(project)), "test") as connection:
+        connection.execute("DROP TABLE saved_plans")
+        connection.execute("DROP FUNCTION saved_plans_are_used_once")
+        connection.execute("DROP FUNCTION saved_plans_stand")
+        connection.execute("UPDATE alembic_version SET version_num = '0007'")
+    assert one.run("status").code == 0
+    assert one.run("plan", "--no-refresh", "--out", "plan.json").code == 0
+    assert one.run("apply", "plan.json").code == 0
