@@ -53,7 +53,7 @@ def environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("BULK_RUNNER_", "COV_", "GITHUB_")) and not name.lower().endswith("_proxy")
     }
-    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "TERM", "COVERAGE_PROCESS_START"):
+    for name in ("CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "TERM", "COVERAGE_PROCESS_START"):
         kept.pop(name, None)
     return kept | {"PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error", KEY_NAME: TEST_KEY} | more
 

@@ -118,3 +118,23 @@ def test_a_report_of_an_apply_by_status_shows_what_it_did(project: Project, serv
     text = (project.root / "report.csv").read_text()
     assert ",post-2," in text
     assert ",post-1," not in text
+
+
+@pytest.mark.parametrize("env", [{"CI": "true"}, {"GITHUB_ACTIONS": "true", "BULK_RUNNER_NO_CI": "1"}])
+@pytest.mark.parametrize("pattern", ["spring/post-9", "status:refused"])
+@pytest.mark.parametrize("command", [["plan"], ["apply", "--yes"], ["status"], ["watch", "--yes", "--until", "placed"]])
+def test_in_a_ci_job_a_pattern_that_fits_nothing_is_an_error(
+    project: Project, served_sandbox: Served, command: list[str], pattern: str, env: dict[str, str]
+):
+    project.campaign([post(1)])
+    choice = ["--select", "spring/post-1", "--select", pattern]
+    if command[0] == "status":
+        assert project.run("plan").code == 0
+    ran = project.run(*command, *choice, **env)
+    assert ran.code == 10
+    assert f"--select {pattern} fits no order" in ran.err
+    assert "add --allow-empty" in ran.err
+    assert not served_sandbox.orders()
+    allowed = project.run(*command, *choice, "--allow-empty", **env)
+    assert allowed.code == 0, allowed.err
+    assert bool(served_sandbox.orders()) == (command[0] in ("apply", "watch"))

@@ -63,6 +63,7 @@ class Settings:
     reports: tuple[tuple[str, Path], ...] = ()
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    allow_empty: bool = False
     lock_timeout: float = 0.0
     parallel: int | None = None
     patience: float = 600.0  # seconds that a panel may ask to wait
@@ -85,7 +86,8 @@ class Settings:
         if self.selection is None and (self.select or self.exclude):
             from runner.cli.arguments.selection import read_selection
 
-            object.__setattr__(self, "selection", read_selection(self.select, self.exclude))
+            chosen = read_selection(self.select, self.exclude, allow_empty=self.allow_empty)
+            object.__setattr__(self, "selection", chosen)
 
     def bound(self, campaigns: Sequence[Campaign], recorded: "Recorded", now: datetime) -> "Bound | None":
         """The selection, applied to the present state; None: all orders."""
@@ -220,6 +222,7 @@ SELECT = click.Option(
     metavar="PATTERN",
     help="Only these orders: a glob over campaign/id, tag:NAME, status:WORD, service:ID or @FILE of addresses. May be repeated: all that one of them fits.",
 )
+ALLOW_EMPTY = _flag(["--allow-empty"], help="In a CI job, a --select that fits no order is no error.")
 EXCLUDE = click.Option(["--exclude"], multiple=True, metavar="PATTERN", help="Not these orders; the same patterns.")
 LOCK = click.Option(
     ["--lock-timeout"],
@@ -270,7 +273,7 @@ _REPORT = _report_option("text", "json", "jsonl", "csv", "markdown", "junit", "h
 _DOCUMENTS = _report_option("text", "json")  # of commands whose result is no account of orders and money
 
 # The flags of a command, in the order in which its help lists them.
-_CHOOSING = (FILES, STATE, PANELS, SELECT, EXCLUDE, COLOR, DEBUG)
+_CHOOSING = (FILES, STATE, PANELS, SELECT, EXCLUDE, ALLOW_EMPTY, COLOR, DEBUG)
 _CALLING = (LOCK, PARALLEL, PATIENCE, QUIET, LOG_FILE)
 VALIDATING = (FILES, PANELS, FORMAT, NO_CI, COLOR, DEBUG)
 PLANNING = (*_CHOOSING, FORMAT, *_CALLING, NEW_STATE, SHORT, PRUNE, COUNTS, _REPORT, NO_CI)

@@ -193,6 +193,7 @@ class Passes:
         selector = self.settings.selection
         if selector is not None and selector.needs_state:
             bound = selector.bind(self.inputs.campaigns, recorded, self.clock.now())
+            bound.warnings(self.inputs.campaigns, recorded)  # raises if one has to fit and does not
             selector = only(order.address for one in self.inputs.campaigns for order in one.orders if bound(order))
         self._selector = selector
         self._is_chosen = True

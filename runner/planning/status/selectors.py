@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import translate
@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from runner.core.attempts import FORGOTTEN, LiveStatus
+from runner.core.errors import InvalidInput
 from runner.core.orders import Campaign, Order
 from runner.core.snapshot import Recorded
 from runner.core.values.text import clean
@@ -59,6 +60,7 @@ class Bound:
 
     select: Sequence[tuple[str, Selection]]  # as written, and what it means
     exclude: Sequence[tuple[str, Selection]]  # the same
+    must_fit: bool = False  # a `select` that no order fits is an error
 
     def __call__(self, order: Order) -> bool:
         """True if one of `select` takes the order (or there is none) and none of `exclude` does."""
@@ -74,8 +76,14 @@ class Bound:
         return True
 
     def warnings(self, campaigns: Sequence[Campaign], recorded: Recorded) -> list[str]:
-        """Why less than was meant may be selected: one line for each `select` that no order fits, or for all of them."""
+        """Why less than was meant may be selected: one line for each `select` that no order fits, or for all of them.
+
+        InvalidInput for the former, if each must fit.
+        """
         idle = [text for text, takes in self.select if text and not any(map(takes, _orders(campaigns, recorded)))]
+        if idle and self.must_fit:
+            shown = ", ".join(clean(text, 120) for text in idle)
+            raise InvalidInput(f"--select {shown} fits no order; nothing was sent", "correct it, or add --allow-empty")
         if idle:
             return [f"--select {clean(text, 120)} fits no order" for text in idle]
         if any(text for text, _ in self.exclude) and not any(map(self, _orders(campaigns, recorded))):
@@ -89,6 +97,7 @@ class Selector:
 
     select: Sequence[Pattern] = ()
     exclude: Sequence[Pattern] = ()
+    must_fit: bool = False  # as in `Bound`
 
     @property
     def needs_state(self) -> bool:
@@ -97,7 +106,7 @@ class Selector:
 
     def without(self, addresses: Iterable[str]) -> "Selector":
         """Return a selector that leaves out the orders of these addresses, too."""
-        return Selector(select=self.select, exclude=(*self.exclude, Pattern(Kind.LISTED, "", frozenset(addresses))))
+        return replace(self, exclude=(*self.exclude, Pattern(Kind.LISTED, "", frozenset(addresses))))
 
     def bind(self, campaigns: Sequence[Campaign], recorded: Recorded, now: datetime) -> Bound:
         """The selection, of listed orders and of those that are only recorded. Statuses are those of `recorded`."""
@@ -106,7 +115,7 @@ class Selector:
             [(one.written, _rule(one, campaigns, by_word)) for one in several]
             for several in (self.select, self.exclude)
         )
-        return Bound(select, exclude)
+        return Bound(select, exclude, self.must_fit)
 
 
 def only(addresses: Iterable[str]) -> Selector:
@@ -114,14 +123,16 @@ def only(addresses: Iterable[str]) -> Selector:
     return Selector(select=(Pattern(Kind.LISTED, "", frozenset(addresses)),))
 
 
-def parse(select: Iterable[str], exclude: Iterable[str], addresses_in: AddressesIn) -> Selector | None:
+def parse(
+    select: Iterable[str], exclude: Iterable[str], addresses_in: AddressesIn, *, must_fit: bool = False
+) -> Selector | None:
     """The selector that the patterns mean; None if there are none. WrongPattern if one means nothing.
 
     `addresses_in` tells the addresses in the file that `@FILE` names; what it raises passes through.
     """
     wanted = tuple(_parsed(text, "--select", addresses_in) for text in select)
     unwanted = tuple(_parsed(text, "--exclude", addresses_in) for text in exclude)
-    return Selector(select=wanted, exclude=unwanted) if wanted or unwanted else None
+    return Selector(select=wanted, exclude=unwanted, must_fit=must_fit) if wanted or unwanted else None
 
 
 def _parsed(text: str, option: str, addresses_in: AddressesIn) -> Pattern:
