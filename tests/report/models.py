@@ -9,14 +9,19 @@ from runner.core.attempts import AttemptState, LiveStatus
 from runner.core.catalogue import BalanceSeen
 from runner.core.snapshot import Recorded
 from runner.planning.accounting.ledger import make_ledger
-from runner.report.model.build import report_model
+from runner.planning.reconcile.planner import make_plan
+from runner.planning.status.order_status import make_standings
+from runner.report.model.build import plan_model, report_model
 from runner.report.model.model import ReportModel
 from tests.planning.builders import (
     EARLIER,
     LINK,
     NOW,
     a_balance,
+    a_campaign,
+    a_catalogue,
     a_charged_attempt,
+    a_service,
     an_attempt,
     an_order,
     recorded_with,
@@ -101,3 +106,36 @@ def a_large_model(orders: int, campaigns: int = 3) -> ReportModel:
         for number in range(orders)
     }
     return modelled(replace(recorded_with(), attempts=attempts))
+
+
+def a_planned_model(
+    orders: int, doubts: int = 0, notes: Sequence[str] = (), max_cost: Decimal | None = None, said: str = "Post likes"
+) -> ReportModel:
+    """A plan over two campaigns and two services, `said` by name: of so many new orders, each dearer than the former."""
+    recorded = recorded_with(
+        *(an_attempt(an_order(f"doubt-{number}"), AttemptState.IN_DOUBT) for number in range(doubts)),
+        catalogues=[a_catalogue(a_service("1", name=said, max=10**8), a_service("2", rate=Decimal(3), max=10**8))],
+        balances=[a_balance("1000000000")],
+    )
+    campaigns = [
+        a_campaign(
+            *(an_order(f"doubt-{number}") for number in range(doubts if name == "spring" else 0)),
+            *(
+                an_order(f"post-{number}", service=service, quantity=1000 + 100 * number, runs=2, interval=60)
+                for number in range(start, orders, 2)
+            ),
+            name=name,
+        )
+        for start, (name, service) in enumerate((("spring", "1"), ("autumn", "2")))
+    ]
+    plan = replace(make_plan(campaigns, recorded, max_cost=max_cost), warnings=notes)
+    return plan_model(
+        plan,
+        make_standings(campaigns, recorded, NOW),
+        recorded,
+        make_ledger(recorded),
+        now=NOW,
+        exit_code=plan.exit_code,
+        balances=[a_balance("1000000000")],
+        next_command="runner apply",
+    )

@@ -11,7 +11,7 @@ import pytest
 from runner.report.html.page import MOST_BYTES, to_html
 from runner.report.model.model import needs_attention
 from tests.planning.builders import a_balance, an_attempt, an_order, recorded_with
-from tests.report.models import HOSTILE, a_hostile_model, a_large_model, a_model, modelled
+from tests.report.models import HOSTILE, a_hostile_model, a_large_model, a_model, a_planned_model, modelled
 
 MEGABYTE = 1_000_000
 
@@ -67,7 +67,11 @@ def test_the_policy_allows_this_script_and_this_style_and_nothing_else():
     assert not any(name == "style" or name.startswith("on") for _, given in seen.elements for name in given)
 
 
-@pytest.mark.parametrize("model", [a_model(), a_hostile_model(), a_large_model(300)], ids=["small", "hostile", "large"])
+@pytest.mark.parametrize(
+    "model",
+    [a_model(), a_hostile_model(), a_large_model(300), a_planned_model(30, said=HOSTILE[6])],
+    ids=["small", "hostile", "large", "plan"],
+)
 def test_the_page_names_nothing_that_a_browser_would_fetch(model):
     seen = Seen(to_html(model))
     for tag, given in seen.elements:
@@ -152,3 +156,22 @@ def test_currencies_are_never_added():
 def test_an_empty_state_is_a_page_too():
     text = Seen(to_html(modelled(recorded_with(balances=[])))).text
     assert "No orders" in text
+
+
+def test_a_plan_shows_first_what_will_be_bought_then_what_needs_a_look_then_the_money():
+    text = Seen(to_html(a_planned_model(4, doubts=1, notes=["read long ago"]))).text
+    parts = ("Will be bought", "Balance", "By campaign", "By service", "Orders to be bought", "read long ago", "Spent")
+    found = [text.index(part) for part in parts]
+    assert found == sorted(found)
+    assert "4 orders, 9,200 units, for 18.36 USD." in text
+    assert re.search(r"sandbox\s+1,000,000,000.00 USD\s+18.36 USD\s+0.90 USD\s+999,999,980.74 USD", text)
+    assert re.search(r"autumn/post-3\s+2 Service 2\s+\S+/post-3\s+2,600 \(2 x 1,300\)\s+7.80 USD", text)
+
+
+def test_a_large_plan_lists_the_dearest_and_stays_below_a_megabyte():
+    html = to_html(a_planned_model(30_000, doubts=300, said=HOSTILE[9]))
+    assert len(html.encode()) <= MOST_BYTES
+    text = Seen(html).text
+    assert "30,000 orders, " in text
+    assert "autumn/post-29999" in text
+    assert "And 29,900 orders more, none dearer" in text

@@ -1,11 +1,13 @@
 """The report as Markdown for comments and step summaries: totals, what needs a look, the orders; cut to a size.
 
+A plan begins with what it will buy, since that is what its reader decides. A first line that nobody sees names the
+command, so that a script can find the comment again and write it anew instead of adding another.
 Everything that a panel or a file may have said stands in `<code>` with its special characters as entities: no markup,
 no mention, no reference and no link of theirs comes alive.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import takewhile
 
@@ -14,10 +16,12 @@ from runner.core.values.text import clean
 from runner.planning.accounting.ledger import Ledger, LedgerLine
 from runner.report.model.balance_words import of_account, of_balance, of_unexplained
 from runner.report.model.model import OrderRow, ReportModel, Tone, most_urgent, needs_attention
+from runner.report.model.purchases import Purchase, Purchases, PurchaseSum
 from runner.report.wording import NOTHING, REFILL_TITLES, Amounts, count, period_words, refill_cells, words
 
 COMMENT_LIMIT = 60_000  # characters; GitHub takes 65,536 in a comment
 SUMMARY_LIMIT = 900_000  # bytes; GitHub takes 1 MiB for all summaries of a step
+MARKER = "<!-- bulk-order-runner: {command} -->"  # ci/comment.py looks for it: it never changes
 
 _LONGEST = 300  # characters of one cell
 _FIRST_LINES = 50  # of each table of sums
@@ -33,10 +37,29 @@ Size = Callable[[str], int]
 def to_markdown(model: ReportModel, limit: int = COMMENT_LIMIT, *, size: Size = len) -> str:
     """The report in at most `limit` as `size` measures text: characters unless told otherwise.
 
-    Sums come first, then orders that need a look, then the others; what did not fit is counted at the end.
+    Sums come first, then orders that need a look, then the others; of a plan its purchases, what needs a look, and then
+    the sums. Each list says how much of it did not fit, and none takes the room of what matters more.
     """
     page = _Page(limit - _TAIL, size)
-    page.add(_head(model))
+    page.add(f"{MARKER.format(command=model.command)}\n{_head(model)}")
+    listed = most_urgent(model.orders, limit // _LEAST_ROW)
+    if model.purchases is None:
+        _sums(page, model)
+        _said(page, model)
+        _needs_a_look(page, model, listed)
+    else:
+        _purchases(page, model.purchases)
+        _needs_a_look(page, model, listed, share=3)
+        _said(page, model, share=3)
+        _sums(page, model)
+    all_orders = count(len(model.orders), "order")
+    others = page.details(f"All {all_orders}", _ORDER_TITLES, map(_order_cells, listed))
+    if others < len(model.orders):
+        page.end(f"\n*{_cut(others, len(model.orders))}*\n")
+    return page.text
+
+
+def _sums(page: "_Page", model: ReportModel) -> None:
     page.add(_money(model.ledger))
     for title, lines in (("campaign", model.ledger.campaigns), ("service", model.ledger.services)):
         page.table(f"### By {title}", *_ledger_table(title, lines[:_FIRST_LINES]))
@@ -46,18 +69,70 @@ def to_markdown(model: ReportModel, limit: int = COMMENT_LIMIT, *, size: Size = 
     page.table("### Delivery", *_progress_table(model))
     refills = ([code(one.name), *refill_cells(one)] for one in model.refills[:_FIRST_LINES])
     page.table("### Refills by service", ("service", *REFILL_TITLES), refills)
-    for title, said in (("Problems", map(str, model.diagnostics)), ("Notes", model.warnings)):
-        page.table(f"### {title}", ("",), ([code(one)] for one in said))
-    listed = most_urgent(model.orders, limit // _LEAST_ROW)
-    urgent = page.table("### Needs a look", _ORDER_TITLES, map(_order_cells, filter(needs_attention, listed)))
+
+
+def _said(page: "_Page", model: ReportModel, share: int = 1) -> None:
+    refusals = (f"{one.guard}: {one.subject}: {one.message}" for one in model.refusals)
+    for title, said in (("Refused", refusals), ("Problems", map(str, model.diagnostics)), ("Notes", model.warnings)):
+        page.table(f"### {title}", ("",), ([code(one)] for one in said), share)
+
+
+def _needs_a_look(page: "_Page", model: ReportModel, listed: Sequence[OrderRow], share: int = 1) -> None:
+    urgent = page.table("### Needs a look", _ORDER_TITLES, map(_order_cells, filter(needs_attention, listed)), share)
     all_urgent = sum(map(needs_attention, model.orders))
     if urgent < all_urgent:
         page.end(f"\n*{_cut(urgent, all_urgent)}*\n")
-    all_orders = count(len(model.orders), "order")
-    others = page.details(f"All {all_orders}", _ORDER_TITLES, map(_order_cells, listed))
-    if others < len(model.orders):
-        page.end(f"\n*{_cut(others, len(model.orders))}*\n")
-    return page.text
+
+
+def _purchases(page: "_Page", purchases: Purchases) -> None:
+    """What is bought, at what price, and what that leaves of the balance: the sums, then the dearest orders."""
+    in_all, also = _sentence(purchases.in_all), _sentence(purchases.also)
+    page.add(f"\n### {purchases.title}\n\n**{in_all}**{' ' if also else ''}{also}\n")
+    if not purchases.lines:
+        return
+    balances = list(_balances(purchases))
+    amounts = Amounts((amount, currency) for _, several, currency in balances for amount in several)
+    rows = [
+        [code(panel), *(_amount(one, amounts, currency) for one in several)] for panel, several, currency in balances
+    ]
+    page.table("#### Balance", ("panel", "balance", "cost", "in doubt", "after"), rows)
+    for name, sums in (("campaign", purchases.campaigns), ("service", purchases.services)):
+        amounts = Amounts((one.cost, one.currency) for one in sums)
+        cells = (_purchase_sum(one, amounts) for one in sums[:_FIRST_LINES])
+        shown = page.table(f"#### By {name}", (name, "panel", "orders", "units", "cost"), cells, share=4)
+        if shown < len(sums):
+            page.end(f"\nand {len(sums) - shown:,} more.\n")
+    dearest = purchases.dearest(page.left // _LEAST_ROW)
+    amounts = Amounts((one.cost, one.currency) for one in dearest)
+    shown = page.table("#### Orders", _PURCHASE_TITLES, (_purchase_cells(one, amounts) for one in dearest), share=2)
+    if shown < len(purchases.lines):
+        left = count(len(purchases.lines) - shown, "order")
+        page.end(f"\n*And {left} more, none dearer: `--report csv=PATH` has every order.*\n")
+
+
+def _balances(purchases: Purchases) -> Iterator[tuple[str, Sequence[Decimal | None], str | None]]:
+    for one in purchases.panels:
+        amount, currency = (None, None) if one.balance is None else (one.balance.amount, one.balance.currency)
+        yield one.panel, (amount, one.cost, one.in_doubt, one.after), currency
+
+
+def _purchase_sum(one: PurchaseSum, amounts: Amounts) -> list[str]:
+    name = code(f"{one.name} {one.title}")
+    return [name, code(one.panel), f"{one.orders:,}", f"{one.units:,}", _amount(one.cost, amounts, one.currency)]
+
+
+_PURCHASE_TITLES = ("order", "service", "link", "units", "cost")
+
+
+def _purchase_cells(one: Purchase, amounts: Amounts) -> list[str]:
+    units = f"{one.units:,}" if one.runs == 1 else f"{one.units:,} ({one.runs:,} x {one.quantity:,})"
+    return [
+        code(one.address) + (f" {code(one.reason)}" if one.reason else ""),
+        code(f"{one.service} {one.service_name}"),
+        code(one.link),
+        units,
+        _amount(one.cost, amounts, one.currency),
+    ]
 
 
 def _cut(listed: int, total: int) -> str:
@@ -88,6 +163,11 @@ class _Page:
         self._pieces: list[str] = []
 
     @property
+    def left(self) -> int:
+        """How much may still be added."""
+        return self._left
+
+    @property
     def text(self) -> str:
         return "".join(self._pieces)
 
@@ -104,8 +184,16 @@ class _Page:
         """Append `text`, for which room was kept."""
         self._pieces.append(text)
 
-    def table(self, heading: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-        """Add a heading and a table, if there is a row; return how many rows did fit."""
+    def table(self, heading: str, titles: Sequence[str], rows: Iterable[Sequence[str]], share: int = 1) -> int:
+        """Add a heading and a table, if there is a row, in one `share`-th of the room at most; return how many rows did fit."""
+        kept = self._left - self._left // share
+        self._left -= kept
+        try:
+            return self._table(heading, titles, rows)
+        finally:
+            self._left += kept
+
+    def _table(self, heading: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         waiting = iter(rows)
         first = next(waiting, None)
         if first is None or not self.add(f"\n{heading}\n\n{_line(titles)}{_line(_rule(titles))}{_line(first)}"):
@@ -128,7 +216,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 _MONEY = ("spent", "refunded", "reserved", "in doubt")
-_RIGHT = {*REFILL_TITLES, *_MONEY, "orders", "units", "delivered", "cost", "balance", "unexplained"}  # numbers
+_NUMBERS = ("orders", "units", "delivered", "cost", "balance", "after", "unexplained")
+_RIGHT = {*REFILL_TITLES, *_MONEY, *_NUMBERS}
 
 
 def _rule(titles: Sequence[str]) -> list[str]:

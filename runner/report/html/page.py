@@ -8,51 +8,27 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from heapq import nlargest
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
-from runner.core.values.money import ZERO, plain
 from runner.core.values.text import clean
-from runner.planning.accounting.ledger import LedgerLine
-from runner.planning.refills.refill_rates import RefillRate
 from runner.report.html import charts
 from runner.report.html.order_table import LONGEST, PAGE, Rows, shown_as
+from runner.report.html.sum_tables import MOST_LINES, all_sums, purchase_sums
 from runner.report.model.balance_words import of_account, of_balance, of_unexplained
 from runner.report.model.model import OrderRow, ReportModel, State, most_urgent, needs_attention, panel_money, sums_of
-from runner.report.wording import REFILL_TITLES, Amounts, count, money, period_words, refill_cells, words
+from runner.report.wording import Amounts, count, money, period_words, words
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 MOST_BYTES = 950_000  # under a megabyte, with room for what is not counted row by row
-_MOST_LINES = 200  # of each table of sums
 _MOST_SAID = 100  # problems and notes
 _MOST_REASONS = 12
 _NAMED = 3  # orders of each reason
 _LEAST_ROW = 50  # bytes: no row takes less
-
-
-class Cell(NamedTuple):
-    """What is shown, and what it is sorted by."""
-
-    text: str
-    key: str
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
-    """A table of sums."""
-
-    title: str
-    name: str
-    columns: Sequence[str] = ("orders", "spent", "refunded", "reserved", "in doubt")
-    rows: Sequence[Sequence[Cell]]
-    note: str
 
 
 class LeftOut(NamedTuple):
@@ -118,7 +94,8 @@ def _page(model: ReportModel, ordered: Sequence[OrderRow], table: "Rows", urgent
         attention=_attention(ordered),
         attention_total=urgent,
         said=_said(model),
-        sums=_all_sums(model),
+        sums=all_sums(model),
+        buying=purchase_sums(model),
         first=[shown_as(row) for row in ordered[:PAGE]],
         listed=len(table),
         left_out=left_out,
@@ -195,57 +172,11 @@ def _said(model: ReportModel) -> list[tuple[str, str]]:
     return said[:_MOST_SAID] + ([("attention", f"and {more:,} more")] if more > 0 else [])
 
 
-def _all_sums(model: ReportModel) -> list[Sums]:
-    ledger = model.ledger
-    tables = [
-        _sums("By campaign", "campaign", ledger.campaigns),
-        _sums("By service", "service", ledger.services),
-        _sums("By day", "day", ledger.days[::-1], newest=True),
-        _sums("By panel", "panel", ledger.panels if len(ledger.panels) > 1 else ()),
-        _refills(model.refills),
-    ]
-    return [table for table in tables if table.rows]
-
-
-def _sums(title: str, name: str, lines: Sequence[LedgerLine], *, newest: bool = False) -> Sums:
-    shown = lines[:_MOST_LINES]
-    if len(lines) > _MOST_LINES and not newest:
-        shown = nlargest(_MOST_LINES, lines, key=lambda line: line.spent + line.reserved + line.in_doubt)
-    note = ""
-    if len(lines) > len(shown):
-        which = "newest" if newest else "dearest"
-        note = f"The {which} {len(shown):,} of {len(lines):,}: --report json=PATH has all."
-    several = len({line.currency for line in lines}) > 1
-    amounts = Amounts((amount, line.currency) for line in shown for amount in line.amounts)
-    show = amounts.named if several else amounts.bare
-    rows = [
-        [
-            Cell(clean(line.name), clean(line.name)),
-            Cell(f"{line.orders:,}", str(line.orders), "number"),
-            *(Cell(show(one, line.currency), plain(one), "number" if one else "number zero") for one in line.amounts),
-        ]
-        for line in shown
-    ]
-    return Sums(title=title, name=name, rows=rows, note=note)
-
-
-def _refills(rates: Sequence[RefillRate]) -> Sums:
-    shown = nlargest(_MOST_LINES, rates, key=lambda one: one.asked)
-    note = f"The {len(shown):,} services of {len(rates):,} with most refills." if len(rates) > len(shown) else ""
-    rows = []
-    for one in shown:
-        cells = refill_cells(one)
-        keys = [cell.replace(",", "") for cell in cells[:-1]] + [str(one.rate or ZERO)]
-        numbers = [Cell(cell, key, "number") for cell, key in zip(cells, keys, strict=True)]
-        rows.append([Cell(clean(one.name), clean(one.name)), *numbers])
-    return Sums(title="Refills by service", name="refilled service", columns=REFILL_TITLES, rows=rows, note=note)
-
-
 def _left_out(rows: Sequence[OrderRow]) -> list[LeftOut]:
     """Sums of what is not listed, by campaign, state and currency; beyond the table's length by state and currency."""
     groups: dict[tuple[str, State, str, str], list[OrderRow]] = {}
     campaigns = Counter(row.campaign for row in rows)
-    named = {name for name, _ in campaigns.most_common(_MOST_LINES // 4)}
+    named = {name for name, _ in campaigns.most_common(MOST_LINES // 4)}
     other = f"{len(campaigns) - len(named):,} more"
     for row in rows:
         name = row.campaign if row.campaign in named else other

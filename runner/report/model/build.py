@@ -20,6 +20,7 @@ from runner.planning.status.order_status import Standings
 from runner.report.model import verdicts
 from runner.report.model.model import CampaignProgress, OrderRow, ReportModel, RunFigures, SpendPoint, State, Verdict
 from runner.report.model.order_rows import listed_rows, recorded_rows
+from runner.report.model.purchases import purchases_of
 
 _SATISFIED = "ok"
 
@@ -189,6 +190,7 @@ def _model(
         warnings=warnings if plan is None else (*plan.notes, *warnings),
         period=period,
         refills=refills,
+        purchases=None if plan is None or command != "plan" else purchases_of(plan),
     )
 
 

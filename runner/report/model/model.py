@@ -20,6 +20,7 @@ from runner.planning.accounting.periods import Period
 from runner.planning.plan import Refusal
 from runner.planning.refills.refill_rates import RefillRate
 from runner.planning.status.order_status import Sync
+from runner.report.model.purchases import Purchases
 
 
 class State(StrEnum):
@@ -183,6 +184,7 @@ class ReportModel:
     warnings: Sequence[str] = ()
     period: Period | None = None  # None: all of it
     refills: Sequence[RefillRate] = ()  # by service
+    purchases: Purchases | None = None  # of a plan: what it will buy
 
     @property
     def attention(self) -> list[OrderRow]:
