@@ -73,7 +73,7 @@ month: $(VENV)/.ready
 	$(BIN)/python -m tests.month
 
 lock: $(VENV)/.ready
-	$(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --extra postgres --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --no-header --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:

@@ -15,7 +15,7 @@ from tests.acceptance.project import REPOSITORY
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 ASKED = {
-    "requirements.lock": PROJECT["dependencies"],
+    "requirements.lock": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["postgres"],
     "requirements-dev.lock": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
 }
 
