@@ -68,7 +68,6 @@ def test_the_whole_loop(repository, served, forge):
     assert comment.index("### Will be bought") < comment.index("### Money")
     assert len(served.orders()) == 1, "a plan buys nothing"
     step(repository, "drift")  # cron, of what is on main: nothing is left to be bought there
-    step(repository, "plan", branch="more", **forge.github())  # a poll makes a saved plan stale
 
     merge(repository)
     # The third order is taken by the panel, and the machine is gone before the answer is there.
@@ -78,6 +77,7 @@ def test_the_whole_loop(repository, served, forge):
     kill(running)
     served.fault()
 
+    assert "it was applied by run" in step(repository, "apply", code=12), "a plan that was begun is not begun again"
     said = step(repository, "plan", code=15)
     assert "1 order may exist on the panel" in said
     step(repository, "apply", code=15)
