@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNNER := $(BIN)/runner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo life test matrix coverage check house bench bench-full crash damage month lock clean
+.PHONY: help demo life test matrix coverage check house bench bench-full crash kills damage month lock clean
 
 help:
 	@echo "make demo   validate, plan and buy a campaign on the built-in sandbox, twice"
@@ -17,6 +17,7 @@ help:
 	@echo "make coverage  the tests, counting the lines that they run: twice as long"
 	@echo "make bench  measure the budgets (bench-full: with a million orders)"
 	@echo "make crash  the long search for a crash or fault that breaks a promise"
+	@echo "make kills  runs on a PostgreSQL state killed by the hundred, cut off, stopped, raced; the server restarted"
 	@echo "make damage runs killed by the hundred, and their files damaged in every way"
 	@echo "make month  simulated months of edits, outages and mistakes, books compared at the end"
 	@echo "make lock   renew the hash-pinned requirements"
@@ -65,6 +66,9 @@ bench-full: $(VENV)/.ready
 
 crash: $(VENV)/.ready
 	$(BIN)/python -m tests.crash
+
+kills: $(VENV)/.ready
+	$(BIN)/pytest -n 3 -m slow tests/postgres
 
 damage: $(VENV)/.ready
 	$(BIN)/python -m tests.damage
