@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import bench_apply, bench_files, bench_refresh, bench_start, bench_state
+from benchmarks import bench_apply, bench_files, bench_refresh, bench_shared, bench_start, bench_state
 from benchmarks.machine import Others, describe
 from benchmarks.measure import ROOT, Row, say
 from benchmarks.scale import Scale
@@ -24,6 +24,7 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Row]]] = {
     "apply": bench_apply.run,
     "refresh": bench_refresh.run,
     "state": bench_state.run,
+    "shared": bench_shared.run,
     "files": bench_files.run,
 }
 

@@ -1,6 +1,6 @@
 """apply against a bare loop that sends the same requests, in alternating pairs of fresh processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.measure import ChildFailed, Figure, Row, printed, run_module, say
@@ -12,18 +12,29 @@ _SLACK = 1.1  # in status calls
 
 def run(scale: Scale, folder: Path) -> Iterator[Row]:
     """The 50 ms panel, then the 0 ms panel."""
-    yield _compare(folder, delay=50, orders=scale.orders_50ms, pairs=scale.pairs, wall=1.05, cpu=None)
-    yield _compare(folder, delay=0, orders=scale.orders_0ms, pairs=scale.pairs, wall=1.5, cpu=1.5)
+    yield compare(folder, delay=50, orders=scale.orders_50ms, pairs=scale.pairs, wall=1.05, cpu=None)
+    yield compare(folder, delay=0, orders=scale.orders_0ms, pairs=scale.pairs, wall=1.5, cpu=1.5)
 
 
-def _compare(folder: Path, *, delay: int, orders: int, pairs: int, wall: float, cpu: float | None) -> Row:
+def compare(
+    folder: Path,
+    *,
+    delay: int,
+    orders: int,
+    pairs: int,
+    wall: float,
+    cpu: float | None,
+    shared: Callable[[str], str] | None = None,
+) -> Row:
+    """A row of the runner against the bare loop; `shared` is the address of a project on a server, by its name."""
     bare: list[dict[str, float]] = []
     ours: list[dict[str, float]] = []
     sent: dict[str, dict[str, int]] = {}
     with panel(delay) as at:
         for pair in range(pairs):
             say(f"  {delay} ms panel, {orders:,} orders, pair {pair + 1} of {pairs}")
-            state = folder / f"apply-{delay}-{pair}" / "runner.db"
+            name = f"apply_{delay}_{pair}"
+            state = shared(name) if shared else folder / name / "runner.db"
             # Who goes first changes with every pair, so that a drifting machine favours neither.
             for side in ("runner", "bare") if pair % 2 == 0 else ("bare", "runner"):
                 if side == "runner":
@@ -38,7 +49,7 @@ def _compare(folder: Path, *, delay: int, orders: int, pairs: int, wall: float, 
         key: [mine[key] / theirs[key] for mine, theirs in zip(ours, bare, strict=True)] for key in ("wall", "cpu")
     }
     return Row(
-        work=f"apply, {delay} ms panel, {IN_FLIGHT} in flight, {orders:,} orders",
+        work=f"apply, {delay} ms panel, {IN_FLIGHT} in flight, {orders:,} orders{', PostgreSQL' if shared else ''}",
         figures=[
             Figure("wall", "x bare loop", ratios["wall"], wall),
             Figure("CPU", "x bare loop", ratios["cpu"], cpu),

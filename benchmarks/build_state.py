@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
+from benchmarks.opened import opened
 from benchmarks.orders import PANEL, QUANTITY, RATE, SERVICE
 from benchmarks.panel_server import FIRST_ID
 from runner.core.attempts import AttemptKind, LiveStatus, NewAttempt, Outcome, OutcomeKind, StatusSeen
@@ -21,9 +22,7 @@ from runner.core.orders import Order
 from runner.core.values.clock import SystemClock
 from runner.core.values.money import expected_charge
 from runner.files.campaigns import load_campaigns
-from runner.store.disk.lock import acquire
-from runner.store.disk.paths import StatePaths
-from runner.store.journal import Journal, open_journal
+from runner.store.journal import Journal
 
 RUN_ID = "built"
 _CHUNK = 1000  # orders that are marked, settled and seen together
@@ -57,7 +56,7 @@ def _seen(attempt_id: int, now: datetime) -> StatusSeen:
 
 async def build(state: str, campaign: str | None) -> None:
     """The state at `state`, made anew."""
-    clock, paths = SystemClock(), StatePaths.at(state)
+    clock = SystemClock()
     orders: Sequence[Order] = ()
     if campaign is not None:
         loaded = load_campaigns([Path(campaign)])
@@ -65,16 +64,15 @@ async def build(state: str, campaign: str | None) -> None:
             raise SystemExit(f"the campaign has errors: {loaded.diagnostics[0]}")
         orders = loaded.campaigns[0].orders
     panel_ids = count(FIRST_ID)
-    with await acquire(paths, "benchmark", clock) as lock:
-        async with open_journal(paths, lock, clock) as journal:
-            now = clock.now()
-            await journal.record(BeginRun(RUN_ID, "apply", now))
-            await journal.record(SeeCatalogue(_catalogue(now)))
-            balance = Balance(amount=Decimal(99_999_999), currency="USD")
-            await journal.record(SeeBalance(BalanceSeen(panel=PANEL, balance=balance, seen_at=now)))
-            for start in range(0, len(orders), _CHUNK):
-                await _place(journal, orders[start : start + _CHUNK], panel_ids, now)
-            await journal.record(EndRun(RUN_ID, ExitCode.OK, clock.now()))
+    async with opened(state, "https://panel.example", clock) as journal:
+        now = clock.now()
+        await journal.record(BeginRun(RUN_ID, "apply", now))
+        await journal.record(SeeCatalogue(_catalogue(now)))
+        balance = Balance(amount=Decimal(99_999_999), currency="USD")
+        await journal.record(SeeBalance(BalanceSeen(panel=PANEL, balance=balance, seen_at=now)))
+        for start in range(0, len(orders), _CHUNK):
+            await _place(journal, orders[start : start + _CHUNK], panel_ids, now)
+        await journal.record(EndRun(RUN_ID, ExitCode.OK, clock.now()))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from benchmarks.opened import opened
 from benchmarks.orders import ALLOWED, CAMPAIGN, KEY, LINK, PANEL, QUANTITY, SERVICE
 from runner.core.errors import ExitCode
 from runner.core.operations import BeginRun, EndRun
@@ -22,22 +23,18 @@ from runner.engine.refresh import refresh
 from runner.engine.run import PlanRequest, apply
 from runner.engine.session import Session
 from runner.panel.client import PanelClient
-from runner.store.disk.lock import acquire
-from runner.store.disk.paths import StatePaths
-from runner.store.journal import open_journal
 
 
 @asynccontextmanager
 async def open_session(url: str, parallel: int, state: str) -> AsyncIterator[Session]:
     """As the command line opens it, without listeners and signals."""
-    clock, paths, key = SystemClock(), StatePaths.at(state), Secret(KEY)
+    clock, key = SystemClock(), Secret(KEY)
     profile = PanelProfile(name=PANEL, url=url, key=key, parallel_add=parallel, parallel_read=parallel)
     run_id = f"benchmark-{clock.now().isoformat()}"
     async with AsyncExitStack() as stack:
-        lock = await acquire(paths, "benchmark", clock)
-        stack.callback(lock.release)
-        panel = await stack.enter_async_context(PanelClient(profile, key, clock=clock, rng=random.Random(1)))
-        journal = await stack.enter_async_context(open_journal(paths, lock, clock))
+        panel = PanelClient(profile, key, clock=clock, rng=random.Random(1))
+        stack.push_async_callback(panel.close)
+        journal = await stack.enter_async_context(opened(state, url, clock))
         await journal.record(BeginRun(run_id, "benchmark", clock.now()))
         yield Session(run_id=run_id, journal=journal, panels={PANEL: panel}, clock=clock)
 
