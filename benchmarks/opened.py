@@ -20,7 +20,7 @@ async def opened(state: str, url: str, clock: Clock) -> AsyncIterator[Journal]:
     if not is_address(state):
         where = StatePaths.at(state)
     else:
-        from runner.store.postgres.leases import account_of
+        from runner.core.values.accounts import account_of
 
         where = SharedState(parse(state), StatePaths.at(Path.cwd() / "shared" / "runner.db"))
         accounts = {PANEL: account_of(url, KEY)}

@@ -24,7 +24,7 @@ from runner.store.read.snapshot import read_state
 from runner.store.startup.opening import open_writer
 from runner.store.state import SharedState, State
 from runner.store.write.carry_out import Answer
-from runner.store.write.group_size import GroupSize
+from runner.store.write.group_size import SMALL, SMALL_ON_SERVER, GroupSize
 
 if TYPE_CHECKING:  # psycopg is an extra
     from runner.store.startup.shared import SharedLock
@@ -54,6 +54,7 @@ class Journal:
         read: Callable[[], Recorded],
         note: str | None,
         send_within: float = math.inf,
+        small_group: int = SMALL,
     ) -> None:
         self.note = note  # worth showing to the user, or None
         self._writer = writer
@@ -63,7 +64,7 @@ class Journal:
         self._pending: list[tuple[Operation, _Waiting]] = []
         self._pending_a_turn_ago = 0
         self._calm_turns = 0  # since the last one that told something
-        self._size = GroupSize()
+        self._size = GroupSize(small=small_group)
         self._closed = False
 
     def record(self, operation: Operation) -> _Waiting:
@@ -168,4 +169,4 @@ def _journal(state: State, lock: "Lock", clock: Clock, *, begins: bool) -> Journ
     if isinstance(lock, StateLock):
         raise TypeError("a server is written under leases")
     writer, note = open_shared_writer(state, lock, clock, begins=begins)
-    return Journal(writer, partial(read_state, state), note, SEND_DEADLINE)
+    return Journal(writer, partial(read_state, state), note, SEND_DEADLINE, SMALL_ON_SERVER)

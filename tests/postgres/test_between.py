@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,13 @@ import psycopg
 import pytest
 
 from runner.core.errors import JournalBroken, StateRefused
+from runner.core.values.accounts import account_of
 from runner.store.postgres import process, reader
 from runner.store.postgres.address import parse
-from runner.store.postgres.leases import Leases, account_of
+from runner.store.postgres.leases import Leases
 from runner.store.postgres.schema import ensure
 from runner.store.postgres.server import connect
-from tests.acceptance.project import post
+from tests.acceptance.project import Project, environment, post
 from tests.postgres.cluster import _free_port
 from tests.postgres.opened import ACCOUNT, rows, writing
 from tests.postgres.shared_project import SharedProject
@@ -273,3 +275,13 @@ def test_first_runs_at_once_make_one_state(cluster, project):
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(begin, range(4))) == [False, False, False, True]
+
+
+def test_a_state_in_a_file_loads_nothing_of_this(tmp_path, serve):
+    one = Project(tmp_path / "shop")
+    one.panels(serve().url)
+    one.campaign([post("a")])
+    code = "import sys\nfrom runner.cli.main import run\nprint(run(sys.argv[1:]), 'psycopg' in sys.modules)"
+    line = [sys.executable, "-c", code, "apply", "--yes", "-q"]
+    ended = subprocess.run(line, cwd=one.root, env=environment(), capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines()[-1] == "0 False", ended.stderr

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TypeAlias
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
@@ -26,15 +27,44 @@ _REMEMBERED = 4  # times as many as may be open, before the closed ones are forg
 _SOMETHING = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR
 
 
+class TimedForm(aiohttp.BytesPayload):
+    """A form that is written in its time, or not at all.
+
+    aiohttp writes, headers too, some turns of the loop after it has a connection: the program may stand still in between.
+    """
+
+    def __init__(self, form: bytes, progress: "Progress") -> None:
+        super().__init__(form)
+        self._progress = progress
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """The first thing to be written."""
+        if awake_or_asleep() > self._progress.send_before:
+            self._progress.is_late, self._progress.phase = True, Phase.CONNECTING
+            raise aiohttp.ClientError(TOO_LATE)
+        await super().write_with_length(writer, content_length)
+
+
 class Progress:
     """How far one request got; written while it runs."""
 
-    __slots__ = ("has_connected", "is_order", "is_reused", "phase", "received", "send_before", "start", "status")
+    __slots__ = (
+        "has_connected",
+        "is_late",
+        "is_order",
+        "is_reused",
+        "phase",
+        "received",
+        "send_before",
+        "start",
+        "status",
+    )
 
     def __init__(self, *, is_order: bool, send_before: float = math.inf) -> None:
         self.is_order = is_order  # never sent a second time: `add` and `refill`
         self.send_before = send_before  # by `awake_or_asleep`: later than that its mark may be somebody else's doubt
         self.has_connected = False
+        self.is_late = False
         self.is_reused = False  # its connection has carried a request before
         self.phase = Phase.QUEUED
         self.status: int | None = None
@@ -86,9 +116,6 @@ class CarefulConnector(aiohttp.TCPConnector):
             line.answers += 1
             if self._keep_alive.is_broken:
                 protocol.force_close()
-        if awake_or_asleep() > progress.send_before:
-            connection.close()
-            raise aiohttp.ClientError(TOO_LATE)
         progress.phase = Phase.SENDING
         return connection
 

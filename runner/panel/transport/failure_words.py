@@ -59,8 +59,8 @@ def in_words(error: BaseException, *, has_connected: bool, has_answered: bool) -
         case OSError():
             known = _ERRNO.get(_number(error) or 0)
             return known or ("the connection broke" if has_connected else "no connection could be made")
-        case aiohttp.ClientError() if error.args in ((SECOND_TIME,), (TOO_LATE,)):
-            return str(error)
+        case aiohttp.ClientConnectionError() if error.args == (SECOND_TIME,):
+            return SECOND_TIME
         case _:
             return "the connection broke" if has_connected else "the request could not be sent"
 

@@ -22,9 +22,9 @@ from runner.core.values.text import Secret
 from runner.panel.exchange import KEPT_HEADERS, Answer, Exchange, TransportFailure
 from runner.panel.forms import ONCE, Form
 from runner.panel.redact import EXCERPT, Redactor, said
-from runner.panel.transport.connections import EVIDENCE, CarefulConnector, Progress, progress_of_task
+from runner.panel.transport.connections import EVIDENCE, CarefulConnector, Progress, TimedForm, progress_of_task
 from runner.panel.transport.decoding import codec_of, decoder_for
-from runner.panel.transport.failure_words import in_words
+from runner.panel.transport.failure_words import TOO_LATE, in_words
 from runner.panel.transport.keep_alive import KeepAlive
 
 log = logging.getLogger("runner.panel")
@@ -75,7 +75,12 @@ class HttpTransport:
         try:
             exchange = await self._exchange(form, cap, progress)
         except Exception as error:  # noqa: BLE001  # whatever the library raises: what happened is in `progress`
-            if progress.is_reused and progress.status is None and isinstance(error, aiohttp.ClientConnectionError):
+            if (
+                progress.is_reused
+                and progress.status is None
+                and not progress.is_late
+                and isinstance(error, aiohttp.ClientConnectionError)
+            ):
                 self._keep_alive.see_lost()
             exchange = self._failure(error, progress)
             detail = f", {type(error).__name__}: {said(str(error), self._redact, 200)}"
@@ -100,7 +105,9 @@ class HttpTransport:
         progress.phase = Phase.SENDING  # unless the connector says better: silence is no proof that nothing left
         # Not `async with`: leaving it may raise after the whole answer was read, and lose it.
         headers = _LAST if self._keep_alive.is_broken else None
-        response = await session.post(self._profile.url, data=body, headers=headers, allow_redirects=False)
+        response = await session.post(
+            self._profile.url, data=TimedForm(body, progress), headers=headers, allow_redirects=False
+        )
         try:
             progress.phase = Phase.ANSWERING
             progress.status = response.status
@@ -121,7 +128,12 @@ class HttpTransport:
         return Answer(response.status, _kept(response.headers), text, whole, progress.received)
 
     def _failure(self, error: Exception, progress: Progress) -> TransportFailure:
-        what = in_words(error, has_connected=progress.has_connected, has_answered=progress.phase is Phase.ANSWERING)
+        has_answered = progress.phase is Phase.ANSWERING
+        what = (
+            TOO_LATE
+            if progress.is_late
+            else in_words(error, has_connected=progress.has_connected, has_answered=has_answered)
+        )
         start = progress.start.decode(errors="replace")
         if start:
             begun = said(start, self._redact, _BROKEN_OFF)
