@@ -209,6 +209,12 @@ class UsePlan(NamedTuple):
     at: datetime
 
 
+class CloseState(NamedTuple):
+    """The state is at another place from now on: no other run may write it."""
+
+    place: str
+
+
 Deciding = Adopt | NotPlaced | Abandon
 Counted = Mark | Import | Rename | MoveOrders  # these return a number
 Acknowledged = (
@@ -228,6 +234,7 @@ Acknowledged = (
     | Unprotect
     | KeepPlan
     | UsePlan
+    | CloseState
 )  # these return nothing, once they are durable
 Operation = Deciding | Counted | Acknowledged | AskRefills | DoubtLeftOvers
 

@@ -132,15 +132,18 @@ async def hold(
     command: str,
     clock: Clock,
     timeout: float = 0.0,  # noqa: ASYNC109  # waits on the given clock, not the loop's
+    *,
+    all_known: bool = False,
 ) -> "Lock":
     """The right to write, waiting for it up to `timeout` seconds; StateLocked naming its holder otherwise.
 
-    A file is locked as a whole; on a server `accounts` are, by the name of their panel (`core.values.accounts`).
+    A file is locked as a whole; on a server `accounts` are, by the name of their panel (`core.values.accounts`), and with
+    `all_known` all that the project's runs were the last to use.
     """
     if isinstance(state, SharedState):
         from runner.store.startup.shared import acquire_shared
 
-        return await acquire_shared(state, accounts, command, clock, timeout)
+        return await acquire_shared(state, accounts, command, clock, timeout, all_known=all_known)
     return await acquire(state, command, clock, timeout)
 
 
@@ -150,23 +153,31 @@ async def open_journal(state: State, lock: "Lock", clock: Clock, *, begins: bool
 
     `begins`: from now on the state counts as begun for real panels (`store.startup.first_start`).
     """
-    journal = _journal(state, lock, clock, begins=begins)
+    writer, note = writer_of(state, lock, clock, begins=begins)
+    journal = Journal(writer, partial(read_state, state), note, *_pace(state))
     try:
         yield journal
     finally:
         await journal.close()
 
 
-def _journal(state: State, lock: "Lock", clock: Clock, *, begins: bool) -> Journal:
+def writer_of(state: State, lock: "Lock", clock: Clock, *, begins: bool = False) -> tuple[GroupWriter, str | None]:
+    """The writer of this state, for whoever does without a journal, and what its user should be told; as `open_journal`."""
     if isinstance(state, StatePaths):
         if not isinstance(lock, StateLock):
             raise TypeError("a file is written under the lock of a file")
-        opened = open_writer(state, lock, clock, begins=begins)
-        return Journal(opened.writer, partial(read_state, state), opened.note)
-    from runner.store.postgres.leases import SEND_DEADLINE
+        return open_writer(state, lock, clock, begins=begins)
     from runner.store.startup.shared import open_shared_writer
 
     if isinstance(lock, StateLock):
         raise TypeError("a server is written under leases")
-    writer, note = open_shared_writer(state, lock, clock, begins=begins)
-    return Journal(writer, partial(read_state, state), note, SEND_DEADLINE, SMALL_ON_SERVER)
+    return open_shared_writer(state, lock, clock, begins=begins)
+
+
+def _pace(state: State) -> tuple[float, int]:
+    """Within how many seconds of its mark an order may be sent, and what a small group of operations is."""
+    if isinstance(state, StatePaths):
+        return math.inf, SMALL
+    from runner.store.postgres.leases import SEND_DEADLINE
+
+    return SEND_DEADLINE, SMALL_ON_SERVER

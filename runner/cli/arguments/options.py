@@ -101,12 +101,12 @@ class Settings:
     @property
     def where(self) -> State:
         """Where the state is: in a file, or on a server."""
-        return SharedState(parse(self.state), self.paths) if is_address(self.state) else self.paths
+        return state_at(self.state)
 
     @property
     def paths(self) -> StatePaths:
         """The state's files; of a state on a server those that stay on this machine."""
-        return StatePaths.at(from_here(DEFAULT_STATE) if is_address(self.state) else self.state)
+        return _paths_of(self.state)
 
     def need_file(self, command: str, instead: str) -> StatePaths:
         """The state's files; UsageError for a state on a server, where `instead` is done."""
@@ -138,6 +138,15 @@ class Settings:
     def stderr(self) -> Screen:
         """Where progress, prompts and complaints go."""
         return Screen(sys.stderr, colour=None if self.color else False)
+
+
+def state_at(name: str) -> State:
+    """The state that a path or an address means."""
+    return SharedState(parse(name), _paths_of(name)) if is_address(name) else StatePaths.at(name)
+
+
+def _paths_of(name: str) -> StatePaths:
+    return StatePaths.at(from_here(DEFAULT_STATE) if is_address(name) else name)
 
 
 _SHARED = frozenset(field.name for field in fields(Settings))
@@ -183,7 +192,8 @@ def _report_option(*formats: str) -> click.Option:
     )
 
 
-def _state(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+def state_option(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    """The callback of an option that names a state."""
     found = placed(DEFAULT_STATE)(ctx, param, value)
     if ctx.resilient_parsing:
         return found
@@ -201,7 +211,7 @@ _PATH = click.Path(path_type=Path)
 FILES = click.Argument(["files"], nargs=-1, type=click.Path())
 STATE = click.Option(
     ["--state"],
-    callback=_state,
+    callback=state_option,
     show_default=f"{DEFAULT_STATE} of the project",
     envvar="BULK_RUNNER_STATE",
     help="State: a file, or postgresql://user@host/database?project=NAME.",

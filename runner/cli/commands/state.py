@@ -3,24 +3,38 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.arguments.options import COLOR, DEBUG, DRY_RUN, FORMAT, LOCK, STATE, Group, Settings
+from runner.cli.arguments.options import (
+    COLOR,
+    DEBUG,
+    DRY_RUN,
+    FORMAT,
+    LOCK,
+    STATE,
+    Group,
+    Settings,
+    state_at,
+    state_option,
+)
 from runner.cli.io.output import show as show_result
-from runner.cli.io.snapshot import need_state, remembered
+from runner.cli.io.snapshot import check_state, need_state, remembered
 from runner.core.errors import ExitCode, StateRefused, UsageError
 from runner.core.values.clock import SystemClock
 from runner.report.terminal.screen import Screen
-from runner.store.disk.lock import StateLock, acquire, holder_of, is_alive, is_free
+from runner.store.disk.lock import holder_of, is_alive, is_free
 from runner.store.integrity.progress_evidence import check
 from runner.store.read.snapshot import read_state
+from runner.store.state import SharedState
 
 if TYPE_CHECKING:
     from runner.core.operations import Move
+    from runner.store.journal import Lock
 
 _ADDRESS = click.Argument(["address"], metavar="ADDR")
 _DRY_RUN = DRY_RUN(help="Show what would change; change nothing.")
@@ -31,6 +45,8 @@ _ACCEPTED = click.Option(
 _ACCEPT_LOSS = click.Option(
     ["--accept-loss"], is_flag=True, help="Go on although the copy is older than what was done since."
 )
+_ACCEPT = click.Option(["--accept"], is_flag=True, help="Say that what a server holds now is right; needs --reason.")
+_TO = click.Option(["--to"], required=True, metavar="URL|FILE", callback=state_option, help="Where the state goes.")
 _LOOKING = (STATE, FORMAT, COLOR, DEBUG)
 _CHANGING = (_DRY_RUN, STATE, LOCK, COLOR, DEBUG)
 
@@ -178,14 +194,54 @@ def restore(settings: Settings, *, file: Path, accept_loss: bool, reason: str) -
     return ExitCode.IN_DOUBT if doubt else ExitCode.OK
 
 
-@state.command(params=[*_LOOKING])
-def verify(settings: Settings) -> int:
-    """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong."""
+@state.command(params=[_TO, *_CHANGING])
+def copy(settings: Settings, *, to: str) -> None:
+    """Copy the state to a server, or from one into a file, and close it here: from then on every command uses the copy.
+
+    Refused where the target has been used. Every order, decision, price and balance goes along, and is compared after that.
+    A copy that was broken off is finished by the same command.
+    """
+    from runner.report.text.state import render_copied
+    from runner.store.recovery.copy_state import copy as carry_out
+    from runner.store.recovery.copy_state import plan_copy
+
+    source, target = settings.where, state_at(to)
+    check_state(settings)
+    copied = plan_copy(source, target)  # before a lock makes a directory
+    if not settings.dry_run:
+        with _locked(settings, "state copy") as lock, _locked(replace(settings, state=to), "state copy") as other:
+            copied = carry_out(source, target, (lock, other), SystemClock())
+    render_copied(copied, settings.stdout())
+
+
+@state.command(params=[_ACCEPT, _REASON, *_LOOKING])
+def verify(settings: Settings, *, accept: bool, reason: str) -> int:
+    """Check pages, log, tables, purchases, lineage, marks, owner, permissions. Exit 0, or 12 with what is wrong.
+
+    On a server: its settings, its history, and what this machine knows of the state. After a fail-over or a restored
+    backup, once you have compared with the panel's own order list, --accept goes on with what is there.
+    """
     from runner.report.documents.as_json import json_chunks
     from runner.report.text.state import render_verified
-    from runner.store.recovery.verify import verify as look_over
 
-    verified = look_over(settings.paths)
+    where = settings.where
+    if accept and not reason.strip():
+        raise UsageError("--accept needs a --reason", "it is recorded, for whoever looks later")
+    if isinstance(where, SharedState):
+        from runner.store.recovery.verify_shared import verify_shared
+        from runner.store.startup.shared import accept as accept_history
+
+        if accept and not accept_history(where, reason, SystemClock()):
+            settings.stderr().line("there is nothing to accept: the server is the one it was")
+        verified = verify_shared(where)
+    else:
+        from runner.store.recovery.verify import verify as look_over
+
+        if accept:
+            raise UsageError(
+                "--accept is for a state on a server", "of a file: runner state restore FILE --accept-loss"
+            )
+        verified = look_over(where)
     findings = [finding._asdict() for finding in verified.findings]
     show_result(
         settings,
@@ -222,15 +278,18 @@ def unlock(settings: Settings) -> None:
 
 
 @contextmanager
-def _locked(settings: Settings, command: str) -> Iterator[StateLock]:
-    paths = settings.need_file(command, "change what the campaign lists instead: moved:, removed:")
-    with asyncio.run(acquire(paths, command, SystemClock(), settings.lock_timeout)) as lock:
+def _locked(settings: Settings, command: str) -> "Iterator[Lock]":
+    """The lock of a file, or every account that the project is known to use on a server."""
+    from runner.store.journal import hold
+
+    taking = hold(settings.where, {}, command, SystemClock(), settings.lock_timeout, all_known=True)
+    with asyncio.run(taking) as lock:
         yield lock
 
 
-def _carry_out(settings: Settings, lock: StateLock, moves: "Sequence[Move]", what: str) -> None:
+def _carry_out(settings: Settings, lock: "Lock", moves: "Sequence[Move]", what: str) -> None:
     from runner.report.text.state import render_moves
     from runner.store.recovery.repair import carry_out
 
-    kept = None if settings.dry_run else carry_out(settings.paths, lock, SystemClock(), what, moves)
+    kept = None if settings.dry_run else carry_out(settings.where, lock, SystemClock(), what, moves)
     render_moves(moves, settings.stdout(), kept, done=not settings.dry_run)

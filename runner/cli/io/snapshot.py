@@ -1,17 +1,19 @@
 """Reads the state for a command, without a lock and without writing."""
 
 from collections.abc import Collection
+from functools import partial
 
 from runner.cli.arguments.options import Settings
 from runner.core.catalogue import BalanceSeen
 from runner.core.errors import InvalidInput
 from runner.core.snapshot import Recorded
+from runner.report.terminal.style import attention
 from runner.store.disk.lock import is_free
 from runner.store.disk.paths import StatePaths
 from runner.store.integrity.progress_evidence import check
 from runner.store.read.balance_looks import read_balances
 from runner.store.read.snapshot import read_state
-from runner.store.state import is_there
+from runner.store.state import ask, closed, is_there
 
 
 def check_state(settings: Settings) -> None:
@@ -25,6 +27,9 @@ def remembered(settings: Settings) -> Recorded:
     where = settings.where
     if isinstance(where, StatePaths):
         check(where)
+    if (elsewhere := ask(where, partial(closed, state=where), None)) is not None:
+        settings.stderr().line(attention("note:"), f"{elsewhere.message}; what happened since then is not here")
+    if isinstance(where, StatePaths):
         return read_state(where, lock_is_free=is_free(where))
     return read_state(where, lock_is_free=True)
 

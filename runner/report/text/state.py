@@ -13,6 +13,7 @@ from runner.report.terminal.screen import Column, Field, Fit, Screen
 from runner.report.terminal.style import Span, Style, Written, attention, bad, command, dim, good, strong
 from runner.report.wording import NOTHING, Amounts, count, words
 from runner.store.disk.lock import Holder
+from runner.store.recovery.copy_state import Copied
 from runner.store.recovery.merge_copies import Carried, MergeVerdict
 from runner.store.recovery.restore import Restoration
 from runner.store.recovery.verify import Verified
@@ -105,6 +106,21 @@ def render_moves(moves: Sequence[Move], out: Screen, kept: Path | None, *, done:
 def _kept(copy: Path | None, out: Screen) -> None:
     if copy is not None:
         out.line("The former state is kept in", strong(str(copy)))
+
+
+def render_copied(copied: Copied, out: Screen) -> None:
+    """What was copied and closed, or would be."""
+    orders = count(copied.attempts, "attempt")
+    if copied.content is None:
+        out.line("Would copy", f"{orders} of", strong(copied.source), "to", strong(copied.target))
+        out.line(_UNCHANGED)
+        return
+    out.line(good("Copied"), f"{orders} of", strong(copied.source), "to", strong(copied.target))
+    rows = sum(copied.content.rows.values())
+    tables = count(len(copied.content.rows), "table")
+    out.line(dim(f"Compared after that: {count(rows, 'row')} of {tables}, lineage {copied.lineage}."), indent=2)
+    out.line("The former one is closed: it can be read, and buys nothing any more.")
+    out.line("From now on:", command(f"export BULK_RUNNER_STATE='{copied.target}'"))
 
 
 def render_restoration(plan: Restoration, out: Screen, *, done: bool) -> None:

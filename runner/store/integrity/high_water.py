@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import re
-import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from runner.store.disk.error_texts import reason_of
 from runner.store.disk.filesystems import refuse_network
 from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
 from runner.store.integrity.lineage import Lineage, Newest, newest_attempt
+from runner.store.statements import Reading
 
 SLOT = 512  # bytes: a disk writes as much at once or not at all
 _SLOTS = 2
@@ -52,27 +52,31 @@ class Found(NamedTuple):
 
 def place_of(paths: StatePaths) -> str:
     """The path of the state's folder, printable; a long one is cut at its beginning."""
-    encoded = os.path.realpath(paths.lock.parent).encode(errors="replace")
+    return address_in_a_mark(os.path.realpath(paths.lock.parent))
+
+
+def address_in_a_mark(address: str) -> str:
+    """The same of a server's state, by its address."""
+    encoded = address.encode(errors="replace")
     short = encoded if len(encoded) <= _LONGEST else "…".encode() + encoded[-_LONGEST:]
     return clean(short.decode(errors="ignore"))
 
 
-def standing(connection: sqlite3.Connection, lineage: Lineage) -> HighWater:
+def standing(connection: Reading, lineage: Lineage) -> HighWater:
     """How far the database of that lineage has come, by what it holds."""
     (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
     return HighWater(lineage, attempts, newest_attempt(connection))
 
 
-def marks_of_folder(paths: StatePaths) -> Iterator[Found]:
-    """The marks in this user's home of states for real panels that lay in the folder of `paths` and had orders."""
-    here = place_of(paths)
+def marks_of(paths: StatePaths, place: str) -> Iterator[Found]:
+    """The marks in this user's home of states for real panels that were at `place`, and had orders."""
     try:
         entries = [] if paths.marks is None else sorted(paths.marks.iterdir())
     except OSError:
         return
     for entry in entries:
         found = read_mark(entry)
-        if found.mark is not None and found.mark.begun and found.mark.attempts and found.mark.place == here:
+        if found.mark is not None and found.mark.begun and found.mark.attempts and found.mark.place == place:
             yield found
 
 
@@ -164,7 +168,7 @@ class HighWaterMarks:
         """Write `mark`, without a seal, and go on from it; StateRefused if that can't be written."""
         self._mark = mark._replace(seal="", place=self._here)
         self._lasting = _lasting_facts(self._mark)
-        self._come_to = (mark.lineage.serial, mark.attempts, 0 if mark.newest is None else mark.newest.id)
+        self._come_to = _come_to(mark)
         try:
             self._write()
         except OSError as error:
@@ -200,12 +204,7 @@ class HighWaterMarks:
 
     def _write(self) -> None:
         self._turn += 1
-        facts = (
-            b'{"turn": %d, "serial": %d, "attempts": %d, "newest": %d, %b' % (self._turn, *self._come_to, self._lasting)
-        ).ljust(_ROOM)
-        if len(facts) > _ROOM:
-            raise AssertionError("a record longer than its slot")
-        record = b"%b%08x\n" % (facts, zlib.crc32(facts))
+        record = _record(self._turn, self._come_to, self._lasting)
         for file in self._files:
             file.write(record)
 
@@ -236,6 +235,42 @@ def _open_outside(path: Path, paths: StatePaths) -> _MarkFile | None:
     except OSError:  # a file system without locks
         pass
     return file
+
+
+def note_mark(path: Path, mark: HighWater, *, anew: bool = False) -> None:
+    """Have the file at `path` tell of `mark`, unless it tells of as much already; `anew`: whatever it tells of.
+
+    For a state on a server, which runs of this machine may write side by side. OSError if it can't be written.
+    """
+    make_directory(path.parent)
+    held = _MarkFile(path)
+    try:
+        fcntl.flock(held.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # taken: another run is noting, and this mark may lag
+        there = read_mark(path).mark
+        if there is None or anew or _progress(there) < _progress(mark):
+            file = _MarkFile(path)
+            try:
+                file.write(_record(file.turn + 1, _come_to(mark), _lasting_facts(mark)))
+                os.fsync(file.handle)
+            finally:
+                os.close(file.handle)
+    finally:
+        os.close(held.handle)
+
+
+def _progress(mark: HighWater) -> tuple[int, int]:
+    return mark.lineage.epoch, mark.lineage.serial
+
+
+def _come_to(mark: HighWater) -> tuple[int, int, int]:
+    return mark.lineage.serial, mark.attempts, 0 if mark.newest is None else mark.newest.id
+
+
+def _record(turn: int, come_to: tuple[int, int, int], lasting: bytes) -> bytes:
+    facts = (b'{"turn": %d, "serial": %d, "attempts": %d, "newest": %d, %b' % (turn, *come_to, lasting)).ljust(_ROOM)
+    if len(facts) > _ROOM:
+        raise AssertionError("a record longer than its slot")
+    return b"%b%08x\n" % (facts, zlib.crc32(facts))
 
 
 def _lasting_facts(mark: HighWater) -> bytes:

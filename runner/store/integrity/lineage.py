@@ -16,6 +16,7 @@ from runner.core.errors import StateRefused
 from runner.store.connection import holds_tables, reading, unreadable
 from runner.store.disk.error_texts import reason_of
 from runner.store.disk.paths import PRIVATE_FILE, StatePaths, cannot_write, sync
+from runner.store.statements import Reading
 
 _NOTE = (
     "Commit this file. It tells the runner which state database is the newest; without that database it refuses to buy."
@@ -206,17 +207,17 @@ def _newest(paths: StatePaths, serial: int) -> dict[str, str]:
     return told if attempt is None else told | {"newest": f"{attempt.id}{_OF}{attempt.run}{_AT}{serial}"}
 
 
-def is_held(connection: sqlite3.Connection, newest: Newest) -> bool:
+def is_held(connection: Reading, newest: Newest) -> bool:
     """True if the database holds that very attempt."""
     return connection.execute("SELECT 1 FROM attempts WHERE id = ? AND run_id = ?", newest).fetchone() is not None
 
 
-def knows_run(connection: sqlite3.Connection, run: str | None) -> bool:
+def knows_run(connection: Reading, run: str | None) -> bool:
     """True if the database holds that run, or none is asked for."""
     return run is None or connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
 
 
-def newest_attempt(connection: sqlite3.Connection) -> Newest | None:
+def newest_attempt(connection: Reading) -> Newest | None:
     """The newest attempt that the database holds; None if it holds none."""
     row = connection.execute("SELECT id, run_id FROM attempts ORDER BY id DESC LIMIT 1").fetchone()
     return None if row is None else Newest(*row)

@@ -5,6 +5,7 @@ there proves nothing; what the database holds does.
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import NamedTuple
 from runner.core.errors import StateRefused
 from runner.store.connection import reading
 from runner.store.disk.paths import StatePaths
-from runner.store.integrity.high_water import Found, HighWater, place_of, read_mark
+from runner.store.integrity.high_water import Found, HighWater, address_in_a_mark, place_of, read_mark
 from runner.store.integrity.lineage import Lineage, Noted, compare, found, is_held, knows_run, read_noted, refuse_astray
+from runner.store.state import COPIED_TO, SharedState, places_in
+from runner.store.statements import Reading
 
 
 class Witness(NamedTuple):
@@ -107,7 +110,10 @@ def refuse_if_behind(paths: StatePaths, evidence: Evidence, connection: sqlite3.
     if evidence.noted is not None:
         compare(paths, evidence.noted.known, present)
         refuse_astray(paths, connection, paths.lineage, run=evidence.noted.run, newest=evidence.noted.newest)
+    is_closed = COPIED_TO in places_in(connection)  # then its marks go on with the state that it was copied to
     for witness in evidence.witnesses:
+        if is_closed and not witness.is_of_here:
+            continue
         _refuse_unless_held(paths, connection, present, witness)
     return present
 
@@ -131,7 +137,7 @@ class _Lack(StrEnum):
     PURCHASES = "purchases"  # it has others in their place
 
 
-def _lack(connection: sqlite3.Connection, present: Lineage, mark: HighWater, *, is_of_here: bool) -> _Lack | None:
+def _lack(connection: Reading, present: Lineage, mark: HighWater, *, is_of_here: bool) -> _Lack | None:
     if mark.lineage.family != present.family or mark.lineage.epoch > present.epoch:
         return _Lack.LINEAGE
     if mark.lineage.epoch < present.epoch:  # it lags: a copy was restored where it could not be written
@@ -164,6 +170,24 @@ def _refuse_unless_held(paths: StatePaths, connection: sqlite3.Connection, prese
             )
         case _Lack.PURCHASES:
             refuse_astray(paths, connection, path, newest=mark.newest)
+
+
+def refuse_shared_if_behind(state: SharedState, connection: Reading, lineage: Callable[[], Lineage]) -> None:
+    """StateRefused unless a server's state holds all that this user's mark of it tells of; `lineage` reads it anew."""
+    path = state.beside.high_water_outside(lineage().family)
+    mark = None if path is None else read_mark(path).mark
+    if mark is None or places_in(connection):  # the state is elsewhere, and the mark goes on with it there
+        return
+    present = lineage()  # after the mark: a run that ends now commits first
+    lacks = _lack(connection, present, mark, is_of_here=mark.place == address_in_a_mark(str(state)))
+    if lacks is not None:
+        (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
+        at = f"its serial is {present.serial}, {path} knows of {mark.lineage.serial}"
+        raise StateRefused(
+            f"the state {state} is behind what this machine knows of it: {at}; {_what_is_lost(mark.attempts - attempts)}",
+            "bring back the newest one; or look through the panel's own order list, then accept the loss: "
+            "runner state verify --accept --reason '…'",
+        )
 
 
 def _what_is_lost(orders: int) -> str:

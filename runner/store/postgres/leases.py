@@ -101,6 +101,21 @@ class Leases:
                 await clock.sleep(min(wait, 1.0))
             self._held[account] = self._raise_epoch(account)
 
+    def known(self) -> list[str]:
+        """The accounts that this project's runs were the last to use, held or not."""
+        found = self._connection.execute(
+            f"SELECT account FROM {self._table} WHERE project = %s ORDER BY account",  # noqa: S608  # our own name
+            (self._address.schema,),
+        )
+        return [account for (account,) in found]
+
+    def fence(self) -> None:
+        """Inside a transaction: no run of this project that has begun commits anything more, whoever it is."""
+        self._connection.execute(
+            f"UPDATE {self._table} SET epoch = epoch + 1 WHERE project = %s",  # noqa: S608  # our own name
+            (self._address.schema,),
+        )
+
     def prove(self) -> None:
         """Inside a transaction: nobody has taken what this run holds, and nobody can until it ends. JournalBroken otherwise."""
         accounts = sorted(self._held)

@@ -8,17 +8,21 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.core.attempts import FORGOTTEN, OPEN_STATES, Attempt, AttemptState
-from runner.core.errors import InvalidInput, StateRefused
+from runner.core.errors import InvalidInput, RunnerError, StateRefused
 from runner.core.operations import BeginRun, DoubtLeftOvers, EndRun, Move, MoveOrders
 from runner.core.snapshot import Recorded
 from runner.core.values.clock import Clock
-from runner.store.disk.lock import StateLock
 from runner.store.disk.paths import StatePaths
+from runner.store.journal import writer_of
 from runner.store.run_ids import new_run_id
 from runner.store.startup.backup import backup
-from runner.store.startup.opening import open_writer
+from runner.store.state import State
+
+if TYPE_CHECKING:
+    from runner.store.journal import Lock
 
 _LISTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # as campaign.schema.json
 
@@ -87,14 +91,17 @@ def plan_removal(recorded: Recorded, key: Key, *, accepted: bool) -> Move:
     return Move(key, (key[0], next(name for name in names if name not in taken)), removed)
 
 
-def carry_out(paths: StatePaths, lock: StateLock, clock: Clock, what: str, moves: Sequence[Move]) -> Path | None:
+def carry_out(state: State, lock: "Lock", clock: Clock, what: str, moves: Sequence[Move]) -> Path | None:
     """Carry the moves out, all or none, inside a run of its own that `what` describes; the backup that was made before.
+
+    A server has its own backups: None.
 
     Left-over marks become doubts first, as at every start. StateRefused if the state has changed meanwhile.
     """
     run_id = new_run_id(clock.now())
-    kept = backup(paths, clock)
-    with closing(open_writer(paths, lock, clock).writer) as writer:
+    kept = backup(state, clock) if isinstance(state, StatePaths) else None
+    writer, _ = writer_of(state, lock, clock)
+    with closing(writer):
         for operation in (
             BeginRun(run_id, what, clock.now()),
             DoubtLeftOvers(clock.now()),
@@ -102,7 +109,7 @@ def carry_out(paths: StatePaths, lock: StateLock, clock: Clock, what: str, moves
             EndRun(run_id, 0, clock.now()),
         ):
             (result,) = writer.commit([operation])
-            if isinstance(result, StateRefused):
+            if isinstance(result, RunnerError):
                 raise result
     return kept
 

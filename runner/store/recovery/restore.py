@@ -31,6 +31,7 @@ from runner.store.recovery.rows import Key, Rows, read
 from runner.store.schema.migrate import migrate
 from runner.store.schema.revisions import REVISIONS, refuse_unknown, revision
 from runner.store.startup.backup import backup
+from runner.store.state import COPIED_TO, places_of
 
 _WHEN_PLANNED = datetime(1970, 1, 1, tzinfo=UTC)  # stands for now in a merge that nobody keeps
 
@@ -71,7 +72,7 @@ def plan_restore(paths: StatePaths, source: Path) -> Restoration:
     newest = max((copy.lineage, *known), key=lambda one: (one.epoch, one.serial))
     high_water = max(one.serial for one in (copy.lineage, *known))
     # With no evidence nothing says that this copy is the newest there is.
-    is_older = not known or not copy.holds_all or _is_older(copy.lineage, present.lineage)
+    is_older = not known or not copy.holds_all or _is_older(copy.lineage, present.lineage) or _is_closed(paths)
     after = copy.lineage
     if is_older or _is_unsound(paths, source):
         after = Lineage(newest.in_next_epoch(), high_water + 1)
@@ -140,7 +141,7 @@ def _put_in_place(paths: StatePaths, plan: Restoration, reason: str, clock: Cloc
             )
             for key, value in zip(Lineage._fields, plan.after, strict=True):
                 connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
-            connection.execute("DELETE FROM meta WHERE key = ?", (IN_USE,))
+            connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (IN_USE, COPIED_TO))
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = DELETE")
             restored = standing(connection, plan.after)
@@ -255,6 +256,13 @@ def _present(paths: StatePaths, evidence: Evidence, family: str) -> _Present:
             return _Present(known, read(connection, is_whole=is_whole), is_whole, has_all)
     except (StateRefused, *NOT_OURS):
         return _NO_PRESENT
+
+
+def _is_closed(paths: StatePaths) -> bool:
+    """True if the present state was copied elsewhere, where it may have bought more."""
+    with suppress(StateRefused):
+        return COPIED_TO in places_of(paths)
+    return False
 
 
 def _is_unsound(paths: StatePaths, source: Path) -> bool:

@@ -38,7 +38,7 @@ _NEXT_RUN = "the next run writes it anew, if the last one came to its end; else 
 _OPEN = "state <> 'refused' AND state <> 'not_sent'"
 
 # What must not be there, though the schema forbids it: a hand with a database shell can switch the schema off.
-_NEVER = (
+NEVER = (
     ("a placed attempt has no panel order id", "SELECT id FROM attempts WHERE state = 'placed' AND panel_order_id IS NULL"),
     (
         "an attempt that bought nothing has a panel order id",
@@ -88,14 +88,14 @@ def verify(paths: StatePaths) -> Verified:
         refuse_if_lost(paths, gather(paths))
         return Verified((), (), 0, "", 0)
     findings: list[Finding] = []
-    with _told(findings):
+    with told(findings):
         refuse_unsafe_place(paths)
     findings += [*_privacy(paths), *_reserves(paths)]
     attempts, lineage, serial = 0, "", 0
     is_at_rest = is_free(paths)  # else a run is writing, and what lies beside the database is on its way
     evidence: Evidence | None = None
     seals: Container[str] = ()
-    with _told(findings):
+    with told(findings):
         left = look_beside(paths)
         evidence = left.evidence
         with reading(paths) as connection:
@@ -103,20 +103,20 @@ def verify(paths: StatePaths) -> Verified:
                 findings.append(Finding(f"{paths.db} is empty", _RESTORE))
             else:
                 if is_at_rest:
-                    with _told(findings):
+                    with told(findings):
                         refuse_damaged_log(paths, left.log)
                     if missing := missing_rows(connection, evidence, found(connection, paths)):
                         findings.append(Finding(f"the database is damaged: {missing}", _RESTORE))
-                    with _told(findings):
+                    with told(findings):
                         seals = seals_for(paths, left, connection, found(connection, paths))
                 findings += _database(connection)
                 known = found(connection, paths)
-                with _told(findings):
+                with told(findings):
                     findings += _evidence(paths, evidence, refuse_if_behind(paths, evidence, connection), connection)
                 lineage, serial = known or ("", 0)
                 (attempts,) = connection.execute("SELECT count(*) FROM attempts").fetchone()
         if seals:
-            with _told(findings):
+            with told(findings):
                 refuse_unless_sealed(paths, seals)
         read_state(paths)  # every word, time and amount
     checks = (*_CHECKS, _marks_words(evidence))
@@ -124,7 +124,7 @@ def verify(paths: StatePaths) -> Verified:
 
 
 @contextmanager
-def _told(findings: list[Finding]) -> Iterator[None]:
+def told(findings: list[Finding]) -> Iterator[None]:
     """A refusal becomes a finding."""
     try:
         yield
@@ -148,7 +148,7 @@ def _database(connection: sqlite3.Connection) -> Iterator[Finding]:
     refuse_unknown(present)
     if present == HEAD:
         yield from _schema(connection)
-    for what, rows in _NEVER:
+    for what, rows in NEVER:
         for (attempt_id,) in knowing_pages(connection).execute(rows).fetchmany(_MOST):
             yield Finding(
                 f"attempt {attempt_id}: {what}",

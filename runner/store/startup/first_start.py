@@ -15,6 +15,7 @@ from runner.core.errors import StateRefused
 from runner.core.orders import SANDBOX
 from runner.core.values.clock import Clock, to_text
 from runner.store.disk.paths import DEFAULT, PRIVATE_FILE, StatePaths, cannot_write, make_directory, sync
+from runner.store.integrity.high_water import address_in_a_mark, marks_of
 from runner.store.startup.former_states import BEGUN, Wanted, traces
 from runner.store.state import SharedState, State, ask
 from runner.store.statements import Reading
@@ -98,7 +99,15 @@ def _admit_shared(state: SharedState, standing: Standing, run: Beginning) -> boo
         if run.new_state:
             raise StateRefused(f"the state {state} exists, and --new-state begins a new one", "leave out --new-state")
         return False
-    found = next(traces(state.beside, run, is_missing=True, has_permit=False), None)
+    mark = next(marks_of(state.beside, address_in_a_mark(str(state))), None)
+    if mark is not None:
+        raise StateRefused(
+            f"the state {state} is missing, and {mark.path} tells of it: a new state would buy again what that one has "
+            "bought",
+            "bring it back from a backup of the database. Only if nothing of it was ever bought, move that file away first",
+        )
+    # Outcomes are kept on this machine for a server too: their file alone, which is empty, tells nothing.
+    found = next(traces(state.beside, run, is_missing=True, has_permit=True), None)
     if found is not None:
         raise StateRefused(
             f"{state} knows nothing of orders on {', '.join(sorted(run.panels))}, but {found}: a new state would buy again "

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from runner.core.orders import SANDBOX
 from runner.store.disk.location_checks import files_of
 from runner.store.disk.paths import DEFAULT, StatePaths
-from runner.store.integrity.high_water import marks_of_folder, read_mark
+from runner.store.integrity.high_water import marks_of, place_of, read_mark
 
 _MAGIC = b"SQLite format 3\0"
 _DEPTH = 2  # folders below the project that are looked into
@@ -85,7 +85,7 @@ def traces(paths: StatePaths, wanted: Wanted, *, is_missing: bool, has_permit: b
     yield from _beside(paths, is_missing=is_missing, has_permit=has_permit)
     yield from wanted.elsewhere(paths, is_missing=is_missing)
     if is_missing:
-        for found in marks_of_folder(paths):
+        for found in marks_of(paths, place_of(paths)):
             orders = 0 if found.mark is None else found.mark.attempts
             yield f"{found.path} tells of a state in this folder with {orders:,} orders"
         for lineage in dict.fromkeys((paths.lineage, wanted.project / DEFAULT.with_name("lineage.json"))):

@@ -27,6 +27,7 @@ from runner.store.startup.backup import backup
 from runner.store.startup.first_start import is_begun
 from runner.store.startup.former_states import BEGUN
 from runner.store.startup.spill_replay import merge_kept
+from runner.store.state import refuse_if_closed
 from runner.store.write.spill_file import SpillFile
 from runner.store.write.writer import Beside, Writer
 
@@ -76,6 +77,7 @@ def open_writer(paths: StatePaths, lock: StateLock, clock: Clock, *, begins: boo
 
 def _standing(paths: StatePaths, known: Lineage) -> HighWater:
     with reading(paths) as connection:
+        refuse_if_closed(connection, paths)
         return standing(connection, known)._replace(begun=is_begun(connection))
 
 

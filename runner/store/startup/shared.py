@@ -14,14 +14,19 @@ from runner.core.errors import StateRefused
 from runner.core.values.clock import Clock, to_text
 from runner.store.disk.lock import Holder
 from runner.store.disk.paths import make_directory
+from runner.store.integrity.high_water import address_in_a_mark, note_mark, standing
+from runner.store.integrity.lineage import Lineage
+from runner.store.integrity.progress_evidence import refuse_shared_if_behind
 from runner.store.postgres.leases import Leases, of_panel
-from runner.store.postgres.schema import ensure
+from runner.store.postgres.reader import Reader, lineage_in
+from runner.store.postgres.schema import ensure, revision_of
 from runner.store.postgres.server import connect, identity_of, in_words, refuse_unsafe
 from runner.store.read.runs import read_runs
 from runner.store.read.snapshot import read_state
+from runner.store.startup.first_start import is_begun
 from runner.store.startup.former_states import BEGUN
 from runner.store.startup.spill_replay import merge_kept
-from runner.store.state import SharedState
+from runner.store.state import SharedState, refuse_if_closed
 from runner.store.write.postgres_writer import Beside, PostgresWriter
 from runner.store.write.spill_file import SpillFile
 
@@ -55,8 +60,12 @@ async def acquire_shared(
     command: str,
     clock: Clock,
     timeout: float = 0.0,  # noqa: ASYNC109
+    *,
+    all_known: bool = False,
 ) -> SharedLock:
     """The leases of these accounts (by the name of their panel), waiting up to `timeout` seconds for those who hold them.
+
+    With `all_known` also of every account that the project's runs were the last to use: their keys are not needed.
 
     StateLocked naming a holder; StateRefused if the server is not safe, or is not the one that the state was begun on.
     """
@@ -64,11 +73,12 @@ async def acquire_shared(
     connection = connect(address, command)
     try:
         refuse_unsafe(connection, address, lambda: connect(address, "looks for a pooler"))
-        _refuse_another_history(connection, state)
+        refuse_other_history(connection, state)
         holder = Holder(os.getpid(), socket.gethostname(), getpass.getuser(), command, to_text(clock.now()))
         leases = Leases(connection, address, str(holder))
         names = (of_panel(panel, address) for panel in accounts)
-        await leases.take((*accounts.values(), *names), clock, timeout)
+        known = leases.known() if all_known else ()
+        await leases.take((*accounts.values(), *names, *known), clock, timeout)
     except psycopg.Error as error:
         connection.close()
         raise StateRefused(f"the state {state} can't be locked: {in_words(error)}", "put the cause right") from error
@@ -91,9 +101,13 @@ def open_shared_writer(
     try:
         ensure(connection, address)
         with connection.transaction():
-            _begin(connection, begins=begins)
+            _begin(connection, begins=begins)  # waits for a copy under way, which shows then
+            refuse_if_closed(Reader(connection), state)
         writer = PostgresWriter(
-            connection, lock.leases, lock.panels, Beside(clock, spill, lambda: _connect_again(state))
+            connection,
+            lock.leases,
+            lock.panels,
+            Beside(clock, spill, lambda: _connect_again(state), lambda last: note_standing(last, state)),
         )
         merged = None
         if spill.kept():
@@ -111,7 +125,7 @@ def _connect_again(state: SharedState) -> psycopg.Connection:
     """To record outcomes; StateRefused where another server answers now."""
     connection = connect(state.address, "records outcomes")
     try:
-        _refuse_another_history(connection, state)
+        refuse_other_history(connection, state)
     except BaseException:
         connection.close()
         raise
@@ -128,23 +142,62 @@ def _others(leases: Leases) -> list[str]:
     ]
 
 
-def accept(state: SharedState) -> str:
-    """A person says that this server's history is the right one, from now on; the former and the present one, in words."""
-    address = state.address
-    with connect(address, "state verify --accept") as connection:
-        before, now = _known(connection), identity_of(connection)
+def accept(state: SharedState, reason: str, clock: Clock) -> bool:
+    """A person says that what this server holds is right, from now on; False if there was nothing to accept.
+
+    A new epoch begins: what machines know of the former one counts no more. The reason is kept as that of a run.
+    """
+    with connect(state.address, "state verify --accept") as connection:
+        if revision_of(connection, state.address) is None:
+            raise StateRefused(f"there is no state {state}", "correct the address (its project=, its database)")
         with connection.transaction():
-            for key, value in zip(_IDENTITY, now, strict=True):
-                connection.execute(_NOTE, (key, value))
-    return f"{before} -> {now}"
+            connection.execute("LOCK TABLE meta IN EXCLUSIVE MODE")
+            try:
+                refuse_other_history(connection, state)
+            except StateRefused:
+                pass
+            else:
+                return False
+            _note(connection, history_of(connection))
+            name, serial = lineage_in(Reader(connection))
+            _note(connection, {"lineage": Lineage(name, serial).in_next_epoch()})
+            now = to_text(clock.now())
+            connection.execute(
+                "INSERT INTO runs (id, command, started_at, ended_at, exit_code) VALUES (%s, %s, %s, %s, 0)",
+                (f"accept-{serial}-{now}", f"state verify --accept: {reason}", now, now),
+            )
+            connection.execute("SELECT nextval('state_serial')")
+        note_standing(connection, state)
+    return True
 
 
-_NOTE = "INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+def note_standing(connection: psycopg.Connection, state: SharedState) -> None:
+    """Note in this user's home how far the state has come with the last commit of this connection, if it made one.
+
+    Where there is no home, or it can't be written, nothing is noted.
+    """
+    with suppress(psycopg.Error, OSError, StateRefused):
+        row = connection.execute("SELECT currval('state_serial')").fetchone()
+        name, _ = lineage_in(Reader(connection))
+        known = Lineage(name, row[0] if row else 0)
+        path = state.beside.high_water_outside(known.family)
+        if path is not None:
+            reached = standing(Reader(connection), known)
+            begun = is_begun(Reader(connection))
+            note_mark(path, reached._replace(place=address_in_a_mark(str(state)), begun=begun))
+
+
+def _note(connection: psycopg.Connection, facts: Mapping[str, str]) -> None:
+    for key, value in facts.items():
+        connection.execute(
+            "INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
 
 
 def _begin(connection: psycopg.Connection, *, begins: bool) -> None:
     """The state's name and the server's history, noted by the first run; and that it is begun for real panels."""
-    facts = {"lineage": str(uuid.uuid4()), **dict(zip(_IDENTITY, identity_of(connection), strict=True))}
+    facts = {"lineage": str(uuid.uuid4()), **history_of(connection)}
     if begins:
         facts[BEGUN] = "1"
     for key, value in facts.items():
@@ -156,7 +209,8 @@ def _known(connection: psycopg.Connection) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
-def _refuse_another_history(connection: psycopg.Connection, state: SharedState) -> None:
+def refuse_other_history(connection: psycopg.Connection, state: SharedState) -> None:
+    """StateRefused if the server is not the one that the state was begun on, or lacks what this machine knows of."""
     row = connection.execute("SELECT to_regclass(%s)", (f'"{state.address.schema}".meta',)).fetchone()
     if row is None or row[0] is None:
         return
@@ -166,5 +220,12 @@ def _refuse_another_history(connection: psycopg.Connection, state: SharedState) 
         raise StateRefused(
             f"the server of {state} is not the one it was: {', '.join(differing)} changed ({now}); after a restored backup "
             "or a fail-over, what was bought last may be missing",
-            "compare with the panel's order list; if nothing is missing: runner state verify --accept",
+            "compare with the panel's order list; if nothing is missing: runner state verify --accept --reason '…'",
         )
+    reader = Reader(connection)
+    refuse_shared_if_behind(state, reader, lambda: Lineage(*lineage_in(reader)))
+
+
+def history_of(connection: psycopg.Connection) -> dict[str, str]:
+    """What `meta` notes of the server's history, as it is now."""
+    return dict(zip(_IDENTITY, identity_of(connection), strict=True))

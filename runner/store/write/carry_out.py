@@ -8,6 +8,8 @@ from runner.core import operations as ops
 from runner.core.attempts import Attempt
 from runner.store.operations import attempts, doubts, labels, moves, order_flags, refills, saved_plans
 from runner.store.operations.statuses import see_statuses
+from runner.store.state import COPIED_TO
+from runner.store.statements import run
 
 Answer = int | list[int] | list[Attempt] | None
 
@@ -63,6 +65,8 @@ def carry_out(
             saved_plans.keep(connection, operation)
         case ops.UsePlan():
             saved_plans.use(connection, operation)
+        case ops.CloseState(place):
+            run(connection, "INSERT INTO meta (key, value) VALUES (?, ?)", (COPIED_TO, place))
         case ops.Mark() | ops.Settle():
             raise AssertionError(f"{operation} belongs into a group")
     return None

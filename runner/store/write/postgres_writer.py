@@ -63,6 +63,7 @@ class Beside(NamedTuple):
     clock: Clock
     spill: SpillFile  # where outcomes go that the database can't take
     reconnect: Callable[[], psycopg.Connection]
+    note: Callable[[psycopg.Connection], None] = lambda _: None  # at the end: how far the state has come
 
 
 Result = Answer | RunnerError
@@ -81,7 +82,7 @@ class PostgresWriter:
         self._driver = driver
         self._connection = sharing(driver)
         self._leases = leases
-        self._clock, self._spill, self._reconnect = beside
+        self._clock, self._spill, self._reconnect, self._note = beside
         self._pages = PageGuard(driver.execute)
         self._panels = panels  # whose accounts are held: only their left-overs are this run's to judge
         self._run_id: str | None = None
@@ -115,6 +116,8 @@ class PostgresWriter:
 
     def close(self) -> None:
         """Release the leases and the connection; harmless when done twice."""
+        if not self._driver.closed:
+            self._note(self._driver)
         with suppress(psycopg.Error):
             self._leases.release()
         self._driver.close()
