@@ -1,12 +1,15 @@
 """A state moves to a server and back, whole, and only one of the two ever buys."""
 
+import asyncio
 import shutil
-from itertools import count
+import time
 
 import pytest
 
+from runner.core.errors import JournalBroken
 from runner.store.disk.paths import StatePaths
 from runner.store.postgres.address import parse
+from runner.store.postgres.leases import Leases
 from runner.store.postgres.server import connect
 from runner.store.read.runs import read_runs
 from runner.store.read.snapshot import read_state
@@ -14,10 +17,9 @@ from runner.store.recovery import copy_state
 from runner.store.state import SharedState
 from tests.acceptance.conftest import Serve, bare_project, serve  # noqa: F401  # fixtures
 from tests.acceptance.project import Project, post
-from tests.postgres.opened import rows
+from tests.postgres.opened import rows, writing
 from tests.postgres.shared_project import SharedProject
-
-NUMBERS = count()
+from tests.store.making import a_mark
 
 
 @pytest.fixture
@@ -230,21 +232,29 @@ def test_a_copy_that_differs_is_no_copy(bought, url, monkeypatch):
     assert bought.run("apply", "--yes").code == 0
 
 
-def test_a_run_that_lost_its_queue_commits_nothing_once_the_state_is_being_copied(bought, url, tmp_path):
-    """The fence, not the queue: the epochs of all accounts are raised in the transaction that reads the rows."""
-    assert bought.run("state", "copy", "--to", url).code == 0
-    assert shared(bought, url).run("apply", "--yes").code == 0
-    before = rows(url, "SELECT epoch FROM bulk_order_runner.accounts WHERE project = current_schema()")
+async def test_a_run_whose_account_the_copy_did_not_know_commits_nothing_once_it_was_made(
+    bought, url, tmp_path, clock, spill, monkeypatch
+):
+    """The fence, not the queue: it took its lease after the copy had looked who was there."""
+    assert bought.run_apart("state", "copy", "--to", url).code == 0
     bought.state.rename(tmp_path / "former.db")
-    assert shared(bought, url).run("state", "copy", "--to", "state/runner.db").code == 0
-    after = rows(url, "SELECT epoch FROM bulk_order_runner.accounts WHERE project = current_schema()")
-    assert [now - then for (then,), (now,) in zip(before, after, strict=True)] == [2], "taken once, then fenced"
+    monkeypatch.setattr(Leases, "known", lambda _: [])
+    async with writing(url, clock, spill) as late:
+        (number,) = late.commit([a_mark("before")])
+        assert isinstance(number, int)
+        ran = await asyncio.to_thread(shared(bought, url).run, "state", "copy", "--to", "state/runner.db")
+        assert ran.code == 0, ran.err
+        (refused,) = late.commit([a_mark("behind")])
+    assert isinstance(refused, JournalBroken)
+    (here, _), (there, _) = both(bought, url)
+    assert here == there, "what it marked before went along"
+    assert ("spring", "order-before") in here.attempts
 
 
 def test_a_copy_waits_for_nobody_and_names_who_holds_the_account(bought, url, tmp_path, served):
     assert bought.run("state", "copy", "--to", url).code == 0
     assert shared(bought, url).run("apply", "--yes").code == 0
-    ((key,),) = rows(url, "SELECT lock_key FROM bulk_order_runner.accounts WHERE project = current_schema()")
+    key = rows(url, "SELECT min(lock_key) FROM bulk_order_runner.accounts WHERE project = current_schema()")[0][0]
     with connect(parse(url), "test") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (key,))
         ran = shared(bought, url).run("state", "copy", "--to", str(tmp_path / "elsewhere/runner.db"))
@@ -257,3 +267,25 @@ def test_a_file_is_not_copied_to_a_file(bought, tmp_path):
     ran = bought.run("state", "copy", "--to", str(tmp_path / "two/runner.db"))
     assert ran.code == 64
     assert "state backup" in ran.err
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_copy_that_is_killed_anywhere_leaves_at_most_one_state_that_buys(bought, url, served, turn):
+    """`kill -9` of the command itself, later each time; the same command again always ends it."""
+    begun = time.monotonic()
+    assert bought.run_apart("state", "copy", "--to", url, "--dry-run").code == 0
+    loading = time.monotonic() - begun
+    running = bought.start("state", "copy", "--to", url)
+    time.sleep(loading * (0.9 + turn * 0.15))
+    running.kill()
+    running.communicate()
+    bought.campaign([post(n) for n in range(4)])
+    codes = [one.run("apply", "--yes").code for one in (bought, shared(bought, url))]
+    assert codes.count(0) <= 1, "both have bought"
+    assert set(codes) <= {0, 12}
+    if codes[1] != 0:
+        again = bought.run("state", "copy", "--to", url)
+        assert again.code == 0, again.err
+    assert shared(bought, url).run("apply", "--yes").code == 0
+    assert bought.run("apply", "--yes").code == 12
+    assert sorted(served.links().values()) == [1] * 4

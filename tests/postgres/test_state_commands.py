@@ -140,3 +140,19 @@ def test_an_order_is_forgotten_with_a_reason_and_keeps_its_money(bought, served)
     assert "spring/post-1~removed1" in bought.run("state", "list").out
     assert bought.run("state", "mv", "spring/post-0", "spring/x", "--dry-run").code == 0
     assert "spring/post-0" in bought.run("state", "list").out
+
+
+def test_a_folder_that_is_made_for_a_server_allows_no_file_to_begin(tmp_path, cluster, project, served):
+    one = SharedProject(tmp_path / "new", cluster.url(project))
+    ran = one.run("init")
+    assert ran.code == 0, ran.err
+    assert "begins it with --new-state, once" in ran.out
+    one.panels(served.url)
+    one.campaign([post(1)])
+    assert one.run("apply", "--yes", BULK_RUNNER_STATE="state/runner.db").code == 12
+    assert one.run("apply", "--yes").code == 12
+    begun = one.run("apply", "--yes", "--new-state")
+    assert begun.code == 0, begun.err
+    again = one.run("apply", "--yes", "--new-state")
+    assert again.code == 12
+    assert "exists, and --new-state begins a new one" in again.err

@@ -14,6 +14,7 @@ from runner.core.errors import InvalidInput
 from runner.core.values.clock import SystemClock
 from runner.files.validation.schemas import sample_path, schema_names, schema_text
 from runner.store.disk.paths import StatePaths
+from runner.store.postgres.address import is_address, parse
 from runner.store.startup.first_start import Standing, holds_permit, make_permit, refuse_traces
 from runner.store.startup.state_files import belongs_to_a_state
 
@@ -36,9 +37,12 @@ panels: {}
 def init(folder: Path) -> None:
     """Write a first campaign, panels.yaml, the schemas and .gitignore lines into FOLDER. Overwrites nothing.
 
-    Also allows the first run that speaks with a real panel to begin the state there: only where no state ever was.
+    Also allows the first run that speaks with a real panel to begin the state there: only where no state ever was, and not
+    where BULK_RUNNER_STATE names a server.
     """
     paths = StatePaths.at(folder / STATE)
+    where = os.environ.get("BULK_RUNNER_STATE", "")
+    shared = parse(where) if is_address(where) else None
     standing = refuse_traces(paths, folder)
     files = {f"campaigns/{name}": sample_path(name).read_text(encoding="utf-8") for name in ("demo.yaml", "posts.csv")}
     files |= {
@@ -49,7 +53,9 @@ def init(folder: Path) -> None:
         for name, text in files.items():
             _write_new(folder / name, text)
         _ignore(folder / ".gitignore")
-        if standing is not Standing.BEGUN and not holds_permit(paths):
+        if shared is not None:
+            click.echo(f"the state is {shared.shown}: the first run on a real panel begins it with --new-state, once")
+        elif standing is not Standing.BEGUN and not holds_permit(paths):
             make_permit(paths, SystemClock())
             click.echo(f"allowed  {paths.db} to begin, once, with the first run on a real panel")
     except OSError as error:
