@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+from psycopg.errors import LockNotAvailable
 
 from runner.core.errors import JournalBroken
 from runner.store.disk.paths import StatePaths
@@ -249,6 +250,22 @@ async def test_a_run_whose_account_the_copy_did_not_know_commits_nothing_once_it
     (here, _), (there, _) = both(bought, url)
     assert here == there, "what it marked before went along"
     assert ("spring", "order-before") in here.attempts
+
+
+def test_no_run_of_the_project_begins_while_it_is_being_copied(bought, url, tmp_path, monkeypatch):
+    assert bought.run("state", "copy", "--to", url).code == 0
+    bought.state.rename(tmp_path / "former.db")
+    compare = copy_state.refuse_unless_equal
+
+    def meanwhile(*told):
+        with connect(parse(url), "test") as begins:
+            begins.execute("SET lock_timeout = '200ms'")
+            with pytest.raises(LockNotAvailable):
+                begins.execute("INSERT INTO meta (key, value) VALUES ('lineage', 'x') ON CONFLICT DO NOTHING")
+        return compare(*told)
+
+    monkeypatch.setattr(copy_state, "refuse_unless_equal", meanwhile)
+    assert shared(bought, url).run("state", "copy", "--to", "state/runner.db").code == 0
 
 
 def test_a_copy_waits_for_nobody_and_names_who_holds_the_account(bought, url, tmp_path, served):
