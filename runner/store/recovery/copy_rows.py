@@ -3,9 +3,8 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
 from sqlalchemy import Integer, Table
 
 from runner.core.errors import StateRefused
@@ -15,6 +14,9 @@ from runner.store.read.snapshot import recorded_in
 from runner.store.schema.tables import meta, metadata
 from runner.store.state import COPIED_FROM, COPIED_TO
 from runner.store.statements import Reading
+
+if TYPE_CHECKING:  # psycopg is an extra
+    import psycopg
 
 _OF_THE_PLACE = frozenset({IN_USE, MARKED, COPIED_FROM, COPIED_TO, "serial", "system", "timeline", "database"})
 
@@ -85,7 +87,7 @@ def fill_sqlite(source: Reading, target: sqlite3.Connection) -> None:
         target.executemany(statement, rows_of(source, table))
 
 
-def fill_postgres(source: Reading, target: psycopg.Connection) -> None:
+def fill_postgres(source: Reading, target: "psycopg.Connection") -> None:
     """The same on a server; what is inserted next is numbered behind the highest id."""
     for table in tables():
         with target.cursor() as cursor:
