@@ -189,7 +189,7 @@ def sealed() -> list[str]:
 
 def inside(**more: str) -> dict[str, str]:
     """The environment of a container: nothing of this machine's Python."""
-    return {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"} | more
+    return {"PATH": "/usr/bin:/bin", "HOME": "/proc/nowhere", "PYTHONDONTWRITEBYTECODE": "1"} | more
 
 
 def test_the_image_plans_and_buys_with_a_root_that_nobody_can_write_to(image, tmp_path):

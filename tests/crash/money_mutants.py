@@ -155,7 +155,9 @@ def overdrawn_budgets_go_on(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def stale_remains(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A field that a final status leaves out keeps what an earlier status said."""
-    patch.setattr(statuses, "_STATUS", statuses._STATUS.replace("WHEN :is_final = 1 THEN :remains", ""))
+    speaks_for_itself = "WHEN :is_final = 1 THEN CAST(:remains AS BIGINT)"
+    assert speaks_for_itself in statuses._STATUS
+    patch.setattr(statuses, "_STATUS", statuses._STATUS.replace(speaks_for_itself, ""))
     return {}
 
 

@@ -73,7 +73,7 @@ def mark_not_awaited(_patch: pytest.MonkeyPatch) -> dict[str, Any]:
 def left_overs_sent_again(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A mark that a crash left behind is taken for an order that was never sent."""
 
-    def forget(connection: Any, at: Any) -> list[Any]:
+    def forget(connection: Any, *_when_and_where: Any) -> list[Any]:
         connection.exec_driver_sql(
             "UPDATE attempts SET state = 'not_sent', settled_at = marked_at, phase = 'queued' WHERE state = 'sending'"
         )
@@ -117,7 +117,7 @@ def unknown_answer_is_a_refusal(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Whatever is not an order id is taken for "not bought"."""
     add = PanelClient.add
 
-    async def optimistic(self: PanelClient, attempt: Any, owned: Any) -> Outcome:
+    async def optimistic(self: PanelClient, attempt: Any, owned: Any, **_deadline: Any) -> Outcome:
         outcome = await add(self, attempt, owned)
         return outcome._replace(kind=OutcomeKind.NOT_SENT) if outcome.kind is OutcomeKind.IN_DOUBT else outcome
 

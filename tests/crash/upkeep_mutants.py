@@ -81,7 +81,7 @@ def lost_refill_not_counted(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 def left_over_refill_not_counted(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request that a crash left behind is taken for one that never left."""
 
-    def forget(connection: Any, _at: Any) -> None:
+    def forget(connection: Any, *_when_and_where: Any) -> None:
         connection.exec_driver_sql("UPDATE refills SET state = 'not_sent' WHERE state = 'asking'")
 
     patch.setattr(refills, "give_up_left_overs", forget)
@@ -90,7 +90,7 @@ def left_over_refill_not_counted(patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def left_over_refill_kept_open(patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A request that a crash left behind stays open for ever, and with it the order without refills."""
-    patch.setattr(refills, "give_up_left_overs", lambda _connection, _at: None)
+    patch.setattr(refills, "give_up_left_overs", lambda *_: None)
     return {}
 
 

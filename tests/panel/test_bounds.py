@@ -90,7 +90,7 @@ async def test_a_flood_of_interim_answers_lasts_no_longer_than_the_time_out(floo
     url = await flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500)
     began = time.monotonic()
     failure = await send(url, read_timeout=0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # a busy machine takes seconds; without a bound it would be for ever
     assert failure.phase is Phase.SENDING
 
 
