@@ -188,15 +188,23 @@ async def take_lock(
 ) -> "Lock":
     """The lock of a file; on a server the leases of the accounts at `panels`.
 
-    InvalidInput if a key is missing, which an account is known by; with `keys_may_lack` such an account is left out.
+    InvalidInput if a key is missing, which an account is known by; with `keys_may_lack` the panel's name is leased alone,
+    which every run on that panel needs, too.
     """
     from runner.store.journal import hold
 
+    where = settings.where
     accounts: dict[str, str] = {}
-    for name in panels if isinstance(settings.where, SharedState) else ():
-        with suppress(*([InvalidInput] if keys_may_lack else [])):
+    for name in panels if isinstance(where, SharedState) else ():
+        try:
             accounts[name] = _account(name, profiles, settings)
-    return await hold(settings.where, accounts, command, SystemClock(), settings.lock_timeout)
+        except (InvalidInput, KeyError):
+            if not keys_may_lack or not isinstance(where, SharedState):
+                raise
+            from runner.store.postgres.leases import of_panel
+
+            accounts[name] = of_panel(name, where.address)
+    return await hold(where, accounts, command, SystemClock(), settings.lock_timeout)
 
 
 def _account(name: str, profiles: Mapping[str, PanelProfile], settings: Settings) -> str:

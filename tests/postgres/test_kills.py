@@ -252,3 +252,20 @@ def test_a_fresh_machine_goes_on_where_another_was_killed_and_settles_its_doubt_
         )
         assert decided.code == 0, decided.err
     assert books_agree(third, served) == set()
+
+
+def test_a_left_over_is_decided_on_a_machine_that_has_neither_the_key_nor_the_panel(begun, machine, served):
+    begun.campaign(orders("left", 30))
+    running = begun.start("apply", "--yes", "--format", "jsonl", "-q")
+    while '"marked"' not in running.stdout.readline():
+        assert running.poll() is None
+    running.kill()
+    running.communicate()
+    other = machine()
+    other.campaign(orders("left", 30))
+    doubts = {one["order"] for one in other.run("doubt", "list", "--format", "json").json["doubts"]}
+    assert doubts, "no order was in flight"
+    for address in sorted(doubts):
+        decided = other.run("doubt", "abandon", address, "--reason", "the key is gone")
+        assert decided.code == 0, decided.err
+    assert other.run("doubt", "list", "--format", "json").json["doubts"] == []

@@ -247,3 +247,17 @@ async def test_a_run_whose_account_was_taken_over_can_mark_and_settle_nothing(cl
             assert isinstance(later, int)
     assert [each.id for each in turned] == [one]
     assert states() == {"order-1": AttemptState.IN_DOUBT.value, "order-3": "sending"}
+
+
+async def test_a_run_that_has_ended_keeps_no_file_open(cluster, project, clock, spill):
+    async with writing(cluster.url(project), clock, spill):
+        assert spill._handle is not None
+    assert spill._handle is None, "a watch would run out of files"
+
+
+def test_an_outcome_noted_here_whose_order_another_attempt_has_by_now_stays_a_doubt(writer, states):
+    one, two = writer.commit([a_mark(1), a_mark(2)])
+    writer.commit([a_settle(one, IN_DOUBT), a_settle(two, placed("p1"))])
+    with pytest.raises(SettleRefused, match="belongs to another attempt"):
+        writer.settle_doubt(a_settle(one, placed("p1")))
+    assert states() == {"order-1": "in_doubt", "order-2": "placed"}

@@ -228,13 +228,16 @@ def _key(account: str) -> int:
 
 
 def is_held(connection: Executing, address: Address) -> bool:
-    """True if a run holds an account for this project now. `connection` is any of this database."""
+    """True if a run of another process holds an account for this project now. `connection` is any of this database.
+
+    What this process holds says nothing: it knows whether it sends.
+    """
     row = connection.execute(
         f'SELECT EXISTS (SELECT 1 FROM "{address.shared_schema}".accounts AS a JOIN pg_locks AS l '  # noqa: S608  # plain names
         "ON l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted "
         "AND l.classid = ((a.lock_key >> 32) & 4294967295)::oid AND l.objid = (a.lock_key & 4294967295)::oid "
         "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        "WHERE a.holder IS NOT NULL AND a.project = ?)",
-        (address.schema,),
+        "WHERE a.holder IS NOT NULL AND a.project = ? AND (a.process <> ? OR a.process = ''))",
+        (address.schema, this_process()),
     ).fetchone()
     return bool(row and row[0])

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from runner.core.attempts import Attempt, AttemptState, OutcomeKind, Phase
 from runner.core.errors import RunnerError, StateRefused
-from runner.core.operations import Operation, Settle, SettleRefills
+from runner.core.operations import Operation, Settle, SettleRefills, SettleRefused
 from runner.core.refills import Refill, RefillState
 from runner.core.snapshot import Recorded, Run
 from runner.store.write.carry_out import Answer
@@ -83,7 +83,10 @@ def _merge_outcome(
     if settle.outcome.panel_order_id:
         words += f" as order {settle.outcome.panel_order_id}"
     if attempt.state is AttemptState.IN_DOUBT and settle_doubt is not None:
-        settle_doubt(settle)
+        try:
+            settle_doubt(settle)
+        except SettleRefused as error:
+            return f"{attempt.address} was {words}, but the state refused that: {error.message}; it stays in doubt"
         return f"{attempt.address} was {words}, not in doubt: carried over from the emergency file"
     if attempt.state is not AttemptState.SENDING:
         return ""

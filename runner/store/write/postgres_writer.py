@@ -115,20 +115,27 @@ class PostgresWriter:
         return [alone[place] for place in range(len(batch))]
 
     def close(self) -> None:
-        """Release the leases and the connection; harmless when done twice."""
+        """Release the leases, the connection and the spill file; harmless when done twice."""
         if not self._driver.closed:
             self._note(self._driver)
         with suppress(psycopg.Error):
             self._leases.release()
         self._driver.close()
+        self._spill.close()
 
     def settle_doubt(self, settle: Settle) -> None:
-        """Settle a doubt with what this machine noted when the server was gone; a decision that was made stands."""
+        """Settle a doubt with what this machine noted when the server was gone; a decision that was made stands.
+
+        Raises SettleRefused if that can't be true, as where the order belongs to another attempt by now.
+        """
         state, *facts = attempts.settle_row(settle)
         if state == AttemptState.REFUSED:
             state = AttemptState.NOT_SENT.value  # the same in money: a doubt has no way back to a refusal
-        with self._transaction():
-            self._driver.execute(_SETTLE_DOUBT, (state, *facts))
+        try:
+            with self._transaction():
+                self._driver.execute(_SETTLE_DOUBT, (state, *facts))
+        except psycopg.IntegrityError as error:
+            raise refused(settle, error) from error
 
     def _is_lost(self, error: BaseException) -> bool:
         return self._driver.closed or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
